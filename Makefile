@@ -1,0 +1,64 @@
+# Everything runs in .venv, which is made from the lock of the Python in use. Linux on x86_64.
+PYTHON ?= python3
+ROWS ?= 400000
+
+VERSIONS := 3.11 3.12 3.13
+RUNNING := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
+LOCK := requirements/py$(subst .,,$(RUNNING))-dev.txt
+BUILD_LOCK := requirements/build.txt
+READY := .venv/made-by-python$(RUNNING)
+# The only dependency that may be built from source: it has no wheel before Python 3.13.
+FROM_SOURCE := google-apitools
+UV := uv==0.13.9
+
+.PHONY: help demo test check clean lock
+.DELETE_ON_ERROR:
+
+help: ## what can be made
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(READY) ## sample rows of this machine through every stage; ROWS=all takes all of them
+	.venv/bin/python -m examples.next_identifier.demo --rows $(ROWS)
+
+test: check ## the checks, then every test
+	.venv/bin/python -m pytest
+
+check: $(READY) ## format, lint and types
+	.venv/bin/python -m ruff format --check .
+	.venv/bin/python -m ruff check .
+	.venv/bin/python -m mypy
+
+clean: ## removes the environment, the caches and what the demo made
+	rm -rf .venv .lock-venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo *.egg-info
+
+$(READY): $(LOCK) $(BUILD_LOCK)
+	rm -rf .venv
+	$(PYTHON) -m venv .venv
+	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r $(BUILD_LOCK)
+	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+	  --no-binary $(FROM_SOURCE) --no-build-isolation --use-pep517 -r $(LOCK)
+	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+# Reached only where no lock has this name: another Python, or none.
+$(LOCK):
+	@echo "error: Python must be one of $(VERSIONS). Received: $(PYTHON) = $(or $(RUNNING),not found)." >&2
+	@echo "Name another one: make PYTHON=python3.13 ..." >&2
+	@exit 1
+
+COMPILE = .lock-venv/bin/uv pip compile --quiet --generate-hashes --no-annotate \
+  --custom-compile-command "make lock" --python-platform x86_64-manylinux_2_28 \
+  --only-binary :all: --no-binary $(FROM_SOURCE) $(UPGRADE)
+
+lock: ## solves the dependencies again, for every Python; UPGRADE=--upgrade takes newer ones
+	$(PYTHON) -m venv .lock-venv
+	.lock-venv/bin/python -m pip install --quiet $(UV)
+	$(COMPILE) requirements/build.in --python-version 3.11 -o $(BUILD_LOCK)
+	set -e; for version in $(VERSIONS); do \
+	  to=requirements/py$$(echo $$version | tr -d .); \
+	  $(COMPILE) pyproject.toml --extra dev --python-version $$version \
+	    -c requirements/tested.txt -c $(BUILD_LOCK) -o $$to-dev.txt; \
+	  $(COMPILE) pyproject.toml --extra score --python-version $$version \
+	    -c $$to-dev.txt -o $$to-score.txt; \
+	done
+	rm -rf .lock-venv

@@ -1,0 +1,1 @@
+"""Raw rows to vocabularies and TFRecords, and the command that runs every stage."""

@@ -1,0 +1,115 @@
+"""Transformed batches to gzip TFRecords of tf.Example, a batch at a time.
+
+A worker writes pieces under names of its own and reports them when its bundle is done; `gathered`
+joins the reported pieces to shards. Gzip members one after the other are one gzip file, so
+joining copies bytes. Pieces of attempts that did not count are never named and go with the folder.
+"""
+
+import shutil
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+from apache_beam.transforms.window import GlobalWindows
+from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
+
+from pipeline import statistics
+from pipeline.reading import file_of, side_of
+from pipeline.reports import Piece, Report
+from pipeline.sides import SIDES
+from pipeline.tensors import ORIGIN
+
+
+class WriteExamples(beam.DoFn):
+    """(Transformed batch, {}) to files in `work`; gives a Report for each bundle."""
+
+    def __init__(
+        self, paths: Sequence[str], features: statistics.Features, work: str, shards: int
+    ) -> None:
+        self._paths, self._features = list(paths), features
+        self._work, self._shards = Path(work), shards
+
+    def setup(self) -> None:
+        self._encoder = RecordBatchToExamplesEncoder()
+
+    def start_bundle(self) -> None:
+        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._writers: dict[tuple[str, int], _Writer] = {}
+        self._written: Counter[str] = Counter()
+
+    def process(self, element: tuple[pa.RecordBatch, Any], sizes: dict[str, int]) -> None:
+        batch, _ = element
+        origin = batch.column(ORIGIN).flatten().to_numpy()
+        for number, side in enumerate(SIDES):
+            there = np.flatnonzero(side_of(origin) == number)
+            if len(there):
+                rows = batch if len(there) == len(origin) else batch.take(pa.array(there))
+                self._write(side, rows, int(origin[there[0]]), sizes)
+
+    def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
+        path = self._paths[int(file_of(np.array(first)))]
+        self._counts["file", path, side] += rows.num_rows
+        self._counts.update(statistics.counted(rows, self._features, side, sizes))
+        records = self._encoder.encode(rows.select(self._features.written))
+        start = self._written[side]
+        self._written[side] += len(records)
+        for shard in range(self._shards):
+            own = records[(shard - start) % self._shards :: self._shards]
+            if own:
+                self._writer(side, shard, first).write(own)
+
+    def _writer(self, side: str, shard: int, first: int) -> "_Writer":
+        if (side, shard) not in self._writers:
+            self._writers[side, shard] = _Writer(self._work, side, shard, first)
+        return self._writers[side, shard]
+
+    def finish_bundle(self) -> Iterator[Any]:
+        pieces = tuple(writer.close() for writer in self._writers.values())
+        yield GlobalWindows.windowed_value(Report(self._counts, pieces))
+
+
+class _Writer:
+    """One piece while it is being written."""
+
+    def __init__(self, work: Path, side: str, shard: int, first: int) -> None:
+        self._path = work / f"{side}-{shard}-{uuid.uuid4().hex}"
+        self._side, self._shard, self._first, self._records = side, shard, first, 0
+        fast = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+        self._file = tf.io.TFRecordWriter(str(self._path), fast)
+
+    def write(self, records: list[bytes]) -> None:
+        for record in records:
+            self._file.write(record)
+        self._records += len(records)
+
+    def close(self) -> Piece:
+        self._file.close()
+        return Piece(self._side, self._shard, self._first, str(self._path), self._records)
+
+
+def gathered(pieces: Iterable[Piece], folder: Path, names: Sequence[str]) -> None:
+    """Joins the pieces of one folder to files: shard i becomes `names[i]`. Uses the pieces up."""
+    folder.mkdir(parents=True)
+    by_shard: dict[int, list[Piece]] = {shard: [] for shard in range(len(names))}
+    for piece in sorted(pieces):
+        by_shard[piece.shard].append(piece)
+    for shard, parts in by_shard.items():
+        _join([Path(part.path) for part in parts], folder / names[shard])
+
+
+def _join(parts: list[Path], target: Path) -> None:
+    if not parts:
+        tf.io.TFRecordWriter(str(target), "GZIP").close()
+        return
+    with parts[0].open("ab") as whole:
+        for part in parts[1:]:
+            with part.open("rb") as file:
+                shutil.copyfileobj(file, whole, 1 << 20)
+            part.unlink()
+    parts[0].rename(target)

@@ -1,0 +1,76 @@
+"""Expected failures: one message for a person, one exit code for a script, no traceback.
+
+Standard library only: every stage imports this, the scorer too.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NoReturn
+
+
+class Exit(IntEnum):
+    """Exit codes of every command."""
+
+    DONE = 0
+    FAULT = 1
+    USAGE = 2
+    OCCUPIED = 3
+    BAD_ROWS = 4
+    INTEGRITY = 5
+    ENVIRONMENT = 6
+
+
+class Failure(Exception):
+    """A failure that is not a fault of ours.
+
+    The message states the rule, then what was received:
+
+    >>> raise Failure(Exit.USAGE, "--top-k must be at least 1", received="0")
+    Traceback (most recent call last):
+    pipeline.failures.Failure: --top-k must be at least 1. Received: 0
+    """
+
+    def __init__(self, exit_code: Exit, rule: str, *, received: object = None) -> None:
+        super().__init__(rule if received is None else f"{rule}. Received: {received}")
+        self.exit_code = exit_code
+
+
+# An OSError of one of these kinds is about the machine, not about our code.
+_ENVIRONMENT_ERRORS = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.EIO,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.ENAMETOOLONG,
+}
+
+
+def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
+    """Runs `command` with the process's arguments and exits as the contract says.
+
+    With `PIPELINE_DEBUG=1` in the environment an expected failure keeps its traceback.
+    """
+    debug = os.environ.get("PIPELINE_DEBUG") == "1"
+    try:
+        command(sys.argv[1:])
+    except Failure as failure:
+        if debug:
+            raise
+        _end(failure.exit_code, str(failure))
+    except OSError as error:
+        if debug or error.errno not in _ENVIRONMENT_ERRORS:
+            raise
+        _end(Exit.ENVIRONMENT, f"{error.strerror}: {error.filename or 'no path given'}")
+    sys.exit(Exit.DONE)
+
+
+def _end(exit_code: Exit, message: str) -> NoReturn:
+    print(f"error: {message}", file=sys.stderr, flush=True)
+    sys.exit(exit_code)

@@ -1,0 +1,168 @@
+"""A stage's folder is published by its manifest: written last, checked before anything is read.
+
+    OUT/.staging-data-1234/   while the stage works
+    OUT/data/                 after one rename
+        manifest.json         files with bytes and SHA-256, facts, what it was made from
+
+No manifest, not done. Readers open only what the manifest lists. Standard library only.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.failures import Exit, Failure
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a published folder holds.
+
+    `files` maps a path relative to the folder to (bytes, SHA-256). `made_from` is the hash of
+    everything that the stage's result depends on. `facts` are the stage's own: counts, versions.
+    """
+
+    stage: str
+    made_from: str
+    files: dict[str, tuple[int, str]]
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        files = {p: {"bytes": b, "sha256": s} for p, (b, s) in sorted(self.files.items())}
+        content = {"stage": self.stage, "made_from": self.made_from, **self.facts, "files": files}
+        return json.dumps(content, indent=2) + "\n"
+
+
+def read_manifest(folder: Path, *, stage: str) -> Manifest:
+    """Reads a folder's manifest. Raises Failure: 2 where there is none, 5 where it is damaged."""
+    path = folder / MANIFEST
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        files = {p: (int(f["bytes"]), str(f["sha256"])) for p, f in content.pop("files").items()}
+        manifest = Manifest(content.pop("stage"), content.pop("made_from"), files, content)
+    except (FileNotFoundError, NotADirectoryError):
+        rule = f"the folder of a finished {stage} stage has a {MANIFEST}; run that stage first"
+        raise Failure(Exit.USAGE, rule, received=folder) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Failure(Exit.INTEGRITY, "the manifest is damaged", received=path) from None
+    if manifest.stage != stage:
+        raise Failure(Exit.USAGE, f"must be the folder of a {stage} stage", received=folder)
+    return manifest
+
+
+def verify(folder: Path, *, stage: str) -> Manifest:
+    """Reads the manifest and checks every file it lists. Raises Failure with exit code 5."""
+    manifest = read_manifest(folder, stage=stage)
+    for name, (size, sha256) in manifest.files.items():
+        path = folder / name
+        if not _is_inside(folder, path) or not path.is_file():
+            raise Failure(Exit.INTEGRITY, "a file of the manifest is missing", received=path)
+        if path.stat().st_size != size or file_sha256(path) != sha256:
+            raise Failure(Exit.INTEGRITY, "a file differs from the manifest", received=path)
+    return manifest
+
+
+def is_done(folder: Path, *, stage: str, made_from: str, force: bool) -> bool:
+    """Whether `folder` already holds this stage's result for these inputs.
+
+    Another result in its place is a Failure (exit code 3) unless `force`, which redoes the stage.
+    """
+    if force or not folder.exists():
+        return False
+    if not (folder / MANIFEST).exists() and not any(folder.iterdir()):
+        return False
+    if verify(folder, stage=stage).made_from == made_from:
+        return True
+    rule = f"{folder} holds the {stage} stage of other inputs; --force replaces it"
+    raise Failure(Exit.OCCUPIED, rule)
+
+
+@contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """One writer per output folder; a second one is a Failure with exit code 3."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    path = folder.parent / f".{folder.name}.lock"
+    with path.open("a+", encoding="utf-8") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.seek(0)
+            holder = held.read().strip() or "unknown"
+            rule = f"one run at a time writes to {folder}; process {holder} holds it"
+            raise Failure(Exit.OCCUPIED, rule) from None
+        held.truncate(0)
+        held.write(str(os.getpid()))
+        held.flush()
+        yield
+
+
+def staging(folder: Path) -> Path:
+    """The hidden folder beside `folder` that its stage works in. Survives a kill, for resuming."""
+    return folder.parent / f".staging-{folder.name}"
+
+
+def fresh_staging(folder: Path) -> Path:
+    """An empty staging folder: what an earlier, interrupted run left there is removed."""
+    path = staging(folder)
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(parents=True)
+    return path
+
+
+def publish(folder: Path, *, stage: str, made_from: str, facts: dict[str, Any]) -> Manifest:
+    """Writes the manifest into the staging folder, then puts it in the place of `folder`."""
+    work = staging(folder)
+    files = {str(p.relative_to(work)): (p.stat().st_size, file_sha256(p)) for p in _files(work)}
+    manifest = Manifest(stage, made_from, files, facts)
+    write_text(work / MANIFEST, manifest.to_json())
+    retired = folder.parent / f".retired-{folder.name}"
+    shutil.rmtree(retired, ignore_errors=True)
+    if folder.exists():
+        folder.rename(retired)
+    work.rename(folder)
+    shutil.rmtree(retired, ignore_errors=True)
+    return manifest
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a whole file or none: under another name, synced, renamed."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def combined_hash(parts: Iterable[str]) -> str:
+    """One SHA-256 over several strings; the order and the borders between them count."""
+    return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
+
+
+def code_hash(*packages: str) -> str:
+    """SHA-256 of the Python sources of our own packages: a stage redoes itself when they change."""
+    root = Path(__file__).parent.parent
+    sources = sorted(p for package in packages for p in (root / package).glob("*.py"))
+    return combined_hash(file_sha256(p) for p in sources)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def _is_inside(folder: Path, path: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())

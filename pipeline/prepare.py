@@ -1,0 +1,274 @@
+"""python -m pipeline.prepare: raw rows to vocabularies, TFRecords and the transform graph.
+
+Reads the rows twice, once to learn from the training side and once to write, so that memory does
+not grow with them. The folder that comes out is described in the README; it is published by its
+manifest, or not at all.
+"""
+
+import argparse
+import json
+import logging
+import shutil
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from pipeline import manifest, rows
+from pipeline import spec as specs
+from pipeline.failures import Exit, Failure, main
+from pipeline.fields import Fields, fields_of
+from pipeline.quiet import quiet_import
+from pipeline.sides import SIDES
+from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
+
+STAGE = "data"
+WORK, TEMP, REJECTED = "work", "temp", "rejected"
+log = logging.getLogger("pipeline.prepare")
+
+
+def run(argv: Sequence[str]) -> None:
+    args, beam_args = _arguments(argv)
+    _log_to_stderr()
+    spec = specs.read_spec(args.spec)
+    prepare(
+        spec,
+        rows.expand(args.input),
+        args.output,
+        max_bad_fraction=args.max_bad_fraction,
+        shards=args.shards,
+        force=args.force,
+        beam_args=beam_args,
+    )
+
+
+def prepare(
+    spec: specs.Spec,
+    paths: Sequence[str],
+    output: Path,
+    *,
+    max_bad_fraction: float = 0.01,
+    shards: int = 4,
+    force: bool = False,
+    beam_args: Sequence[str] = (),
+) -> None:
+    """Prepares the rows of `paths` and publishes the result as the folder `output`.
+
+    Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
+    taken, 4 for too many bad rows, no rows, none to train on or an empty vocabulary, 5 for a
+    damaged file.
+    """
+    fields = fields_of(spec)
+    _check_columns(paths, fields)
+    with manifest.lock(output):
+        made_from = _made_from(spec, paths, max_bad_fraction, shards)
+        if manifest.is_done(output, stage=STAGE, made_from=made_from, force=force):
+            log.info("prepare: %s is there already, made from the same; skipped", output)
+            return
+        work = manifest.fresh_staging(output)
+        try:
+            _prepare(spec, fields, paths, output, shards, max_bad_fraction, beam_args)
+            facts = _facts(spec, work)
+            manifest.publish(output, stage=STAGE, made_from=made_from, facts=facts)
+        except BaseException:
+            shutil.rmtree(work, ignore_errors=True)
+            raise
+    log.info("prepare: wrote %s", output)
+
+
+def _prepare(
+    spec: specs.Spec,
+    fields: Fields,
+    paths: Sequence[str],
+    output: Path,
+    shards: int,
+    max_bad_fraction: float,
+    beam_args: Sequence[str],
+) -> None:
+    # Beam and tf.Transform take seconds to import; a finished stage does without them.
+    with quiet_import():
+        from pipeline import examples, graph, reports
+
+    folder = manifest.staging(output)
+    (folder / WORK).mkdir()
+    graph.run(spec, fields, paths, folder, shards, beam_args)
+    counts, pieces, samples = reports.load(folder / WORK)
+    _keep_rejected([piece for piece in pieces if piece.folder == REJECTED], folder / REJECTED)
+    _check_rows(counts, paths, max_bad_fraction, folder / REJECTED, output)
+    for side in SIDES:
+        names = [f"part-{i:05d}-of-{shards:05d}.tfrecord.gz" for i in range(shards)]
+        own = [piece for piece in pieces if piece.folder == side]
+        examples.gathered(own, folder / "examples" / side, names)
+    _write_what_was_learned(spec, counts, paths, folder)
+    held_out = next(samples[side] for side in ("test", "eval", "train") if side in samples)
+    held_out.rename(folder / "samples.parquet")
+    shutil.rmtree(folder / WORK)
+    shutil.rmtree(folder / TEMP, ignore_errors=True)
+
+
+def _write_what_was_learned(
+    spec: specs.Spec, counts: Counts, paths: Sequence[str], folder: Path
+) -> None:
+    """spec.json, vocabulary/ and statistics.json."""
+    manifest.write_text(folder / "spec.json", spec.to_json())
+    sizes, numbers = _vocabularies(spec, counts, folder), _found_numbers(spec, folder)
+    said = statistics(counts, list(paths), features_of(spec), numbers, sizes)
+    manifest.write_text(folder / "statistics.json", json.dumps(said, indent=2) + "\n")
+    _summary(said)
+
+
+def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        "python -m pipeline.prepare",
+        description="Raw rows to vocabularies, TFRecords and the transform graph.",
+        epilog="Other options go to Beam, for example --runner or --direct_num_workers.",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--spec", type=Path, required=True)
+    parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="paths or globs")
+    parser.add_argument("--output", type=Path, required=True, help="the folder to publish")
+    parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
+    parser.add_argument("--shards", type=_count, default=4, help="files for each side")
+    parser.add_argument("--force", action="store_true", help="replace what is there")
+    return parser.parse_known_args(argv)
+
+
+def _fraction(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+    return value
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 10_000:
+        raise argparse.ArgumentTypeError(f"must be from 1 to 10000, not {text}")
+    return value
+
+
+def _log_to_stderr() -> None:
+    """Our lines as they are, and of the libraries only what is wrong."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    ours = logging.getLogger("pipeline")
+    ours.handlers, ours.propagate = [handler], False
+    ours.setLevel(logging.INFO)
+
+
+def _check_columns(paths: Sequence[str], fields: Fields) -> None:
+    extra: dict[str, None] = {}
+    for path in paths:
+        extra.update(dict.fromkeys(rows.check_columns(path, fields.columns())))
+    if extra:
+        log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))
+
+
+def _made_from(spec: specs.Spec, paths: Sequence[str], max_bad_fraction: float, shards: int) -> str:
+    inputs = [f"{p} {Path(p).stat().st_size} {manifest.file_sha256(Path(p))}" for p in paths]
+    settings = [f"{max_bad_fraction} {shards}", *_versions().values()]
+    code = manifest.code_hash("pipeline")
+    return manifest.combined_hash([spec.preparation_hash(), code, *settings, *inputs])
+
+
+def _versions() -> dict[str, str]:
+    packages = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
+    return {package: version(package) for package in packages}
+
+
+def _keep_rejected(pieces: Sequence[Any], folder: Path) -> None:
+    folder.mkdir()
+    for at, piece in enumerate(sorted(pieces)):
+        Path(piece.path).rename(folder / f"part-{at:05d}-of-{len(pieces):05d}.jsonl")
+
+
+def _check_rows(
+    counts: Counts, paths: Sequence[str], max_bad_fraction: float, rejected: Path, output: Path
+) -> None:
+    for path, there in by_file(counts, list(paths)).items():
+        if there["read"] != there["written"] + there["rejected"]:
+            raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
+    total = rows_by_side(counts)
+    if total["read"] == 0:
+        raise Failure(
+            Exit.BAD_ROWS, "the input must have rows", received=f"none in {len(paths)} files"
+        )
+    if total["rejected"] > max_bad_fraction * total["read"]:
+        kept = output.with_name(f"{output.name}.rejected")
+        shutil.rmtree(kept, ignore_errors=True)
+        rejected.rename(kept)
+        rule = f"at most {max_bad_fraction:.2%} of the rows may be bad (--max-bad-fraction)"
+        share = f"{total['rejected']:,} of {total['read']:,} rows; they are in {kept}"
+        raise Failure(Exit.BAD_ROWS, rule, received=share)
+    if total["train"] == 0:
+        rule = "the split must leave rows on the training side"
+        raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
+
+
+def _vocabularies(spec: specs.Spec, counts: Counts, folder: Path) -> dict[str, int]:
+    """Writes vocabulary/; gives the number of entries of each."""
+    sizes = {}
+    (folder / "vocabulary").mkdir()
+    for name, vocabulary in spec.vocabularies.items():
+        target = folder / "vocabulary" / f"{name}.jsonl"
+        if vocabulary.values is None:
+            (folder / WORK / f"{name}.jsonl").rename(target)
+        else:
+            pairs = [[v, counts["value", name, str(i)]] for i, v in enumerate(vocabulary.values)]
+            lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+            target.write_text("".join(lines), encoding="utf-8")
+        sizes[name] = target.read_bytes().count(b"\n")
+        if not sizes[name]:
+            rule = f"the vocabulary {name!r} must have a value that the training rows hold"
+            raise Failure(Exit.BAD_ROWS, rule, received=f"min_count {vocabulary.min_count}")
+    return sizes
+
+
+def _found_numbers(spec: specs.Spec, folder: Path) -> dict[str, Any]:
+    """Means, deviations and boundaries, as the transform graph has them."""
+    from pipeline import preprocessing
+
+    found: dict[str, Any] = {}
+    if names := preprocessing.standardised(spec):
+        means, stds = json.loads((folder / WORK / f"{preprocessing.MOMENTS}.json").read_text())
+        for name, mean, std in zip(names, means, stds, strict=True):
+            found[name] = {"mean": mean, "std": std}
+    for name, part in spec.number_inputs().items():
+        if part.buckets is not None:
+            path = folder / WORK / f"{preprocessing.BOUNDARIES}{name}.json"
+            found[name] = {"boundaries": json.loads(path.read_text())}
+    return found
+
+
+def _facts(spec: specs.Spec, folder: Path) -> dict[str, Any]:
+    said = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))
+    return {
+        "examples": {side: said["rows"][side] for side in SIDES},
+        "spec": spec.preparation_hash(),
+        "versions": _versions(),
+    }
+
+
+def _summary(said: dict[str, Any]) -> None:
+    total = said["rows"]
+    sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
+    log.info(
+        "rows: %s read = %s + %s rejected", f"{total['read']:,}", sides, f"{total['rejected']:,}"
+    )
+    for reason, count in said["rejected_by_reason"].items():
+        log.info("  rejected, %s: %s", reason, f"{count:,}")
+    for name, vocabulary in said["vocabularies"].items():
+        log.info("vocabulary %s: %s entries", name, f"{vocabulary['entries']:,}")
+    for group in ("inputs", "heads"):
+        for name, shares in said[group].items():
+            unknown = {s: share.get("out_of_vocabulary") for s, share in shares.items()}
+            known = [
+                f"{1 - u:.1%} of {s}" for s, u in unknown.items() if u is not None and total[s]
+            ]
+            if known:
+                log.info("  %s is covered in %s", name, ", ".join(known))
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,207 @@
+"""The transform graph: from raw features to the features of an example.
+
+`preprocessing_fn(spec)` is a plain TensorFlow function but for the analyzers in it, which
+tf.Transform replaces by what they found in the training rows. Nothing here reads rows.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from pipeline import spec as specs
+from pipeline.moments import boundaries, mean_and_std
+from pipeline.statistics import DROPPED, WEIGHT
+from pipeline.tensors import MISSING
+from pipeline.vocabulary import Table, counted_vocabulary, given_vocabulary, looked_up
+
+Tensors = dict[str, Any]
+MOMENTS, BOUNDARIES = "numbers", "boundaries."
+
+
+def preprocessing_fn(spec: specs.Spec, folder: str) -> Callable[[Tensors], Tensors]:
+    """The function for tf.Transform: raw features [batch] or ragged [batch, None] to features.
+
+    The analyzers write what they find to `folder`, for the other stages and for people.
+    """
+
+    def preprocess(raw: Tensors) -> Tensors:
+        texts = _texts(spec, raw)
+        ids, sizes = _ids(spec, texts, folder)
+        outputs = _embedded(spec, texts, ids, sizes)
+        outputs |= _labels(spec, texts, ids, sizes)
+        outputs |= _numbers(spec, raw, folder)
+        outputs |= _plain_targets(spec, raw)
+        if spec.weight is not None:
+            outputs[WEIGHT] = _column(raw[WEIGHT])
+        return outputs
+
+    return preprocess
+
+
+def standardised(spec: specs.Spec) -> list[str]:
+    """The inputs and heads that have a mean and a deviation, in the order of the graph's."""
+    parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
+    return [n for n, part in parts.items() if getattr(part, "scale", "") in ("standard", "log")]
+
+
+def _column(values: Any) -> Any:
+    return tf.expand_dims(values, 1)
+
+
+def _texts(spec: specs.Spec, raw: Tensors) -> Tensors:
+    """The texts that are looked up; of a sequence the last `length`."""
+    texts = {name: raw[name] for name in [*spec.embedded_inputs(), *spec.label_heads()]}
+    for name, part in spec.embedded_inputs().items():
+        if isinstance(part, specs.Sequence):
+            texts[name] = _last(_without_missing_lists(texts[name]), part.length)
+    return texts
+
+
+def _without_missing_lists(ragged: Any) -> Any:
+    return tf.ragged.boolean_mask(ragged, ragged != MISSING)
+
+
+def _last(ragged: Any, length: int) -> Any:
+    """The last `length` of each list, oldest first."""
+    index = tf.ragged.range(ragged.row_lengths()).flat_values
+    first = tf.repeat(ragged.row_lengths() - length, ragged.row_lengths())
+    return tf.ragged.boolean_mask(ragged, ragged.with_flat_values(index >= first))
+
+
+def _flat(text: Any) -> Any:
+    return text.flat_values if isinstance(text, tf.RaggedTensor) else text
+
+
+def _ids(spec: specs.Spec, texts: Tensors, folder: str) -> tuple[Tensors, Tensors]:
+    """The id of each text, shaped as the texts, by name; the number of entries by vocabulary."""
+    ids: Tensors = {}
+    sizes: Tensors = {}
+    for name in spec.vocabularies:
+        users = _users({**spec.embedded_inputs(), **spec.label_heads()}, name)
+        table = _table(spec, name, texts, folder)
+        found, sizes[name] = looked_up(table, [_flat(texts[user]) for user in users])
+        ids.update(zip(users, found, strict=True))
+    return ids, sizes
+
+
+def _table(spec: specs.Spec, name: str, texts: Tensors, folder: str) -> Table:
+    vocabulary = spec.vocabularies[name]
+    if vocabulary.values is not None:
+        return given_vocabulary(name, vocabulary.values)
+    present = [_present_inputs(texts[user]) for user in _users(spec.embedded_inputs(), name)]
+    present += [_present_labels(texts[user]) for user in _users(spec.label_heads(), name)]
+    values = tf.concat(present, axis=0)
+    return counted_vocabulary(name, values, vocabulary.size, vocabulary.min_count, folder)
+
+
+def _users(parts: dict[str, Any], vocabulary: str) -> list[str]:
+    return [name for name, part in parts.items() if part.vocabulary == vocabulary]
+
+
+def _is_missing(flat: Any) -> Any:
+    return tf.logical_or(flat == b"", flat == MISSING)
+
+
+def _present_inputs(text: Any) -> Any:
+    flat = _flat(text)
+    return tf.boolean_mask(flat, tf.logical_not(_is_missing(flat)))
+
+
+def _present_labels(text: Any) -> Any:
+    flat = _flat(text)
+    return tf.boolean_mask(flat, flat != MISSING)
+
+
+def _embedded(spec: specs.Spec, texts: Tensors, ids: Tensors, sizes: Tensors) -> Tensors:
+    outputs = {}
+    for name, part in spec.embedded_inputs().items():
+        missing = _is_missing(_flat(texts[name]))
+        found = tf.where(missing, sizes[part.vocabulary] + 1, ids[name])
+        if isinstance(part, specs.Sequence):
+            outputs[name] = texts[name].with_flat_values(found)
+        else:
+            outputs[name] = _column(found)
+    return outputs
+
+
+def _labels(spec: specs.Spec, texts: Tensors, ids: Tensors, sizes: Tensors) -> Tensors:
+    outputs = {}
+    for name, head in spec.label_heads().items():
+        missing = _flat(texts[name]) == MISSING
+        found = tf.where(missing, tf.constant(-1, tf.int64), ids[name])
+        if isinstance(head, specs.Multilabel):
+            labels, size = texts[name].with_flat_values(found), sizes[head.vocabulary]
+            outputs[name] = _distinct(tf.ragged.boolean_mask(labels, labels < size))
+            unknown = tf.cast(labels >= size, tf.int64)
+            outputs[name + DROPPED] = _column(tf.reduce_sum(unknown, axis=1))
+        else:
+            outputs[name] = _column(found)
+    return outputs
+
+
+def _distinct(labels: Any) -> Any:
+    """Each row's ids once, rising."""
+    width = tf.reduce_max(tf.concat([labels.flat_values, [0]], axis=0)) + 2
+    keys = tf.unique(tf.sort(labels.value_rowids() * width + labels.flat_values + 1)).y
+    return tf.RaggedTensor.from_value_rowids(keys % width - 1, keys // width, labels.nrows())
+
+
+def _numbers(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
+    """Inputs that are numbers, and the targets on the same scale."""
+    outputs, scaled = {}, _scaled(spec, raw, folder)
+    for name, part in spec.number_inputs().items():
+        missing = tf.math.is_nan(raw[name])
+        filled = part.missing if isinstance(part.missing, float) else None
+        if part.buckets is not None:
+            bounds = boundaries(BOUNDARIES + name, raw[name], part.buckets, folder)
+            outputs[name] = _column(_bucket(raw[name], part.buckets, filled, bounds))
+            continue
+        outputs[name] = _column(tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name]))
+        if part.missing != "reject":
+            outputs[name + ".missing"] = _column(tf.cast(missing, tf.float32))
+    for name, head in spec.heads.items():
+        if isinstance(head, specs.Regression):
+            outputs[name] = _column(scaled[name])
+    return outputs
+
+
+def _scaled(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
+    """Every number but the buckets, on its scale; NaN where it is missing still."""
+    parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
+    parts = {name: p for name, p in parts.items() if isinstance(p, specs.Number | specs.Regression)}
+    curved = {name: _curved(part.scale, raw[name]) for name, part in parts.items()}
+    filled = {name: _curved(p.scale, _filled(raw[name], p)) for name, p in parts.items()}
+    names = standardised(spec)
+    if names:
+        numbers = [curved[name] for name in names]
+        mean, std = tf.unstack(mean_and_std(MOMENTS, numbers, folder))
+        for at, name in enumerate(names):
+            filled[name] = (filled[name] - mean[at]) / std[at]
+    return filled
+
+
+def _filled(values: Any, part: Any) -> Any:
+    missing = getattr(part, "missing", None)
+    if not isinstance(missing, float):
+        return values
+    return tf.where(tf.math.is_nan(values), tf.constant(missing, tf.float32), values)
+
+
+def _curved(scale: str, values: Any) -> Any:
+    return tf.sign(values) * tf.math.log1p(tf.abs(values)) if scale == "log" else values
+
+
+def _bucket(values: Any, buckets: int, filled: float | None, bounds: Any) -> Any:
+    """The number of boundaries at or below the value; `buckets` where it is missing."""
+    if filled is not None:
+        values = tf.where(tf.math.is_nan(values), tf.constant(filled, tf.float32), values)
+    bucket = tf.searchsorted(bounds, values, side="right", out_type=tf.int64)
+    return tf.where(tf.math.is_nan(values), tf.constant(buckets, tf.int64), bucket)
+
+
+def _plain_targets(spec: specs.Spec, raw: Tensors) -> Tensors:
+    plain = (specs.Binary, specs.Counts)
+    return {
+        name: _column(raw[name]) for name, head in spec.heads.items() if isinstance(head, plain)
+    }

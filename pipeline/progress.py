@@ -1,0 +1,71 @@
+"""Progress with an estimate of the time left: one rewritten line on a terminal, plain lines in a
+log. Standard library only.
+"""
+
+import sys
+import time
+from collections.abc import Callable
+
+SECONDS_BETWEEN_PLAIN_LINES = 10.0
+SECONDS_BETWEEN_REWRITES = 0.1
+
+
+class Progress:
+    """Says how far a stage is.
+
+    `total` may be unknown (None). `note` is whatever the caller wants at the end of the line.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        *,
+        total: int | None,
+        unit: str,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._title, self._total, self._unit, self._clock = title, total, unit, clock
+        self._started = self._said = clock()
+        self._rewrites = sys.stderr.isatty()
+        self._between = SECONDS_BETWEEN_REWRITES if self._rewrites else SECONDS_BETWEEN_PLAIN_LINES
+
+    def at(self, done: int, note: str = "") -> None:
+        """Says that `done` units are done, if the last line is long enough ago."""
+        if self._clock() - self._said >= self._between:
+            self._say(done, note, end="" if self._rewrites else "\n")
+
+    def end(self, done: int, note: str = "") -> None:
+        self._say(done, note, end="\n")
+
+    def _say(self, done: int, note: str, *, end: str) -> None:
+        self._said = self._clock()
+        start = "\r\x1b[2K" if self._rewrites else ""
+        line = progress_line(
+            self._title, self._unit, done, self._total, self._said - self._started, note
+        )
+        print(start + line, end=end, file=sys.stderr, flush=True)
+
+
+def progress_line(
+    title: str, unit: str, done: int, total: int | None, seconds: float, note: str = ""
+) -> str:
+    """
+    >>> progress_line("train", "steps", 250, 1000, 50.0, "loss 6.13")
+    'train: 250 of 1,000 steps, 5 steps/s, 2:30 left, loss 6.13'
+    """
+    rate = done / seconds if seconds > 0 else 0.0
+    parts = [f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"]
+    parts.append(f"{rate:,.0f} {unit}/s" if rate >= 1 else f"{rate:.2f} {unit}/s")
+    if total and rate:
+        parts.append(f"{duration((total - done) / rate)} left")
+    return f"{title}: " + ", ".join(parts + [note] * bool(note))
+
+
+def duration(seconds: float) -> str:
+    """
+    >>> duration(150), duration(3725)
+    ('2:30', '1:02:05')
+    """
+    minutes, second = divmod(round(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,152 @@
+"""Files of rows as Beam sees them: batches for tf.Transform, and every row accounted for."""
+
+import json
+import uuid
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import apache_beam as beam
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from apache_beam.transforms.window import GlobalWindows
+
+from pipeline import rows, sides, tensors
+from pipeline import spec as specs
+from pipeline.casting import Rejected, cast
+from pipeline.failures import Exit, Failure
+from pipeline.fields import Fields
+from pipeline.reports import Piece, Report, Sample, sampled
+
+REPORTS = "reports"
+REJECTED = "rejected"
+_MARK = "pipeline failure "
+# An origin is file * 2^42 + row * 4 + side: four million million rows a file, two million files.
+_FILE_BITS, _SIDE_BITS = 42, 2
+
+
+class _Reader(beam.DoFn):
+    """Reads, types and splits one file after the other."""
+
+    def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
+        self._paths, self._fields, self._split = list(paths), fields, split
+
+    def _batches(self, at: int) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
+        """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
+        path, wanted = self._paths[at], self._fields.all()
+        for raw in rows.read(path, self._fields.columns()):
+            typed, good, bad = cast(raw.rows, wanted)
+            numbers = raw.numbers()
+            rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
+            columns = [typed.column(field.output) for field in self._fields.split.values()]
+            side = sides.sides(self._split, path, columns, typed.num_rows)
+            origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
+            all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
+            yield raw.rows, typed, origin, all_rejected
+
+
+def side_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return origin & ((1 << _SIDE_BITS) - 1)
+
+
+def file_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    return origin >> _FILE_BITS
+
+
+class ReadTrainingRows(_Reader):
+    """File number to the batches of its rows that are on the training side."""
+
+    def process(self, at: int) -> Iterator[pa.RecordBatch]:
+        with as_message():
+            for _, typed, origin, _ in self._batches(at):
+                train = pa.array(side_of(origin) == sides.TRAIN)
+                kept, origins = typed.filter(train), pa.array(origin).filter(train)
+                if kept.num_rows:
+                    yield tensors.record_batch(kept, self._fields, origins)
+
+
+class ReadRows(_Reader):
+    """File number to the batches of all its good rows; what is not good goes to a file.
+
+    The output `reports` counts rows read and rejected, and carries samples of each side.
+    """
+
+    def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split, work: str) -> None:
+        super().__init__(paths, fields, split)
+        self._work = Path(work)
+
+    def start_bundle(self) -> None:
+        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._samples: dict[str, Sample] = {}
+        self._pieces: list[Piece] = []
+
+    def process(self, at: int) -> Iterator[pa.RecordBatch]:
+        path = self._work / f"{REJECTED}-{at}-{uuid.uuid4().hex}"
+        written = 0
+        with as_message(), path.open("w", encoding="utf-8") as file:
+            for raw, typed, origin, rejected in self._batches(at):
+                for bad in rejected:
+                    file.write(_line(self._paths[at], bad))
+                written += len(rejected)
+                self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
+                self._sample(typed, origin)
+                if typed.num_rows:
+                    yield tensors.record_batch(typed, self._fields, pa.array(origin))
+        if written:
+            self._pieces.append(Piece(REJECTED, at, at, str(path), written))
+
+    def _count(self, path: str, raw: int, good: int, rejected: list[Rejected]) -> None:
+        broken = len(rejected) - (raw - good)
+        self._counts["file", path, "read"] += raw + broken
+        self._counts["file", path, "rejected"] += len(rejected)
+        self._counts.update(("reason", bad.reason) for bad in rejected)
+
+    def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
+        shown = typed.select([field.output for field in self._fields.sampled()])
+        hashes = sides.scrambled(origin.astype(np.uint64))
+        for number, side in enumerate(sides.SIDES):
+            there = side_of(origin) == number
+            sample = sampled(hashes[there], shown.filter(pa.array(there)), self._samples.get(side))
+            if sample is not None:
+                self._samples[side] = sample
+
+    def finish_bundle(self) -> Iterator[Any]:
+        report = Report(self._counts, tuple(self._pieces), self._samples)
+        yield beam.pvalue.TaggedOutput(REPORTS, GlobalWindows.windowed_value(report))
+
+
+def _line(path: str, bad: Rejected) -> str:
+    said = {
+        "file": path,
+        "row": bad.row,
+        "column": bad.column,
+        "reason": bad.reason,
+        "text": bad.text,
+    }
+    return json.dumps(said, ensure_ascii=False) + "\n"
+
+
+class as_message:
+    """A Failure does not survive the way from a worker; its text does."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Failure):
+            said = json.dumps([int(error.exit_code), str(error)])
+            raise RuntimeError(f"{_MARK}{said}{_MARK}") from None
+
+
+def failure_in(error: BaseException) -> Failure | None:
+    """The Failure that a worker met, if that is why the pipeline ended."""
+    parts = str(error).split(_MARK)
+    for part in parts[1::2]:
+        try:
+            exit_code, message = json.loads(part)
+            return Failure(Exit(exit_code), message)
+        except ValueError:
+            continue
+    return None

@@ -1,0 +1,92 @@
+"""What the file says about itself, in `metadata_props`: all that the scorer needs to know.
+
+One definition for the export that writes it and the scorer that reads it. No spec and no onnx here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from pipeline.casting import Field
+from pipeline.failures import Exit, Failure
+
+KEY = "pipeline"
+FORMAT = 1
+
+_OUTPUTS = {
+    "classification": ("labels", "scores"),
+    "multilabel": ("labels", "scores"),
+    "binary": ("score",),
+    "regression": ("value",),
+    "count": ("value",),
+}
+
+
+def outputs_of(head: str, kind: str) -> tuple[str, ...]:
+    """
+    >>> outputs_of("next", "classification")
+    ('next.labels', 'next.scores')
+    """
+    return tuple(f"{head}.{output}" for output in _OUTPUTS[kind])
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """One head of the file. `entries` is the number of its labels, None where it has none."""
+
+    name: str
+    kind: str
+    column: str
+    outputs: tuple[str, ...]
+    entries: int | None = None
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the file is. `lengths` says how many elements of each typed list column it reads.
+
+    `facts` are for people and later checks: hashes, versions, metrics, the spec, the certificate.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    lengths: Mapping[str, int]
+    keys: tuple[str, ...]
+    heads: tuple[FileHead, ...]
+    top_k: int
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        lengths = self.lengths
+        fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
+        heads = [{k: v for k, v in asdict(h).items() if v is not None} for h in self.heads]
+        content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
+        return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
+
+
+def _if_any(key: str, value: object) -> dict[str, object]:
+    return {} if value is None else {key: value}
+
+
+def from_json(text: str) -> Metadata:
+    """Reads what `to_json` wrote. Raises Failure (5) where it is not that."""
+    try:
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise ValueError("another format")
+        said = content.pop("fields")
+        lengths = {f["name"] or f["column"]: int(f.pop("length")) for f in said if "length" in f}
+        heads = [FileHead(**h | {"outputs": tuple(h["outputs"])}) for h in content.pop("heads")]
+        return Metadata(
+            name=str(content.pop("name")),
+            fields=tuple(Field(**f) for f in said),
+            lengths=lengths,
+            keys=tuple(map(str, content.pop("keys"))),
+            heads=tuple(heads),
+            top_k=int(content.pop("top_k")),
+            facts=content,
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
+        raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None

@@ -1,0 +1,186 @@
+"""Scores rows with an exported model: the one file, onnxruntime, numpy and pyarrow, nothing else.
+
+    scorer = Scorer("OUT/model/model.onnx")
+    scorer.score(pa.table({"word": ["the", "cat"], "age": [3, None]}), top_k=5)
+
+Before onnxruntime sees the file, its SHA-256 must be the one in `model.onnx.sha256` beside it, and
+`serving.allowed` must know all that it holds. The bytes that were checked are the bytes that load.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pyarrow as pa
+
+from pipeline.casting import cast
+from pipeline.failures import Exit, Failure
+from serving.allowed import refuse_unknown
+from serving.feeds import feeds
+from serving.metadata import KEY, FileHead, Metadata, from_json
+
+# Rows in one call of onnxruntime: the logits of 25,000 labels for more of them leave the cache.
+BATCH_ROWS = 64
+
+
+class Scorer:
+    """A loaded model. `metadata` says what it reads and gives.
+
+    `threads` (None: one per core) each score a small batch at a time. `unchecked` loads a file
+    without its SHA-256 beside it, for a model that was checked on its way here. Raises Failure: 2
+    where the file is missing, 5 where it is not the file that was exported.
+    """
+
+    def __init__(
+        self, path: str | Path, *, threads: int | None = None, unchecked: bool = False
+    ) -> None:
+        content = _read(Path(path), unchecked=unchecked)
+        refuse_unknown(content)
+        self._session = _session(content)
+        # The cores of this process, not those of the machine: a container may have fewer.
+        self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
+        said = self._session.get_modelmeta().custom_metadata_map.get(KEY, "")
+        self.metadata: Metadata = from_json(said)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns that a row must have to be scored; the keys are not among them."""
+        return list(dict.fromkeys(field.column for field in self.metadata.fields))
+
+    def heads(self, names: Sequence[str] | None = None) -> list[FileHead]:
+        """The heads of these names in the file's order, or all. Raises Failure 2 for no such."""
+        known = {head.name: head for head in self.metadata.heads}
+        if unknown := [name for name in names or () if name not in known]:
+            rule = f"a head must be one of {sorted(known)}"
+            raise Failure(Exit.USAGE, rule, received=unknown)
+        return [head for name, head in known.items() if names is None or name in names]
+
+    def score(
+        self,
+        table: pa.Table | pa.RecordBatch,
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+    ) -> pa.Table:
+        """One row of keys and results for every row of `table`, in its order.
+
+        Columns: the keys; `<head>.labels` list<string> and `<head>.scores` list<float>, best first;
+        `<head>.score` or `<head>.value` float. Raises Failure: 2 for a missing column, 4 for a row
+        that does not fit (score files with `python -m serving.score` to set those aside).
+        """
+        keys = list(self.metadata.keys)
+        if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
+            rule = (
+                f"the rows must have the columns that the model names; missing: {sorted(missing)}"
+            )
+            raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
+        batches = table.to_batches() if isinstance(table, pa.Table) else [table]
+        parts = [self._score_raw(batch, top_k, heads) for batch in batches]
+        results = pa.Table.from_batches(parts, schema=self.schema(heads))
+        for at, key in enumerate(keys):
+            column = table.column(key)
+            results = results.add_column(at, key, _chunked(column))
+        return results
+
+    def _score_raw(
+        self, rows: pa.RecordBatch, top_k: int | None, heads: Sequence[str] | None
+    ) -> pa.RecordBatch:
+        typed, _, rejected = cast(rows, self.metadata.fields)
+        if rejected:
+            first = rejected[0]
+            rule = f"a row does not fit: {first.reason} in column {first.column!r}"
+            raise Failure(Exit.BAD_ROWS, rule, received=first.text[:80])
+        return self.score_typed(typed, top_k, heads)
+
+    def score_typed(
+        self,
+        typed: pa.RecordBatch,
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+    ) -> pa.RecordBatch:
+        """Results for rows that `pipeline.casting.cast` has typed with the model's fields."""
+        schema = self.schema(heads)
+        if typed.num_rows == 0:  # not every operation of onnxruntime takes a batch of no rows
+            return pa.RecordBatch.from_pylist([], schema=schema)
+        run = partial(self._run, top_k=top_k, outputs=schema.names)
+        parts = list(self._threads.map(run, _slices(typed, BATCH_ROWS)))
+        columns = [
+            _column([part[at] for part in parts], field.type) for at, field in enumerate(schema)
+        ]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def schema(self, heads: Sequence[str] | None = None) -> pa.Schema:
+        """The result columns of these heads, without the keys."""
+        names = [output for head in self.heads(heads) for output in head.outputs]
+        return pa.schema([(name, _arrow_type(name)) for name in names])
+
+    def _run(
+        self, typed: pa.RecordBatch, top_k: int | None, outputs: list[str]
+    ) -> list[np.ndarray[Any, Any]]:
+        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        if top_k is not None:
+            inputs["top_k"] = np.array([top_k], np.int64)
+        results: list[np.ndarray[Any, Any]] = self._session.run(outputs, inputs)
+        return results
+
+
+def _read(path: Path, *, unchecked: bool) -> bytes:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise Failure(Exit.USAGE, "the model must be a file that exists", received=path) from None
+    if not unchecked:
+        _check_sha256(path, content)
+    return content
+
+
+def _check_sha256(path: Path, content: bytes) -> None:
+    beside = path.with_name(path.name + ".sha256")
+    try:
+        said = beside.read_text(encoding="ascii").split()
+    except (FileNotFoundError, UnicodeDecodeError):
+        rule = f"{beside.name} must lie beside the model; without it a damaged file would go unseen"
+        raise Failure(Exit.INTEGRITY, rule, received=path) from None
+    if not said or said[0] != hashlib.sha256(content).hexdigest():
+        raise Failure(Exit.INTEGRITY, f"the model differs from {beside.name}", received=path)
+
+
+def _session(content: bytes) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Many small batches side by side keep the cores busier than one batch shared between them.
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a dozen exceptions without a common base
+        message = " ".join(str(error).split())[:300]
+        raise Failure(Exit.INTEGRITY, f"onnxruntime refused the model: {message}") from None
+
+
+def _slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
+
+
+def _arrow_type(output: str) -> pa.DataType:
+    if output.endswith(".labels"):
+        return pa.list_(pa.string())
+    return pa.list_(pa.float32()) if output.endswith(".scores") else pa.float32()
+
+
+def _column(parts: list[np.ndarray[Any, Any]], kind: pa.DataType) -> pa.Array:
+    values = np.concatenate(parts)
+    if not pa.types.is_list(kind):
+        return pa.array(values, kind)
+    rows, width = values.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
+    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), kind.value_type))
+
+
+def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:
+    return column if isinstance(column, pa.ChunkedArray) else pa.chunked_array([column])

@@ -1,0 +1,156 @@
+"""Scored rows to a file: Parquet, CSV or JSONL by its suffix, batch after batch.
+
+The file appears under its name when all rows are in it; until then it is a hidden one beside it.
+CSV has lists as JSON text, and cells that a spreadsheet would run as a formula get a leading '.
+"""
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from pipeline.failures import Exit, Failure
+
+Write = Callable[[pa.RecordBatch], None]
+
+_FORMULA = r"^[=+\-@\t\r]"
+
+
+def suffix(path: Path) -> str:
+    """Which format the file's name asks for. Raises Failure with exit code 2 for any other.
+
+    >>> suffix(Path("scores.csv.gz"))
+    '.csv'
+    """
+    plain = Path(str(path).removesuffix(".gz")).suffix.lower()
+    if plain not in _OPENERS or (plain == ".parquet" and path.suffix == ".gz"):
+        rule = "scores are written to .parquet, .csv and .jsonl (the last two also .gz)"
+        raise Failure(Exit.USAGE, rule, received=path)
+    return plain
+
+
+@contextmanager
+def opened(path: Path, schema: pa.Schema, *, raw_csv: bool = False) -> Iterator[Write]:
+    """Gives a function that writes a batch. Without an error in the block the file is published."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        with partial.open("wb") as file:
+            with _OPENERS[suffix(path)](file, path, schema, raw_csv) as write:
+                yield write
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def _parquet(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer.write_batch
+
+
+@contextmanager
+def _csv(file: BinaryIO, path: Path, schema: pa.Schema, raw: bool) -> Iterator[Write]:
+    names = pa.array(schema.names, pa.string())
+    texts = pa.schema([(n, pa.string()) for n in _csv_cells(names, raw=raw).to_pylist()])
+    with _sink(file, path) as sink, pyarrow.csv.CSVWriter(sink, texts) as writer:
+
+        def write(batch: pa.RecordBatch) -> None:
+            columns = [_csv_cells(column, raw=raw) for column in batch.columns]
+            writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=texts))
+
+        yield write
+
+
+@contextmanager
+def _jsonl(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+    with _sink(file, path) as sink:
+
+        def write(batch: pa.RecordBatch) -> None:
+            columns = [_json_values(column) for column in batch.columns]
+            lines = (
+                _json(dict(zip(schema.names, row, strict=True)))
+                for row in zip(*columns, strict=True)
+            )
+            sink.write("".join(line + "\n" for line in lines).encode())
+
+        yield write
+
+
+def _sink(file: BinaryIO, path: Path) -> AbstractContextManager[Any]:
+    # `file` stays open for the caller: closing a stream of pyarrow closes what it wraps.
+    kept = pa.PythonFile(_Unclosed(file), mode="w")
+    sink: AbstractContextManager[Any] = kept
+    if path.suffix == ".gz":
+        sink = pa.CompressedOutputStream(kept, "gzip")
+    return sink
+
+
+class _Unclosed:
+    """A file that its wrapper cannot close."""
+
+    closed = False
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.write, self.flush, self.tell = file.write, file.flush, file.tell
+
+    def close(self) -> None:
+        self._file.flush()
+
+
+def _csv_cells(column: pa.Array, *, raw: bool) -> pa.Array:
+    cells = _texts(column)
+    if raw or pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        return cells  # a negative number is no formula
+    risky = pc.fill_null(pc.match_substring_regex(cells, _FORMULA), False)
+    escaped = pc.binary_join_element_wise(pa.scalar("'"), cells, "")
+    return pc.if_else(risky, escaped, cells)
+
+
+def _texts(column: pa.Array) -> pa.Array:
+    if not pa.types.is_nested(column.type):
+        try:
+            return column.cast(pa.string())
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            pass
+    values = _json_values(column)
+    return pa.array([None if v is None else _json(v) for v in values], pa.string())
+
+
+def _json_values(column: pa.Array) -> list[Any]:
+    """Python values; a float32 as the shortest decimal that is that float32, NaN as null."""
+    if pa.types.is_list(column.type) and pa.types.is_float32(column.type.value_type):
+        values = _short(column.flatten())
+        counts = pc.list_value_length(column).to_pylist()
+        each = iter(values)
+        return [None if n is None else [next(each) for _ in range(n)] for n in counts]
+    if pa.types.is_float32(column.type):
+        return _short(column)
+    return [_finite(value) for value in column.to_pylist()]
+
+
+def _short(column: pa.Array) -> list[float | None]:
+    doubles = column.cast(pa.string()).cast(pa.float64())
+    return [_finite(value) for value in doubles.to_pylist()]
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+
+
+_Opener = Callable[[BinaryIO, Path, pa.Schema, bool], AbstractContextManager[Write]]
+_OPENERS: dict[str, _Opener] = {".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl}

@@ -1,0 +1,160 @@
+"""What becomes of each kind of value, and that bad rows are left out exactly."""
+
+import datetime
+import decimal
+import math
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.casting import MAX_TEXT, Field, cast
+from pipeline.failures import Exit, Failure
+
+
+def _cast(values: list[Any], kind: Any, type_: pa.DataType | None = None, **more: Any) -> Any:
+    """(typed values of the good rows, [(index, reason)] of the others)."""
+    array = pa.array(values, pa.string() if type_ is None else type_)
+    rows = pa.RecordBatch.from_arrays([array], names=["x"])
+    typed, good, rejected = cast(rows, [Field("x", kind, **more)])
+    assert typed.num_rows == len(good) == len(values) - len(rejected)
+    return typed.column("x").to_pylist(), [(bad.row, bad.reason) for bad in rejected]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1", 1.0),
+        ("1e5", 1e5),
+        (" 12 ", 12.0),
+        ("+5", 5.0),
+        (".5", 0.5),
+        ("5.", 5.0),
+        ("1E-2", float(np.float32(0.01))),
+        ("9999999999999999999999", float(np.float32(1e22))),
+        ("1e-310", 0.0),
+        ("1e-40", float(np.float32(1e-40))),
+        ("00123", 123.0),
+        ("", math.nan),
+        (" ", math.nan),
+        (None, math.nan),
+        ("NaN", math.nan),
+        ("nan", math.nan),
+    ],
+)
+def test_text_that_is_a_number(text: str | None, number: float) -> None:
+    values, rejected = _cast([text], "number")
+    assert rejected == []
+    assert values == [number] or (math.isnan(values[0]) and math.isnan(number))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("inf", "not_finite"),
+        ("-Infinity", "not_finite"),
+        ("1e400", "not_finite"),
+        ("1e39", "not_finite"),
+        ("1,234", "not_a_number"),
+        ("0x1F", "not_a_number"),
+        ("1_0", "not_a_number"),
+        ("two", "not_a_number"),
+        ("null", "not_a_number"),
+        ("\u0661\u0662", "not_a_number"),
+        ("nan(3)", "not_a_number"),
+        ("1 2", "not_a_number"),
+    ],
+)
+def test_text_that_is_no_number(text: str, reason: str) -> None:
+    assert _cast(["1", text, "2"], "number") == ([1.0, 2.0], [(1, reason)])
+
+
+def test_minus_zero_keeps_its_sign() -> None:
+    assert math.copysign(1, _cast(["-0.0"], "number")[0][0]) == -1
+
+
+def test_flags() -> None:
+    true, false = ["1", "true", "YES", "t", " y "], ["0", "False", "no", "F", "n"]
+    assert _cast(true + false, "flag") == ([1.0] * 5 + [0.0] * 5, [])
+    assert _cast(["2", "yes"], "flag") == ([1.0], [(0, "not_a_flag")])
+    assert math.isnan(_cast([""], "flag")[0][0])
+    assert _cast([True, False], "flag", pa.bool_()) == ([1.0, 0.0], [])
+    assert _cast([1, 0, 2], "flag", pa.int64()) == ([1.0, 0.0], [(2, "not_a_flag")])
+
+
+@pytest.mark.parametrize(
+    ("value", "type_", "text", "number"),
+    [
+        (5, pa.int64(), "5", 5.0),
+        (2**63 - 1, pa.int64(), "9223372036854775807", float(np.float32(2**63 - 1))),
+        (5.0, pa.float64(), "5", 5.0),
+        (1.5, pa.float32(), "1.5", 1.5),
+        (True, pa.bool_(), "true", 1.0),
+        (decimal.Decimal("5.10"), pa.decimal128(10, 2), "5.10", float(np.float32(5.1))),
+        (datetime.date(1970, 1, 2), pa.date32(), "1970-01-02", 86400.0),
+        (datetime.datetime(1970, 1, 1, 0, 1), pa.timestamp("s"), "1970-01-01 00:01:00", 60.0),
+        ("7", pa.dictionary(pa.int8(), pa.string()), "7", 7.0),
+        (b"7", pa.binary(), "7", 7.0),
+        ("7", pa.large_string(), "7", 7.0),
+        ("7", pa.string_view(), "7", 7.0),
+    ],
+)
+def test_native_values(value: Any, type_: pa.DataType, text: str, number: float) -> None:
+    assert _cast([value, None], "text", type_) == ([text, None], [])
+    values, rejected = _cast([value, None], "number", type_)
+    assert (values[0], rejected) == (number, [])
+    assert math.isnan(values[1])
+
+
+def test_text_is_left_as_it_is() -> None:
+    values = ["00123", "NA", "null", "None", "N/A", "", " x ", "a\nb", "\U0001f600", "e\u0301"]
+    assert _cast(values, "text") == (values, [])
+
+
+def test_lists() -> None:
+    assert _cast(["a b", "", None, "a"], "list") == ([["a", "b"], [], None, ["a"]], [])
+    assert _cast(["a||b"], "list", separator="|") == ([["a", "", "b"]], [])
+    assert _cast(['["a b", 5, null]', "[ a"], "list") == ([["a b", "5", None], ["[", "a"]], [])
+    native = [[1, None], None, []]
+    assert _cast(native, "list", pa.list_(pa.int64())) == ([["1", None], None, []], [])
+    assert _cast([["a", "b"]], "list", pa.list_(pa.string(), 2)) == ([["a", "b"]], [])
+
+
+def test_bytes_that_are_not_utf8_are_rejected() -> None:
+    assert _cast([b"a", b"\xff", None], "text", pa.binary()) == (["a", None], [(1, "invalid_utf8")])
+    lists = [[b"a"], [b"b", b"\xff"]]
+    assert _cast(lists, "list", pa.list_(pa.binary())) == ([["a"]], [(1, "invalid_utf8")])
+
+
+def test_required_and_nonnegative() -> None:
+    assert _cast(["1", ""], "number", required=True) == ([1.0], [(1, "missing")])
+    values, rejected = _cast(["0", "-1", ""], "number", nonnegative=True)
+    assert (values[0], math.isnan(values[1]), rejected) == (0.0, True, [(1, "negative")])
+
+
+def test_a_struct_is_a_failure_that_names_the_column() -> None:
+    with pytest.raises(Failure, match="column 'x' must be readable as text") as failure:
+        _cast([{"a": 1}], "text", pa.struct([("a", pa.int8())]))
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_a_row_is_rejected_once_and_by_its_first_field() -> None:
+    rows = pa.RecordBatch.from_pydict({"a": ["x", "1", "2"], "b": ["y", "z", "3"]})
+    typed, good, rejected = cast(
+        rows, [Field("a", "number"), Field("b", "number"), Field("a", "text", name="key")]
+    )
+    assert typed.to_pydict() == {"a": [2.0], "b": [3.0], "key": ["2"]}
+    assert good.tolist() == [2]
+    assert [(r.row, r.column, r.text) for r in rejected] == [(0, "a", "x"), (1, "b", "z")]
+
+
+def test_the_text_of_a_rejected_row_is_cut() -> None:
+    rows = pa.RecordBatch.from_pydict({"x": ["\u00e9" * MAX_TEXT]})
+    _, _, rejected = cast(rows, [Field("x", "number")])
+    assert rejected[0].text == "\u00e9" * (MAX_TEXT // 2)
+
+
+def test_no_rows() -> None:
+    for kind in ("text", "list", "number", "flag"):
+        assert _cast([], kind) == ([], [])

@@ -1,0 +1,148 @@
+"""The certificate refuses a broken file and passes a right one."""
+
+import functools
+from collections.abc import Callable
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from small_run import AGE_MEAN, WORDS, exported
+
+from pipeline.failures import Exit, Failure
+from serving import certificate, export
+from serving.certificate import label_difference, value_difference
+from serving.graph import check
+
+
+@functools.cache
+def loaded() -> export.Run:
+    return export.load(exported() / "run")
+
+
+@functools.cache
+def built() -> bytes:
+    content: bytes = export.build(loaded())[0].SerializeToString()
+    return content
+
+
+def constant(model: onnx.ModelProto, name: str) -> onnx.TensorProto:
+    (found,) = [i for i in model.graph.initializer if i.name == name]
+    tensor: onnx.TensorProto = found
+    return tensor
+
+
+def replace(model: onnx.ModelProto, name: str, value: np.ndarray) -> None:
+    constant(model, name).CopyFrom(numpy_helper.from_array(value, name))
+
+
+def weight(model: onnx.ModelProto, *shape: int) -> str:
+    return next(str(i.name) for i in model.graph.initializer if tuple(i.dims) == shape)
+
+
+def swapped_label(model: onnx.ModelProto) -> None:
+    labels = numpy_helper.to_array(constant(model, "/head/next/labels")).copy()
+    labels[[4, 5]] = labels[[5, 4]]
+    replace(model, "/head/next/labels", labels)
+
+
+def wrong_mean(model: onnx.ModelProto) -> None:
+    replace(model, "/input/age/mean", np.array(AGE_MEAN + np.float32(0.01)))
+
+
+def permuted_lookup(model: onnx.ModelProto) -> None:
+    node = next(n for n in model.graph.node if n.op_type == "LabelEncoder")
+    ids = next(a for a in node.attribute if a.name == "values_int64s").ints
+    first, last = WORDS.index("sat"), WORDS.index("mat")
+    ids[first], ids[last] = ids[last], ids[first]
+
+
+def dropped_bias(model: onnx.ModelProto) -> None:
+    """The bias of the classification: the constant of 7 numbers that is added to the logits."""
+    name = weight(model, 7)
+    replace(model, name, np.zeros(7, np.float32))
+
+
+def changed_weight(model: onnx.ModelProto) -> None:
+    """One weight of one label, by a hundredth."""
+    name = weight(model, 8, 7)
+    values = numpy_helper.to_array(constant(model, name)).copy()
+    values[3, 5] += 0.01
+    replace(model, name, values)
+
+
+BREAKS: dict[Callable[[onnx.ModelProto], None], str] = {
+    swapped_label: "head 'next'",
+    wrong_mean: "input 'age'",
+    permuted_lookup: "input 'word'",
+    dropped_bias: "head 'next'",
+    changed_weight: "head 'next'",
+}
+
+
+@pytest.mark.parametrize("break_it", BREAKS, ids=lambda broken: broken.__name__)
+def test_a_broken_graph_is_refused(break_it: Callable[[onnx.ModelProto], None]) -> None:
+    model = onnx.load_from_string(built())
+    break_it(model)
+    with pytest.raises(Failure, match=BREAKS[break_it]) as failure:
+        export.compare(loaded(), check(model))
+    assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def test_the_right_graph_passes_all_cases() -> None:
+    model = onnx.load_from_string(built())
+    report = export.compare(loaded(), check(model))
+    assert {"held_out", "unseen", "empty_text", "long_text", "unicode", "missing_numbers"} <= set(
+        report.cases
+    )
+    assert report.cases["batch_of_1"] == 1
+    assert report.cases["batch_of_1001"] == 1001
+    assert report.cases["every_value"] == len(WORDS)
+    assert set(report.heads) == {"next", "tags", "ends", "left", "many"}
+    assert max([*report.heads.values(), *report.features.values()]) <= certificate.TOLERANCE
+
+
+def test_other_labels_pass_only_where_they_tie() -> None:
+    logits = np.array([[1.0, 1.0, 0.0, -5.0]], np.float32)
+    shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
+    known, scores = ["a", "b", "c"], shares[None, :2].astype(np.float32)
+    one, ordinary = np.array([["b", "a"]], dtype=object), np.ones(1)
+    difference, ties = label_difference("classification", one, scores, logits, known, ordinary)
+    assert difference < 1e-6
+    assert ties == 0  # equal to the last bit
+    wrong = np.array([["a", "c"]], dtype=object)
+    assert label_difference("classification", wrong, scores, logits, known, ordinary)[0] == np.inf
+
+
+@pytest.mark.parametrize("labels", [["a", "a"], ["a", "x"]], ids=["twice", "unknown"])
+def test_a_label_twice_or_unknown_is_a_difference(labels: list[str]) -> None:
+    logits = np.zeros((1, 3), np.float32)
+    scores = np.full((1, 2), 1 / 3, np.float32)
+    got = label_difference(
+        "classification", np.array([labels], dtype=object), scores, logits, ["a", "b"], np.ones(1)
+    )
+    assert got[0] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("got", "expected", "difference"),
+    [
+        (1.0, 1.0, 0.0),
+        (np.nan, np.nan, 0.0),
+        (np.inf, np.inf, 0.0),
+        (np.nan, 1.0, np.inf),
+        (1.0, np.nan, np.inf),
+        (0.5, 0.25, 0.25),
+        (1010.0, 1000.0, 0.01),
+        (-np.inf, np.inf, np.inf),
+    ],
+)
+def test_differences_are_relative_for_great_values(
+    got: float, expected: float, difference: float
+) -> None:
+    one, other = (np.array([x], np.float32) for x in (got, expected))
+    assert value_difference(one, other, np.ones(1)) == pytest.approx(difference)
+
+
+def test_a_lost_row_is_a_difference() -> None:
+    assert value_difference(np.zeros(3), np.zeros(4), np.ones(4)) == np.inf

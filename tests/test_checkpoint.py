@@ -1,0 +1,69 @@
+"""Checkpoints: what is written comes back, and damage is passed over."""
+
+from pathlib import Path
+
+import pytest
+import tensorflow as tf
+
+from pipeline.failures import Exit, Failure
+from trainer.checkpoint import restore, save
+
+
+def state(value: float) -> dict[str, tf.Variable]:
+    return {"weights.0": tf.Variable([value] * 3), "step": tf.Variable(int(value), dtype=tf.int64)}
+
+
+def written(folder: Path, *steps: int) -> None:
+    for step in steps:
+        save(folder, state(float(step)), step)
+
+
+def damage(folder: Path, step: int, suffix: str) -> None:
+    path = folder / f"step-{step:012d}.{suffix}"
+    content = bytearray(path.read_bytes())
+    content[5] ^= 0xFF
+    path.write_bytes(content)
+
+
+def test_the_newest_comes_back(tmp_path: Path) -> None:
+    written(tmp_path, 9, 10)
+    found = state(0.0)
+    assert restore(tmp_path, found)
+    assert found["weights.0"].numpy().tolist() == [10.0] * 3
+    assert int(found["step"]) == 10
+
+
+def test_nothing_to_restore_leaves_the_state_alone(tmp_path: Path) -> None:
+    found = state(5.0)
+    assert not restore(tmp_path / "none", found)
+    assert int(found["step"]) == 5
+
+
+def test_only_two_are_kept(tmp_path: Path) -> None:
+    written(tmp_path, 1, 2, 3)
+    assert sorted(p.name for p in tmp_path.glob("*.index")) == [
+        "step-000000000002.index",
+        "step-000000000003.index",
+    ]
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+@pytest.mark.parametrize("suffix", ["index", "data-00000-of-00001"])
+def test_a_damaged_one_gives_way_to_the_one_before(
+    tmp_path: Path, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    written(tmp_path, 1, 2)
+    damage(tmp_path, 2, suffix)
+    found = state(0.0)
+    assert restore(tmp_path, found)
+    assert int(found["step"]) == 1
+    assert found["weights.0"].numpy().tolist() == [1.0] * 3
+    assert "step-000000000002 cannot be read" in capsys.readouterr().err
+
+
+def test_damage_everywhere_is_a_failure(tmp_path: Path) -> None:
+    written(tmp_path, 1)
+    damage(tmp_path, 1, "index")
+    with pytest.raises(Failure, match="--force") as failed:
+        restore(tmp_path, state(0.0))
+    assert failed.value.exit_code == Exit.INTEGRITY

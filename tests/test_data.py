@@ -1,0 +1,112 @@
+"""Prepared examples come back as they were written, each once, in an order that the seed says."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_data import ENTRIES, LENGTH, WORDS, serialized, tiny_data, tiny_spec, write_data
+
+from pipeline.failures import Exit, Failure
+from trainer.data import batch_signature, batches, collect, columns_of, parse, read_data
+
+COLUMNS = columns_of(tiny_spec(), ENTRIES)
+PADDING = WORDS + 1
+
+
+def example(**values: Any) -> Mapping[str, Any]:
+    usual = {
+        "word": [3],
+        "before": [1, 2],
+        "size": [0.5],
+        "size.missing": [0.0],
+        "label": [2],
+        "kind": [-1],
+        "ends": [float("nan")],
+        "left": [1.5],
+        "row.weight": [2.0],
+    }
+    return usual | values
+
+
+def test_an_example_becomes_a_row_and_the_batch_is_filled_up() -> None:
+    batch = parse(tf.constant([serialized(example()), serialized(example(before=[]))]), COLUMNS, 3)
+    assert batch.features["word"].numpy().tolist() == [3, 3, 3]
+    room = [PADDING] * LENGTH
+    assert batch.features["before"].numpy().tolist() == [[*room[2:], 1, 2], room, room]
+    assert batch.targets["label"].numpy().tolist() == [2, 2, 2]
+    assert batch.targets["kind"].numpy().tolist() == [-1, -1, -1]
+    assert np.isnan(batch.targets["ends"]).all()
+    assert batch.weights.numpy().tolist() == [2.0, 2.0, 0.0]
+
+
+def test_label_sets_are_padded_and_missing_ones_marked() -> None:
+    spec = tiny_spec(
+        replace={"kind: classification, vocabulary: kinds": "kind: multilabel, vocabulary: kinds"}
+    )
+    columns = columns_of(spec, ENTRIES)
+    rows = [serialized(example(kind=kind)) for kind in ([0, 2], [-1], [])]
+    batch = parse(tf.constant(rows), columns, 3)
+    assert batch.targets["kind"].numpy().tolist() == [[0, 2], [-1, -2], [-2, -2]]
+
+
+def test_batches_have_the_shapes_that_they_are_announced_with(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    announced = batch_signature(COLUMNS, 16)
+    for batch in batches(data.files("train"), COLUMNS, batch_size=16):
+        for spec, tensor in zip(tf.nest.flatten(announced), tf.nest.flatten(batch), strict=True):
+            assert spec.is_compatible_with(tensor)
+
+
+def sizes(data: Any, **order: Any) -> list[float]:
+    rows = batches(data.files("train"), COLUMNS, batch_size=16, **order)
+    found = [b.features["size"].numpy()[b.weights.numpy() > 0] for b in rows]
+    return [float(x) for x in np.concatenate(found)]
+
+
+def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    plain, first, again, second = (
+        sizes(data, order=order) for order in (None, (1, 0), (1, 0), (1, 1))
+    )
+    assert len(plain) == 70
+    assert first == again
+    assert first != second != plain
+    assert sorted(plain) == sorted(first) == sorted(second)
+
+
+def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    assert sizes(data, order=(1, 3), skip=2) == sizes(data, order=(1, 3))[32:]
+
+
+def test_collecting_keeps_the_last_of_a_sequence_and_no_row_that_fills_up(tmp_path: Path) -> None:
+    rows = [example(before=[1, 2], word=[i % 5]) for i in range(5)]
+    data = read_data(write_data(tmp_path / "data", tiny_spec(), {"train": rows}, files=1))
+    found = collect(batches(data.files("train"), COLUMNS, batch_size=4), 5)
+    assert found["word"].tolist() == [0, 1, 2, 3, 4]
+    assert found["before"].tolist() == [2] * 5
+    assert found["row.weight"].tolist() == [2.0] * 5
+
+
+def test_no_train_rows_is_a_failure(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="at least one row") as failed:
+        read_data(write_data(tmp_path / "data", tiny_spec(), {"eval": [example()]}))
+    assert failed.value.exit_code == Exit.USAGE
+
+
+def test_a_file_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
+    folder = tiny_data(tmp_path / "data")
+    path = next((folder / "examples" / "train").iterdir())
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(Failure) as failed:
+        read_data(folder)
+    assert failed.value.exit_code == Exit.INTEGRITY
+
+
+def test_vocabularies_keep_newlines_and_empty_strings(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    (data.folder / "vocabulary" / "kinds.jsonl").write_text('["", 3]\n["a\\nb", 1]\n')
+    assert data.vocabulary("kinds") == ["", "a\nb"]

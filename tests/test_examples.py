@@ -1,0 +1,106 @@
+"""Pieces become shards: every record once, in a stated order, whatever else lies around."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import tensorflow as tf
+
+from pipeline.examples import WriteExamples, gathered
+from pipeline.reports import SAMPLES, Piece, Report, load, merged, sampled, save
+from pipeline.sides import SIDES
+from pipeline.spec import parse_spec
+from pipeline.statistics import features_of
+
+FEATURES = features_of(
+    parse_spec(
+        "{name: one, inputs: {x: {kind: number, missing: reject}}, heads: {y: {kind: binary}}, "
+        "split: {by: hash, columns: [x]}}"
+    )
+)
+NAMES = ["part-0", "part-1", "part-2"]
+
+
+def _origin(file: int, row: int, side: int) -> int:
+    return file << 42 | row << 2 | side
+
+
+def _batch(file: int, first: int, rows: int) -> pa.RecordBatch:
+    """Rows 0 and 1 train, 2 is for eval, 3 for the test, 4 and 5 train, and so on."""
+    numbers = range(first, first + rows)
+    sides = [(0, 0, 1, 2)[row % 4] for row in numbers]
+    return pa.RecordBatch.from_pydict(
+        {
+            "x": pa.array([[float(row)] for row in numbers], pa.list_(pa.float32())),
+            "y": pa.array([[1.0]] * rows, pa.list_(pa.float32())),
+            "row.origin": [[_origin(file, r, s)] for r, s in zip(numbers, sides, strict=True)],
+        }
+    )
+
+
+def _bundle(work: Path, *batches: pa.RecordBatch) -> Report:
+    writer = WriteExamples(["a.csv", "b.csv"], FEATURES, str(work), len(NAMES))
+    writer.setup()
+    writer.start_bundle()
+    for batch in batches:
+        writer.process((batch, {}), {})
+    (report,) = writer.finish_bundle()
+    found: Report = report.value
+    return found
+
+
+def _records(path: Path) -> list[float]:
+    records = tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator()
+    examples = [tf.train.Example.FromString(record) for record in records]
+    return [example.features.feature["x"].float_list.value[0] for example in examples]
+
+
+def _all(folder: Path) -> list[float]:
+    return [number for name in NAMES for number in _records(folder / name)]
+
+
+def test_every_record_is_in_one_shard_of_its_side(tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    work.mkdir()
+    _bundle(work, _batch(0, 0, 8))  # an attempt that did not count leaves its pieces behind
+    reports = [_bundle(work, _batch(1, 8, 5)), _bundle(work, _batch(0, 0, 8))]
+    report = merged(reports)
+    for side in SIDES:
+        gathered([p for p in report.pieces if p.folder == side], tmp_path / side, NAMES)
+    shards = [_records(tmp_path / "train" / name) for name in NAMES]
+    assert shards == [[0, 5, 8], [1, 9], [4, 12]]
+    assert _all(tmp_path / "eval") == [2, 10, 6]
+    assert _all(tmp_path / "test") == [3, 11, 7]
+    assert report.counts["file", "a.csv", "train"] == 4
+    assert report.counts["file", "b.csv", "train"] == 3
+    assert sum(piece.records for piece in report.pieces) == 13
+
+
+def test_a_side_without_rows_has_empty_shards(tmp_path: Path) -> None:
+    gathered([], tmp_path / "eval", NAMES)
+    assert [_records(tmp_path / "eval" / name) for name in NAMES] == [[], [], []]
+
+
+def test_samples_do_not_depend_on_the_order_of_batches() -> None:
+    random = np.random.default_rng(1)
+    hashes = random.integers(0, 2**63, 3 * SAMPLES).astype(np.uint64)
+    rows = pa.RecordBatch.from_pydict({"hash": pa.array(hashes)})
+    parts = [(hashes[at : at + 250], rows.slice(at, 250)) for at in range(0, 3 * SAMPLES, 250)]
+    for order in (parts, parts[::-1]):
+        sample = None
+        for part in order:
+            sample = sampled(*part, sample)
+        assert sample is not None
+        assert sample.rows["hash"].to_pylist() == sorted(hashes.tolist())[:SAMPLES]
+
+
+def test_a_report_comes_back_from_its_file(tmp_path: Path) -> None:
+    rows = pa.RecordBatch.from_pydict({"x": [1, 2]})
+    sample = sampled(np.array([5, 4], np.uint64), rows, None)
+    assert sample is not None
+    piece = Piece("train", 1, 2, "path", 3)
+    report = Report(pieces=(piece,), samples={"test": sample})
+    report.counts["file", "a", "read"] = 2
+    save(report, str(tmp_path))
+    counts, pieces, samples = load(tmp_path)
+    assert (counts, pieces, list(samples)) == (report.counts, [piece], ["test"])

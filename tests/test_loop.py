@@ -1,0 +1,217 @@
+"""The loop: when it stops, what it keeps, and that a killed run ends with the same weights."""
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_data import tiny_data, tiny_spec
+
+from pipeline.failures import Exit, Failure
+from trainer.data import Batch, read_data
+from trainer.loop import Course, Plan, Step, make_step, train, trim_history
+from trainer.run import Run, make_results_step, open_run, train_run
+
+STEPS = 3
+
+
+def course() -> Course:
+    weight = tf.Variable(0.0)
+    losses = tf.Variable(tf.zeros([1], tf.float64))
+    return Course(tf.Variable(0, dtype=tf.int64), (weight,), (tf.Variable(0.0),), losses)
+
+
+def plan(**changes: Any) -> Plan:
+    said: dict[str, Any] = {
+        "epochs": 4,
+        "rows": 2 * STEPS,
+        "batch_size": 2,
+        "rate": lambda _: 0.5,
+        "patience": 1,
+    }
+    return Plan(**(said | changes))
+
+
+class Script:
+    """A step that adds 1 to the weight and loses `loss(step)`, and an evaluation that reads its
+    losses from a list. It notes what is called."""
+
+    def __init__(self, course: Course, judged: list[float], loss: Callable[[int], float]) -> None:
+        self.course, self.judged, self.loss = course, judged, loss
+        self.said: list[str] = []
+
+    def step(self, batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        loss = self.loss(int(self.course.step))
+        self.course.step.assign_add(1)
+        self.course.weights[0].assign_add(1.0)
+        self.said.append("step")
+        return {"label": tf.constant(loss)}
+
+    def evaluate(self) -> tuple[float, dict[str, float]]:
+        self.said.append("evaluate")
+        return self.judged.pop(0), {}
+
+    def opening(self, epoch: int) -> dict[str, Any]:
+        self.said.append(f"open {epoch}")
+        return {"phase": epoch}
+
+    def save(self) -> None:
+        self.said.append("save")
+
+    def train(self, history: Path, said: Plan, **functions: Any) -> None:
+        usual = {
+            "step": self.step,
+            "batches": lambda _, skip: [None] * (said.steps - skip),
+            "evaluate": self.evaluate,
+            "save": self.save,
+        }
+        train(self.course, said, heads=["label"], history=history, **(usual | functions))
+
+
+def script(judged: list[float], loss: Callable[[int], float] = lambda _: 1.0) -> Script:
+    return Script(course(), judged, loss)
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_stops_when_eval_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
+    made = script([3.0, 2.0, 2.5, 1.0])
+    made.train(tmp_path / "history", plan())
+    assert [line["best"] for line in lines(tmp_path / "history")] == [True, True, False]
+    assert float(made.course.weights[0]) == 2 * STEPS
+
+
+def test_without_patience_it_runs_to_the_end(tmp_path: Path) -> None:
+    made = script([1.0, 2.0, 3.0, 4.0])
+    made.train(tmp_path / "history", plan(patience=None))
+    assert len(lines(tmp_path / "history")) == 4
+
+
+def test_without_eval_rows_it_keeps_the_last_weights(tmp_path: Path) -> None:
+    made = script([])
+    made.train(tmp_path / "history", plan(), evaluate=None)
+    assert float(made.course.weights[0]) == 4 * STEPS
+
+
+def test_what_opens_an_epoch_runs_before_its_steps_and_is_in_the_history(tmp_path: Path) -> None:
+    made = script([3.0, 2.0])
+    made.train(tmp_path / "history", plan(epochs=2), opening=made.opening)
+    epoch = ["save", "step", "step", "step", "evaluate", "save"]
+    assert made.said == ["open 0", *epoch, "open 1", *epoch]
+    history = [(line.get("phase"), line.get("epoch")) for line in lines(tmp_path / "history")]
+    assert history == [(0, None), (None, 1), (1, None), (None, 2)]
+
+
+def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too(
+    tmp_path: Path,
+) -> None:
+    said = [{"before_epoch": 1}, {"epoch": 1}, {"before_epoch": 2}, {"before_epoch": 3}]
+    history = tmp_path / "history"
+    history.write_text("".join(json.dumps(line) + "\n" for line in said) + '{"epo')
+    trim_history(history, finished=1, opened=2)
+    assert lines(history) == said[:3]
+
+
+def test_an_opening_that_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
+    made = script([3.0])
+    made.course.opened.assign(1)
+    made.train(tmp_path / "history", plan(epochs=1), opening=made.opening)
+    assert "open 0" not in made.said
+
+
+def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path: Path) -> None:
+    # Five rows in batches of two: the step divides the last, single row by two as well.
+    made = script([3.0], lambda step: [2.0, 4.0, 4.5][step])
+    made.train(tmp_path / "history", plan(epochs=1, rows=5))
+    expected = (2 * 2.0 + 2 * 4.0 + 2 * 4.5) / 5
+    assert lines(tmp_path / "history")[0]["train"]["label"] == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_the_first_loss_that_is_not_finite_ends_it_and_is_named(tmp_path: Path, bad: float) -> None:
+    made = script([3.0] * 4, lambda step: bad if step == 4 else 1.0)
+    with pytest.raises(Failure, match=r"heads\.label.*step 5 \(epoch 2\)") as failed:
+        made.train(tmp_path / "history", plan())
+    assert failed.value.exit_code == Exit.FAULT
+
+
+def test_lines_of_epochs_that_were_not_saved_are_dropped(tmp_path: Path) -> None:
+    (tmp_path / "history").write_text('{"epoch": 1}\n{"epoch": 2}\n')
+    made = script([3.0])
+    made.course.finished.assign(1)
+    made.course.step.assign(STEPS)
+    made.train(tmp_path / "history", plan(epochs=2))
+    assert [line["epoch"] for line in lines(tmp_path / "history")] == [1, 2]
+
+
+def tiny_run(folder: Path) -> Run:
+    spec = tiny_spec(replace={"trunk: {layers: [8]}": "trunk: {layers: [8], dropout: 0.4}"})
+    if not folder.exists():
+        tiny_data(folder, spec=spec)
+    return open_run(read_data(folder), spec)[0]
+
+
+def interrupted(make_step: Callable[..., Step], at: int, how: Callable[[], None]) -> Any:
+    def made(*arguments: Any) -> Step:
+        step, calls = make_step(*arguments), iter(range(1, 1_000))
+
+        def counted(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+            if next(calls) == at:
+                how()
+            return step(batch, rate)
+
+        return counted
+
+    return made
+
+
+def terminate() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def crash() -> None:
+    raise KeyboardInterrupt
+
+
+def test_killed_runs_end_with_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = tmp_path / "data"
+    whole = tiny_run(data)
+    train_run(whole, tmp_path)
+    work = tmp_path / "killed"
+    work.mkdir()
+    for at, how, ends_with in ((8, terminate, SystemExit), (4, crash, KeyboardInterrupt)):
+        monkeypatch.setattr("trainer.run.make_step", interrupted(make_step, at, how))
+        with pytest.raises(ends_with) as ended:
+            train_run(tiny_run(data), work)
+        if how is terminate:
+            assert ended.value.args == (143,)
+    monkeypatch.setattr("trainer.run.make_step", make_step)
+    resumed = tiny_run(data)
+    train_run(resumed, work)
+    for name, variable in whole.state().items():
+        np.testing.assert_array_equal(variable, resumed.state()[name], err_msg=name)
+    for line, same in zip(
+        lines(tmp_path / "history.jsonl"), lines(work / "history.jsonl"), strict=True
+    ):
+        for key in ("epoch", "train", "eval", "eval_loss", "best", "steps"):
+            assert line[key] == same[key]
+
+
+def test_the_functions_are_traced_once(tmp_path: Path) -> None:
+    run = tiny_run(tmp_path / "data")
+    step: Any = make_step(run.network, run.optimizer, run.losses, run.signature())
+    results: Any = make_results_step(run)
+    for batch in run.batches("train"):
+        step(batch, tf.constant(0.1))
+        results(batch)
+    assert step.experimental_get_tracing_count() == 1
+    assert results.experimental_get_tracing_count() == 1

@@ -1,0 +1,259 @@
+"""Files in, a published folder out: exact counts, splits and rejected rows."""
+
+import gzip
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import tensorflow as tf
+
+from pipeline import manifest, prepare
+from pipeline.failures import Exit, Failure
+
+SPEC = """
+name: tiny
+keys: [row]
+vocabularies: {words: {size: 10}}
+inputs:
+  word: {kind: category, vocabulary: words, embedding: 2}
+  age: {kind: number}
+heads:
+  next: {kind: classification, vocabulary: words}
+split: {by: column, column: side, eval: [e], test: [t]}
+"""
+SMALL = """
+name: small
+inputs: {x: {kind: number}}
+heads: {y: {kind: regression}}
+split: {by: file, eval: ["eval*"], test: ["test*"]}
+"""
+CSV = (
+    b"row,word,age,next,side,extra\n"
+    b"1,the,1,cat,,e\n"
+    b"2,cat,two,the,,e\n"
+    b'3,the,3,"",t,e\n'
+    b"4,the,5,cat\n"
+    b"5,a\nb,,the,e,e\n".replace(b"a\nb", b'"a\nb"')
+)
+JSONL = b'{"row": 6, "word": "the", "age": 5, "next": "cat", "side": null}\nnot json\n'
+
+
+def _run(folder: Path, spec: str, *more: str) -> None:
+    (folder / "spec.yaml").write_text(spec)
+    output = str(folder / "out" / "data")
+    prepare.run(["--spec", str(folder / "spec.yaml"), "--output", output, *more])
+
+
+def _inputs(folder: Path) -> list[str]:
+    (folder / "a.csv").write_bytes(CSV)
+    (folder / "b.jsonl.gz").write_bytes(gzip.compress(JSONL))
+    table = pa.table(
+        {"row": [7, 8], "word": ["new", None], "age": [2.5, None], "next": ["the"] * 2}
+    )
+    table = table.append_column("side", pa.array(["e", "t"]))
+    pyarrow.parquet.write_table(table, folder / "c.parquet")
+    return ["--input", str(folder / "a.csv"), str(folder / "[bc].*")]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepare")
+    _run(folder, SPEC, *_inputs(folder), "--max-bad-fraction", "0.5", "--shards", "2")
+    return folder
+
+
+def _statistics(folder: Path) -> Any:
+    return json.loads((folder / "out" / "data" / "statistics.json").read_text())
+
+
+def _examples(folder: Path, side: str) -> list[dict[str, Any]]:
+    found = []
+    for path in sorted((folder / "out" / "data" / "examples" / side).iterdir()):
+        for record in tf.data.TFRecordDataset(str(path), "GZIP").as_numpy_iterator():
+            features = tf.train.Example.FromString(record).features.feature
+            found.append(
+                {
+                    name: list(value.int64_list.value or value.float_list.value)
+                    for name, value in features.items()
+                }
+            )
+    return found
+
+
+def test_every_row_is_accounted_for(folder: Path) -> None:
+    said = _statistics(folder)
+    assert said["rows"] == {"read": 9, "rejected": 3, "train": 2, "eval": 2, "test": 2}
+    assert said["files"] == {
+        str(folder / "a.csv"): {"read": 5, "written": 3, "rejected": 2},
+        str(folder / "b.jsonl.gz"): {"read": 2, "written": 1, "rejected": 1},
+        str(folder / "c.parquet"): {"read": 2, "written": 2, "rejected": 0},
+    }
+    assert said["rejected_by_reason"] == {"invalid_json": 1, "not_a_number": 1, "ragged": 1}
+
+
+def test_the_rejected_rows_are_kept_exactly(folder: Path) -> None:
+    files = sorted((folder / "out" / "data" / "rejected").iterdir())
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    assert sorted(lines, key=lambda line: (line["file"], line["row"])) == [
+        {
+            "file": str(folder / "a.csv"),
+            "row": 2,
+            "column": "age",
+            "reason": "not_a_number",
+            "text": "two",
+        },
+        {
+            "file": str(folder / "a.csv"),
+            "row": 4,
+            "column": "",
+            "reason": "ragged",
+            "text": "4 cells, the header has 6: 4,the,5,cat",
+        },
+        {
+            "file": str(folder / "b.jsonl.gz"),
+            "row": 2,
+            "column": "",
+            "reason": "invalid_json",
+            "text": "not json",
+        },
+    ]
+
+
+def test_the_examples_of_each_side(folder: Path) -> None:
+    # Training: "the" twice and "cat" twice; "cat" sorts first. Ids: cat 0, the 1, other 2, none 3.
+    # Ages 1 and 5: mean 3, deviation 2.
+    assert sorted(_examples(folder, "train"), key=lambda example: example["age"]) == [
+        {"word": [1], "age": [-1.0], "age.missing": [0.0], "next": [0]},
+        {"word": [1], "age": [1.0], "age.missing": [0.0], "next": [0]},
+    ]
+    assert sorted(_examples(folder, "eval"), key=lambda example: example["age"]) == [
+        {"word": [2], "age": [-0.25], "age.missing": [0.0], "next": [1]},
+        {"word": [2], "age": [0.0], "age.missing": [1.0], "next": [1]},
+    ]
+    assert sorted(_examples(folder, "test"), key=lambda example: example["word"]) == [
+        {"word": [1], "age": [0.0], "age.missing": [0.0], "next": [2]},
+        {"word": [3], "age": [0.0], "age.missing": [1.0], "next": [1]},
+    ]
+
+
+def test_the_vocabulary_and_the_numbers(folder: Path) -> None:
+    lines = (folder / "out" / "data" / "vocabulary" / "words.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["cat", 2], ["the", 2]]
+    said = _statistics(folder)
+    assert said["vocabularies"] == {"words": {"entries": 2}}
+    assert said["numbers"] == {"age": {"mean": 3.0, "std": 2.0, "missing": 0.0}}
+    assert said["inputs"]["word"]["eval"] == {"values": 2, "out_of_vocabulary": 1.0, "missing": 0.0}
+    assert said["inputs"]["word"]["test"] == {"values": 2, "out_of_vocabulary": 0.0, "missing": 0.5}
+
+
+def test_samples_are_typed_rows_of_the_test_side(folder: Path) -> None:
+    table = pyarrow.parquet.read_table(folder / "out" / "data" / "samples.parquet")
+    assert table.column_names == ["word", "age", "next", "row"]
+    rows = sorted(table.to_pylist(), key=lambda row: row["row"])
+    assert rows[0] == {"word": "the", "age": 3.0, "next": "", "row": "3"}
+    assert rows[1]["word"] is None
+    assert rows[1]["row"] == "8"
+
+
+def test_the_manifest_lists_and_counts_it_all(folder: Path) -> None:
+    said = manifest.verify(folder / "out" / "data", stage="data")
+    assert said.facts["examples"] == {"train": 2, "eval": 2, "test": 2}
+    there = [p for p in (folder / "out" / "data").rglob("*") if p.is_file()]
+    assert len(said.files) == len(there) - 1
+    assert {"spec.json", "statistics.json", "samples.parquet"} < set(said.files)
+    assert sorted(p.name for p in (folder / "out").iterdir()) == [".data.lock", "data"]
+
+
+def test_the_same_again_is_skipped(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (folder / "out" / "data" / "manifest.json").stat().st_mtime_ns
+    inputs = ["--input", *(str(folder / name) for name in ("a.csv", "b.jsonl.gz", "c.parquet"))]
+    _run(folder, SPEC, *inputs, "--max-bad-fraction", "0.5", "--shards", "2")
+    assert "skipped" in capsys.readouterr().err
+    assert (folder / "out" / "data" / "manifest.json").stat().st_mtime_ns == before
+    with pytest.raises(Failure) as failure:
+        _run(folder, SPEC, *inputs, "--max-bad-fraction", "0.5", "--shards", "3")
+    assert failure.value.exit_code == Exit.OCCUPIED
+
+
+def _small(folder: Path, **files: str) -> list[str]:
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_text(content)
+    return ["--input", *(str(folder / f"{name}.csv") for name in files)]
+
+
+def test_files_say_the_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    inputs = _small(tmp_path, one="x,y\n1,1\n2,2\n", eval_1="x,y\n3,\n", test_1="y,x\n4,4\n")
+    _run(tmp_path, SMALL, *inputs, "--runner", "DirectRunner")
+    said = _statistics(tmp_path)["rows"]
+    assert said == {"read": 4, "rejected": 0, "train": 2, "eval": 1, "test": 1}
+    assert "engine FnApiRunner" in capsys.readouterr().err
+
+
+def test_too_many_bad_rows_publish_nothing_and_are_kept(tmp_path: Path) -> None:
+    inputs = _small(tmp_path, one="x,y\n1,1\nbad,2\n", two="x,y\n1,inf\n")
+    with pytest.raises(Failure, match=r"2 of 3 rows; they are in .*data\.rejected") as failure:
+        _run(tmp_path, SMALL, *inputs)
+    assert failure.value.exit_code == Exit.BAD_ROWS
+    kept = [p.read_text() for p in sorted((tmp_path / "out" / "data.rejected").iterdir())]
+    assert [json.loads(line)["reason"] for line in "".join(kept).splitlines()] == [
+        "not_a_number",
+        "not_finite",
+    ]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [".data.lock", "data.rejected"]
+
+
+@pytest.mark.parametrize(
+    ("files", "exit_code", "message"),
+    [
+        ({"one": "x,y\n"}, Exit.BAD_ROWS, "must have rows"),
+        ({"eval_1": "x,y\n1,1\n"}, Exit.BAD_ROWS, "training side"),
+    ],
+)
+def test_no_rows_to_train_on(
+    tmp_path: Path, files: dict[str, str], exit_code: Exit, message: str
+) -> None:
+    with pytest.raises(Failure, match=message) as failure:
+        _run(tmp_path, SMALL, *_small(tmp_path, **files))
+    assert failure.value.exit_code == exit_code
+
+
+def test_an_empty_vocabulary_is_refused(tmp_path: Path) -> None:
+    spec = SMALL.replace("heads:", "vocabularies: {v: {min_count: 3}}\nheads:").replace(
+        "{x: {kind: number}}", "{x: {kind: category, vocabulary: v}}"
+    )
+    with pytest.raises(Failure, match="vocabulary 'v' must have a value") as failure:
+        _run(tmp_path, spec, *_small(tmp_path, one="x,y\na,1\nb,2\n"))
+    assert failure.value.exit_code == Exit.BAD_ROWS
+
+
+def test_what_is_refused_before_beam_starts(tmp_path: Path) -> None:
+    inputs = _small(tmp_path, one="x,z\n1,1\n")
+    with pytest.raises(Failure, match=r"missing: \['y'\]") as failure:
+        _run(tmp_path, SMALL, *inputs)
+    assert failure.value.exit_code == Exit.USAGE
+    with pytest.raises(Failure, match="at least one file") as failure:
+        _run(tmp_path, SMALL, "--input", str(tmp_path / "nothing*.csv"))
+    assert failure.value.exit_code == Exit.USAGE
+    with pytest.raises(Failure, match="--shard") as failure:
+        _run(tmp_path, SMALL, *_small(tmp_path, one="x,y\n1,1\n"), "--shard", "3")
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_damage_inside_a_file_ends_with_its_name(tmp_path: Path) -> None:
+    whole = gzip.compress(b"x,y\n" + b"".join(b"%d,1\n" % i for i in range(99_999)))
+    (tmp_path / "one.csv.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(Failure, match=r"one\.csv\.gz is damaged") as failure:
+        _run(tmp_path, SMALL, "--input", str(tmp_path / "one.csv.gz"))
+    assert failure.value.exit_code == Exit.INTEGRITY
+    assert not (tmp_path / "out" / "data").exists()
+
+
+def test_beam_is_loaded_only_to_run_it() -> None:
+    code = "import sys, pipeline.prepare; print({'apache_beam', 'tensorflow'} & set(sys.modules))"
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout == "set()\n"

@@ -1,0 +1,201 @@
+"""Every row of a file comes out once: in a batch with its number, or set aside with a reason."""
+
+import csv
+import gzip
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import rows
+from pipeline.failures import Exit, Failure
+
+
+def _write(folder: Path, name: str, content: bytes) -> str:
+    path = folder / name
+    path.write_bytes(content)
+    return str(path)
+
+
+def _all(path: str, columns: list[str], batch_rows: int = 2) -> tuple[list[Any], list[Any]]:
+    """[(number, *cells)] of the good rows, [(number, column, reason, text)] of the others."""
+    good, broken = [], []
+    for batch in rows.read(path, columns, batch_rows):
+        assert batch.rows.num_rows <= batch_rows
+        cells = [column.to_pylist() for column in batch.rows.columns]
+        good += list(zip(batch.numbers().tolist(), *cells, strict=True))
+        broken += [(b.row, b.column, b.reason, b.text) for b in batch.broken]
+    return good, broken
+
+
+def test_csv_gives_text_and_sets_broken_rows_aside(tmp_path: Path) -> None:
+    content = (
+        b"\xef\xbb\xbfid,b\r\n00123,NA\r\n\r\nshort\r\n"
+        b'"x\ny",""\r\n,1e5\r\na,b,c\r\n\xe9,latin\r\n7,"say ""hi"""'
+    )
+    good, broken = _all(_write(tmp_path, "a.csv", content), ["b", "id"])
+    assert good == [
+        (1, "NA", "00123"),
+        (3, "", "x\ny"),
+        (4, "1e5", None),
+        (7, 'say "hi"', "7"),
+    ]
+    assert sorted(broken) == [
+        (2, "", "ragged", "1 cells, the header has 2: short"),
+        (5, "", "ragged", "3 cells, the header has 2: a,b,c"),
+        (6, "id", "invalid_utf8", "\ufffd"),
+    ]
+
+
+def test_an_unclosed_quote_is_one_broken_row(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", b'a,b\n1,2\n"open,3\n4,5\n')
+    good, broken = _all(path, ["a", "b"])
+    assert good == [(1, "1", "2")]
+    assert [(b[0], b[2]) for b in broken] == [(2, "ragged")]
+
+
+_CELL = st.text(st.sampled_from('ab,"\n\r\t \u00e9\U0001f600\u2028;'), max_size=4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    table=st.lists(st.lists(_CELL, min_size=2, max_size=2), max_size=7),
+    end=st.sampled_from(["\n", "\r\n"]),
+)
+def test_csv_equals_the_csv_module(
+    table: list[list[str]], end: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["a", "b"], *table])
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(text.getvalue().encode())
+    expected = list(csv.reader(io.StringIO(text.getvalue(), newline="")))[1:]
+    good, broken = _all(str(path), ["a", "b"])
+    assert broken == []
+    assert [[cell or "" for cell in row[1:]] for row in good] == [r for r in expected if r]
+
+
+@settings(max_examples=60, deadline=None)
+@given(body=st.text(st.sampled_from('ab,"\n'), max_size=30))
+def test_any_text_is_read_as_the_csv_module_reads_it(
+    body: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_text("a,b\n" + body)
+    records = [r for r in csv.reader(io.StringIO("a,b\n" + body, newline="")) if r][1:]
+    good, broken = _all(str(path), ["a", "b"])
+    numbered = list(enumerate(records, 1))
+    assert [(n, a or "", b or "") for n, a, b in good] == [
+        (n, *r) for n, r in numbered if len(r) == 2
+    ]
+    assert [b[0] for b in broken] == [n for n, r in numbered if len(r) != 2]
+
+
+JSON_LINES = b"""{"a": "2020-01-01", "n": 1, "other": {}}
+
+{"a": "x", "n": 2}
+not json
+{"a": "y", "a": "z"}
+[1]
+{"a": {"b": 1}}
+{"a": "\\ud800"}
+{"a": NaN}
+{"n": 2.5, "a": 5}
+"""
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.ndjson", "a.jsonl.gz"])
+def test_bad_json_lines_are_set_aside(tmp_path: Path, name: str) -> None:
+    content = gzip.compress(JSON_LINES) if name.endswith("gz") else JSON_LINES
+    good, broken = _all(_write(tmp_path, name, content), ["a", "n"])
+    assert [row[:2] for row in good] == [(1, "2020-01-01"), (2, "x"), (9 - 0, "5")]
+    assert [float(row[2]) for row in good] == [1.0, 2.0, 2.5]
+    assert [b[:3] for b in broken] == [
+        (3, "", "invalid_json"),
+        (4, "", "invalid_json"),
+        (5, "", "invalid_json"),
+        (6, "a", "unsupported_type"),
+        (7, "", "invalid_utf8"),
+        (8, "", "invalid_json"),
+    ]
+
+
+def test_deep_json_is_set_aside(tmp_path: Path) -> None:
+    deep = b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}\n"
+    path = _write(tmp_path, "a.jsonl", b'{"a": "x"}\n' + deep)
+    good, broken = _all(path, ["a"])
+    assert good == [(1, "x")]
+    assert [(b[0], b[2]) for b in broken] == [(2, "invalid_json")]
+
+
+def test_json_types_may_change_after_the_sample(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "BLOCK_BYTES", 300)
+    said = [{"a": i, "l": ["p", "q"]} for i in range(400)]
+    said += [{"a": 0.5}, {"a": "text", "l": "p q"}, {}]
+    content = "".join(json.dumps(row) + "\n" for row in said).encode()
+    good, broken = _all(_write(tmp_path, "a.jsonl", content), ["a", "l"], 64)
+    assert broken == []
+    assert [row[0] for row in good] == list(range(1, 404))
+    assert [str(row[1]) for row in good[:400]] == [str(i) for i in range(400)]
+    assert [row[1] for row in good[401:]] == ["text", None]
+    assert good[3][2] == ["p", "q"]
+
+
+def test_parquet_streams_its_own_types(tmp_path: Path) -> None:
+    path = str(tmp_path / "a.parquet")
+    table = pa.table({"l": [["a"], None, []], "n": [1, None, 3], "extra": [0, 0, 0]})
+    pyarrow.parquet.write_table(table, path, row_group_size=1)
+    good, broken = _all(path, ["n", "l"])
+    assert (good, broken) == ([(1, 1, ["a"]), (2, None, None), (3, 3, [])], [])
+
+
+@pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.jsonl.gz"])
+def test_a_truncated_file_is_an_integrity_failure(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "a.parquet":
+        pyarrow.parquet.write_table(pa.table({"a": list(range(1000))}), path)
+    elif name == "a.csv.gz":
+        path.write_bytes(gzip.compress(b"a\n" + b"".join(b"%d\n" % i for i in range(9999))))
+    else:
+        path.write_bytes(gzip.compress(b"".join(b'{"a": %d}\n' % i for i in range(9999))))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(Failure) as failure:
+        _all(str(path), ["a"])
+    assert failure.value.exit_code == Exit.INTEGRITY
+    assert name in str(failure.value)
+
+
+def test_missing_and_repeated_columns_are_named(tmp_path: Path) -> None:
+    path = _write(tmp_path, "a.csv", b"a,b\n1,2\n")
+    with pytest.raises(Failure, match=r"missing: \['B', 'c'\]"):
+        _all(path, ["a", "B", "c"])
+    twice = _write(tmp_path, "twice.csv", b"a,a\n1,2\n")
+    with pytest.raises(Failure, match="named once"):
+        _all(twice, ["a"])
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n", b"a,b", b"\n\n"])
+def test_a_file_without_rows_gives_none(tmp_path: Path, content: bytes) -> None:
+    assert _all(_write(tmp_path, "a.csv", content), ["a", "b"]) == ([], [])
+
+
+def test_expand_wants_a_file_for_every_pattern(tmp_path: Path) -> None:
+    one = _write(tmp_path, "b.csv", b"")
+    two = _write(tmp_path, "a.csv", b"")
+    assert rows.expand([str(tmp_path / "*.csv"), one]) == [two, one]
+    with pytest.raises(Failure) as failure:
+        rows.expand([str(tmp_path / "*.parquet")])
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_an_unknown_suffix_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="rows are read from"):
+        rows.column_names(_write(tmp_path, "a.xlsx", b""))

@@ -1,0 +1,178 @@
+"""The score command: each row that fits once, in order; the others told; files whole or absent."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+from small_run import exported, small_rows
+
+from pipeline.failures import Exit, Failure
+from serving import score
+
+
+def run(output: Path, *files: Path, more: tuple[str, ...] = ()) -> None:
+    model = exported() / "model" / "model.onnx"
+    inputs = [str(file) for file in files]
+    score.run(["--model", str(model), "--input", *inputs, "--output", str(output), *more])
+
+
+def jsonl(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def as_parquet(path: Path, rows: pa.Table) -> Path:
+    pyarrow.parquet.write_table(rows, path, row_group_size=70)
+    return path
+
+
+def as_jsonl(path: Path, rows: list[dict[str, Any]]) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def plain(rows: pa.Table) -> list[dict[str, Any]]:
+    """Without NaN, which JSON does not have."""
+    return [{k: None if v != v else v for k, v in row.items()} for row in rows.to_pylist()]
+
+
+def as_csv(path: Path, rows: pa.Table) -> Path:
+    joined = pc.binary_join(
+        pa.array([[v or "" for v in r or []] for r in rows.column("previous").to_pylist()]), "\x1f"
+    )
+    shown = rows.select(["key", "word", "age", "size", "place"]).append_column("previous", joined)
+    pyarrow.csv.write_csv(shown, path)
+    return path
+
+
+def test_one_row_out_for_each_row_in_and_in_order(tmp_path: Path) -> None:
+    files = [as_parquet(tmp_path / f"{n}.parquet", small_rows(150, seed=n)) for n in (1, 2)]
+    run(tmp_path / "s.parquet", *files)
+    got = pyarrow.parquet.read_table(tmp_path / "s.parquet")
+    assert got.column("key").to_pylist() == [f"row {i}" for i in range(150)] * 2
+
+
+def test_the_same_rows_score_the_same_from_every_format(tmp_path: Path) -> None:
+    rows = small_rows(40)
+    run(tmp_path / "p.jsonl", as_parquet(tmp_path / "in.parquet", rows))
+    run(tmp_path / "j.jsonl", as_jsonl(tmp_path / "in.jsonl", plain(rows)))
+    assert jsonl(tmp_path / "p.jsonl") == jsonl(tmp_path / "j.jsonl")
+
+
+def test_csv_rows_score_as_their_parquet_rows_do(tmp_path: Path) -> None:
+    words = small_rows(60)
+    # One element or none: any separator reads such a list the same way from text.
+    short = [[r[0]] if r and r[0] else [] for r in words.column("previous").to_pylist()]
+    rows = words.set_column(2, "previous", pa.array(short, pa.list_(pa.string())))
+    run(tmp_path / "p.jsonl", as_parquet(tmp_path / "in.parquet", rows))
+    run(tmp_path / "c.jsonl", as_csv(tmp_path / "in.csv", rows))
+    assert jsonl(tmp_path / "p.jsonl") == jsonl(tmp_path / "c.jsonl")
+
+
+def test_rows_that_do_not_fit_are_set_aside_and_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = plain(small_rows(10))
+    rows[3] |= {"place": None}
+    rows[7] |= {"age": "old"}
+    run(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows))
+    kept = [row["key"] for row in jsonl(tmp_path / "s.jsonl")]
+    assert kept == [f"row {i}" for i in range(10) if i not in (3, 7)]
+    rejected = jsonl(tmp_path / "s.jsonl.rejected.jsonl")
+    assert [(r["row"], r["column"], r["reason"], r["text"]) for r in rejected] == [
+        (4, "place", "missing", ""),
+        (8, "age", "not_a_number", "old"),
+    ]
+    assert capsys.readouterr().out.startswith("8 rows scored, 2 rejected, ")
+
+
+def test_kept_columns_keep_their_type(tmp_path: Path) -> None:
+    rows = small_rows(5).append_column("when", pa.array([1] * 5, pa.timestamp("us", "UTC")))
+    run(tmp_path / "s.parquet", as_parquet(tmp_path / "in.parquet", rows), more=("--keep", "when"))
+    schema = pyarrow.parquet.read_schema(tmp_path / "s.parquet")
+    assert schema.names[:3] == ["key", "when", "next.labels"]
+    assert schema.field("when").type == pa.timestamp("us", "UTC")
+
+
+def test_top_k_and_heads(tmp_path: Path) -> None:
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(5))
+    run(tmp_path / "s.jsonl", rows, more=("--top-k", "1", "--heads", "next"))
+    assert [list(row) for row in jsonl(tmp_path / "s.jsonl")] == [
+        ["key", "next.labels", "next.scores"]
+    ] * 5
+    assert {len(row["next.labels"]) for row in jsonl(tmp_path / "s.jsonl")} == {1}
+
+
+def failure_of(output: Path, *files: Path, more: tuple[str, ...] = ()) -> tuple[Exit, str]:
+    with pytest.raises(Failure) as failure:
+        run(output, *files, more=more)
+    return failure.value.exit_code, str(failure.value)
+
+
+def test_missing_columns_are_usage_and_named(tmp_path: Path) -> None:
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(5).drop_columns(["age", "word"]))
+    code, message = failure_of(tmp_path / "s.jsonl", rows)
+    assert code == Exit.USAGE
+    assert "age" in message
+    assert "word" in message
+    assert not (tmp_path / "s.jsonl").exists()
+
+
+def test_an_output_that_exists_is_replaced_by_force_only(tmp_path: Path) -> None:
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(5))
+    output = tmp_path / "s.jsonl"
+    output.write_text("mine")
+    assert failure_of(output, rows)[0] == Exit.OCCUPIED
+    assert output.read_text() == "mine"
+    run(output, rows, more=("--force",))
+    assert len(jsonl(output)) == 5
+
+
+def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
+    bad = plain(small_rows(3))
+    bad[0]["place"] = None
+    run(tmp_path / "s.jsonl", as_jsonl(tmp_path / "bad.jsonl", bad))
+    assert (tmp_path / "s.jsonl.rejected.jsonl").exists()
+    good = as_parquet(tmp_path / "in.parquet", small_rows(3))
+    run(tmp_path / "s.jsonl", good, more=("--force",))
+    assert not (tmp_path / "s.jsonl.rejected.jsonl").exists()
+
+
+def test_no_row_that_fits_publishes_nothing_but_the_rejects(tmp_path: Path) -> None:
+    rows = [dict(row, place="x") for row in plain(small_rows(3))]
+    code, message = failure_of(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows))
+    assert (code, "not_a_number" in message) == (Exit.BAD_ROWS, True)
+    assert not (tmp_path / "s.jsonl").exists()
+    assert len(jsonl(tmp_path / "s.jsonl.rejected.jsonl")) == 3
+
+
+@pytest.mark.parametrize(
+    ("output", "more"),
+    [
+        ("s.xlsx", ()),
+        ("none/s.jsonl", ()),
+        ("in.parquet", ("--force",)),
+        ("s.jsonl", ("--heads", "unknown")),
+        ("s.jsonl", ("--keep", "unknown")),
+    ],
+)
+def test_wrong_usage_is_told_before_any_work(
+    tmp_path: Path, output: str, more: tuple[str, ...]
+) -> None:
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(3))
+    before = rows.read_bytes()
+    assert failure_of(tmp_path / output, rows, more=more)[0] == Exit.USAGE
+    assert rows.read_bytes() == before
+
+
+def test_scoring_imports_nothing_heavy() -> None:
+    heavy = ("tensorflow", "keras", "apache_beam", "tensorflow_transform", "pydantic", "onnx")
+    code = f"import sys, serving.score; print([m for m in {heavy} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,0 +1,149 @@
+"""The scorer: one file, checked; the same scores for a row wherever it stands."""
+
+import functools
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from small_run import exported, small_rows
+
+from pipeline.failures import Exit, Failure
+from serving.scorer import Scorer
+
+MODEL = "model.onnx"
+
+
+@functools.cache
+def scorer() -> Scorer:
+    return Scorer(exported() / "model" / MODEL)
+
+
+def copied(folder: Path) -> Path:
+    shutil.copytree(exported() / "model", folder / "model")
+    return folder / "model" / MODEL
+
+
+def assert_close(one: pa.Table, other: pa.Table) -> None:
+    assert one.schema == other.schema
+    for name in one.schema.names:
+        left, right = (t.column(name).combine_chunks() for t in (one, other))
+        if pa.types.is_list(left.type):
+            assert left.value_lengths().equals(right.value_lengths())
+            left, right = left.flatten(), right.flatten()
+        if pa.types.is_floating(left.type):
+            np.testing.assert_allclose(left, right, rtol=1e-5, atol=1e-6)
+        else:
+            assert left.equals(right), name
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 1000])
+def test_scores_do_not_depend_on_the_batch(size: int) -> None:
+    rows = small_rows(1000)
+    whole = scorer().score(rows)
+    parts = [scorer().score(rows.slice(start, size)) for start in range(0, 1000, size)]
+    assert_close(pa.concat_tables(parts), whole)
+
+
+def test_columns_are_keys_then_the_outputs_of_each_head() -> None:
+    got = scorer().score(small_rows(5))
+    assert got.schema.names == [
+        *("key", "next.labels", "next.scores", "tags.labels", "tags.scores"),
+        *("ends.score", "left.value", "many.value"),
+    ]
+    assert got.column("key").to_pylist() == [f"row {i}" for i in range(5)]
+
+
+def test_scores_fall_from_rank_to_rank_and_k_is_what_was_asked() -> None:
+    got = scorer().score(small_rows(50), top_k=5)
+    scores = np.stack(got.column("next.scores").to_pylist())
+    assert scores.shape == (50, 5)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    assert pc.list_value_length(got.column("tags.labels")).unique().to_pylist() == [3]
+
+
+def test_only_the_heads_asked_for_are_there() -> None:
+    got = scorer().score(small_rows(3), heads=["left", "next"])
+    assert got.schema.names == ["key", "next.labels", "next.scores", "left.value"]
+    with pytest.raises(Failure, match=r"a head must be one of") as failure:
+        scorer().score(small_rows(3), heads=["rest"])
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_unseen_and_missing_values_are_scored_as_such() -> None:
+    rows = small_rows(1).to_pylist()[0]
+    unseen = [dict(rows, word=word) for word in ("never seen", "nor this", "", None)]
+    got = scorer().score(pa.Table.from_pylist(unseen, schema=small_rows(1).schema))
+    values = got.column("left.value").to_pylist()
+    assert values[0] == values[1]
+    assert values[2] == values[3]
+    assert values[0] != values[2]
+
+
+def test_columns_of_other_types_are_read_as_text_and_numbers() -> None:
+    rows = small_rows(4)
+    texts = rows.set_column(3, "age", rows.column("age").cast(pa.string()))
+    assert_close(scorer().score(texts), scorer().score(rows))
+
+
+def test_no_rows_give_no_scores() -> None:
+    empty = small_rows(3).slice(0, 0)
+    assert scorer().score(empty).num_rows == 0
+    assert scorer().score(empty).schema == scorer().score(small_rows(1)).schema
+
+
+def test_missing_columns_are_named() -> None:
+    with pytest.raises(Failure, match=r"age.*word") as failure:
+        scorer().score(small_rows(2).drop_columns(["word", "age"]))
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_a_row_that_does_not_fit_is_named() -> None:
+    rows = small_rows(1).to_pylist()
+    bad = pa.Table.from_pylist([dict(rows[0], place=None)], schema=small_rows(1).schema)
+    with pytest.raises(Failure, match="missing in column 'place'") as failure:
+        scorer().score(bad)
+    assert failure.value.exit_code == Exit.BAD_ROWS
+
+
+@pytest.mark.parametrize("at", [0, 1000, -1])
+def test_one_changed_byte_is_refused(tmp_path: Path, at: int) -> None:
+    path = copied(tmp_path)
+    content = bytearray(path.read_bytes())
+    content[at] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(Failure, match="differs from") as failure:
+        Scorer(path)
+    assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def test_without_its_sha256_a_file_loads_unchecked_only(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    path.with_name("model.onnx.sha256").unlink()
+    with pytest.raises(Failure, match=r"model.onnx.sha256 must lie beside") as failure:
+        Scorer(path)
+    assert failure.value.exit_code == Exit.INTEGRITY
+    assert Scorer(path, unchecked=True).metadata == scorer().metadata
+
+
+def test_a_file_with_its_own_sha256_must_still_hold_known_parts_only(tmp_path: Path) -> None:
+    path = copied(tmp_path)
+    model = onnx.load(path)
+    model.graph.node[0].domain = "evil.example"
+    content = model.SerializeToString()
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    path.with_name("model.onnx.sha256").write_text(f"{digest}  {MODEL}\n")
+    with pytest.raises(Failure, match=r"evil\.example") as failure:
+        Scorer(path)
+    assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def test_a_missing_model_is_usage(tmp_path: Path) -> None:
+    with pytest.raises(Failure) as failure:
+        Scorer(tmp_path / "none.onnx")
+    assert failure.value.exit_code == Exit.USAGE

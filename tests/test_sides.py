@@ -1,0 +1,52 @@
+"""The side of a row depends on its values alone."""
+
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.sides import by_file, by_hash, by_value, hashes
+
+
+def test_shares_are_about_those_asked_for() -> None:
+    keys = pa.array([f"key {i}" for i in range(20_000)])
+    side = by_hash([keys], 0.2, 0.1)
+    # Three standard deviations of a binomial with 20,000 draws are under 0.009.
+    np.testing.assert_allclose(np.bincount(side) / 20_000, [0.7, 0.2, 0.1], atol=0.009)
+
+
+def test_equal_keys_share_a_side_in_any_batch() -> None:
+    a, b = pa.array(["x", "y", None, "", "x"]), pa.array(["1", "1", "2", "2", "1"])
+    found = hashes([a, b])
+    assert found[0] == found[4]
+    assert len(set(found.tolist())) == 4
+    assert hashes([a[2:], b[2:]]).tolist() == found[2:].tolist()
+    assert hashes([b, a]).tolist() != found.tolist()
+
+
+def test_the_hash_is_blake2b_and_a_mixer() -> None:
+    def mix(value: int) -> int:
+        value = (value ^ (value >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+        value = (value ^ (value >> 27)) * 0x94D049BB133111EB % 2**64
+        return value ^ (value >> 31)
+
+    text = int.from_bytes(hashlib.blake2b(b"x", digest_size=8).digest(), "little")
+    assert hashes([pa.array(["x"])]).tolist() == [mix((mix(0) + text) % 2**64)]
+
+
+def test_no_row_leaves_training_when_no_share_is_asked() -> None:
+    assert by_hash([pa.array(["a", "b", None])], 0, 0).tolist() == [0, 0, 0]
+
+
+def test_by_value() -> None:
+    column = pa.array(["a", "b", "c", None, ""])
+    assert by_value(column, ["b", ""], ["c"]).tolist() == [0, 1, 2, 0, 1]
+    assert by_value(column, ["b"], []).tolist() == [0, 1, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("path", "side"), [("d/train.csv", 0), ("d/eval-1.csv", 1), ("d/test.csv", 2), ("old/a.csv", 2)]
+)
+def test_by_file(path: str, side: int) -> None:
+    assert by_file(path, ["eval-*.csv"], ["test.csv", "old/*"]) == side

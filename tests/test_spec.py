@@ -1,0 +1,171 @@
+"""The spec is refused as a whole, with the place, or is right as a whole."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.failures import Exit, Failure
+from pipeline.spec import MAX_SPEC_BYTES, Spec, parse_spec, read_spec
+
+WORKING: dict[str, Any] = {
+    "name": "words",
+    "keys": ["line"],
+    "vocabularies": {"word": {}, "next_word": {"size": 25_000}},
+    "shared": {"common": {"units": 128}},
+    "inputs": {
+        "word": {"kind": "category", "vocabulary": "word", "through": "common"},
+        "before": {"kind": "sequence", "vocabulary": "word", "length": 10, "through": "common"},
+        "age": {"kind": "number"},
+    },
+    "heads": {"next_word": {"kind": "classification", "vocabulary": "next_word"}},
+    "split": {"by": "hash", "columns": ["line"]},
+}
+
+
+def spec_with(**changes: Any) -> str:
+    """The working spec as YAML, with dotted places set to other values (None: taken out)."""
+    said = copy.deepcopy(WORKING)
+    for place, value in changes.items():
+        *parents, last = place.split("__")
+        part = said
+        for parent in parents:
+            part = part.setdefault(parent, {})
+        if value is None:
+            del part[last]
+        else:
+            part[last] = value
+    return yaml.safe_dump(said, sort_keys=False)
+
+
+def test_defaults_are_the_sizes_of_the_question() -> None:
+    spec = parse_spec(spec_with())
+    assert spec.vocabularies["word"].size == 10_000
+    assert spec.embedded_inputs()["word"].embedding == 50
+    [layer] = spec.shared["common"].dense_layers()
+    assert (layer.units, layer.bias, layer.activation) == (128, False, None)
+
+
+def test_inputs_over_one_vocabulary_share_its_table_unless_they_name_another() -> None:
+    spec = parse_spec(spec_with(inputs__before__table="history"))
+    tables = {name: part.table_name for name, part in spec.embedded_inputs().items()}
+    assert tables == {"word": "word", "before": "history"}
+
+
+def test_survives_the_way_through_json() -> None:
+    spec = parse_spec(spec_with())
+    assert parse_spec(spec.to_json()) == spec
+
+
+@pytest.mark.parametrize(
+    ("changes", "place", "rule"),
+    [
+        ({"colour": 1}, "colour", "no such setting"),
+        ({"inputs__age__scal": "log"}, "inputs.age.scal", "no such setting"),
+        ({"inputs__age__kind": "numbr"}, "inputs.age.kind", "must be one of"),
+        ({"inputs__next_word": {"kind": "number", "column": "x"}}, "heads.next_word", "taken by"),
+        ({"inputs__word__vocabulary": "wrd"}, "inputs.word.vocabulary", "no vocabulary is called"),
+        ({"inputs__word__through": "comon"}, "inputs.word.through", "no shared block is called"),
+        ({"heads__next_word__column": "age"}, "heads.next_word", "gives the answer away"),
+        ({"inputs__before__embedding": 60}, "inputs.before", "must be 'word' and 50"),
+        (
+            {"inputs__before__embedding": 60, "inputs__before__table": "own"},
+            "inputs.before",
+            "its embedding must be 50, not 60",
+        ),
+        ({"vocabularies__spare": {}}, "vocabularies.spare", "no input and no head uses it"),
+        ({"shared__spare": {"units": 2}}, "shared.spare", "no input goes through it"),
+        ({"shared__common": {}}, "shared.common", "give either"),
+        ({"inputs__two words": {"kind": "number"}}, "inputs.two words", "pattern"),
+        ({"inputs__../x": {"kind": "number"}}, "inputs.../x", "pattern"),
+        ({"vocabularies__word__size": 0}, "vocabularies.word.size", "greater than or equal to 1"),
+        ({"vocabularies__word__values": ["a", "a"]}, "vocabularies.word", "must not repeat"),
+        ({"inputs__before__combine": "lstm"}, "inputs.before", "needs `units`"),
+        ({"inputs__before__units": 3}, "inputs.before", "goes with `combine: lstm`"),
+        ({"inputs__before__combine": "sum3"}, "inputs.before.combine", "'concat', 'mean'"),
+        ({"inputs__age__scale": "buckets"}, "inputs.age", "go together"),
+        ({"heads__next_word__tied": "word"}, "heads.next_word.tied", "over the vocabulary"),
+        ({"heads__next_word__inputs": ["wrod"]}, "heads.next_word.inputs", "no input is called"),
+        ({"split__eval": 0.5, "split__test": 0.5}, "split", "must leave rows for training"),
+        ({"split__by": "luck"}, "split.by", "must be one of"),
+        ({"training__epochs": 0}, "training.epochs", "greater than or equal to 1"),
+        ({"training__learning_rate": float("nan")}, "training.learning_rate", "finite"),
+        ({"weight": "age"}, "weight", "also an input"),
+        ({"keys": ["line", "line"]}, "keys", "named twice"),
+        ({"split": None}, "split", "required"),
+    ],
+)
+def test_a_wrong_spec_is_one_message_with_the_place(
+    changes: dict[str, Any], place: str, rule: str
+) -> None:
+    with pytest.raises(Failure) as caught:
+        parse_spec(spec_with(**changes), source="my.yaml")
+    message = str(caught.value)
+    assert caught.value.exit_code == Exit.USAGE
+    assert message.startswith(f"my.yaml: {place}"), message
+    assert rule in message
+    assert "\n" not in message
+
+
+def test_a_place_shows_no_word_that_nobody_wrote() -> None:
+    with pytest.raises(Failure, match=r"inputs\.category\.embedding: "):
+        parse_spec(spec_with(inputs__category={"kind": "category", "embedding": 0}))
+
+
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: [1", "not readable as YAML"),
+        ("name: a\nname: b", "given twice"),
+        ("a: &a [1]\nb: *a", "aliases are not allowed"),
+        ("a: !!python/object/apply:os.system [ls]", "not readable as YAML"),
+        ("[" * 5000, "not readable as YAML"),
+        ("- a", "must be a mapping"),
+        ("", "must be a mapping"),
+    ],
+)
+def test_text_that_is_no_spec_is_refused(text: str, rule: str) -> None:
+    with pytest.raises(Failure, match=rule) as caught:
+        parse_spec(text)
+    assert caught.value.exit_code == Exit.USAGE
+
+
+def test_a_huge_or_absent_or_binary_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+    huge, binary = tmp_path / "huge.yaml", tmp_path / "binary.yaml"
+    huge.write_text("#" * (MAX_SPEC_BYTES + 1))
+    binary.write_bytes(b"name: \xff\xfe")
+    for path in (huge, binary, tmp_path / "absent.yaml"):
+        with pytest.raises(Failure) as caught:
+            read_spec(path)
+        assert caught.value.exit_code == Exit.USAGE
+
+
+def test_only_what_prepare_depends_on_changes_the_preparation_hash() -> None:
+    plain = parse_spec(spec_with()).preparation_hash()
+
+    def changed(**changes: Any) -> bool:
+        return parse_spec(spec_with(**changes)).preparation_hash() != plain
+
+    assert not changed(training__epochs=3)
+    assert not changed(inputs__word__embedding=60, inputs__before__embedding=60)
+    assert not changed(heads__next_word__weight=2.0)
+    assert not changed(inputs__word__column="word")
+    assert changed(inputs__word__column="token")
+    assert changed(vocabularies__word__size=9)
+    assert changed(split__eval=0.2)
+    assert changed(inputs__before__length=11)
+    assert changed(inputs__age__scale="log")
+
+
+def test_words_that_yaml_would_take_for_truth_values_stay_words() -> None:
+    text = spec_with().replace("name: words", "name: yes").replace("- line", "- no")
+    spec = parse_spec(text)
+    assert (spec.name, spec.keys) == ("yes", ("no",))
+    assert parse_spec(text + "weight: null").weight is None
+
+
+def test_a_bare_number_is_a_layer() -> None:
+    spec = Spec.model_validate({**WORKING, "trunk": {"layers": [256, {"units": 2, "bias": False}]}})
+    assert [(layer.units, layer.bias) for layer in spec.trunk.layers] == [(256, True), (2, False)]

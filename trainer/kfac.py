@@ -1,0 +1,129 @@
+"""K-FAC steps for one matrix that many inputs share.
+
+The curvature of the loss in a matrix W [inputs, outputs] is approximated by a Kronecker product of
+the second moments of what goes in (A) and of the gradients that come back (G): Martens and Grosse
+2015, arXiv:1503.05671, section 3; for weights shared over several places Eschenhagen et al. 2023,
+arXiv:2311.00636, "expand". Its inverse is two small solves. Damping is factored as in the former,
+section 6.3, and adapted by how well the quadratic model foresaw the decrease (ibid., section 6.5).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from trainer.descent import SUFFICIENT_DECREASE, Descent, Objective, Vector, is_finite, largest
+
+Matrix = NDArray[np.float64]
+
+MAX_TRIALS = 6
+START_DAMPING = 1e-3
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Second moments of a matrix's inputs [inputs, inputs] and of the gradients by its outputs
+    [outputs, outputs]."""
+
+    inputs: Matrix
+    gradients: Matrix
+
+    def preconditioned(self, gradient: Matrix, damping: float) -> Matrix:
+        """The damped inverse of the Kronecker product, applied to a gradient [inputs, outputs]."""
+        balance = self._balance()
+        left = self.inputs + balance * np.sqrt(damping) * np.eye(len(self.inputs))
+        right = self.gradients + np.sqrt(damping) / balance * np.eye(len(self.gradients))
+        return np.asarray(np.linalg.solve(right, np.linalg.solve(left, gradient).T).T)
+
+    def bend(self, direction: Matrix) -> float:
+        """The second derivative along a direction."""
+        return float(np.sum(direction * (self.inputs @ direction @ self.gradients)))
+
+    def _balance(self) -> float:
+        means = [np.trace(m) / len(m) for m in (self.inputs, self.gradients)]
+        return float(np.sqrt(means[0] / means[1])) if min(means) > 0 else 1.0
+
+
+def minimise(
+    objective: Objective,
+    curvature_at: Callable[[Matrix], Curvature],
+    start: Matrix,
+    *,
+    max_evaluations: int,
+    damping: float = START_DAMPING,
+    tolerance: float = 1e-6,
+) -> Descent:
+    """Descends from `start` [inputs, outputs]; `objective` sees it flattened.
+
+    A step that does not decrease the objective enough is halved. The descent ends where no half
+    helps, where gradient or gain are below `tolerance`, or after `max_evaluations`.
+    """
+    point, (value, gradient) = start.ravel(), objective(start.ravel())
+    values, lengths, evaluations, ratio = [value], [], 1, None
+    first_gradient = largest(gradient)
+    while evaluations < max_evaluations and is_finite(value, gradient):
+        curvature = curvature_at(point.reshape(start.shape))
+        direction = -curvature.preconditioned(gradient.reshape(start.shape), damping)
+        slope = float(gradient @ direction.ravel())
+        trials = min(MAX_TRIALS, max_evaluations - evaluations)
+        step = _halved(objective, point, value, direction.ravel(), slope, trials)
+        evaluations += step.trials
+        if step.gradient is None:
+            break
+        foreseen = -step.length * slope - step.length**2 / 2 * curvature.bend(direction)
+        ratio = (value - step.value) / foreseen if foreseen > 0 else None
+        damping *= _damping_change(ratio)
+        gain = value - step.value
+        point, value, gradient = step.point, step.value, step.gradient
+        values.append(value)
+        lengths.append(step.length)
+        if largest(gradient) < tolerance or gain < tolerance * max(1.0, abs(value)):
+            break
+    return Descent(
+        point=point,
+        values=tuple(values),
+        evaluations=evaluations,
+        step_lengths=tuple(lengths),
+        first_gradient=first_gradient,
+        last_gradient=largest(gradient),
+        damping=damping,
+        gain_ratio=ratio,
+    )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step that decreases the objective enough; without a gradient, none was found."""
+
+    point: Vector
+    value: float
+    gradient: Vector | None
+    length: float
+    trials: int
+
+
+def _halved(
+    objective: Objective,
+    point: Vector,
+    value: float,
+    direction: Vector,
+    slope: float,
+    max_trials: int,
+) -> _Step:
+    length = 1.0
+    for trial in range(1, max_trials + 1):
+        candidate = point + length * direction
+        new_value, gradient = objective(candidate)
+        enough = value + SUFFICIENT_DECREASE * length * slope
+        if is_finite(new_value, gradient) and new_value <= enough:
+            return _Step(candidate, new_value, gradient, length, trial)
+        length /= 2
+    return _Step(point, value, None, 0.0, max_trials)
+
+
+def _damping_change(ratio: float | None) -> float:
+    """Less damping where the model foresaw the decrease well, more where it did not."""
+    if ratio is None or ratio < 0.25:
+        return 1.5
+    return 2 / 3 if ratio > 0.75 else 1.0

@@ -1,0 +1,284 @@
+"""The training loop: epochs of ordinary steps, each opened by whatever wants to run before it.
+
+All that changes while it runs lives in variables (`Course.state`), so that a run that is killed
+goes on where its last checkpoint was. The loop knows nothing of spec, files or Keras: it is given
+functions.
+"""
+
+import json
+import math
+import signal
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.failures import Exit, Failure
+from pipeline.progress import Progress
+from trainer.data import Batch, steps_per_epoch
+from trainer.network import Network
+from trainer.objective import HeadLoss, combined, expected_means, head_sums
+from trainer.optimizer import Optimizer, apply
+
+SECONDS_BETWEEN_CHECKPOINTS = 120.0
+TERMINATED = 128 + signal.SIGTERM
+
+Step = Callable[[Batch, tf.Tensor], dict[str, tf.Tensor]]
+# Runs before an epoch (0-based) and gives what the history should say about it.
+Opening = Callable[[int], dict[str, Any]]
+
+
+def no_opening(epoch: int) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long and how fast: `rows` of an epoch, `rate` as a function of the steps done, `patience`
+    in epochs."""
+
+    epochs: int
+    rows: int
+    batch_size: int
+    rate: Callable[[int], float]
+    patience: int | None
+
+    @property
+    def steps(self) -> int:
+        return steps_per_epoch(self.rows, self.batch_size)
+
+    def mean(self, sums: np.ndarray, steps: int) -> np.ndarray:
+        """Sums of the means of full batches to means over the rows: the last batch may be short."""
+        return sums * self.batch_size / min(self.rows, max(1, steps) * self.batch_size)
+
+
+@dataclass(frozen=True)
+class Course:
+    """Where a run is.
+
+    step: ordinary steps done (the optimizer's own counter)
+    opened: epochs whose opening has run
+    finished: epochs that are done, evaluation included
+    losses: [heads] sums of the mean losses of this epoch's steps so far
+    weights, best: the weights and their values at the epoch with the lowest eval loss
+    waited: epochs since then
+    """
+
+    step: tf.Variable
+    weights: tuple[tf.Variable, ...]
+    best: tuple[tf.Variable, ...]
+    losses: tf.Variable
+    opened: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    finished: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    waited: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    best_loss: tf.Variable = field(default_factory=lambda: tf.Variable(math.inf, dtype=tf.float64))
+
+    def state(self) -> dict[str, tf.Variable]:
+        names = ("opened", "finished", "waited", "best_loss", "losses")
+        best = {f"best.{i}": v for i, v in enumerate(self.best)}
+        return {name: getattr(self, name) for name in names} | best
+
+
+def start_course(network: Network, optimizer: Optimizer) -> Course:
+    weights = tuple(network.variables())
+    best = tuple(tf.Variable(v, trainable=False) for v in weights)
+    losses = tf.Variable(tf.zeros([len(network.heads)], tf.float64), trainable=False)
+    return Course(optimizer.step, weights, best, losses)
+
+
+def make_step(
+    network: Network, optimizer: Optimizer, losses: Mapping[str, HeadLoss], signature: Batch
+) -> Step:
+    """One ordinary step over the optimizer's variables, traced once: (batch, learning rate) to the
+    heads' mean losses before the update."""
+    batch_size = int(signature.weights.shape[0])
+    variables = list(optimizer.variables)
+
+    @tf.function(input_signature=[signature, tf.TensorSpec([], tf.float32)], autograph=False)
+    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            sums = head_sums(network, losses, batch, training=True)
+            means = expected_means(sums, losses, batch_size)
+            total = combined(network, losses, means)
+        apply(optimizer, tape.gradient(total, variables), rate)
+        return means
+
+    return step
+
+
+def train(
+    course: Course,
+    plan: Plan,
+    *,
+    heads: Sequence[str],
+    step: Step,
+    batches: Callable[[int, int], tf.data.Dataset],
+    evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
+    save: Callable[[], None],
+    history: Path,
+    opening: Opening = no_opening,
+) -> None:
+    """Runs the epochs that are left, and puts the best weights back at the end.
+
+    batches: (epoch, how many to skip) to the rest of that epoch's batches
+    evaluate: gives the loss that is judged, and each head's; None keeps the last weights
+    Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
+    """
+    trim_history(history, finished=int(course.finished), opened=int(course.opened))
+    with stop_signal() as stopped:
+        while not is_over(course, plan):
+            epoch = int(course.finished)
+            open_epoch(course, epoch, opening, save, history)
+            facts = run_epoch(course, plan, epoch, heads, step, batches, save, stopped)
+            facts |= judge(course, evaluate)
+            append_line(history, {"epoch": epoch + 1, **facts})
+            course.finished.assign_add(1)
+            course.losses.assign(tf.zeros_like(course.losses))
+            save()
+            if stopped():
+                raise SystemExit(TERMINATED)
+    if evaluate is not None:
+        for variable, best in zip(course.weights, course.best, strict=True):
+            variable.assign(best)
+
+
+def is_over(course: Course, plan: Plan) -> bool:
+    waited_enough = plan.patience is not None and int(course.waited) >= plan.patience
+    return int(course.finished) >= plan.epochs or waited_enough
+
+
+def open_epoch(
+    course: Course, epoch: int, opening: Opening, save: Callable[[], None], history: Path
+) -> None:
+    """Runs what comes before an epoch, once: a run killed within it does it again from before, a
+    run killed after it does not."""
+    if int(course.opened) > epoch:
+        return
+    facts = opening(epoch)
+    course.opened.assign(epoch + 1)
+    if facts:
+        append_line(history, {"before_epoch": epoch + 1, **facts})
+        save()
+
+
+def run_epoch(
+    course: Course,
+    plan: Plan,
+    epoch: int,
+    heads: Sequence[str],
+    step: Step,
+    batches: Callable[[int, int], tf.data.Dataset],
+    save: Callable[[], None],
+    stopped: Callable[[], bool],
+) -> dict[str, Any]:
+    """The ordinary steps of an epoch that are left; gives their losses and speed."""
+    done = int(course.step) - epoch * plan.steps
+    sums = course.losses.numpy()
+    started = saved = time.monotonic()
+    waiting, rate = 0.0, 0.0
+    progress = Progress(f"epoch {epoch + 1} of {plan.epochs}", total=plan.steps, unit="steps")
+    for place, batch, waited in timed(batches(epoch, done), start=done):
+        rate = plan.rate(epoch * plan.steps + place)
+        means = step(batch, tf.constant(rate, tf.float32))
+        sums += finite(means, heads, epoch, epoch * plan.steps + place)
+        waiting += waited
+        progress.at(place + 1, _note(heads, plan.mean(sums, place + 1)))
+        if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            course.losses.assign(sums)
+            save()
+            saved = time.monotonic()
+            if stopped():
+                raise SystemExit(TERMINATED)
+    losses = plan.mean(sums, plan.steps)
+    progress.end(plan.steps, _note(heads, losses))
+    seconds = time.monotonic() - started
+    rows = plan.rows - done * plan.batch_size
+    return {
+        "steps": int(course.step),
+        "learning_rate": rate,
+        "seconds": round(seconds, 3),
+        "examples_per_second": round(max(0, rows) / seconds, 1),
+        "share_waiting_for_data": round(waiting / seconds, 4),
+        "train": {name: float(s) for name, s in zip(heads, losses, strict=True)},
+    }
+
+
+def timed(batches: tf.data.Dataset, *, start: int) -> Iterator[tuple[int, Batch, float]]:
+    """(place, batch, seconds that it was waited for)."""
+    asked = time.monotonic()
+    for place, batch in enumerate(batches, start=start):
+        yield place, batch, time.monotonic() - asked
+        asked = time.monotonic()
+
+
+def finite(
+    means: Mapping[str, tf.Tensor], heads: Sequence[str], epoch: int, step: int
+) -> np.ndarray:
+    """The losses [heads] as float64, or a Failure that names the head and the step."""
+    losses = np.array([float(means[name]) for name in heads])
+    for name, loss in zip(heads, losses, strict=True):
+        if not np.isfinite(loss):
+            rule = (
+                f"the loss of heads.{name} must be finite; it was not in step {step + 1} "
+                f"(epoch {epoch + 1}). A lower learning_rate or a clip_norm may help"
+            )
+            raise Failure(Exit.FAULT, rule, received=loss)
+    return losses
+
+
+def judge(
+    course: Course, evaluate: Callable[[], tuple[float, dict[str, float]]] | None
+) -> dict[str, Any]:
+    """Evaluates, and keeps the weights where they are the best so far."""
+    if evaluate is None:
+        return {}
+    loss, by_head = evaluate()
+    better = loss < float(course.best_loss)
+    if better:
+        course.best_loss.assign(loss)
+        for best, variable in zip(course.best, course.weights, strict=True):
+            best.assign(variable)
+    course.waited.assign(0 if better else course.waited + 1)
+    return {"eval_loss": loss, "eval": by_head, "best": better}
+
+
+def _note(heads: Sequence[str], losses: np.ndarray) -> str:
+    return "loss " + " ".join(f"{n} {v:.4g}" for n, v in zip(heads, losses, strict=True))
+
+
+@contextmanager
+def stop_signal() -> Iterator[Callable[[], bool]]:
+    """Turns SIGTERM into a question that the loop asks between two steps."""
+    asked: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def append_line(path: Path, line: Mapping[str, Any]) -> None:
+    with path.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+
+
+def trim_history(path: Path, *, finished: int, opened: int) -> None:
+    """Drops what an interrupted run wrote after its last checkpoint."""
+    if path.exists():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if _is_past(line, finished, opened)]
+        path.write_text("".join(kept), encoding="utf-8")
+
+
+def _is_past(line: str, finished: int, opened: int) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:  # cut short by a kill
+        return False
+    return bool(said.get("epoch", 0) <= finished and said.get("before_epoch", 0) <= opened)

@@ -1,0 +1,170 @@
+"""The body of the network: stock Keras layers from the features to one vector for each head.
+
+    ids -> table -> shared block -> combine over the sequence --+
+    numbers, and the flags of missing ones ---------------------+-> join -> trunk -> every head
+
+A head that names its own inputs reads their vectors in the place of the trunk's. The heads
+themselves are in `heads`. Layers that a person did not name have a dot in their name, so they
+cannot meet a name of the spec.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from pipeline.spec import Category, Layer, Number, Spec, Trunk
+from pipeline.spec import Sequence as SequenceInput
+from trainer.embeddings import attend, last_step, pooled
+
+Vectors = dict[str, keras.KerasTensor]
+
+
+@dataclass(frozen=True)
+class Body:
+    """`model` maps the features to {head: float32 [batch, width]}.
+
+    `tables` and `shared` own their weights; every other layer belongs to the trunk. `uses` holds
+    for each shared block what goes in and what comes out, once for each input through it.
+    """
+
+    model: keras.Model
+    tables: dict[str, layers.Embedding]
+    shared: dict[str, tuple[layers.Dense, ...]]
+    uses: dict[str, list[tuple[keras.KerasTensor, keras.KerasTensor]]]
+
+    def taps(self, block: str) -> keras.Model:
+        """The same network with more outputs: `hidden` as of `model`, and the vectors that go
+        `into` each use of a shared block and come `out_of` it."""
+        into, out_of = zip(*self.uses[block], strict=True)
+        outputs = {"hidden": self.model.output, "into": list(into), "out_of": list(out_of)}
+        return keras.Model(self.model.input, outputs)
+
+
+def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
+    """Builds the body; its starting weights depend on Keras's global seed."""
+    inputs = feature_inputs(spec)
+    tables = build_tables(spec, entries)
+    shared = {
+        name: tuple(dense(layer, f"shared.{name}.{i}") for i, layer in enumerate(b.dense_layers()))
+        for name, b in spec.shared.items()
+    }
+    uses: dict[str, list[tuple[keras.KerasTensor, keras.KerasTensor]]] = {n: [] for n in shared}
+    vectors: Vectors = {}
+    for name, part in spec.inputs.items():
+        match part:
+            case Number():
+                vectors[name] = number_vector(name, part, inputs, tables)
+            case _:
+                embedded = tables[part.table_name](inputs[name])
+                if part.through:
+                    projected = projection(embedded, shared[part.through])
+                    uses[part.through].append((embedded, projected))
+                    embedded = projected
+                padding = entries[part.vocabulary] + 1
+                vectors[name] = combined_vector(name, part, embedded, inputs[name], padding)
+    hidden = {
+        n: joined(n, vectors, h.inputs, spec.trunk) for n, h in spec.heads.items() if h.inputs
+    }
+    if len(hidden) < len(spec.heads):
+        top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)
+        hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
+    return Body(keras.Model(inputs, hidden, name=spec.name), tables, shared, uses)
+
+
+def feature_inputs(spec: Spec) -> Vectors:
+    """One Keras input for each feature of an example, under the feature's name."""
+    inputs = {}
+    for name, part in spec.inputs.items():
+        match part:
+            case SequenceInput():
+                inputs[name] = keras.Input((part.length,), dtype="int32", name=name)
+            case Category() | Number(scale="buckets"):
+                inputs[name] = keras.Input((), dtype="int32", name=name)
+            case Number():
+                inputs[name] = keras.Input((), dtype="float32", name=name)
+                if part.missing != "reject":
+                    flag = f"{name}.missing"
+                    inputs[flag] = keras.Input((), dtype="float32", name=flag)
+    return inputs
+
+
+def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:
+    """The embedding tables: a vocabulary's ids, then out of vocabulary, then missing."""
+    tables = {}
+    for part in spec.embedded_inputs().values():
+        if part.table_name not in tables:
+            name = f"table.{part.table_name}"
+            rows = entries[part.vocabulary] + 2
+            tables[part.table_name] = layers.Embedding(rows, part.embedding, name=name)
+    for name, number in spec.number_inputs().items():
+        if number.buckets is not None and number.embedding is not None:
+            own = f"{name}.buckets"
+            rows = number.buckets + 1
+            tables[own] = layers.Embedding(rows, number.embedding, name=f"table.{own}")
+    return tables
+
+
+def dense(layer: Layer, name: str) -> layers.Dense:
+    return layers.Dense(layer.units, activation=layer.activation, use_bias=layer.bias, name=name)
+
+
+def number_vector(
+    name: str, part: Number, inputs: Vectors, tables: Mapping[str, layers.Embedding]
+) -> keras.KerasTensor:
+    """[batch] to [batch, 1], [batch, 2] with its flag, or [batch, embedding] for buckets."""
+    if part.scale == "buckets":
+        return tables[f"{name}.buckets"](inputs[name])
+    parts = [inputs[n] for n in (name, f"{name}.missing") if n in inputs]
+    return ops.stack(parts, axis=-1)
+
+
+def projection(vectors: keras.KerasTensor, block: Sequence[layers.Dense]) -> keras.KerasTensor:
+    """Vectors [..., embedding] through a shared block."""
+    for layer in block:
+        vectors = layer(vectors)
+    return vectors
+
+
+def combined_vector(
+    name: str,
+    part: Category | SequenceInput,
+    vectors: keras.KerasTensor,
+    ids: keras.KerasTensor,
+    padding: int,
+) -> keras.KerasTensor:
+    """[batch, width] as it is, or [batch, length, width] to [batch, combined width]."""
+    if isinstance(part, Category):
+        return vectors
+    match part.combine:
+        case "concat":
+            return layers.Flatten(name=f"{name}.concat")(vectors)
+        case "mean" | "sum" | "max":
+            return pooled(vectors, ops.not_equal(ids, padding), part.combine)
+        case "lstm" | "gru":
+            # No mask: padding comes first and has a row of the table of its own. A mask would
+            # turn the layer into a loop at export.
+            return last_step(part.combine, part.units or 0, name)(vectors)
+        case "attention":
+            return attend(vectors, ids, padding, heads=part.attention_heads, name=name)
+
+
+def joined(
+    name: str, vectors: Vectors, names: Sequence[str], trunk_spec: Trunk
+) -> keras.KerasTensor:
+    """The vectors of some inputs side by side: [batch, sum of widths]."""
+    parts = [vectors[n] for n in names]
+    whole = layers.Concatenate(name=f"{name}.join")(parts) if len(parts) > 1 else parts[0]
+    return dropped(whole, trunk_spec.input_dropout, f"{name}.input_dropout")
+
+
+def trunk(hidden: keras.KerasTensor, trunk_spec: Trunk) -> keras.KerasTensor:
+    for place, layer in enumerate(trunk_spec.layers):
+        hidden = dense(layer, f"trunk.{place}")(hidden)
+        hidden = dropped(hidden, trunk_spec.dropout, f"trunk.{place}.dropout")
+    return hidden
+
+
+def dropped(hidden: keras.KerasTensor, share: float, name: str) -> keras.KerasTensor:
+    return layers.Dropout(share, name=name)(hidden) if share > 0 else hidden

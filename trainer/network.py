@@ -1,0 +1,172 @@
+"""The whole network as one value: body, heads, and who owns which variable.
+
+Every trainable variable belongs to exactly one group: `tables`, each shared block as
+`shared.NAME`, `trunk`, `heads`. What is trained when is said with these groups; `trainable` is
+never toggled, because a function that is traced already would not notice.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from pipeline.spec import Spec
+from trainer.heads import Head, build_heads
+from trainer.model import Body, build_body
+
+Groups = dict[str, tuple[tf.Variable, ...]]
+
+
+@dataclass(frozen=True)
+class Network:
+    """`uncertainty` holds log variances of the heads where they weigh themselves, else nothing.
+    `taps` gives a view of the body onto a shared block (see `Body.taps`)."""
+
+    body: keras.Model
+    heads: dict[str, Head]
+    uncertainty: dict[str, tf.Variable]
+    groups: Groups
+    taps: Callable[[str], keras.Model]
+
+    def variables(self, *, without: Iterable[str] = ()) -> list[tf.Variable]:
+        """The trainable variables of all groups but some, in a fixed order."""
+        left_out = set(without)
+        return [v for name, group in self.groups.items() if name not in left_out for v in group]
+
+    def state(self) -> dict[str, tf.Variable]:
+        """Everything that changes in training, dropout seeds included, by name."""
+        body = {f"body.{i}": v.value for i, v in enumerate(self.body.variables)}
+        heads = {f"head.{i}": v for i, v in enumerate(self.groups["heads"])}
+        return body | heads
+
+
+def build_network(
+    spec: Spec, entries: Mapping[str, int], bias: Mapping[str, np.ndarray], *, seed: int
+) -> Network:
+    """Builds body and heads. The same seed gives the same starting weights.
+
+    `bias` is where each head's output bias starts: {head: float [classes]}.
+    """
+    keras.utils.set_random_seed(seed)
+    body = build_body(spec, entries)
+    heads = build_heads(spec, entries, body, bias, seed)
+    own = spec.heads if spec.training.balance == "uncertainty" else ()
+    uncertainty = {name: tf.Variable(0.0, name=f"{name}.uncertainty") for name in own}
+    head_variables = [v for head in heads.values() for v in head.variables()]
+    head_variables += uncertainty.values()
+    groups = group_variables(
+        {
+            "tables": _variables(body.tables.values()),
+            **{shared_group(name): _variables(block) for name, block in body.shared.items()},
+            "trunk": _variables(_other_layers(body)),
+            "heads": head_variables,
+        },
+        [*(v.value for v in body.model.trainable_variables), *head_variables],
+    )
+    return Network(body.model, heads, uncertainty, groups, body.taps)
+
+
+def shared_group(block: str) -> str:
+    """The name of a shared block's group."""
+    return f"shared.{block}"
+
+
+def _other_layers(body: Body) -> list[layers.Layer]:
+    named = [*body.tables.values(), *(layer for block in body.shared.values() for layer in block)]
+    owned = {id(layer) for layer in named}
+    return [layer for layer in body.model.layers if id(layer) not in owned]
+
+
+def _variables(owners: Iterable[layers.Layer]) -> list[tf.Variable]:
+    return [v.value for layer in owners for v in layer.trainable_variables]
+
+
+def group_variables(
+    groups: Mapping[str, Sequence[tf.Variable]], trainable: Sequence[tf.Variable]
+) -> Groups:
+    """The groups, after checking that each trainable variable is in one and only one."""
+    owners: dict[int, str] = {}
+    for group, variables in groups.items():
+        for variable in variables:
+            if id(variable) in owners:
+                both = f"{owners[id(variable)]!r} and {group!r}"
+                raise ValueError(f"a variable has one group; {variable.name!r} is in {both}")
+            owners[id(variable)] = group
+    for variable in trainable:
+        if id(variable) not in owners:
+            raise ValueError(f"a variable has one group; {variable.name!r} is in none")
+    return {group: tuple(variables) for group, variables in groups.items()}
+
+
+def parameters(network: Network) -> dict[str, int]:
+    """How many trainable numbers each group has. A shared weight has one owner and counts once."""
+    return {
+        group: sum(int(np.prod(v.shape)) for v in variables)
+        for group, variables in network.groups.items()
+    }
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How a regression target was scaled: z = (t - mean) / std, of t = sign(x) log(1 + |x|) where
+    `log`."""
+
+    mean: float = 0.0
+    std: float = 1.0
+    log: bool = False
+
+    def restore(self, z: np.ndarray) -> np.ndarray:
+        """Scaled values to values in the target's own unit."""
+        value = np.float64(z) * self.std + self.mean
+        return np.asarray(np.sign(value) * np.expm1(np.abs(value)) if self.log else value)
+
+
+def inference_model(
+    network: Network, *, temperatures: Mapping[str, float], scales: Mapping[str, Scale]
+) -> keras.Model:
+    """The network as a Keras model of stock layers that loads without this package.
+
+    Outputs by head: classification [batch, classes] logits divided by their temperature, multilabel
+    [batch, classes] logits, binary [batch] probability, regression [batch] in the target's own
+    unit, count [batch] rate. It has its own copies of the heads' weights and shares the body's.
+    """
+    outputs = {}
+    for name, head in network.heads.items():
+        factor, offset = 1.0 / temperatures.get(name, 1.0), 0.0
+        if name in scales:
+            factor, offset = scales[name].std, scales[name].mean
+        raw = _dense_head(head, network.body.output[name], factor, offset)
+        log = name in scales and scales[name].log
+        outputs[name] = (
+            raw if head.classes > 1 or head.kind == "multilabel" else _one(head, raw, log)
+        )
+    return keras.Model(network.body.input, outputs, name=network.body.name)
+
+
+def _dense_head(
+    head: Head, hidden: keras.KerasTensor, factor: float, offset: float
+) -> keras.KerasTensor:
+    if head.projection is not None:
+        width = int(head.projection.shape[1])
+        project = layers.Dense(width, use_bias=False, name=f"{head.name}.projection")
+        hidden = project(hidden)
+        project.set_weights([head.projection.numpy()])
+    output = layers.Dense(head.classes, name=f"{head.name}.logits")
+    logits = output(hidden)
+    kernel = head.kernel.numpy()[: head.classes]
+    output.set_weights([kernel.T * factor, head.bias.numpy() * factor + offset])
+    return logits
+
+
+def _one(head: Head, raw: keras.KerasTensor, log: bool) -> keras.KerasTensor:
+    value = ops.squeeze(raw, axis=-1)
+    if head.kind == "binary":
+        return ops.sigmoid(value)
+    if head.kind == "count":
+        return ops.exp(value)
+    if log:
+        return ops.multiply(ops.sign(value), ops.subtract(ops.exp(ops.abs(value)), 1.0))
+    return value

@@ -1,0 +1,71 @@
+"""The tables that a run prints: what the network consists of, and what it reached."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as they need; the first is text, the others are numbers.
+
+    >>> print(table(["head", "log loss"], [["kind", "1.5"]]))
+    head  log loss
+    kind       1.5
+    """
+    widths = [max(len(row[i]) for row in (header, *rows)) for i in range(len(header))]
+    lines = []
+    for row in (header, *rows):
+        cells = [row[0].ljust(widths[0])]
+        cells += [cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def parameter_table(parameters: Mapping[str, int]) -> str:
+    """How many weights each group owns."""
+    rows = [[group, f"{count:,}"] for group, count in parameters.items()]
+    return table(["weights", "count"], [*rows, ["together", f"{sum(parameters.values()):,}"]])
+
+
+def phase_line(facts: Mapping[str, Any]) -> str:
+    """A phase in one line."""
+    before, after = facts["objective"]
+    outcome = "kept" if facts["accepted"] else "taken back"
+    held_out = ""
+    if facts["held_out_loss"][0] is not None:
+        held_out = ", held out {:.5g} to {:.5g}".format(*facts["held_out_loss"])
+    return (
+        f"phase of {facts['block']} by {facts['method']} after epoch {facts['epochs_done']}: "
+        f"objective {before:.5g} to {after:.5g}{held_out}, {outcome}; "
+        f"{facts['evaluations']} evaluations, {facts['seconds']:.1f} s"
+    )
+
+
+def metrics_table(metrics: Mapping[str, Any]) -> str:
+    """Each head's metrics on the last held-out split, beside its baselines."""
+    split = next((s for s in ("test", "eval") if s in metrics), None)
+    if split is None:
+        return "no held-out rows, so nothing was measured"
+    return "\n\n".join(
+        head_table(name, split, of_head, metrics["baselines"].get(name, {}))
+        for name, of_head in metrics[split].items()
+    )
+
+
+def head_table(
+    name: str, split: str, model: Mapping[str, float], baselines: Mapping[str, Any]
+) -> str:
+    strongest = baselines.get("strongest_input", {})
+    columns = [model, baselines.get("constant", {}).get(split, {}), strongest.get(split, {})]
+    source = strongest.get("input")
+    header = [f"{name} ({split})", "model", "constant", f"given {source}" if source else "-"]
+    rows = [
+        [metric.replace("_", " "), *(_cell(column.get(metric)) for column in columns)]
+        for metric in model
+    ]
+    return table(header, rows)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"

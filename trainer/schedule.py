@@ -1,0 +1,70 @@
+"""When phases come: a pure function of the epochs done."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.spec import Spec
+
+Method = Literal["steps", "lbfgs", "kfac"]
+
+
+@dataclass(frozen=True)
+class PhasePlan:
+    """The phases of one shared block, with every default filled in.
+
+    `rows` is None where a phase looks at all of them; `holdout` asks that the held-out loss does
+    not rise either.
+    """
+
+    block: str
+    every: int
+    start: int
+    frozen: bool
+    method: Method
+    rows: int | None
+    max_evaluations: int
+    holdout: bool
+    seed: int
+
+    def is_due(self, epochs_done: int) -> bool:
+        """Whether a phase comes between the epochs done and the next one."""
+        return epochs_done >= self.start and (epochs_done - self.start) % self.every == 0
+
+
+def phase_plans(spec: Spec) -> tuple[PhasePlan, ...]:
+    """The plans of all blocks that have phases, in the order of the spec."""
+    plans = []
+    for name, block in spec.shared.items():
+        said, is_matrix = block.phases, block.units is not None
+        if said is None:
+            continue
+        between = said.between or ("frozen" if is_matrix else "joint")
+        plans.append(
+            PhasePlan(
+                block=name,
+                every=said.every,
+                start=said.start or said.every,
+                frozen=between == "frozen",
+                method=said.method or ("kfac" if is_matrix else "lbfgs"),
+                rows=None if said.rows == "all" else said.rows,
+                max_evaluations=said.max_evals,
+                holdout=said.accept == "holdout",
+                seed=said.seed,
+            )
+        )
+    return tuple(plans)
+
+
+def frozen_blocks(plans: Sequence[PhasePlan]) -> set[str]:
+    """The blocks that ordinary steps leave alone."""
+    return {plan.block for plan in plans if plan.frozen}
+
+
+def timeline(plan: PhasePlan, epochs: int) -> str:
+    """A run as letters: `e` an ordinary epoch, `P` a phase.
+
+    >>> timeline(PhasePlan("common", 2, 2, True, "kfac", None, 12, True, 1), epochs=6)
+    'eePeePee'
+    """
+    return "".join("P" * plan.is_due(done) + "e" for done in range(epochs))
