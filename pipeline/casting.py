@@ -275,7 +275,16 @@ def _number(column: pa.Array, field: Field) -> tuple[pa.Array, list[_Bad]]:
     small = values.cast(pa.float32(), safe=False)
     infinite = _where(pc.is_inf(small))
     problems.append(_Bad("not_finite", infinite))
-    return pc.fill_null(small, math.nan), problems
+    return _without_denormals(pc.fill_null(small, math.nan)), problems
+
+
+def _without_denormals(numbers: pa.Array) -> pa.Array:
+    """float32 too small for a full fraction becomes 0: some runtimes take it for 0, some do not."""
+    values = numbers.to_numpy(zero_copy_only=False)
+    small = np.abs(values) < np.finfo(np.float32).smallest_normal
+    if not (small & (values != 0)).any():
+        return numbers
+    return pa.array(np.where(small, np.copysign(np.float32(0), values), values))
 
 
 def _native_number(column: pa.Array, field: Field) -> pa.Array:

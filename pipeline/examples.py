@@ -1,4 +1,4 @@
-"""Transformed batches to gzip TFRecords of tf.Example, a batch at a time.
+"""Features of examples to gzip TFRecords of tf.Example, a batch at a time.
 
 A worker writes pieces under names of its own and reports them when its bundle is done; `gathered`
 joins the reported pieces to shards. Gzip members one after the other are one gzip file, so
@@ -14,20 +14,46 @@ from typing import Any
 
 import apache_beam as beam
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from pipeline import spec as specs
 from pipeline import statistics
+from pipeline.features import Tables, features
+from pipeline.fields import Fields
+from pipeline.learning import Learned, standardised
 from pipeline.reading import file_of, side_of
 from pipeline.reports import Piece, Report
 from pipeline.sides import SIDES
-from pipeline.tensors import ORIGIN
+
+Origin = npt.NDArray[np.int64]
+
+
+class MakeFeatures(beam.DoFn):
+    """(Typed rows, their origin) to (features, origin), given what was learned."""
+
+    def __init__(self, spec: specs.Spec, fields: Fields) -> None:
+        self._spec, self._fields = spec, fields
+
+    def process(self, element: tuple[pa.RecordBatch, Origin], learned: Learned) -> Iterator[Any]:
+        rows, origin = element
+        yield features(rows, self._spec, self._fields, tables_of(learned, self._spec)), origin
+
+
+def tables_of(learned: Learned, spec: specs.Spec) -> Tables:
+    moments = zip(*learned.moments, strict=True)
+    return Tables(
+        {name: entries.values for name, entries in learned.entries.items()},
+        dict(zip(standardised(spec), moments, strict=True)),
+        learned.boundaries,
+    )
 
 
 class WriteExamples(beam.DoFn):
-    """(Transformed batch, {}) to files in `work`; gives a Report for each bundle."""
+    """(Features, origin) to files in `work`; gives a Report for each bundle."""
 
     def __init__(
         self, paths: Sequence[str], features: statistics.Features, work: str, shards: int
@@ -43,9 +69,8 @@ class WriteExamples(beam.DoFn):
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._written: Counter[str] = Counter()
 
-    def process(self, element: tuple[pa.RecordBatch, Any], sizes: dict[str, int]) -> None:
-        batch, _ = element
-        origin = batch.column(ORIGIN).flatten().to_numpy()
+    def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
+        batch, origin = element
         for number, side in enumerate(SIDES):
             there = np.flatnonzero(side_of(origin) == number)
             if len(there):

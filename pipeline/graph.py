@@ -1,7 +1,7 @@
 """The Beam graph of prepare, and the engine that runs it.
 
-    files -> training rows -> analyse -> transform graph
-    files -> all rows ---------------------> transform -> encode and write -> report
+    files -> training rows -> learn -> transform graph
+    files -> all rows ---------------> make features -> encode and write -> report
 
 The rows are read twice because an in-memory engine would hold what two steps need one after the
 other. Nothing is downloaded: the local engine is FnApiRunner by whatever name it is asked for.
@@ -15,16 +15,16 @@ from typing import Any
 
 import absl.logging
 import apache_beam as beam
-import tensorflow as tf
 import tensorflow_transform.beam as tft_beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline import reading, reports, tensors
 from pipeline import spec as specs
-from pipeline.examples import WriteExamples
+from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
+from pipeline.learning import Learn, Learned, plan_of, save
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.statistics import features_of
 
@@ -38,15 +38,19 @@ def run(
     paths: Sequence[str],
     folder: Path,
     shards: int,
+    first: dict[str, list[str]],
     beam_args: Sequence[str],
 ) -> None:
-    """Writes transform/ and work/ into `folder` and waits until that is done."""
+    """Writes transform/ and work/ into `folder` and waits until that is done.
+
+    `first` has the values that keep the first ids of a vocabulary.
+    """
     _quiet()
     runner, options = engine(beam_args)
     started = time.monotonic()
     try:
         with beam.Pipeline(runner=runner, options=options) as pipeline:
-            build(pipeline, spec, fields, paths, folder, shards)
+            build(pipeline, spec, fields, paths, folder, shards, first)
     except Exception as error:
         if failure := reading.failure_in(error):
             raise failure from None
@@ -60,6 +64,9 @@ def engine(beam_args: Sequence[str]) -> tuple[Any, PipelineOptions]:
     if unknown := _unknown(beam_args):
         raise Failure(Exit.USAGE, "every option must be ours or Beam's", received=unknown)
     name = options.view_as(StandardOptions).runner
+    if str(name).lower().startswith("dataflow"):
+        rule = "the engine's workers must share a file system with this process (docs/dataflow.md)"
+        raise Failure(Exit.USAGE, rule, received=name)
     if name not in LOCAL_RUNNERS:
         log.info("prepare: engine %s of Apache Beam %s", name, beam.__version__)
         return name, options
@@ -74,45 +81,59 @@ def build(
     paths: Sequence[str],
     folder: Path,
     shards: int,
+    first: dict[str, list[str]],
 ) -> None:
     """Adds all steps to the pipeline."""
-    config = tensors.adapter_config(fields)
     work = str(folder / "work")
-    with tft_beam.Context(temp_dir=str(folder / "temp"), passthrough_keys={tensors.ORIGIN}):
-        transform_fn = (
-            _files(pipeline, "Training", paths)
-            | "ReadTrainingRows" >> beam.ParDo(reading.ReadTrainingRows(paths, fields, spec.split))
-            | "Analyze" >> Analyze(config, spec, work)
-        )
-        rows = _files(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(
-            reading.ReadRows(paths, fields, spec.split, work)
-        ).with_outputs(reading.REPORTS, main="rows")
-        transformed, _ = (
-            (rows["rows"], config),
-            transform_fn,
-        ) | "Transform" >> tft_beam.TransformDataset(output_record_batches=True)
-        written = transformed | "Write" >> beam.ParDo(
+    learned = (
+        _files(pipeline, "Training", paths)
+        | "ReadTrainingRows" >> beam.ParDo(reading.ReadTrainingRows(paths, fields, spec.split))
+        | "Learn" >> beam.CombineGlobally(Learn(plan_of(spec, fields, first)))
+        | "SaveLearned" >> beam.Map(save, spec, work)
+    )
+    rows = _files(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(
+        reading.ReadRows(paths, fields, spec.split, work)
+    ).with_outputs(reading.REPORTS, main="rows")
+    written = (
+        rows["rows"]
+        | "MakeFeatures"
+        >> beam.ParDo(MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned))
+        | "Write"
+        >> beam.ParDo(
             WriteExamples(paths, features_of(spec), work, shards),
-            sizes=beam.pvalue.AsSingleton(_sizes(transform_fn, spec, work)),
+            sizes=beam.pvalue.AsSingleton(learned | "Sizes" >> beam.Map(vocabulary_sizes)),
         )
-        _ = transform_fn | "WriteTransform" >> tft_beam.WriteTransformFn(str(folder / "transform"))
+    )
     _ = (
         (written, rows[reading.REPORTS])
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
-        | "Save" >> beam.Map(reports.save, work)
+        | "SaveReports" >> beam.Map(reports.save, work)
     )
+    with tft_beam.Context(temp_dir=str(folder / "temp")):
+        _ = (
+            learned
+            | "MakeTransformGraph" >> MakeTransformGraph(spec, fields)
+            | "WriteTransform" >> tft_beam.WriteTransformFn(str(folder / "transform"))
+        )
 
 
-class Analyze(beam.PTransform):
-    """Batches of training rows to the transform graph."""
+class MakeTransformGraph(beam.PTransform):
+    """What was learned to the transform graph: the record of what is done to a row."""
 
-    def __init__(self, config: Any, spec: specs.Spec, folder: str) -> None:
+    def __init__(self, spec: specs.Spec, fields: Fields) -> None:
         super().__init__()
-        self._config, self._preprocess = config, preprocessing_fn(spec, folder)
+        self._spec, self._config = spec, tensors.adapter_config(fields)
 
-    def expand(self, batches: Any) -> Any:
-        return (batches, self._config) | tft_beam.AnalyzeDataset(self._preprocess)
+    def expand(self, learned: Any) -> Any:
+        # The analyzers hand over what was learned, so tf.Transform need not see a row.
+        no_rows = learned.pipeline | "NoRows" >> beam.Create([], reshuffle=False)
+        analyze = tft_beam.AnalyzeDataset(preprocessing_fn(self._spec, learned))
+        return (no_rows, self._config) | analyze
+
+
+def vocabulary_sizes(learned: Learned) -> dict[str, int]:
+    return {name: len(entries.values) for name, entries in learned.entries.items()}
 
 
 def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
@@ -121,23 +142,6 @@ def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
         | f"{label}Files" >> beam.Create(range(len(paths)), reshuffle=False)
         | f"Spread{label}Files" >> beam.Reshuffle()
     )
-
-
-def _sizes(transform_fn: Any, spec: specs.Spec, folder: str) -> Any:
-    """The number of entries of each vocabulary, once the transform graph is there."""
-    graph, _ = transform_fn
-    return graph | "VocabularySizes" >> beam.Map(vocabulary_sizes, spec, folder)
-
-
-def vocabulary_sizes(_: str, spec: specs.Spec, folder: str) -> dict[str, int]:
-    sizes = {}
-    for name, vocabulary in spec.vocabularies.items():
-        if vocabulary.values is not None:
-            sizes[name] = len(vocabulary.values)
-            continue
-        with tf.io.gfile.GFile(str(Path(folder) / f"{name}.jsonl"), "rb") as file:
-            sizes[name] = file.read().count(b"\n")
-    return sizes
 
 
 def _unknown(beam_args: Sequence[str]) -> list[str]:

@@ -1,15 +1,17 @@
 """Lines of JSON to Arrow columns: a whole block at once where it is regular, else line by line.
 
-Strings stay strings (Arrow's own inference would make dates of some), and a line that is not a
-JSON object of plain values and flat lists is set aside. Used by pipeline.rows only.
+Strings stay strings (Arrow's own inference would make dates of some). A line that is not a JSON
+object is set aside, and so is one whose columns that are read hold anything but plain values and
+flat lists; what the others hold does not matter. Used by pipeline.rows only.
 """
 
 import json
 import math
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.json
 
 from pipeline.casting import Rejected
@@ -60,7 +62,7 @@ def object_keys(block: bytes) -> list[str]:
     keys: dict[str, None] = {}
     for line in block.split(b"\n", KEY_LINES)[:KEY_LINES]:
         try:
-            keys.update(dict.fromkeys(_parse(line)))
+            keys.update(dict.fromkeys(_parse(line)[0]))
         except _Broken:
             continue
     if not keys and block.strip():
@@ -91,7 +93,17 @@ def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
     if table.num_rows != _line_count(block):
         return None
     batches = table.select(schema.names).combine_chunks().to_batches()
-    return batches[0] if len(batches) == 1 else None
+    if len(batches) != 1 or _has_empty_row(batches[0]):
+        return None
+    return batches[0]
+
+
+def _has_empty_row(rows: pa.RecordBatch) -> bool:
+    """Arrow takes a line that says `null` for an object without keys."""
+    empty = rows.columns[0].is_null()
+    for column in rows.columns[1:]:
+        empty = pc.and_(empty, column.is_null())
+    return bool(pc.any(empty).as_py())
 
 
 def _line_count(block: bytes) -> int:
@@ -99,49 +111,56 @@ def _line_count(block: bytes) -> int:
 
 
 def _cells(line: bytes, columns: list[str]) -> list[Any]:
-    row = _parse(line)
+    row, twice = _parse(line)
     cells = [row.get(name) for name in columns]
     for name, cell in zip(columns, cells, strict=True):
         elements = cell if isinstance(cell, list) else [cell]
-        if any(isinstance(element, dict | list) for element in elements):
+        if name in twice or any(element is _NO_JSON for element in elements):
+            raise _Broken("invalid_json", name)
+        if any(isinstance(element, _Object | list) for element in elements):
             raise _Broken("unsupported_type", name)
+        if not all(_is_unicode(element) for element in elements):
+            raise _Broken("invalid_utf8", name)
     return cells
 
 
-def _parse(line: bytes) -> dict[str, Any]:
+class _Object(dict[str, Any]):
+    """A JSON object, and its keys that are given twice."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(pairs)
+        keys = [key for key, _ in pairs]
+        self.twice = {key for key in keys if keys.count(key) > 1} if len(self) < len(keys) else ()
+
+
+# NaN and Infinity, which are Python's and not JSON's.
+_NO_JSON = object()
+
+
+def _parse(line: bytes) -> tuple[dict[str, Any], Collection[str]]:
+    """The object of a line, and its keys that are given twice. Bad bytes become surrogates."""
     try:
-        text = line.decode("utf-8")
-    except UnicodeDecodeError:
-        raise _Broken("invalid_utf8") from None
-    try:
-        row = json.loads(text, parse_constant=_refuse, object_pairs_hook=_object)
+        row = json.loads(
+            line.decode("utf-8", errors="surrogateescape"),
+            parse_constant=lambda _: _NO_JSON,
+            parse_int=_integer,
+            object_pairs_hook=_Object,
+        )
     except (ValueError, RecursionError):
         raise _Broken("invalid_json") from None
-    if not isinstance(row, dict):
+    if not isinstance(row, _Object):
         raise _Broken("invalid_json")
-    if "\\u" in text and not _is_unicode(row):
-        raise _Broken("invalid_utf8")
-    return row
+    return row, row.twice
 
 
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
+def _integer(text: str) -> int | str:
+    # Python takes quadratic time over long integers and refuses the longest.
+    return int(text) if len(text) < 100 else text
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    row = dict(pairs)
-    if len(row) != len(pairs):
-        raise ValueError("a key is given twice")
-    return row
-
-
-def _is_unicode(row: dict[str, Any]) -> bool:
-    """False where an escape stands for half a character."""
-    try:
-        json.dumps(row, ensure_ascii=False).encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
+def _is_unicode(value: Any) -> bool:
+    """False for half characters, by an escape or by a byte that is not UTF-8."""
+    return not isinstance(value, str) or not any("\ud800" <= c <= "\udfff" for c in value)
 
 
 def _array(values: list[Any]) -> pa.Array:

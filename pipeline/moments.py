@@ -1,19 +1,12 @@
-"""Means, deviations and quantiles of numbers: analyzers for tf.Transform that ignore NaN.
+"""Means, deviations and quantiles of numbers, NaN aside: what a CombineFn needs to add them up."""
 
-Each writes what it found as JSON too, the same float32 values that the graph uses.
-"""
-
-import json
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Any
 
 import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tensorflow as tf
-import tensorflow_transform as tft
 from tfx_bsl import sketches
 
 QUANTILE_ERROR = 0.0001
@@ -95,42 +88,3 @@ class Quantiles(beam.CombineFn):
     def extract_output(self, sketch: Any) -> npt.NDArray[np.float32]:
         quantiles = sketch.GetQuantiles(self._buckets).flatten().to_numpy(zero_copy_only=False)
         return np.unique(quantiles[1:-1].astype(np.float32))
-
-
-class Analysis(beam.PTransform):
-    """Combines all batches and writes the result to `folder`/<name>.json too."""
-
-    def __init__(self, name: str, combine: beam.CombineFn, folder: str) -> None:
-        super().__init__()
-        self._name, self._combine, self._folder = name, combine, folder
-
-    def expand(self, batches: Any) -> Any:
-        return (
-            batches
-            | "Combine" >> beam.CombineGlobally(self._combine)
-            | "Write" >> beam.Map(_written, self._folder, self._name).with_output_types(np.ndarray)
-        )
-
-
-def _written(found: npt.NDArray[np.float32], folder: str, name: str) -> npt.NDArray[np.float32]:
-    with tf.io.gfile.GFile(str(Path(folder) / f"{name}.json"), "w") as file:
-        file.write(json.dumps(found.tolist()))
-    return found
-
-
-def mean_and_std(name: str, numbers: Sequence[Any], folder: str) -> Any:
-    """float32 [2, numbers]: mean and deviation of each of the tensors [batch]."""
-    combine, shape = Moment(len(numbers)), [2, len(numbers)]
-    return _analysed(tf.stack(numbers, axis=1), Analysis(name, combine, folder), shape)
-
-
-def boundaries(name: str, number: Any, buckets: int, folder: str) -> Any:
-    """float32 [at most buckets - 1], rising: the values at which a next bucket starts."""
-    return _analysed(number, Analysis(name, Quantiles(buckets), folder), [None])
-
-
-def _analysed(tensor: Any, analysis: Analysis, shape: Sequence[int | None]) -> Any:
-    (found,) = tft.experimental.ptransform_analyzer(
-        inputs=[tensor], ptransform=analysis, output_dtypes=[tf.float32], output_shapes=[shape]
-    )
-    return found

@@ -1,4 +1,7 @@
-"""python -m pipeline.prepare: raw rows to vocabularies, TFRecords and the transform graph.
+"""Raw rows to vocabularies, TFRecords and the transform graph.
+
+    python -m pipeline.prepare --infer FILES > spec.yaml
+    python -m pipeline.prepare --spec spec.yaml --input FILES --output OUT/data
 
 Reads the rows twice, once to learn from the training side and once to write, so that memory does
 not grow with them. The folder that comes out is described in the README; it is published by its
@@ -15,13 +18,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import manifest, rows
+from pipeline import infer, manifest, rows, vocabulary
 from pipeline import spec as specs
+from pipeline.anomalies import anomalies
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
 from pipeline.sides import SIDES
 from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
+from pipeline.summary import summary
 
 STAGE = "data"
 WORK, TEMP, REJECTED = "work", "temp", "rejected"
@@ -30,6 +35,9 @@ log = logging.getLogger("pipeline.prepare")
 
 def run(argv: Sequence[str]) -> None:
     args, beam_args = _arguments(argv)
+    if args.infer:
+        print(infer.spec_for(rows.expand(args.infer)), end="")
+        return
     _log_to_stderr()
     spec = specs.read_spec(args.spec)
     prepare(
@@ -39,6 +47,7 @@ def run(argv: Sequence[str]) -> None:
         max_bad_fraction=args.max_bad_fraction,
         shards=args.shards,
         force=args.force,
+        extend=args.extend,
         beam_args=beam_args,
     )
 
@@ -51,9 +60,12 @@ def prepare(
     max_bad_fraction: float = 0.01,
     shards: int = 4,
     force: bool = False,
+    extend: Path | None = None,
     beam_args: Sequence[str] = (),
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
+
+    The values in the vocabularies of `extend`, a folder made before, keep their ids.
 
     Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
     taken, 4 for too many bad rows, no rows, none to train on or an empty vocabulary, 5 for a
@@ -62,13 +74,15 @@ def prepare(
     fields = fields_of(spec)
     _check_columns(paths, fields)
     with manifest.lock(output):
-        made_from = _made_from(spec, paths, max_bad_fraction, shards)
+        first = {} if extend is None else vocabulary.read_all(extend)
+        settings = [f"{max_bad_fraction} {shards}", json.dumps(first)]
+        made_from = _made_from(spec, paths, settings)
         if manifest.is_done(output, stage=STAGE, made_from=made_from, force=force):
             log.info("prepare: %s is there already, made from the same; skipped", output)
             return
         work = manifest.fresh_staging(output)
         try:
-            _prepare(spec, fields, paths, output, shards, max_bad_fraction, beam_args)
+            _prepare(spec, fields, paths, output, shards, max_bad_fraction, first, beam_args)
             facts = _facts(spec, work)
             manifest.publish(output, stage=STAGE, made_from=made_from, facts=facts)
         except BaseException:
@@ -84,6 +98,7 @@ def _prepare(
     output: Path,
     shards: int,
     max_bad_fraction: float,
+    first: dict[str, vocabulary.Vocabulary],
     beam_args: Sequence[str],
 ) -> None:
     # Beam and tf.Transform take seconds to import; a finished stage does without them.
@@ -92,7 +107,8 @@ def _prepare(
 
     folder = manifest.staging(output)
     (folder / WORK).mkdir()
-    graph.run(spec, fields, paths, folder, shards, beam_args)
+    values = {name: list(entries) for name, entries in first.items()}
+    graph.run(spec, fields, paths, folder, shards, values, beam_args)
     counts, pieces, samples = reports.load(folder / WORK)
     _keep_rejected([piece for piece in pieces if piece.folder == REJECTED], folder / REJECTED)
     _check_rows(counts, paths, max_bad_fraction, folder / REJECTED, output)
@@ -112,10 +128,13 @@ def _write_what_was_learned(
 ) -> None:
     """spec.json, vocabulary/ and statistics.json."""
     manifest.write_text(folder / "spec.json", spec.to_json())
-    sizes, numbers = _vocabularies(spec, counts, folder), _found_numbers(spec, folder)
-    said = statistics(counts, list(paths), features_of(spec), numbers, sizes)
+    _vocabularies(spec, counts, folder)
+    learned = json.loads((folder / WORK / "learned.json").read_text(encoding="utf-8"))
+    said = statistics(counts, list(paths), features_of(spec), learned)
+    said["warnings"] = anomalies(spec, said, _entry_counts(spec, folder))
     manifest.write_text(folder / "statistics.json", json.dumps(said, indent=2) + "\n")
-    _summary(said)
+    for line in summary(said):
+        log.info("%s", line)
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -125,13 +144,20 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         epilog="Other options go to Beam, for example --runner or --direct_num_workers.",
         allow_abbrev=False,
     )
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="paths or globs")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to publish")
+    parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
+    parser.add_argument("--spec", type=Path)
+    parser.add_argument("--input", nargs="+", metavar="FILES", help="paths or globs")
+    parser.add_argument("--output", type=Path, help="the folder to publish")
     parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
     parser.add_argument("--shards", type=_count, default=4, help="files for each side")
+    parser.add_argument(
+        "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there")
-    return parser.parse_known_args(argv)
+    args, beam_args = parser.parse_known_args(argv)
+    if not args.infer and not (args.spec and args.input and args.output):
+        parser.error("--spec, --input and --output are needed, or --infer")
+    return args, beam_args
 
 
 def _fraction(text: str) -> float:
@@ -165,11 +191,10 @@ def _check_columns(paths: Sequence[str], fields: Fields) -> None:
         log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))
 
 
-def _made_from(spec: specs.Spec, paths: Sequence[str], max_bad_fraction: float, shards: int) -> str:
+def _made_from(spec: specs.Spec, paths: Sequence[str], settings: Sequence[str]) -> str:
     inputs = [f"{p} {Path(p).stat().st_size} {manifest.file_sha256(Path(p))}" for p in paths]
-    settings = [f"{max_bad_fraction} {shards}", *_versions().values()]
-    code = manifest.code_hash("pipeline")
-    return manifest.combined_hash([spec.preparation_hash(), code, *settings, *inputs])
+    code = [manifest.code_hash("pipeline"), *_versions().values()]
+    return manifest.combined_hash([spec.preparation_hash(), *code, *settings, *inputs])
 
 
 def _versions() -> dict[str, str]:
@@ -206,39 +231,25 @@ def _check_rows(
         raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
 
 
-def _vocabularies(spec: specs.Spec, counts: Counts, folder: Path) -> dict[str, int]:
-    """Writes vocabulary/; gives the number of entries of each."""
-    sizes = {}
+def _vocabularies(spec: specs.Spec, counts: Counts, folder: Path) -> None:
+    """Writes vocabulary/. Raises Failure 4 for a vocabulary without entries."""
     (folder / "vocabulary").mkdir()
-    for name, vocabulary in spec.vocabularies.items():
+    for name, said in spec.vocabularies.items():
         target = folder / "vocabulary" / f"{name}.jsonl"
-        if vocabulary.values is None:
+        if said.values is None:
             (folder / WORK / f"{name}.jsonl").rename(target)
         else:
-            pairs = [[v, counts["value", name, str(i)]] for i, v in enumerate(vocabulary.values)]
+            pairs = [[v, counts["value", name, str(i)]] for i, v in enumerate(said.values)]
             lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
             target.write_text("".join(lines), encoding="utf-8")
-        sizes[name] = target.read_bytes().count(b"\n")
-        if not sizes[name]:
+        if not target.stat().st_size:
             rule = f"the vocabulary {name!r} must have a value that the training rows hold"
-            raise Failure(Exit.BAD_ROWS, rule, received=f"min_count {vocabulary.min_count}")
-    return sizes
+            raise Failure(Exit.BAD_ROWS, rule, received=f"min_count {said.min_count}")
 
 
-def _found_numbers(spec: specs.Spec, folder: Path) -> dict[str, Any]:
-    """Means, deviations and boundaries, as the transform graph has them."""
-    from pipeline import preprocessing
-
-    found: dict[str, Any] = {}
-    if names := preprocessing.standardised(spec):
-        means, stds = json.loads((folder / WORK / f"{preprocessing.MOMENTS}.json").read_text())
-        for name, mean, std in zip(names, means, stds, strict=True):
-            found[name] = {"mean": mean, "std": std}
-    for name, part in spec.number_inputs().items():
-        if part.buckets is not None:
-            path = folder / WORK / f"{preprocessing.BOUNDARIES}{name}.json"
-            found[name] = {"boundaries": json.loads(path.read_text())}
-    return found
+def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:
+    paths = {name: folder / vocabulary.FOLDER / f"{name}.jsonl" for name in spec.vocabularies}
+    return {name: list(vocabulary.read(path).values()) for name, path in paths.items()}
 
 
 def _facts(spec: specs.Spec, folder: Path) -> dict[str, Any]:
@@ -248,26 +259,6 @@ def _facts(spec: specs.Spec, folder: Path) -> dict[str, Any]:
         "spec": spec.preparation_hash(),
         "versions": _versions(),
     }
-
-
-def _summary(said: dict[str, Any]) -> None:
-    total = said["rows"]
-    sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
-    log.info(
-        "rows: %s read = %s + %s rejected", f"{total['read']:,}", sides, f"{total['rejected']:,}"
-    )
-    for reason, count in said["rejected_by_reason"].items():
-        log.info("  rejected, %s: %s", reason, f"{count:,}")
-    for name, vocabulary in said["vocabularies"].items():
-        log.info("vocabulary %s: %s entries", name, f"{vocabulary['entries']:,}")
-    for group in ("inputs", "heads"):
-        for name, shares in said[group].items():
-            unknown = {s: share.get("out_of_vocabulary") for s, share in shares.items()}
-            known = [
-                f"{1 - u:.1%} of {s}" for s, u in unknown.items() if u is not None and total[s]
-            ]
-            if known:
-                log.info("  %s is covered in %s", name, ", ".join(known))
 
 
 if __name__ == "__main__":

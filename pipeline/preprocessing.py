@@ -1,7 +1,8 @@
 """The transform graph: from raw features to the features of an example.
 
-`preprocessing_fn(spec)` is a plain TensorFlow function but for the analyzers in it, which
-tf.Transform replaces by what they found in the training rows. Nothing here reads rows.
+`preprocessing_fn` is a plain TensorFlow function but for the analyzers in it, which tf.Transform
+replaces by what was learned from the training rows. Nothing here reads rows. The graph is the
+record of what prepare does to a row; pipeline.features does the same to many rows at a time.
 """
 
 from collections.abc import Callable
@@ -10,39 +11,39 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline import spec as specs
-from pipeline.moments import boundaries, mean_and_std
+from pipeline.analyzers import (
+    Table,
+    boundaries,
+    given_vocabulary,
+    learned_vocabulary,
+    looked_up,
+    moments,
+)
+from pipeline.learning import standardised
 from pipeline.statistics import DROPPED, WEIGHT
 from pipeline.tensors import MISSING
-from pipeline.vocabulary import Table, counted_vocabulary, given_vocabulary, looked_up
 
 Tensors = dict[str, Any]
-MOMENTS, BOUNDARIES = "numbers", "boundaries."
 
 
-def preprocessing_fn(spec: specs.Spec, folder: str) -> Callable[[Tensors], Tensors]:
+def preprocessing_fn(spec: specs.Spec, learned: Any) -> Callable[[Tensors], Tensors]:
     """The function for tf.Transform: raw features [batch] or ragged [batch, None] to features.
 
-    The analyzers write what they find to `folder`, for the other stages and for people.
+    `learned` is a PCollection of the one Learned that the analyzers hand over.
     """
 
     def preprocess(raw: Tensors) -> Tensors:
         texts = _texts(spec, raw)
-        ids, sizes = _ids(spec, texts, folder)
+        ids, sizes = _ids(spec, texts, learned)
         outputs = _embedded(spec, texts, ids, sizes)
         outputs |= _labels(spec, texts, ids, sizes)
-        outputs |= _numbers(spec, raw, folder)
+        outputs |= _numbers(spec, raw, learned)
         outputs |= _plain_targets(spec, raw)
         if spec.weight is not None:
             outputs[WEIGHT] = _column(raw[WEIGHT])
         return outputs
 
     return preprocess
-
-
-def standardised(spec: specs.Spec) -> list[str]:
-    """The inputs and heads that have a mean and a deviation, in the order of the graph's."""
-    parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
-    return [n for n, part in parts.items() if getattr(part, "scale", "") in ("standard", "log")]
 
 
 def _column(values: Any) -> Any:
@@ -73,26 +74,23 @@ def _flat(text: Any) -> Any:
     return text.flat_values if isinstance(text, tf.RaggedTensor) else text
 
 
-def _ids(spec: specs.Spec, texts: Tensors, folder: str) -> tuple[Tensors, Tensors]:
+def _ids(spec: specs.Spec, texts: Tensors, learned: Any) -> tuple[Tensors, Tensors]:
     """The id of each text, shaped as the texts, by name; the number of entries by vocabulary."""
     ids: Tensors = {}
     sizes: Tensors = {}
     for name in spec.vocabularies:
         users = _users({**spec.embedded_inputs(), **spec.label_heads()}, name)
-        table = _table(spec, name, texts, folder)
-        found, sizes[name] = looked_up(table, [_flat(texts[user]) for user in users])
+        flat = [_flat(texts[user]) for user in users]
+        table = _table(spec.vocabularies[name].values, name, flat[0], learned)
+        found, sizes[name] = looked_up(table, flat)
         ids.update(zip(users, found, strict=True))
     return ids, sizes
 
 
-def _table(spec: specs.Spec, name: str, texts: Tensors, folder: str) -> Table:
-    vocabulary = spec.vocabularies[name]
-    if vocabulary.values is not None:
-        return given_vocabulary(name, vocabulary.values)
-    present = [_present_inputs(texts[user]) for user in _users(spec.embedded_inputs(), name)]
-    present += [_present_labels(texts[user]) for user in _users(spec.label_heads(), name)]
-    values = tf.concat(present, axis=0)
-    return counted_vocabulary(name, values, vocabulary.size, vocabulary.min_count, folder)
+def _table(values: tuple[str, ...] | None, name: str, tensor: Any, learned: Any) -> Table:
+    if values is not None:
+        return given_vocabulary(name, values)
+    return learned_vocabulary(learned, tensor, name)
 
 
 def _users(parts: dict[str, Any], vocabulary: str) -> list[str]:
@@ -101,16 +99,6 @@ def _users(parts: dict[str, Any], vocabulary: str) -> list[str]:
 
 def _is_missing(flat: Any) -> Any:
     return tf.logical_or(flat == b"", flat == MISSING)
-
-
-def _present_inputs(text: Any) -> Any:
-    flat = _flat(text)
-    return tf.boolean_mask(flat, tf.logical_not(_is_missing(flat)))
-
-
-def _present_labels(text: Any) -> Any:
-    flat = _flat(text)
-    return tf.boolean_mask(flat, flat != MISSING)
 
 
 def _embedded(spec: specs.Spec, texts: Tensors, ids: Tensors, sizes: Tensors) -> Tensors:
@@ -147,17 +135,20 @@ def _distinct(labels: Any) -> Any:
     return tf.RaggedTensor.from_value_rowids(keys % width - 1, keys // width, labels.nrows())
 
 
-def _numbers(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
+def _numbers(spec: specs.Spec, raw: Tensors, learned: Any) -> Tensors:
     """Inputs that are numbers, and the targets on the same scale."""
-    outputs, scaled = {}, _scaled(spec, raw, folder)
+    outputs, scaled = {}, _scaled(spec, raw, learned)
     for name, part in spec.number_inputs().items():
         missing = tf.math.is_nan(raw[name])
         filled = part.missing if isinstance(part.missing, float) else None
         if part.buckets is not None:
-            bounds = boundaries(BOUNDARIES + name, raw[name], part.buckets, folder)
+            bounds = boundaries(learned, raw[name], name)
             outputs[name] = _column(_bucket(raw[name], part.buckets, filled, bounds))
             continue
-        outputs[name] = _column(tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name]))
+        number = tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name])
+        if part.scale != "none":
+            number = tf.clip_by_value(number, -specs.NUMBER_LIMIT, specs.NUMBER_LIMIT)
+        outputs[name] = _column(number)
         if part.missing != "reject":
             outputs[name + ".missing"] = _column(tf.cast(missing, tf.float32))
     for name, head in spec.heads.items():
@@ -166,16 +157,14 @@ def _numbers(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
     return outputs
 
 
-def _scaled(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
+def _scaled(spec: specs.Spec, raw: Tensors, learned: Any) -> Tensors:
     """Every number but the buckets, on its scale; NaN where it is missing still."""
     parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
     parts = {name: p for name, p in parts.items() if isinstance(p, specs.Number | specs.Regression)}
-    curved = {name: _curved(part.scale, raw[name]) for name, part in parts.items()}
     filled = {name: _curved(p.scale, _filled(raw[name], p)) for name, p in parts.items()}
     names = standardised(spec)
     if names:
-        numbers = [curved[name] for name in names]
-        mean, std = tf.unstack(mean_and_std(MOMENTS, numbers, folder))
+        mean, std = tf.unstack(moments(learned, raw[names[0]], len(names)))
         for at, name in enumerate(names):
             filled[name] = (filled[name] - mean[at]) / std[at]
     return filled

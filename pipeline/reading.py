@@ -1,4 +1,4 @@
-"""Files of rows as Beam sees them: batches for tf.Transform, and every row accounted for."""
+"""Files of rows as Beam sees them: typed batches, and every row accounted for."""
 
 import json
 import uuid
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline import rows, sides, tensors
+from pipeline import rows, sides
 from pipeline import spec as specs
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
@@ -61,16 +61,16 @@ class ReadTrainingRows(_Reader):
     def process(self, at: int) -> Iterator[pa.RecordBatch]:
         with as_message():
             for _, typed, origin, _ in self._batches(at):
-                train = pa.array(side_of(origin) == sides.TRAIN)
-                kept, origins = typed.filter(train), pa.array(origin).filter(train)
+                kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
                 if kept.num_rows:
-                    yield tensors.record_batch(kept, self._fields, origins)
+                    yield kept
 
 
 class ReadRows(_Reader):
-    """File number to the batches of all its good rows; what is not good goes to a file.
+    """File number to the batches of all its good rows and their origin, int64 [rows].
 
-    The output `reports` counts rows read and rejected, and carries samples of each side.
+    What is not good goes to a file. The output `reports` counts rows read and rejected, and
+    carries samples of each side.
     """
 
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split, work: str) -> None:
@@ -82,7 +82,7 @@ class ReadRows(_Reader):
         self._samples: dict[str, Sample] = {}
         self._pieces: list[Piece] = []
 
-    def process(self, at: int) -> Iterator[pa.RecordBatch]:
+    def process(self, at: int) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         path = self._work / f"{REJECTED}-{at}-{uuid.uuid4().hex}"
         written = 0
         with as_message(), path.open("w", encoding="utf-8") as file:
@@ -93,7 +93,7 @@ class ReadRows(_Reader):
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
                 self._sample(typed, origin)
                 if typed.num_rows:
-                    yield tensors.record_batch(typed, self._fields, pa.array(origin))
+                    yield typed, origin
         if written:
             self._pieces.append(Piece(REJECTED, at, at, str(path), written))
 

@@ -27,7 +27,14 @@ from pipeline.json_rows import JsonColumns, object_keys
 BATCH_ROWS = 32_768
 # One row has to fit into a block, and a few blocks are in memory at a time.
 BLOCK_BYTES = 16 << 20
-_SUFFIXES = {".csv": "csv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+DELIMITERS = ",\t;|\x01\x1f"
+_SUFFIXES = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".parquet": "parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,8 @@ def check_columns(path: str, columns: Sequence[str]) -> list[str]:
     A JSON row may leave a key out, so a JSONL file lacks a column only if no early row has it.
     """
     names = column_names(path)
+    if names == [""] and _format(path) == "jsonl":
+        return []  # No line is an object: its rows are rejected one by one.
     if missing := [name for name in dict.fromkeys(columns) if names and name not in names]:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
@@ -128,7 +137,7 @@ def _format(path: str) -> str:
     plain = Path(path.removesuffix(".gz"))
     kind = _SUFFIXES.get(plain.suffix.lower(), "")
     if not kind or (kind == "parquet" and path.endswith(".gz")):
-        rule = "rows are read from .csv, .jsonl and .ndjson (each also .gz) and .parquet"
+        rule = "rows are read from .csv, .tsv, .jsonl, .ndjson (each also .gz) and .parquet"
         raise Failure(Exit.USAGE, rule, received=path)
     return kind
 
@@ -138,15 +147,26 @@ def _open(path: str) -> IO[bytes]:
 
 
 def _csv_names(path: str) -> list[str]:
+    return _csv_header(path)[1]
+
+
+def _csv_header(path: str) -> tuple[str, list[str]]:
+    """The delimiter, which is the one that makes most columns of the header, and the columns."""
+    headers = {delimiter: _first_record(path, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(headers, key=lambda one: len(headers[one]))
+    names = headers[delimiter]
+    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
+        raise Failure(Exit.USAGE, "the header must be UTF-8 text", received=path)
+    return delimiter, names
+
+
+def _first_record(path: str, delimiter: str) -> list[str]:
     # A byte that is not UTF-8 in a later row is that row's fault, not the header's.
     with (
         _open(path) as file,
         io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
     ):
-        names = next((record for record in csv.reader(text) if record), [])
-    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
-        raise Failure(Exit.USAGE, "the header must be UTF-8 text", received=path)
-    return names
+        return next((record for record in csv.reader(text, delimiter=delimiter) if record), [])
 
 
 def _jsonl_names(path: str) -> list[str]:
@@ -169,11 +189,13 @@ def _read_csv(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBat
     if not _has_lines_after_the_header(path):
         return
     reader = pyarrow.csv.open_csv(
-        pa.input_stream(path, compression="gzip" if path.endswith(".gz") else None),
+        pa.PythonFile(_WholeLineEnds(_open(path)), mode="r"),
         # Threads would read the rows without their numbers.
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(
-            newlines_in_values=True, invalid_row_handler=set_aside
+            delimiter=_csv_header(path)[0],
+            newlines_in_values=True,
+            invalid_row_handler=set_aside,
         ),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types={name: pa.binary() for name in columns},
@@ -186,6 +208,29 @@ def _read_csv(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBat
     batches = (part for block in reader for part in _slices(block, batch_rows))
     for batch in _numbered(batches, broken, pa.schema([(c, pa.binary()) for c in columns])):
         yield _as_text(batch)
+
+
+class _WholeLineEnds(io.RawIOBase):
+    """A stream whose reads never end between a CR and a LF.
+
+    Arrow takes a LF at the start of a block for the second half of a line end, and drops it even
+    where both stand in quotes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(size - 1 if size > 1 else size)
+        return content + self._file.read(1) if content.endswith(b"\r") else content
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def _has_lines_after_the_header(path: str) -> bool:

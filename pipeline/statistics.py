@@ -30,6 +30,7 @@ class Features:
     labels: dict[str, str]
     multilabels: list[str]
     targets: list[str]
+    binary: list[str]
     numbers: dict[str, tuple[str, float]]
     given: frozenset[str]
 
@@ -50,6 +51,7 @@ def features_of(spec: specs.Spec) -> Features:
         labels={name: head.vocabulary for name, head in labels.items()},
         multilabels=[n for n, head in labels.items() if isinstance(head, specs.Multilabel)],
         targets=[name for name in spec.heads if name not in labels],
+        binary=[name for name, head in spec.heads.items() if isinstance(head, specs.Binary)],
         numbers=numbers,
         given=frozenset(n for n, v in spec.vocabularies.items() if v.values is not None),
     )
@@ -68,6 +70,8 @@ def counted(rows: pa.RecordBatch, features: Features, side: str, sizes: dict[str
         counts["input", name, side, "missing"] = int((ids > size).sum())
     for name in [*features.labels, *features.targets]:
         counts.update(_head(rows, name, features, side, sizes))
+    for name in features.binary:
+        counts["head", name, side, "positive"] = int((_values(rows, name) == 1).sum())
     for name, (feature, missing) in features.numbers.items():
         counts["number", name, side, "values"] = rows.num_rows
         counts["number", name, side, "missing"] = int((_values(rows, feature) == missing).sum())
@@ -140,10 +144,10 @@ def statistics(
     counts: Counts,
     paths: list[str],
     features: Features,
-    numbers: dict[str, Any],
-    sizes: dict[str, int],
+    learned: dict[str, Any],
 ) -> dict[str, Any]:
-    """The content of statistics.json. `numbers` has what the transform graph found."""
+    """The content of statistics.json. `learned` has the `numbers` and `vocabularies` by name."""
+    numbers = learned["numbers"]
     reasons = {key[1]: n for key, n in sorted(counts.items()) if key[0] == "reason"}
     missing = {
         name: {"missing": _share(counts, ("number", name, "train"), "missing", "values")}
@@ -154,13 +158,14 @@ def statistics(
         "rows": rows_by_side(counts),
         "files": by_file(counts, paths),
         "rejected_by_reason": reasons,
-        "vocabularies": {name: {"entries": size} for name, size in sizes.items()},
+        "vocabularies": learned["vocabularies"],
+        "constant": learned["constant"],
         "numbers": {
             name: {**numbers.get(name, {}), **missing.get(name, {"missing": 0.0})} for name in names
         },
         "inputs": {name: _input_shares(counts, name) for name in features.embedded},
         "heads": {
-            name: _head_shares(counts, name, name in features.labels)
+            name: _head_shares(counts, name, name in features.labels, name in features.binary)
             for name in [*features.labels, *features.targets]
         },
     }
@@ -184,7 +189,7 @@ def _input_shares(counts: Counts, name: str) -> dict[str, Any]:
     }
 
 
-def _head_shares(counts: Counts, name: str, is_label: bool) -> dict[str, Any]:
+def _head_shares(counts: Counts, name: str, is_label: bool, is_binary: bool) -> dict[str, Any]:
     shares: dict[str, Any] = {}
     for side in SIDES:
         key = ("head", name, side)
@@ -194,4 +199,6 @@ def _head_shares(counts: Counts, name: str, is_label: bool) -> dict[str, Any]:
         }
         if is_label:
             shares[side]["out_of_vocabulary"] = _share(counts, key, "out_of_vocabulary", "labels")
+        if is_binary:
+            shares[side]["positive"] = _share(counts, key, "positive", "labels")
     return shares

@@ -1,177 +1,123 @@
-"""Counting the values of a vocabulary: an analyzer for tf.Transform that counts a batch at a time.
+"""Vocabularies of prepared data as something to read and to compare.
 
-Ids go by falling count, and equal counts by the value's bytes, so the same rows give the same ids
-on any engine. Values may hold anything, newlines and nothing at all included. All distinct values
-are in memory at some moment, the `size` most frequent are kept.
+    python -m pipeline.vocabulary diff OUT-1/data OUT-2/data
+
+A vocabulary is a file of JSON lines, [value, count], in the order of its ids: by falling count, and
+of equal counts by the value's bytes. Data that were made with --extend start with the old values,
+whatever their counts are now; what is new follows by falling count. So ids then tell a value's age
+before its frequency. Standard library only.
 """
 
+import argparse
 import json
-import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
-import apache_beam as beam
-import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
-import tensorflow as tf
-import tensorflow_transform as tft
-import tensorflow_transform.beam.experimental as tft_beam_experimental
+from pipeline import manifest
+from pipeline.failures import Exit, Failure, main
 
-# Counts wait as they came until there are this many, then equal values are added up.
-COMPACT_AT = 1 << 18
-# TensorFlow cannot make a table of nothing. No text holds these bytes.
-NO_VALUE, UNKNOWN_VALUE = b"\xff\xff", b"\xff"
-_SCHEMA = pa.schema([("value", pa.binary()), ("count", pa.int64())])
-Counts: TypeAlias = pa.Table
+FOLDER = "vocabulary"
+SHOWN = 10
+Vocabulary = dict[str, int]
 
 
-def counted(values: npt.NDArray[Any] | list[bytes]) -> Counts:
-    """The distinct values of a batch and how often each is there."""
-    found = pa.array(values, pa.binary()).value_counts()
-    return pa.table([found.field("values"), found.field("counts")], schema=_SCHEMA)
+@dataclass(frozen=True)
+class Difference:
+    """Between two vocabularies: values with the same id, with another, only in one of them.
 
-
-def added(parts: Iterable[Counts]) -> Counts:
-    """One row per value, with the sum of its counts."""
-    table = pa.concat_tables([_SCHEMA.empty_table(), *parts])
-    return table.group_by("value").aggregate([("count", "sum")]).rename_columns(_SCHEMA.names)
-
-
-def chosen(counts: Counts, size: int, min_count: int) -> Counts:
-    """The entries of the vocabulary, in the order of their ids.
-
-    >>> counts = counted([b"b", b"a", b"c", b"c"])
-    >>> chosen(counts, size=2, min_count=1).to_pydict()
-    {'value': [b'c', b'a'], 'count': [2, 1]}
-    """
-    frequent = counts.filter(pc.greater_equal(counts["count"], min_count))
-    order = pc.sort_indices(frequent, [("count", "descending"), ("value", "ascending")])
-    return frequent.take(order[:size]).combine_chunks()
-
-
-class CountValues(beam.CombineFn):
-    """Arrays of values to their counts."""
-
-    def create_accumulator(self) -> list[Counts]:
-        return []
-
-    def add_input(self, parts: list[Counts], batch: tuple[npt.NDArray[Any]]) -> list[Counts]:
-        return _compacted([*parts, counted(batch[0])])
-
-    def merge_accumulators(self, many: Iterable[list[Counts]]) -> list[Counts]:
-        return _compacted([part for parts in many for part in parts])
-
-    def compact(self, parts: list[Counts]) -> list[Counts]:
-        return [added(parts)]
-
-    def extract_output(self, parts: list[Counts]) -> Counts:
-        return added(parts)
-
-
-def _compacted(parts: list[Counts]) -> list[Counts]:
-    """Adds up what is new once it is much, or more than what was added up before."""
-    new = sum(part.num_rows for part in parts[1:])
-    if new > max(COMPACT_AT, parts[0].num_rows if parts else 0):
-        return [added(parts)]
-    return parts
-
-
-class CountVocabulary(tft_beam_experimental.PTransformAnalyzer):
-    """Batches of values to the path of the vocabulary's file, an asset of the transform graph.
-
-    Values and counts go to `folder`/<name>.jsonl as well.
+    New and gone values have their counts, the most frequent first.
     """
 
-    def __init__(self, name: str, size: int, min_count: int, folder: str) -> None:
-        super().__init__()
-        self._name, self._size, self._min_count, self._folder = name, size, min_count, folder
-
-    def expand(self, batches: Any) -> Any:
-        return (
-            batches
-            | "Count" >> beam.CombineGlobally(CountValues())
-            | "Choose" >> beam.Map(chosen, self._size, self._min_count)
-            | "WriteCounts" >> beam.Map(write_counts, self._folder, self._name)
-            | "WriteValues" >> beam.Map(write_values, self.base_temp_dir, self._name)
-        )
+    same_id: int
+    moved: int
+    new: Vocabulary
+    gone: Vocabulary
 
 
-def write_values(entries: Counts, folder: str, name: str) -> str:
-    """A gzip TFRecord of the values: the one format of tf.Transform that keeps any value."""
-    path = str(Path(folder) / f"{name}.tfrecord.gz")
-    tf.io.gfile.makedirs(folder)
-    _write_records(path, entries["value"].to_pylist() or [NO_VALUE])
-    return path
+def run(argv: Sequence[str]) -> None:
+    options = _arguments(argv)
+    old, new = (read_all(folder) for folder in (options.old, options.new))
+    for name in sorted({*old, *new}):
+        print("\n".join(_lines(name, old.get(name), new.get(name), options.show)))
 
 
-def _write_records(path: str, values: Iterable[bytes]) -> None:
-    with tf.io.TFRecordWriter(path, "GZIP") as file:
-        for value in values:
-            file.write(value)
+def read_all(data: Path) -> dict[str, Vocabulary]:
+    """Value to count, in the order of ids, for each vocabulary of a data folder.
 
-
-def _nothing() -> bytes:
-    """The file of a vocabulary without entries: the graph has it until the values are counted."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "nothing")
-        _write_records(path, [NO_VALUE])
-        return Path(path).read_bytes()
-
-
-def write_counts(entries: Counts, folder: str, name: str) -> Counts:
-    """JSON lines of [value, count], for people and for the other stages. Gives the entries on."""
-    path = str(Path(folder) / f"{name}.jsonl")
-    pairs = zip(entries["value"].to_pylist(), entries["count"].to_pylist(), strict=True)
-    lines = [json.dumps([value.decode(), count], ensure_ascii=False) for value, count in pairs]
-    with tf.io.gfile.GFile(path, "w") as file:
-        file.write("".join(line + "\n" for line in lines))
-    return entries
-
-
-Table = Callable[[Any], Any]
-
-
-def looked_up(table: Table, texts: Sequence[Any]) -> tuple[list[Any], Any]:
-    """int64 ids of several string tensors [n], and the number of entries.
-
-    That number is also the id of every value that has none of its own. One look-up for all: each
-    one more would add a table to the graph and a second to its start.
+    Raises Failure: 2 where it is no such folder, 5 where it was changed since.
     """
-    ids = table(tf.concat([*texts, [UNKNOWN_VALUE]], axis=0))
-    *parts, size = tf.split(ids, [*(tf.size(text) for text in texts), 1])
-    return parts, size[0]
+    files = manifest.verify(data, stage="data").files
+    paths = [data / name for name in sorted(files) if Path(name).parent == Path(FOLDER)]
+    return {path.stem: read(path) for path in paths}
 
 
-def counted_vocabulary(name: str, values: Any, size: int, min_count: int, folder: str) -> Table:
-    """A vocabulary of the most frequent of `values`, a string tensor [n]."""
-    (path,) = tft.experimental.ptransform_analyzer(
-        inputs=[values],
-        ptransform=CountVocabulary(name, size, min_count, folder),
-        output_dtypes=[tf.string],
-        output_shapes=[[]],
-        output_asset_default_values=[_nothing()],
-        name=f"vocabulary_{name}",
+def read(path: Path) -> Vocabulary:
+    """Value to count, in the order of ids. Raises Failure 5 for anything else than [value, count].
+
+    Only a line feed ends a line: a value may hold any other line end.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        pairs = [json.loads(line) for line in lines]
+        found = {str(value): int(count) for value, count in pairs}
+    except (ValueError, TypeError):
+        rule = "a line of a vocabulary is a JSON list of a value and a count"
+        raise Failure(Exit.INTEGRITY, rule, received=path) from None
+    if len(found) != len(pairs):
+        raise Failure(Exit.INTEGRITY, "a vocabulary has each value once", received=path)
+    return found
+
+
+def difference(old: Vocabulary, new: Vocabulary) -> Difference:
+    """
+    >>> difference({"a": 9, "b": 5, "c": 1}, {"a": 9, "d": 7, "b": 6})
+    Difference(same_id=1, moved=1, new={'d': 7}, gone={'c': 1})
+    """
+    places = {value: at for at, value in enumerate(old)}
+    stay = [at == places[value] for at, value in enumerate(new) if value in places]
+    return Difference(
+        sum(stay),
+        len(stay) - sum(stay),
+        _by_count({value: count for value, count in new.items() if value not in old}),
+        _by_count({value: count for value, count in old.items() if value not in new}),
     )
 
-    def table(texts: Any) -> Any:
-        return tft.apply_vocabulary(texts, path, num_oov_buckets=1, file_format="tfrecord_gzip")
 
-    return table
+def _by_count(values: Vocabulary) -> Vocabulary:
+    return dict(sorted(values.items(), key=lambda pair: -pair[1]))
 
 
-def given_vocabulary(name: str, values: tuple[str, ...]) -> Table:
-    """A vocabulary of exactly these values, whatever the data hold."""
-    table = tft.make_and_track_object(
-        lambda: tf.lookup.StaticVocabularyTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant([v.encode() for v in values], tf.string),
-                tf.range(len(values), dtype=tf.int64),
-            ),
-            num_oov_buckets=1,
-        ),
-        name=f"vocabulary_{name}",
+def _lines(name: str, old: Vocabulary | None, new: Vocabulary | None, show: int) -> Iterator[str]:
+    if old is None or new is None:
+        yield f"{name}: only in the {'second' if old is None else 'first'} folder"
+        return
+    found = difference(old, new)
+    yield (
+        f"{name}: {len(old):,} entries, then {len(new):,}: {found.same_id:,} with the same id, "
+        f"{found.moved:,} with another, {len(found.new):,} new, {len(found.gone):,} gone"
     )
-    lookup: Table = table.lookup
-    return lookup
+    for what, values in (("new", found.new), ("gone", found.gone)):
+        if values:
+            total = sum((new if what == "new" else old).values())
+            share = sum(values.values()) / total if total else 0.0
+            yield f"  {what}, {share:.2%} of what was counted: {_shown(values, show)}"
+
+
+def _shown(values: Vocabulary, show: int) -> str:
+    first = [f"{json.dumps(v, ensure_ascii=False)} {n:,}" for v, n in list(values.items())[:show]]
+    return ", ".join(first + ["..."] * (len(values) > show))
+
+
+def _arguments(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m pipeline.vocabulary")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    diff = commands.add_parser("diff", help="what changed between two data folders")
+    diff.add_argument("old", type=Path)
+    diff.add_argument("new", type=Path)
+    diff.add_argument("--show", type=int, default=SHOWN, metavar="N", help="values of each kind")
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -21,7 +21,7 @@ OUTPUT = "/output/"
 CORE = "/core/"
 
 
-def convert_core(model: keras.Model) -> onnx.GraphProto:
+def convert_core(model: keras.Model, opset: int = OPSET) -> onnx.GraphProto:
     """The model's graph: inputs "/feature/<name>", outputs "/output/<head>", the rest "/core/...".
 
     `model` has a dict of inputs and a dict of outputs. Raises Failure (5) where tf2onnx met an
@@ -31,7 +31,7 @@ def convert_core(model: keras.Model) -> onnx.GraphProto:
     converted, _ = tf2onnx.convert.from_function(
         _numeric_function(model, features, heads),
         input_signature=_signature(model, features),
-        opset=OPSET,
+        opset=opset,
         custom_op_handlers={"Erfc": (_erfc, []), "PyFuncStateless": (_gru, [])},
     )
     graph: onnx.GraphProto = converted.graph

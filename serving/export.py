@@ -12,18 +12,13 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
 import onnx
-import pyarrow as pa
-import pyarrow.parquet
 
-from pipeline.casting import Field, cast
-from pipeline.failures import Exit, Failure, main
+from pipeline.failures import main
 from pipeline.fields import fields_of
 from pipeline.manifest import (
     Manifest,
@@ -36,97 +31,82 @@ from pipeline.manifest import (
     verify,
     write_text,
 )
-from pipeline.spec import Spec, read_spec
+from pipeline.spec import Multilabel, Spec
 from serving.cases import hard_cases
 from serving.certificate import Report, certify, exported
 from serving.core import convert_core
 from serving.folding import fold_linear_blocks
 from serving.graph import assemble, check, column_lengths, default_top_k
 from serving.metadata import KEY, FileHead, Metadata, outputs_of
-from serving.reference import Reference, load_transform
+from serving.profiles import MODEL, PROFILES, Profile, triton_config
+from serving.reference import Reference
+from serving.run_folder import Run, json_file, load, padding
 
 STAGE = "model"
-MODEL = "model.onnx"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
-
-
-@dataclass(frozen=True)
-class Run:
-    """What a run folder holds. `vocabularies` has the values by id."""
-
-    spec: Spec
-    statistics: Mapping[str, Any]
-    vocabularies: Mapping[str, Sequence[str]]
-    model: keras.Model
-    transform: Any
-    samples: pa.RecordBatch
 
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
     options = _parser().parse_args(arguments)
     folder, output = Path(options.run), Path(options.output)
+    profile = PROFILES[options.profile]
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with lock(output):
         manifest = verify(folder, stage="run")
-        made_from = _made_from(manifest)
+        made_from = _made_from(manifest, profile)
         if is_done(output, stage=STAGE, made_from=made_from, force=options.force):
-            print(f"{output / MODEL} is up to date")
+            print(f"{output} is up to date")
             return
-        report = _export(folder, fresh_staging(output), manifest)
+        path, report = _export(folder, fresh_staging(output), manifest, profile)
         publish(output, stage=STAGE, made_from=made_from, facts={"versions": _versions()})
     largest = max(report.heads.values(), default=0.0)
     rows = sum(report.cases.values())
-    print(f"{output / MODEL}: {rows:,} rows as in Keras, largest difference {largest:.1e}")
+    print(f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}")
 
 
-def _made_from(manifest: Manifest) -> str:
-    return combined_hash(
-        [manifest.to_json(), code_hash("pipeline", "serving"), *_versions().values()]
-    )
+def _made_from(manifest: Manifest, profile: Profile) -> str:
+    code = code_hash("pipeline", "serving")
+    return combined_hash([manifest.to_json(), code, profile.name, *_versions().values()])
 
 
 def _versions() -> dict[str, str]:
     return {library: version(library) for library in _LIBRARIES}
 
 
-def _export(folder: Path, work: Path, manifest: Manifest) -> Report:
+def _export(folder: Path, work: Path, manifest: Manifest, profile: Profile) -> tuple[str, Report]:
+    """Fills the folder `work`; returns where in it the file lies."""
     source = load(folder)
     facts = {
         "spec": source.spec.model_dump(mode="json"),
         "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
         "versions": _versions(),
-        "metrics": _json_file(folder / "metrics.json"),
+        "metrics": json_file(folder / "metrics.json"),
     }
-    model, folded = build(source)
-    report = compare(source, check(model))
+    model, folded = build(source, profile)
+    report = compare(source, check(model, profile.most_bytes))
     certificate = {**report.content(), "folded_tables": folded, "versions": _versions()}
+    certificate |= {"profile": profile.name}
     facts["certificate"] = certificate
-    content = check(with_metadata(model, metadata_of(source.spec, source.vocabularies, facts)))
+    said = with_metadata(model, metadata_of(source.spec, source.vocabularies, facts))
+    content = check(said, profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
-    (work / MODEL).write_bytes(content)
-    write_text(work / f"{MODEL}.sha256", f"{sha256}  {MODEL}\n")
-    whole = {"model": MODEL, "sha256": sha256, **certificate}
+    path = profile.model_path(source.spec.name)
+    file = work / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    write_text(file.with_name(f"{MODEL}.sha256"), f"{sha256}  {MODEL}\n")
+    if profile.is_repository:
+        config = triton_config(source.spec.name, model.graph)
+        write_text(work / source.spec.name / "config.pbtxt", config)
+    whole = {"model": path, "sha256": sha256, **certificate}
     write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
-    return report
+    return path, report
 
 
-def load(folder: Path) -> Run:
-    """Reads a run folder that has been verified."""
-    spec = read_spec(folder / "spec.json")
-    return Run(
-        spec=spec,
-        statistics=_json_file(folder / "statistics.json"),
-        vocabularies={n: _vocabulary(folder, n) for n in spec.vocabularies},
-        model=keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True),
-        transform=load_transform(folder / "transform"),
-        samples=_samples(folder / "samples.parquet", spec),
-    )
-
-
-def build(source: Run) -> tuple[onnx.ModelProto, list[str]]:
+def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.ModelProto, list[str]]:
     """The whole graph, not yet checked, and the names of the tables that were folded."""
-    core = convert_core(source.model)
+    core = convert_core(source.model, profile.opset)
     folded = fold_linear_blocks(core)
     model = assemble(
         core,
@@ -134,6 +114,8 @@ def build(source: Run) -> tuple[onnx.ModelProto, list[str]]:
         fields_of(source.spec).inputs,
         numbers=source.statistics["numbers"],
         vocabularies=source.vocabularies,
+        opset=profile.opset,
+        ir_version=profile.ir_version,
     )
     return model, folded
 
@@ -151,18 +133,13 @@ def compare(source: Run, content: bytes) -> Report:
     return certify(
         exported(content, source.model.input, inputs, lengths),
         Reference(
-            source.transform, source.model, {**fields.inputs, **fields.heads}, _padding(source)
+            source.transform, source.model, {**fields.inputs, **fields.heads}, padding(source)
         ),
         file_heads(spec, source.vocabularies),
         cases,
         labels={n: source.vocabularies[h.vocabulary] for n, h in spec.label_heads().items()},
         top_k=default_top_k(spec),
     )
-
-
-def _padding(source: Run) -> dict[str, tuple[int, int]]:
-    lists = {n: p for n, p in source.spec.embedded_inputs().items() if p.kind == "sequence"}
-    return {n: (p.length, len(source.vocabularies[p.vocabulary]) + 1) for n, p in lists.items()}
 
 
 def metadata_of(
@@ -177,6 +154,7 @@ def metadata_of(
         keys=spec.keys,
         heads=file_heads(spec, vocabularies),
         top_k=default_top_k(spec),
+        weight=spec.weight,
         facts=facts,
     )
 
@@ -185,7 +163,14 @@ def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[F
     """The heads as the file has them."""
     entries = {n: len(vocabularies[h.vocabulary]) for n, h in spec.label_heads().items()}
     return tuple(
-        FileHead(n, h.kind, spec.head_column(n), outputs_of(n, h.kind), entries.get(n))
+        FileHead(
+            n,
+            h.kind,
+            spec.head_column(n),
+            outputs_of(n, h.kind),
+            entries.get(n),
+            h.separator if isinstance(h, Multilabel) else None,
+        )
         for n, h in spec.heads.items()
     )
 
@@ -198,45 +183,11 @@ def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto
     return said
 
 
-def _json_file(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise Failure(Exit.INTEGRITY, "the file must be JSON", received=path) from None
-
-
-def _vocabulary(folder: Path, name: str) -> list[str]:
-    lines = (folder / "vocabulary" / f"{name}.jsonl").read_text(encoding="utf-8").split("\n")
-    return [json.loads(line)[0] for line in lines if line]
-
-
-def _samples(path: Path, spec: Spec) -> pa.RecordBatch:
-    """The held-out rows, typed. The file has them under their typed names or as they were."""
-    rows = pyarrow.parquet.read_table(path).combine_chunks()
-    fields = fields_of(spec)
-    wanted = dict.fromkeys([*fields.inputs.values(), *fields.heads.values()])
-    typed, _, rejected = cast(_one_batch(rows), [_present(f, rows.schema.names) for f in wanted])
-    if rejected or not typed.num_rows:
-        received = rejected[0] if rejected else "no rows"
-        raise Failure(Exit.INTEGRITY, f"{path.name} must hold rows that fit", received=received)
-    return typed
-
-
-def _present(field: Field, names: Sequence[str]) -> Field:
-    if field.output not in names:
-        return field
-    return replace(field, column=field.output)
-
-
-def _one_batch(table: pa.Table) -> pa.RecordBatch:
-    batches = table.to_batches()
-    return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving.export", description=__doc__)
     parser.add_argument("--run", required=True, help="the folder of a finished training run")
     parser.add_argument("--output", required=True, help="the folder to make")
+    parser.add_argument("--profile", choices=PROFILES, default="default", help="where it is to run")
     parser.add_argument("--force", action="store_true", help="replace what the folder holds")
     return parser
 

@@ -33,20 +33,25 @@ def outputs_of(head: str, kind: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class FileHead:
-    """One head of the file. `entries` is the number of its labels, None where it has none."""
+    """One head of the file. `entries` is the number of its labels, None where it has none.
+
+    `separator` is between the labels of a multilabel target that is text.
+    """
 
     name: str
     kind: str
     column: str
     outputs: tuple[str, ...]
     entries: int | None = None
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
 class Metadata:
     """What the file is. `lengths` says how many elements of each typed list column it reads.
 
-    `facts` are for people and later checks: hashes, versions, metrics, the spec, the certificate.
+    `weight` is the column of the rows' weights. `facts` are for people and later checks:
+    hashes, versions, metrics, the spec, the certificate.
     """
 
     name: str
@@ -55,6 +60,7 @@ class Metadata:
     keys: tuple[str, ...]
     heads: tuple[FileHead, ...]
     top_k: int
+    weight: str | None = None
     facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -62,6 +68,7 @@ class Metadata:
         fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
         heads = [{k: v for k, v in asdict(h).items() if v is not None} for h in self.heads]
         content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
+        content |= _if_any("weight", self.weight)
         return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
 
 
@@ -85,6 +92,7 @@ def from_json(text: str) -> Metadata:
             keys=tuple(map(str, content.pop("keys"))),
             heads=tuple(heads),
             top_k=int(content.pop("top_k")),
+            weight=content.pop("weight", None),
             facts=content,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

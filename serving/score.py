@@ -1,66 +1,104 @@
 """Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE`.
 
-Reads Parquet, CSV and JSONL, writes Parquet, CSV or JSONL by the output's suffix. One output row
+Reads Parquet, CSV, JSONL and Arrow IPC and writes them, by the output's suffix. One output row
 for each row that fits the model, in order: the kept columns, then labels and scores of each head.
 Rows that do not fit go to `<output>.rejected.jsonl`. A stream from end to end: memory does not
-grow with the rows. Needs onnxruntime, numpy and pyarrow only.
+grow with the rows. The same command again continues a killed run. With `--evaluate`, rows that
+hold targets also give `<output>.metrics.json`. Needs onnxruntime, numpy and pyarrow only.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet
 
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure, main
-from pipeline.manifest import lock
+from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.progress import Progress
-from pipeline.rows import RawBatch, check_columns, expand, read
+from pipeline.rows import RawBatch, expand
+from serving.evaluation import Evaluation, evaluation_of, table
+from serving.parts import Part, Parts, Tally
 from serving.scorer import Scorer
+from serving.sources import check_columns, read, rows_about
+from serving.streams import FORMATS, STREAM, given, taken
 from serving.writers import opened, suffix
 
 READ_ROWS = 8192
-_COUNT_BYTES = 1 << 20
+# A killed run scores at most this many batches again.
+BATCHES_OF_A_PART = 16
+# While one batch is scored the next one is read.
+BATCHES_AHEAD = 1
+
+T = TypeVar("T")
 
 
-@dataclass
-class Tally:
-    """What has been read so far."""
+@dataclass(frozen=True)
+class Piece:
+    """One batch: what to carry along, a function that waits for the results, and its rejects."""
 
-    scored: int = 0
-    rejected: int = 0
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def reject(self, rows: Sequence[Rejected]) -> None:
-        self.rejected += len(rows)
-        for row in rows:
-            self.reasons[row.reason] = self.reasons.get(row.reason, 0) + 1
+    file: str
+    carried: pa.RecordBatch
+    results: Callable[[], pa.RecordBatch]
+    rejected: list[Rejected]
 
 
 def run(arguments: Sequence[str]) -> None:
-    """The command. Its last line on standard output counts rows, seconds and rows/s."""
+    """The command. The last line that it prints counts rows, seconds and rows/s."""
     options = _parser().parse_args(arguments)
-    output = Path(options.output)
-    files = expand(options.input)
-    _check_output(output, files, force=options.force)
-    with lock(output):
-        scorer = Scorer(options.model, threads=options.threads, unchecked=options.unchecked)
-        kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
-        _check_columns(files, [*scorer.columns, *kept], scorer, options.heads)
-        started = time.monotonic()
-        tally = _score_files(files, output, scorer, kept, options)
-    seconds = time.monotonic() - started
-    print(
-        f"{tally.scored:,} rows scored, {tally.rejected:,} rejected, {seconds:.1f} s, "
-        f"{tally.scored / max(seconds, 1e-9):,.0f} rows/s: {output}"
-    )
+    with (
+        given(options.input, options.format) as inputs,
+        taken(options.output, options.format) as output,
+    ):
+        files = expand(inputs)
+        _check_output(output, files, force=options.force)
+        with lock(output):
+            _run(files, output, options)
+
+
+def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
+    load = {"workers": options.workers, "unchecked": options.unchecked}
+    scorer = Scorer(options.model, **load)
+    heads, weight = scorer.heads(options.heads), scorer.metadata.weight
+    evaluation = None
+    if options.evaluate:
+        evaluation = evaluation_of(options.model, heads, weight, files, **load)
+    kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
+    _check_columns(files, kept, scorer, options.heads)
+    started = time.monotonic()
+    made_from = _made_from(files, scorer.sha256, [options.top_k, options.heads, kept])
+    # Running totals are not kept in parts: an evaluation starts anew.
+    parts = Parts(output, made_from, fresh=options.evaluate)
+    before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
+    pieces = _pieces(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
+    _fill(parts, _ahead(pieces, BATCHES_AHEAD), rows_about(files))
+    tally = parts.total()
+    _publish(parts, output, raw_csv=options.raw_csv)
+    said = sys.stderr if options.output == STREAM else sys.stdout
+    if evaluation is not None:
+        metrics = evaluation.metrics()
+        write_text(_beside(output, "metrics.json"), json.dumps(metrics, indent=2) + "\n")
+        print(table(metrics), file=said)
+    print(_last_line(tally, before, time.monotonic() - started, options.output), file=said)
+
+
+def _last_line(tally: Tally, before: int, seconds: float, output: str) -> str:
+    """
+    >>> _last_line(Tally(scored=9_000, rejected=1_000), 0, 2.0, "s.csv")
+    '9,000 rows scored, 1,000 rejected, 2.0 s, 5,000 rows/s: s.csv'
+    """
+    speed = (tally.read - before) / max(seconds, 1e-9)
+    counts = f"{tally.scored:,} rows scored, {tally.rejected:,} rejected"
+    return f"{counts}, {seconds:.1f} s, {speed:,.0f} rows/s: {output}"
 
 
 def _check_output(output: Path, files: Sequence[str], *, force: bool) -> None:
@@ -68,141 +106,132 @@ def _check_output(output: Path, files: Sequence[str], *, force: bool) -> None:
     if not output.parent.is_dir():
         raise Failure(Exit.USAGE, "the output's folder must exist", received=output.parent)
     if output.is_dir() or any(output.resolve() == Path(f).resolve() for f in files):
-        raise Failure(
-            Exit.USAGE, "the output must be a file, and none of the inputs", received=output
-        )
+        rule = "the output must be a file, and none of the inputs"
+        raise Failure(Exit.USAGE, rule, received=output)
     if output.exists() and not force:
         raise Failure(Exit.OCCUPIED, f"{output} exists; --force replaces it")
 
 
 def _check_columns(
-    files: Sequence[str], columns: list[str], scorer: Scorer, heads: Sequence[str] | None
+    files: Sequence[str], kept: list[str], scorer: Scorer, heads: Sequence[str] | None
 ) -> None:
     """Before any work: every file has every column, and no column would be written twice."""
     results = set(scorer.schema(heads).names)
-    if both := sorted(results.intersection(columns)):
+    if both := sorted(results.intersection(kept)):
         raise Failure(Exit.USAGE, "a kept column must not be called as a result is", received=both)
     for file in files:
-        check_columns(file, columns)
+        check_columns(file, [*scorer.columns, *kept])
 
 
-def _score_files(
-    files: Sequence[str],
-    output: Path,
-    scorer: Scorer,
-    kept: list[str],
-    options: argparse.Namespace,
-) -> Tally:
-    tally = Tally()
-    rejects = output.with_name(output.name + ".rejected.jsonl")
-    partial = rejects.with_name(f".{rejects.name}.partial")
-    progress = Progress("score", total=_rows_about(files), unit="rows")
-    with partial.open("w", encoding="utf-8") as log:
-        batches = _scored(files, scorer, kept, options, log, tally, progress)
-        _write(batches, output, raw_csv=options.raw_csv)
-    _keep_rejects(partial, rejects, tally)
-    progress.end(tally.scored + tally.rejected, _note(tally))
-    if not tally.scored:
-        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons or "no rows")
-    return tally
+def _made_from(files: Sequence[str], model: str, what: list[object]) -> str:
+    """Everything that the scored rows depend on."""
+    stats = [(file, Path(file).stat()) for file in files]
+    inputs = [(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
+    libraries = [version(library) for library in ("numpy", "onnxruntime", "pyarrow")]
+    sizes = [READ_ROWS, BATCHES_OF_A_PART]
+    return combined_hash([model, *libraries, json.dumps([inputs, what, sizes])])
 
 
-def _scored(
+def _pieces(
     files: Sequence[str],
     scorer: Scorer,
     kept: list[str],
-    options: argparse.Namespace,
-    log: TextIO,
-    tally: Tally,
-    progress: Progress,
-) -> Iterator[pa.RecordBatch]:
-    for file in files:
-        for raw in read(file, [*scorer.columns, *kept], READ_ROWS):
-            typed, good, unfit = cast(raw.rows, scorer.metadata.fields)
-            _log_rejects(log, file, raw, unfit, tally)
-            if typed.num_rows:
-                results = scorer.score_typed(typed, options.top_k, options.heads)
-                yield _beside(raw.rows.select(kept).take(pa.array(good)), results)
-            tally.scored += typed.num_rows
-            progress.at(tally.scored + tally.rejected, _note(tally))
+    top_k: int | None,
+    heads: Sequence[str] | None,
+    evaluation: Evaluation | None,
+    skip: int,
+) -> Iterator[Piece]:
+    """The batches of all files, without the first `skip` ones."""
+    columns = [*scorer.columns, *kept, *(evaluation.columns if evaluation else [])]
+    batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS))
+    for file, raw in islice(batches, skip, None):
+        typed, good, unfit = cast(raw.rows, scorer.metadata.fields)
+        results = scorer.score_later(typed, top_k, heads)
+        fit = raw.rows.take(pa.array(good))
+        if evaluation is not None:
+            evaluation.add(typed, fit)
+        yield Piece(file, fit.select(kept), results, _rejected(raw, unfit))
 
 
-def _beside(carried: pa.RecordBatch, results: pa.RecordBatch) -> pa.RecordBatch:
-    columns = [*carried.columns, *results.columns]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([*carried.schema, *results.schema]))
-
-
-def _write(batches: Iterator[pa.RecordBatch], output: Path, *, raw_csv: bool) -> None:
-    """The first batch says the types; a later file with others must be castable to them."""
-    first = next(batches, None)
-    if first is None:
-        return
-    with opened(output, first.schema, raw_csv=raw_csv) as write:
-        write(first)
-        for batch in batches:
-            write(batch if batch.schema.equals(first.schema) else _as(batch, first.schema))
-
-
-def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    try:
-        return batch.cast(schema)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        rule = f"a kept column has one type in all files, or one that fits the first: {error}"
-        raise Failure(Exit.USAGE, rule) from None
-
-
-def _log_rejects(
-    log: TextIO, file: str, raw: RawBatch, unfit: Sequence[Rejected], tally: Tally
-) -> None:
+def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:
+    """What the format could not give and what does not fit, by the number in the file."""
     numbers = raw.numbers()
     by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
-    rejected = sorted([*raw.broken, *by_row], key=lambda r: r.row)
-    tally.reject(rejected)
-    for one in rejected:
-        print(json.dumps({"file": file, **asdict(one)}, ensure_ascii=False), file=log)
+    return sorted([*raw.broken, *by_row], key=lambda r: r.row)
 
 
-def _keep_rejects(partial: Path, rejects: Path, tally: Tally) -> None:
-    """Publishes the rejects; without any, an earlier run's file goes too."""
+def _ahead(items: Iterable[T], count: int) -> Iterator[T]:
+    """The same items, each given when `count` more have been made."""
+    waiting: deque[T] = deque()
+    for item in items:
+        waiting.append(item)
+        if len(waiting) > count:
+            yield waiting.popleft()
+    yield from waiting
+
+
+def _fill(parts: Parts, pieces: Iterator[Piece], rows: int | None) -> None:
+    progress, done = Progress("score", total=rows, unit="rows"), parts.total()
+    while first := next(pieces, None):
+        with parts.part() as part:
+            _write(part, first)
+            for piece in islice(pieces, BATCHES_OF_A_PART - 1):
+                _write(part, piece)
+                progress.at(done.read + part.tally.read, _note(done))
+        done = parts.total()
+    progress.end(done.read, _note(done))
+
+
+def _write(part: Part, piece: Piece) -> None:
+    part.reject(piece.file, piece.rejected)
+    results = piece.results()
+    if results.num_rows:
+        schema = pa.schema([*piece.carried.schema, *results.schema])
+        columns = [*piece.carried.columns, *results.columns]
+        part.write(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _publish(parts: Parts, output: Path, *, raw_csv: bool) -> None:
+    """The parts become the output and its rejects; without any, an earlier run's file goes too."""
+    tally, rejects = parts.total(), _beside(output, "rejected.jsonl")
     if tally.rejected:
+        partial = rejects.with_name(f".{rejects.name}.partial")
+        with partial.open("wb") as file:
+            parts.copy_rejects(file)
         partial.replace(rejects)
         print(f"rejected rows: {rejects}", file=sys.stderr)
     else:
-        partial.unlink()
         rejects.unlink(missing_ok=True)
+    if tally.scored:
+        with opened(output, parts.schema, raw_csv=raw_csv) as write:
+            for batch in parts.batches():
+                write(batch)
+    parts.remove()
+    if not tally.scored:
+        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons or "no rows")
+
+
+def _beside(output: Path, suffix: str) -> Path:
+    return output.with_name(f"{output.name}.{suffix}")
 
 
 def _note(tally: Tally) -> str:
     return f"{tally.rejected:,} rejected" if tally.rejected else ""
 
 
-def _rows_about(files: Sequence[str]) -> int | None:
-    """How many rows there will be, for the estimate of the time left; None where unknown.
-
-    Newlines inside quotes count too, so a CSV file may have fewer.
-    """
-    counts = [_row_count(Path(file)) for file in files]
-    return None if None in counts else sum(c for c in counts if c is not None)
-
-
-def _row_count(file: Path) -> int | None:
-    if file.suffix == ".parquet":
-        return int(pyarrow.parquet.read_metadata(file).num_rows)
-    if file.suffix == ".gz":
-        return None
-    with file.open("rb") as lines:
-        return sum(block.count(b"\n") for block in iter(lambda: lines.read(_COUNT_BYTES), b""))
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m serving.score", description=__doc__)
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
-    parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
-    parser.add_argument("--output", required=True, help=".parquet, .csv[.gz] or .jsonl[.gz]")
+    parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows, or -")
+    parser.add_argument(
+        "--output", required=True, help=".parquet, .arrow, .csv[.gz] or .jsonl[.gz], or -"
+    )
+    parser.add_argument("--format", choices=FORMATS, help="of what - stands for")
     parser.add_argument("--top-k", type=_positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
-    parser.add_argument("--threads", type=_positive, help="to score with (default: one per core)")
+    parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
+    parser.add_argument("--workers", type=_positive, help="threads (default: one per core)")
     parser.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
     parser.add_argument("--unchecked", action="store_true", help="load without model.onnx.sha256")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")

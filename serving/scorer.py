@@ -9,11 +9,11 @@ Before onnxruntime sees the file, its SHA-256 must be the one in `model.onnx.sha
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import onnxruntime
@@ -23,30 +23,43 @@ from pipeline.casting import cast
 from pipeline.failures import Exit, Failure
 from serving.allowed import refuse_unknown
 from serving.feeds import feeds
+from serving.inner import Kind, with_outputs
 from serving.metadata import KEY, FileHead, Metadata, from_json
 
-# Rows in one call of onnxruntime: the logits of 25,000 labels for more of them leave the cache.
-BATCH_ROWS = 64
+Result = TypeVar("Result")
+
+# Rows in one call of onnxruntime: a call costs as much as some ten rows, but logits beyond this
+# leave the cache before they have been ranked.
+LOGITS_IN_CACHE = 800_000
+FEWEST_ROWS, MOST_ROWS = 16, 256
 
 
 class Scorer:
     """A loaded model. `metadata` says what it reads and gives.
 
-    `threads` (None: one per core) each score a small batch at a time. `unchecked` loads a file
-    without its SHA-256 beside it, for a model that was checked on its way here. Raises Failure: 2
-    where the file is missing, 5 where it is not the file that was exported.
+    `workers` (None: one per core) are threads, each with a small batch at a time. `unchecked`
+    loads a file without its SHA-256 beside it, for a model that was checked on its way here.
+    `further` names inner tensors of the graph to be given too, for `map_batches`. Raises Failure:
+    2 where the file is missing, 5 where it is not the file that was exported.
     """
 
     def __init__(
-        self, path: str | Path, *, threads: int | None = None, unchecked: bool = False
+        self,
+        path: str | Path,
+        *,
+        workers: int | None = None,
+        unchecked: bool = False,
+        further: Mapping[str, Kind] | None = None,
     ) -> None:
         content = _read(Path(path), unchecked=unchecked)
         refuse_unknown(content)
-        self._session = _session(content)
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        self._session = _session(with_outputs(content, further or {}))
         # The cores of this process, not those of the machine: a container may have fewer.
-        self._threads = ThreadPoolExecutor(threads or len(os.sched_getaffinity(0)))
+        self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         said = self._session.get_modelmeta().custom_metadata_map.get(KEY, "")
         self.metadata: Metadata = from_json(said)
+        self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
 
     @property
     def columns(self) -> list[str]:
@@ -104,15 +117,34 @@ class Scorer:
         heads: Sequence[str] | None = None,
     ) -> pa.RecordBatch:
         """Results for rows that `pipeline.casting.cast` has typed with the model's fields."""
+        return self.score_later(typed, top_k, heads)()
+
+    def score_later(
+        self,
+        typed: pa.RecordBatch,
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+    ) -> Callable[[], pa.RecordBatch]:
+        """Starts on the rows, and returns a function that waits for what `score_typed` gives."""
         schema = self.schema(heads)
-        if typed.num_rows == 0:  # not every operation of onnxruntime takes a batch of no rows
-            return pa.RecordBatch.from_pylist([], schema=schema)
         run = partial(self._run, top_k=top_k, outputs=schema.names)
-        parts = list(self._threads.map(run, _slices(typed, BATCH_ROWS)))
-        columns = [
-            _column([part[at] for part in parts], field.type) for at, field in enumerate(schema)
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=schema)
+        # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
+        parts = self._threads.map(run, _slices(typed, self._batch_rows))
+        return lambda: _joined(list(parts), schema)
+
+    def map_batches(
+        self,
+        typed: pa.RecordBatch,
+        outputs: Sequence[str],
+        reduce: Callable[[int, list[np.ndarray[Any, Any]]], Result],
+    ) -> list[Result]:
+        """`reduce(first row, outputs)` of small batches, in their order, made side by side."""
+
+        def of(start: int) -> Result:
+            rows = typed.slice(start, self._batch_rows)
+            return reduce(start, self._run(rows, None, list(outputs)))
+
+        return list(self._threads.map(of, range(0, typed.num_rows, self._batch_rows)))
 
     def schema(self, heads: Sequence[str] | None = None) -> pa.Schema:
         """The result columns of these heads, without the keys."""
@@ -127,6 +159,15 @@ class Scorer:
             inputs["top_k"] = np.array([top_k], np.int64)
         results: list[np.ndarray[Any, Any]] = self._session.run(outputs, inputs)
         return results
+
+
+def batch_rows(entries: Sequence[int]) -> int:
+    """How many rows to score at once, for heads with so many labels.
+
+    >>> batch_rows([25_000, 27, 0]), batch_rows([0])
+    (32, 256)
+    """
+    return min(max(LOGITS_IN_CACHE // max(1, *entries), FEWEST_ROWS), MOST_ROWS)
 
 
 def _read(path: Path, *, unchecked: bool) -> bytes:
@@ -171,6 +212,13 @@ def _arrow_type(output: str) -> pa.DataType:
     if output.endswith(".labels"):
         return pa.list_(pa.string())
     return pa.list_(pa.float32()) if output.endswith(".scores") else pa.float32()
+
+
+def _joined(parts: list[list[np.ndarray[Any, Any]]], schema: pa.Schema) -> pa.RecordBatch:
+    if not parts:
+        return pa.RecordBatch.from_pylist([], schema=schema)
+    columns = [_column([part[at] for part in parts], field.type) for at, field in enumerate(schema)]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def _column(parts: list[np.ndarray[Any, Any]], kind: pa.DataType) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Scored rows to a file: Parquet, CSV or JSONL by its suffix, batch after batch.
+"""Scored rows to a file: Parquet, Arrow IPC, CSV or JSONL by its suffix, batch after batch.
 
 The file appears under its name when all rows are in it; until then it is a hidden one beside it.
 CSV has lists as JSON text, and cells that a spreadsheet would run as a formula get a leading '.
@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
+import pyarrow.ipc
 import pyarrow.parquet
 
 from pipeline.failures import Exit, Failure
@@ -31,8 +32,8 @@ def suffix(path: Path) -> str:
     '.csv'
     """
     plain = Path(str(path).removesuffix(".gz")).suffix.lower()
-    if plain not in _OPENERS or (plain == ".parquet" and path.suffix == ".gz"):
-        rule = "scores are written to .parquet, .csv and .jsonl (the last two also .gz)"
+    if plain not in _OPENERS or (plain in (".parquet", ".arrow") and path.suffix == ".gz"):
+        rule = "scores are written to .parquet, .arrow, .csv and .jsonl (the last two also .gz)"
         raise Failure(Exit.USAGE, rule, received=path)
     return plain
 
@@ -55,6 +56,12 @@ def opened(path: Path, schema: pa.Schema, *, raw_csv: bool = False) -> Iterator[
 @contextmanager
 def _parquet(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
     with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+        yield writer.write_batch
+
+
+@contextmanager
+def _arrow(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+    with pyarrow.ipc.new_file(file, schema) as writer:
         yield writer.write_batch
 
 
@@ -153,4 +160,9 @@ def _json(value: Any) -> str:
 
 
 _Opener = Callable[[BinaryIO, Path, pa.Schema, bool], AbstractContextManager[Write]]
-_OPENERS: dict[str, _Opener] = {".parquet": _parquet, ".csv": _csv, ".jsonl": _jsonl}
+_OPENERS: dict[str, _Opener] = {
+    ".parquet": _parquet,
+    ".arrow": _arrow,
+    ".csv": _csv,
+    ".jsonl": _jsonl,
+}

@@ -34,7 +34,8 @@ def _cast(values: list[Any], kind: Any, type_: pa.DataType | None = None, **more
         ("1E-2", float(np.float32(0.01))),
         ("9999999999999999999999", float(np.float32(1e22))),
         ("1e-310", 0.0),
-        ("1e-40", float(np.float32(1e-40))),
+        ("1e-40", 0.0),
+        ("1.2e-38", float(np.float32(1.2e-38))),
         ("00123", 123.0),
         ("", math.nan),
         (" ", math.nan),
@@ -68,6 +69,25 @@ def test_text_that_is_a_number(text: str | None, number: float) -> None:
 )
 def test_text_that_is_no_number(text: str, reason: str) -> None:
     assert _cast(["1", text, "2"], "number") == ([1.0, 2.0], [(1, reason)])
+
+
+@pytest.mark.parametrize(
+    ("value", "type_", "number"),
+    [
+        (math.inf, pa.float64(), None),
+        (-math.inf, pa.float32(), None),
+        (1e39, pa.float64(), None),
+        (decimal.Decimal(10) ** 39, pa.decimal256(50, 0), None),
+        (math.nan, pa.float64(), math.nan),
+        (-0.0, pa.float64(), -0.0),
+        (-1e-40, pa.float64(), -0.0),
+        (2**64 - 1, pa.uint64(), 2.0**64),
+    ],
+)
+def test_native_numbers_at_the_edge(value: Any, type_: pa.DataType, number: float | None) -> None:
+    values, rejected = _cast([value], "number", type_)
+    assert rejected == ([] if number is not None else [(0, "not_finite")])
+    assert [str(v) for v in values] == ([] if number is None else [str(number)])
 
 
 def test_minus_zero_keeps_its_sign() -> None:

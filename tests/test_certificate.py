@@ -10,14 +10,14 @@ from onnx import numpy_helper
 from small_run import AGE_MEAN, WORDS, exported
 
 from pipeline.failures import Exit, Failure
-from serving import certificate, export
+from serving import certificate, export, run_folder
 from serving.certificate import label_difference, value_difference
 from serving.graph import check
 
 
 @functools.cache
-def loaded() -> export.Run:
-    return export.load(exported() / "run")
+def loaded() -> run_folder.Run:
+    return run_folder.load(exported() / "run")
 
 
 @functools.cache

@@ -1,6 +1,7 @@
 """Pieces become shards: every record once, in a stated order, whatever else lies around."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,25 +26,24 @@ def _origin(file: int, row: int, side: int) -> int:
     return file << 42 | row << 2 | side
 
 
-def _batch(file: int, first: int, rows: int) -> pa.RecordBatch:
+def _batch(file: int, first: int, rows: int) -> tuple[pa.RecordBatch, Any]:
     """Rows 0 and 1 train, 2 is for eval, 3 for the test, 4 and 5 train, and so on."""
     numbers = range(first, first + rows)
     sides = [(0, 0, 1, 2)[row % 4] for row in numbers]
-    return pa.RecordBatch.from_pydict(
-        {
-            "x": pa.array([[float(row)] for row in numbers], pa.list_(pa.float32())),
-            "y": pa.array([[1.0]] * rows, pa.list_(pa.float32())),
-            "row.origin": [[_origin(file, r, s)] for r, s in zip(numbers, sides, strict=True)],
-        }
-    )
+    features = {
+        "x": pa.array([[float(row)] for row in numbers], pa.list_(pa.float32())),
+        "y": pa.array([[1.0]] * rows, pa.list_(pa.float32())),
+    }
+    origin = [_origin(file, r, s) for r, s in zip(numbers, sides, strict=True)]
+    return pa.RecordBatch.from_pydict(features), np.array(origin, np.int64)
 
 
-def _bundle(work: Path, *batches: pa.RecordBatch) -> Report:
+def _bundle(work: Path, *batches: tuple[pa.RecordBatch, Any]) -> Report:
     writer = WriteExamples(["a.csv", "b.csv"], FEATURES, str(work), len(NAMES))
     writer.setup()
     writer.start_bundle()
     for batch in batches:
-        writer.process((batch, {}), {})
+        writer.process(batch, {})
     (report,) = writer.finish_bundle()
     found: Report = report.value
     return found

@@ -11,7 +11,7 @@ from small_run import exported
 
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
-from serving import export
+from serving import export, run_folder
 from serving.graph import check
 from serving.metadata import KEY, from_json
 
@@ -88,8 +88,8 @@ def test_a_file_that_differs_from_keras_is_not_published(
     def other_order(folder: Path, name: str) -> list[str]:
         return list(reversed(real(folder, name)))
 
-    real = export._vocabulary
-    monkeypatch.setattr(export, "_vocabulary", other_order)
+    real = run_folder._vocabulary
+    monkeypatch.setattr(run_folder, "_vocabulary", other_order)
     with pytest.raises(Failure, match="must give what Keras gives") as failure:
         run(exported() / "run", tmp_path / "model")
     assert failure.value.exit_code == Exit.INTEGRITY

@@ -145,7 +145,15 @@ def test_the_vocabulary_and_the_numbers(folder: Path) -> None:
     lines = (folder / "out" / "data" / "vocabulary" / "words.jsonl").read_text().splitlines()
     assert [json.loads(line) for line in lines] == [["cat", 2], ["the", 2]]
     said = _statistics(folder)
-    assert said["vocabularies"] == {"words": {"entries": 2}}
+    assert said["vocabularies"] == {
+        "words": {
+            "entries": 2,
+            "distinct": 2,
+            "below_min_count": 0,
+            "beyond_size": 0,
+            "counts_low_by_at_most": 0,
+        }
+    }
     assert said["numbers"] == {"age": {"mean": 3.0, "std": 2.0, "missing": 0.0}}
     assert said["inputs"]["word"]["eval"] == {"values": 2, "out_of_vocabulary": 1.0, "missing": 0.0}
     assert said["inputs"]["word"]["test"] == {"values": 2, "out_of_vocabulary": 0.0, "missing": 0.5}
@@ -241,6 +249,13 @@ def test_what_is_refused_before_beam_starts(tmp_path: Path) -> None:
     assert failure.value.exit_code == Exit.USAGE
     with pytest.raises(Failure, match="--shard") as failure:
         _run(tmp_path, SMALL, *_small(tmp_path, one="x,y\n1,1\n"), "--shard", "3")
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_an_engine_that_shares_no_files_is_refused(tmp_path: Path) -> None:
+    inputs = _small(tmp_path, one="x,y\n1,1\n")
+    with pytest.raises(Failure, match="share a file system") as failure:
+        _run(tmp_path, SMALL, *inputs, "--runner=DataflowRunner")
     assert failure.value.exit_code == Exit.USAGE
 
 

@@ -7,14 +7,18 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline import tensors
 from pipeline.casting import cast
-from pipeline.fields import fields_of
-from pipeline.graph import Analyze
+from pipeline.examples import tables_of
+from pipeline.features import features
+from pipeline.fields import Fields, fields_of
+from pipeline.graph import MakeTransformGraph
+from pipeline.learning import Learn, plan_of
 from pipeline.spec import Spec, parse_spec
 
 SPEC = """
@@ -58,31 +62,33 @@ ROWS = pa.RecordBatch.from_pydict(
 )
 
 
-def _batches(spec: Spec, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Any]:
+def _typed(spec: Spec, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Fields]:
     fields = fields_of(spec)
     typed, _, rejected = cast(rows, fields.all())
     assert rejected == []
+    return typed, fields
+
+
+def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> tuple[Any, Any]:
+    """The features by the transform graph, and by pipeline.features; learned from the rows."""
+    typed, fields = _typed(spec, rows)
     origin = pa.array(range(typed.num_rows), pa.int64())
-    return tensors.record_batch(typed, fields, origin), tensors.adapter_config(fields)
-
-
-def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> dict[str, list[Any]]:
-    """Feature to its list for each row, learned from the rows themselves."""
-    batch, config = _batches(spec, rows)
-    found: dict[str, list[Any]] = {}
+    batch, config = tensors.record_batch(typed, fields, origin), tensors.adapter_config(fields)
     out = folder / "out.arrow"
+    combine = Learn(plan_of(spec, fields))
+    learned = combine.extract_output(combine.add_input(combine.create_accumulator(), typed))
     with (
         beam.Pipeline(runner=FnApiRunner()) as pipeline,
         tft_beam.Context(temp_dir=str(folder), passthrough_keys={tensors.ORIGIN}),
     ):
-        batches = pipeline | beam.Create([batch])
-        graph = batches | "Analyze" >> Analyze(config, spec, str(folder))
+        graph = pipeline | "Learned" >> beam.Create([learned]) | MakeTransformGraph(spec, fields)
+        batches = pipeline | "Batches" >> beam.Create([batch])
         transform = tft_beam.TransformDataset(output_record_batches=True)
         transformed, _ = ((batches, config), graph) | transform
         _ = transformed | beam.Map(_save, str(out))
     with pa.ipc.open_file(out) as file:
-        found = file.read_all().to_pydict()
-    return found
+        by_graph = file.read_all()
+    return by_graph, features(typed, spec, fields, tables_of(learned, spec))
 
 
 def _save(element: tuple[pa.RecordBatch, Any], path: str) -> None:
@@ -90,13 +96,21 @@ def _save(element: tuple[pa.RecordBatch, Any], path: str) -> None:
         file.write(element[0])
 
 
+Both = tuple[pa.Table, pa.RecordBatch]
+
+
 @pytest.fixture(scope="module")
-def features(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[Any]]:
+def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     return _transformed(parse_spec(SPEC), ROWS, tmp_path_factory.mktemp("three"))
 
 
-def test_the_features_are_all_there(features: dict[str, list[Any]]) -> None:
-    assert set(features) == {
+@pytest.fixture(scope="module")
+def by_graph(both: Both) -> dict[str, list[Any]]:
+    return both[0].to_pydict()
+
+
+def test_the_features_are_all_there(by_graph: dict[str, list[Any]]) -> None:
+    assert set(by_graph) == {
         *("word", "past", "age", "age.missing", "income", "income.missing", "height", "part"),
         *("next", "colour", "labels", "labels.dropped", "flag", "price", "visits"),
         *("row.weight", "row.origin"),
@@ -130,8 +144,45 @@ def test_the_features_are_all_there(features: dict[str, list[Any]]) -> None:
     ],
 )
 def test_features_of_three_rows(
-    features: dict[str, list[Any]], name: str, expected: list[list[float]]
+    by_graph: dict[str, list[Any]], name: str, expected: list[list[float]]
 ) -> None:
-    assert [len(row) for row in features[name]] == [len(row) for row in expected]
-    flat = [value for row in features[name] for value in row]
+    assert [len(row) for row in by_graph[name]] == [len(row) for row in expected]
+    flat = [value for row in by_graph[name] for value in row]
     np.testing.assert_allclose(flat, [value for row in expected for value in row], rtol=1e-6)
+
+
+def _assert_alike(by_graph: pa.Table, made: pa.RecordBatch) -> None:
+    """The same features, of the same lengths; ids exactly, numbers to the last digit but one."""
+    assert set(made.schema.names) == set(by_graph.schema.names) - {tensors.ORIGIN}
+    for name in made.schema.names:
+        one, other = by_graph[name].combine_chunks(), made[name]
+        lengths = [pc.list_value_length(array).to_pylist() for array in (one, other)]
+        assert lengths[0] == lengths[1], name
+        values = [array.flatten().to_numpy(zero_copy_only=False) for array in (one, other)]
+        assert values[0].dtype == values[1].dtype, name
+        np.testing.assert_allclose(values[0], values[1], rtol=3e-7, err_msg=name)
+
+
+def test_the_features_are_those_of_the_graph(both: Both) -> None:
+    _assert_alike(*both)
+
+
+def test_the_features_of_many_rows_are_those_of_the_graph(tmp_path: Path) -> None:
+    random = np.random.default_rng(5)
+    words = ["a", "b", "", "c d", "a  a", "rare b a", "\U0001f600", "x\ny", "NA", None]
+    numbers = ["", "0", "-3.5", "1e-40", "7", "123456.789", None]
+    flags = ["yes", "0", "", None]
+    columns: dict[str, list[Any]] = {
+        name: [words[at] for at in random.integers(0, len(words), 500)]
+        for name in ("word", "past", "next", "colour", "labels")
+    }
+    columns |= {
+        name: [numbers[at] for at in random.integers(0, len(numbers), 500)]
+        for name in ("age", "income", "price")
+    }
+    columns["past"] = [None if at % 7 == 0 else f"{at} a b"[: at % 9] for at in range(500)]
+    columns["flag"] = [flags[at] for at in random.integers(0, len(flags), 500)]
+    columns["visits"] = [str(at % 5) for at in range(500)]
+    columns["trust"] = columns["height"] = [f"{value:.6f}" for value in random.random(500)]
+    rows = pa.RecordBatch.from_pydict(columns)
+    _assert_alike(*_transformed(parse_spec(SPEC), rows, tmp_path))

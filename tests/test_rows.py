@@ -81,15 +81,22 @@ def test_csv_equals_the_csv_module(
     assert [[cell or "" for cell in row[1:]] for row in good] == [r for r in expected if r]
 
 
-@settings(max_examples=60, deadline=None)
-@given(body=st.text(st.sampled_from('ab,"\n'), max_size=30))
+@settings(max_examples=150, deadline=None)
+@given(
+    body=st.text(st.sampled_from('ab,"\n\r'), max_size=120),
+    block=st.sampled_from([40, 64, 1 << 20]),
+    batch_rows=st.sampled_from([2, 50]),
+)
 def test_any_text_is_read_as_the_csv_module_reads_it(
-    body: str, tmp_path_factory: pytest.TempPathFactory
+    body: str, block: int, batch_rows: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     path = tmp_path_factory.mktemp("csv") / "a.csv"
-    path.write_text("a,b\n" + body)
+    path.write_bytes(b"a,b\n" + body.encode())
     records = [r for r in csv.reader(io.StringIO("a,b\n" + body, newline="")) if r][1:]
-    good, broken = _all(str(path), ["a", "b"])
+    longest = max([sum(map(len, r)) for r in records], default=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows, "BLOCK_BYTES", max(block, 4 * longest))
+        good, broken = _all(str(path), ["a", "b"], batch_rows)
     numbered = list(enumerate(records, 1))
     assert [(n, a or "", b or "") for n, a, b in good] == [
         (n, *r) for n, r in numbered if len(r) == 2
@@ -118,11 +125,11 @@ def test_bad_json_lines_are_set_aside(tmp_path: Path, name: str) -> None:
     assert [float(row[2]) for row in good] == [1.0, 2.0, 2.5]
     assert [b[:3] for b in broken] == [
         (3, "", "invalid_json"),
-        (4, "", "invalid_json"),
+        (4, "a", "invalid_json"),
         (5, "", "invalid_json"),
         (6, "a", "unsupported_type"),
-        (7, "", "invalid_utf8"),
-        (8, "", "invalid_json"),
+        (7, "a", "invalid_utf8"),
+        (8, "a", "invalid_json"),
     ]
 
 

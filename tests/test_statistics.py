@@ -51,7 +51,9 @@ def test_what_is_written_and_what_is_counted() -> None:
 def test_shares_of_a_batch() -> None:
     counts = counted(_batch(), FEATURES, "train", SIZES)
     counts.update(counted(_batch(), FEATURES, "train", SIZES))
-    said = statistics(counts, [], FEATURES, {"age": {"mean": 1.0, "std": 2.0}}, SIZES)
+    learned = {"numbers": {"age": {"mean": 1.0, "std": 2.0}}, "vocabularies": {"words": {}}}
+    learned["constant"] = {}
+    said = statistics(counts, [], FEATURES, learned)
     assert said["inputs"]["past"]["train"] == {
         "values": 10,
         "out_of_vocabulary": 2 / 10,

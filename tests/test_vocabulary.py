@@ -1,63 +1,92 @@
-"""Counting is exact, its order is stated, and any value survives."""
+"""Vocabularies read back, compared, and extended without an id that moves."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tensorflow as tf
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pipeline import vocabulary
-from pipeline.vocabulary import CountValues, added, chosen, counted, write_counts, write_values
+from pipeline import prepare, vocabulary
+from pipeline.failures import Exit, Failure
 
-ODD = ["", "a,b", 'say "hi"', "line\nbreak", "\U0001f600", " ", "\t", "\r\n", "\u2028", "NA"]
+ODD = ["", "a,b", 'say "hi"', "line\nbreak", "\U0001f600", " ", "\r\n", "\u2028", "00123", "NA"]
+SPEC = """
+name: words
+vocabularies: {words: {size: 5}, labels: {size: 50, min_count: 2}}
+inputs: {word: {kind: category, vocabulary: words}}
+heads: {label: {kind: classification, vocabulary: labels}}
+split: {by: file, eval: ["none"]}
+"""
 
 
-def _array(values: list[str]) -> np.ndarray:
-    return np.array([value.encode() for value in values], dtype=object)
+def _prepared(folder: Path, name: str, rows: list[tuple[str, str]], *more: str) -> Path:
+    (folder / "spec.yaml").write_text(SPEC)
+    lines = [json.dumps({"word": word, "label": label}) + "\n" for word, label in rows]
+    (folder / f"{name}.jsonl").write_text("".join(lines))
+    output = folder / name
+    inputs = ["--input", str(folder / f"{name}.jsonl"), "--output", str(output)]
+    prepare.run(["--spec", str(folder / "spec.yaml"), *inputs, *more])
+    return output
 
 
-@settings(max_examples=50, deadline=None)
-@given(
-    batches=st.lists(st.lists(st.sampled_from(["a", "b", "", "\u00e9", "ab"])), max_size=6),
-    size=st.integers(1, 6),
-    min_count=st.integers(1, 3),
-)
-def test_the_entries_are_those_of_a_counter(
-    batches: list[list[str]], size: int, min_count: int
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("vocabulary")
+    rows = [("b", label) for label in ODD] + [("a", label) for label in ODD] + [("c", "once")]
+    old = _prepared(folder, "old", rows)
+    # a is gone, c has become the most frequent, d to g are new; of the labels all but two are gone.
+    rows = [("c", "z")] * 9 + [("b", "NA")] * 3 + [(word, "y") for word in "dddgfeee"]
+    return old, _prepared(folder, "new", rows, "--extend", str(old))
+
+
+def test_any_value_survives(folders: tuple[Path, Path]) -> None:
+    found = vocabulary.read_all(folders[0])
+    assert found["labels"] == dict.fromkeys(sorted(ODD, key=str.encode), 2)
+    assert list(found["labels"]) == sorted(ODD, key=str.encode)
+    assert list(found["words"].items()) == [("a", 10), ("b", 10), ("c", 1)]
+
+
+def test_old_ids_stay_and_new_values_follow(folders: tuple[Path, Path]) -> None:
+    old, new = (vocabulary.read_all(folder) for folder in folders)
+    assert list(new["words"].items()) == [("a", 0), ("b", 3), ("c", 9), ("d", 3), ("e", 3)]
+    assert list(new["labels"]) == [*old["labels"], "z", "y"]
+    said = json.loads((folders[1] / "statistics.json").read_text())["vocabularies"]["words"]
+    assert (said["entries"], said["beyond_size"], said["below_min_count"]) == (5, 2, 0)
+
+
+def test_the_examples_have_the_old_ids(folders: tuple[Path, Path]) -> None:
+    said = json.loads((folders[1] / "statistics.json").read_text())
+    assert said["inputs"]["word"]["train"]["out_of_vocabulary"] == pytest.approx(2 / 20)
+
+
+def test_diff_says_what_changed(
+    folders: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counter = Counter(value for batch in batches for value in batch)
-    ranked = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0].encode()))
-    expected = [(v.encode(), n) for v, n in ranked if n >= min_count][:size]
-    entries = chosen(added(counted(_array(batch)) for batch in batches), size, min_count)
-    pairs = zip(entries["value"].to_pylist(), entries["count"].to_pylist(), strict=True)
-    assert list(pairs) == expected
+    vocabulary.run(["diff", *map(str, folders)])
+    vocabulary.run(["diff", str(folders[1]), str(folders[0]), "--show", "1"])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "labels: 10 entries, then 12: 10 with the same id, 0 with another, 2 new, 0 gone",
+        '  new, 85.00% of what was counted: "z" 9, "y" 8',
+        "words: 3 entries, then 5: 3 with the same id, 0 with another, 2 new, 0 gone",
+        '  new, 33.33% of what was counted: "d" 3, "e" 3',
+        "labels: 12 entries, then 10: 10 with the same id, 0 with another, 0 new, 2 gone",
+        '  gone, 85.00% of what was counted: "z" 9, ...',
+        "words: 5 entries, then 3: 3 with the same id, 0 with another, 0 new, 2 gone",
+        '  gone, 33.33% of what was counted: "d" 3, ...',
+    ]
 
 
-def test_compacting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vocabulary, "COMPACT_AT", 3)
-    combine = CountValues()
-    one, two = combine.create_accumulator(), combine.create_accumulator()
-    for at in range(20):
-        one = combine.add_input(one, (_array([f"v{at % 7}", "x"]),))
-        two = combine.add_input(two, (_array([f"v{at % 3}"]),))
-    merged = combine.merge_accumulators([combine.compact(one), two])
-    found = chosen(combine.extract_output(merged), 100, 1).to_pydict()
-    expected = Counter(
-        ["x"] * 20 + [f"v{i % 7}" for i in range(20)] + [f"v{i % 3}" for i in range(20)]
-    )
-    assert dict(zip((v.decode() for v in found["value"]), found["count"], strict=True)) == expected
+def test_other_old_vocabularies_are_other_inputs(folders: tuple[Path, Path]) -> None:
+    new = folders[1]
+    with pytest.raises(Failure) as failure:
+        inputs = ["--input", str(new.with_suffix(".jsonl")), "--output", str(new)]
+        prepare.run(["--spec", str(new.parent / "spec.yaml"), *inputs])
+    assert failure.value.exit_code == Exit.OCCUPIED
 
 
-def test_odd_values_survive_both_files(tmp_path: Path) -> None:
-    entries = chosen(counted(_array(ODD)), 100, 1)
-    path = write_values(entries, str(tmp_path), "odd")
-    assert write_counts(entries, str(tmp_path), "odd") is entries
-    records = tf.data.TFRecordDataset(path, "GZIP").as_numpy_iterator()
-    lines = (tmp_path / "odd.jsonl").read_text(encoding="utf-8").split("\n")[:-1]
-    expected = sorted(ODD, key=str.encode)
-    assert [record.decode() for record in records] == expected
-    assert [json.loads(line) for line in lines] == [[value, 1] for value in expected]
+@pytest.mark.parametrize("text", ["[", '["a"]\n', '["a", "b"]\n', '["a", 1]\n["a", 2]\n', "5\n"])
+def test_a_damaged_vocabulary_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "v.jsonl").write_text(text + "\n")
+    with pytest.raises(Failure) as failure:
+        vocabulary.read(tmp_path / "v.jsonl")
+    assert failure.value.exit_code == Exit.INTEGRITY

@@ -1,0 +1,169 @@
+"""Scores the same raw rows in several ways, by turns in one run: `python -m benchmarks.score`.
+
+    ours         python -m serving.score's own function, Parquet to Parquet, all heads
+    network      what of it is the network: from features to ids and scores, in the same threads
+    onnxruntime  float32, a plain export of the network, all probabilities out, NumPy's top 10
+    keras        `predict` with the top 10 in the model
+
+All but the first get features that were prepared before; only the head with the most labels is
+ranked by them. Each turn takes one share of the rows. The last line is one JSON object. PyTorch
+is not among them: Keras cannot load names with a dot on it, so `vs_torch` is null.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from benchmarks.score_contestants import (
+    keras_predict,
+    network_only,
+    ours,
+    plain_onnxruntime,
+    prepared,
+    slices,
+)
+from pipeline.failures import main
+from pipeline.rows import expand
+from serving import export, run_folder
+from serving.metadata import FileHead
+
+Array = NDArray[Any]
+
+
+@dataclass
+class Contestant:
+    """`turn` takes a share of the rows, by number, and returns the ids of the top 10, or None."""
+
+    turn: Callable[[int], Array | None]
+    rows_per_s: list[float] = field(default_factory=list)
+    cpu_s: float = 0.0
+    top: Array | None = None
+
+    def take(self, share: int, rows: int) -> None:
+        wall, cpu = time.perf_counter(), time.process_time()
+        top = self.turn(share)
+        self.cpu_s += time.process_time() - cpu
+        self.rows_per_s.append(rows / (time.perf_counter() - wall))
+        self.top = top if share == 0 else self.top
+
+
+def first_rows(files: Sequence[str], rows: int) -> pa.Table:
+    """So many rows of the files, from the first again where they have fewer."""
+    table = pa.concat_tables([pyarrow.parquet.read_table(file) for file in files])
+    if table.num_rows < rows:
+        print(f"{table.num_rows:,} rows are repeated up to {rows:,}")
+    return pa.concat_tables([table] * -(-rows // table.num_rows)).slice(0, rows)
+
+
+def top_of_file(path: Path, head: str, labels: Sequence[str]) -> Array:
+    """int [rows, 10]: the ids of the labels in a file of scores."""
+    ids = {label: at for at, label in enumerate(labels)}
+    column = pyarrow.parquet.read_table(path, columns=[f"{head}.labels"]).column(0)
+    return np.array([[ids[label] for label in row] for row in column.to_pylist()])
+
+
+def equal_top(one: Array, other: Array) -> float:
+    """The share of rows with the same ten labels: within ties their order may differ."""
+    return float((np.sort(one, axis=1) == np.sort(other, axis=1)).all(axis=1).mean())
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    options = _parser().parse_args(arguments)
+    with tempfile.TemporaryDirectory() as folder:
+        _run(options, Path(folder))
+
+
+def _run(options: argparse.Namespace, folder: Path) -> None:
+    source = run_folder.load(options.run)
+    heads = export.file_heads(source.spec, source.vocabularies)
+    head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
+    table = first_rows(expand(options.input), options.rows)
+    size = options.rows // options.turns
+    features = prepared(source, table)
+    shares = slices(features, size)[: options.turns]
+    files = [folder / f"rows{at}.parquet" for at in range(options.turns)]
+    for at, file in enumerate(files):
+        pyarrow.parquet.write_table(table.slice(at * size, size), file)
+    labels = source.vocabularies[source.spec.label_heads()[head.name].vocabulary]
+    outputs = [o for h in heads for o in network_outputs(h)]
+    turns: dict[str, Callable[[int], Any]] = {
+        "ours": ours(options.model, files, folder),
+        "network": network_only(options.model, outputs, shares, len(labels)),
+        "onnxruntime": plain_onnxruntime(source.model, head.name, shares),
+        "keras": keras_predict(source.model, head.name, shares),
+    }
+    contestants = {name: Contestant(turn) for name, turn in turns.items()}
+    take_turns(contestants, options.turns, size)
+    contestants["ours"].top = top_of_file(folder / "scores0.parquet", head.name, labels)
+    print(json.dumps(summary(contestants, labels=len(labels), rows=options.rows)))
+
+
+def network_outputs(head: FileHead) -> list[str]:
+    """Scores and ids of a label head, the value of any other."""
+    if head.entries is None:
+        return list(head.outputs)
+    ids = "ids" if head.kind == "classification" else "top/at"
+    return [f"{head.name}.scores", f"/head/{head.name}/{ids}"]
+
+
+def take_turns(contestants: dict[str, Contestant], turns: int, rows: int) -> None:
+    """Everyone takes each share; the first one once before, to be warm."""
+    for contestant in contestants.values():
+        contestant.turn(0)
+    for share in range(turns):
+        for contestant in contestants.values():
+            contestant.take(share, rows)
+
+
+def summary(contestants: dict[str, Contestant], *, labels: int, rows: int) -> dict[str, Any]:
+    """Prints what each did, and says how many times faster the first is than the others."""
+    medians = {n: statistics.median(c.rows_per_s) for n, c in contestants.items()}
+    for name, contestant in contestants.items():
+        low, high = min(contestant.rows_per_s), max(contestant.rows_per_s)
+        spread = f"{medians[name]:>9,.0f} rows/s ({low:,.0f} to {high:,.0f})"
+        per_cpu = rows / contestant.cpu_s
+        print(f"{name:<12} {spread}, {per_cpu:,.0f} rows per CPU second")
+    top = {n: c.top for n, c in contestants.items() if c.top is not None}
+    equal = {n: equal_top(top["ours"], t) for n, t in top.items() if n != "ours"}
+    print("rows with the same top 10 as ours:", {n: round(e, 5) for n, e in equal.items()})
+    speed = {n: round(medians["ours"] / m, 2) for n, m in medians.items()}
+    overhead = 1 - contestants["network"].cpu_s / contestants["ours"].cpu_s
+    return {
+        "benchmark": "score",
+        "rows_per_s": round(medians["ours"]),
+        "vs_onnxruntime": speed["onnxruntime"],
+        "vs_keras": speed["keras"],
+        "vs_torch": None,
+        "overhead_share": round(overhead, 3),
+        "top10_equal": min(equal.values()) >= 0.999,
+        "rows": rows,
+        "labels": labels,
+        "cores": len(os.sched_getaffinity(0)),
+    }
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.score", description=__doc__)
+    parser.add_argument("--run", type=Path, required=True, help="the run folder of the model")
+    parser.add_argument("--model", type=Path, required=True, help="its model.onnx")
+    parser.add_argument("--input", nargs="+", required=True, help="Parquet files of raw rows")
+    parser.add_argument("--rows", type=int, default=500_000)
+    parser.add_argument("--turns", type=int, default=5)
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,143 @@
+"""The contestants of benchmarks.score: functions from the number of a share to its top 10."""
+
+import contextlib
+import io
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from pipeline.casting import cast
+from pipeline.failures import Exit, Failure
+from pipeline.fields import fields_of
+from serving import run_folder, score
+from serving.core import FEATURE, OPSET, OUTPUT, convert_core
+from serving.graph import IR_VERSION
+from serving.reference import Reference
+from serving.scorer import batch_rows
+
+TOP = 10
+# For all but ours, which knows its own.
+BATCH = 256
+
+Features = dict[str, NDArray[Any]]
+Array = NDArray[Any]
+
+
+def prepared(source: run_folder.Run, table: pa.Table) -> Features:
+    """What the network reads of the rows."""
+    named = fields_of(source.spec)
+    fields = {**named.inputs, **named.heads}
+    (batch,) = table.combine_chunks().to_batches()
+    typed, good, _ = cast(batch, list(dict.fromkeys(fields.values())))
+    if len(good) != table.num_rows:
+        raise Failure(Exit.BAD_ROWS, "the benchmark takes rows that all fit")
+    reference = Reference(source.transform, source.model, fields, run_folder.padding(source))
+    parts = [reference.features(typed.slice(at, 8192)) for at in range(0, len(good), 8192)]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def slices(features: Features, rows: int) -> list[Features]:
+    count = len(next(iter(features.values())))
+    return [{k: v[at : at + rows] for k, v in features.items()} for at in range(0, count, rows)]
+
+
+def ours(model: Path, files: Sequence[Path], folder: Path) -> Callable[[int], None]:
+    def turn(share: int) -> None:
+        output = folder / f"scores{share}.parquet"
+        words = ["--model", model, "--input", files[share], "--output", output, "--force"]
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+            score.run([*map(str, words), "--top-k", str(TOP)])
+
+    return turn
+
+
+def network_only(
+    model: Path, outputs: Sequence[str], shares: Sequence[Features], labels: int
+) -> Callable[[int], None]:
+    """The exported file from its features on, without lookups and label strings."""
+    whole = onnx.load(model)
+    given = [_info(FEATURE + name, values) for name, values in shares[0].items()]
+    top_k = next(value for value in whole.graph.input if value.name == "top_k")
+    _cut(whole.graph, [*given, top_k], outputs)
+    session = _session(whole.SerializeToString(), threads=1)
+    pool = ThreadPoolExecutor(len(os.sched_getaffinity(0)))
+    top = {"top_k": np.array([TOP], np.int64)}
+
+    def one(part: Features) -> None:
+        session.run(None, {FEATURE + k: v for k, v in part.items()} | top)
+
+    def turn(share: int) -> None:
+        list(pool.map(one, slices(shares[share], batch_rows([labels]))))
+
+    return turn
+
+
+def _info(name: str, values: Array) -> onnx.ValueInfoProto:
+    kind = onnx.helper.np_dtype_to_tensor_dtype(values.dtype)
+    return onnx.helper.make_tensor_value_info(name, kind, ["rows", *values.shape[1:]])
+
+
+def _cut(
+    graph: onnx.GraphProto, given: Sequence[onnx.ValueInfoProto], outputs: Sequence[str]
+) -> None:
+    """Leaves what leads from `given` to `outputs`."""
+    needed, kept, known = set(outputs), [], {value.name for value in given}
+    for node in reversed(graph.node):
+        if needed.intersection(node.output) and not known.intersection(node.output):
+            kept.append(node)
+            needed.update(node.input)
+    constants = [constant for constant in graph.initializer if constant.name in needed]
+    infos = [onnx.helper.make_empty_tensor_value_info(name) for name in outputs]
+    part = onnx.helper.make_graph(kept[::-1], graph.name, given, infos, constants)
+    graph.CopyFrom(part)
+
+
+def _session(content: bytes, *, threads: int) -> onnxruntime.InferenceSession:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads = 3, threads
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def plain_onnxruntime(
+    model: keras.Model, head: str, shares: Sequence[Features]
+) -> Callable[[int], Array]:
+    core = convert_core(keras.Model(model.input, {head: model.output[head]}))
+    softmax = onnx.helper.make_node("Softmax", [OUTPUT + head], ["p"], axis=-1)
+    core.node.append(softmax)
+    del core.output[:]
+    core.output.append(onnx.helper.make_tensor_value_info("p", onnx.TensorProto.FLOAT, None))
+    opsets = [onnx.helper.make_opsetid("", OPSET)]
+    content = onnx.helper.make_model(core, opset_imports=opsets, ir_version=IR_VERSION)
+    session = _session(content.SerializeToString(), threads=len(os.sched_getaffinity(0)))
+
+    def one(part: Features) -> Array:
+        (shares,) = session.run(["p"], {FEATURE + k: v for k, v in part.items()})
+        known = shares[:, :-1]
+        best = np.argpartition(-known, TOP, axis=1)[:, :TOP]
+        order = np.argsort(-np.take_along_axis(known, best, axis=1), axis=1, kind="stable")
+        return np.take_along_axis(best, order, axis=1)
+
+    return lambda share: np.concatenate([one(part) for part in slices(shares[share], BATCH)])
+
+
+def with_top(model: keras.Model, head: str) -> keras.Model:
+    logits = model.output[head]
+    chances = keras.ops.softmax(logits)[:, :-1]
+    scores, ids = keras.ops.top_k(chances, TOP)
+    return keras.Model(model.input, {"scores": scores, "ids": ids})
+
+
+def keras_predict(
+    model: keras.Model, head: str, shares: Sequence[Features]
+) -> Callable[[int], Array]:
+    best = with_top(model, head)
+    return lambda share: best.predict(shares[share], batch_size=BATCH, verbose=0)["ids"]

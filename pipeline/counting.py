@@ -1,0 +1,126 @@
+"""Counting distinct values, a batch at a time, in bounded memory. Pyarrow and numpy only.
+
+Up to LIMIT distinct values, and MAX_BYTES of them, counts are exact. Beyond, the rare ones are
+given up: every count falls by the same number, and what falls to nothing is forgotten (Misra and
+Gries 1982; merging as in Agarwal et al. 2012). That number, summed up, is `lost`: a value's true
+count is at least the count here and at most `lost` more, and `lost` is at most the number of values
+counted divided by KEPT. So a value that is frequent enough for a vocabulary stays, in any order.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+LIMIT = 2_000_000
+KEPT = LIMIT // 2
+MAX_BYTES = 256 << 20
+# Counts wait as they came until there are this many, then equal values are added up.
+COMPACT_AT = 1 << 18
+SCHEMA = pa.schema([("value", pa.string()), ("count", pa.int64())])
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Tables of value and count; a value may be in several. `lost` as told above."""
+
+    parts: tuple[pa.Table, ...] = ()
+    lost: int = 0
+
+
+@dataclass(frozen=True)
+class Entries:
+    """A vocabulary in the order of its ids, and what became of the other values.
+
+    `distinct` is how many values there were, as far as they were not forgotten. Of these
+    `below_min_count` were too rare and `beyond_size` were left out because there is no more room.
+    """
+
+    values: pa.Array
+    counts: pa.Array
+    distinct: int
+    below_min_count: int
+    beyond_size: int
+    lost: int = 0
+
+
+def with_values(counts: Counts, values: pa.Array) -> Counts:
+    """`counts` and the values of one more batch, none of them null."""
+    found = values.value_counts()
+    part = pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
+    return _compacted(Counts((*counts.parts, part), counts.lost))
+
+
+def merged(many: Iterable[Counts]) -> Counts:
+    """All counts together."""
+    lists = list(many)
+    parts = tuple(part for counts in lists for part in counts.parts)
+    return _compacted(Counts(parts, sum(counts.lost for counts in lists)))
+
+
+def _compacted(counts: Counts) -> Counts:
+    """Adds up what is new once it is much, or more than what was added up before."""
+    sizes = [part.num_rows for part in counts.parts]
+    return added(counts) if sum(sizes[1:]) > max(COMPACT_AT, sizes[0]) else counts
+
+
+def added(counts: Counts) -> Counts:
+    """One table, each value in it once, within the bounds."""
+    table = pa.concat_tables([SCHEMA.empty_table(), *counts.parts])
+    table = table.group_by("value").aggregate([("count", "sum")]).rename_columns(SCHEMA.names)
+    room = _room(table)
+    if table.num_rows <= room:
+        return Counts((table,), counts.lost)
+    by_count = np.sort(table["count"].to_numpy())[::-1]
+    fall = int(by_count[room])
+    kept = table.filter(pc.greater(table["count"], fall))
+    fallen = pc.subtract(kept["count"], fall).cast(pa.int64())
+    return Counts((kept.set_column(1, "count", fallen),), counts.lost + fall)
+
+
+def _room(table: pa.Table) -> int:
+    """How many values stay: all of them, or the number that leaves room for new ones."""
+    room = table.num_rows if table.num_rows <= LIMIT else KEPT
+    if table.nbytes > MAX_BYTES:
+        room = min(room, table.num_rows * MAX_BYTES // (2 * table.nbytes))
+    return room
+
+
+def chosen(counts: Counts, size: int, min_count: int, first: pa.Array | None = None) -> Entries:
+    """The entries of the vocabulary: falling count, and of equal counts by the value's bytes.
+
+    `first` are values that keep their places before all others, however rare they have become.
+    A value whose count may have reached `min_count` counts as having reached it.
+
+    >>> counts = with_values(Counts(), pa.array(["b", "a", "c", "c"]))
+    >>> entries = chosen(counts, size=2, min_count=1)
+    >>> entries.values.to_pylist(), entries.counts.to_pylist(), entries.beyond_size
+    (['c', 'a'], [2, 1], 1)
+    """
+    one = added(counts)
+    (table,) = one.parts
+    distinct, old = table.num_rows, _old(table, first)
+    if first is not None:
+        table = table.filter(pc.invert(pc.is_in(table["value"], first)))
+    frequent = table.filter(pc.greater_equal(table["count"], min_count - one.lost))
+    order = pc.sort_indices(frequent, [("count", "descending"), ("value", "ascending")])
+    best = pa.concat_tables([old, frequent.take(order[: max(0, size - old.num_rows)])])
+    best = best.combine_chunks()
+    values, counted = (_whole(best[name]) for name in SCHEMA.names)
+    rare = table.num_rows - frequent.num_rows
+    beyond = frequent.num_rows - (best.num_rows - old.num_rows)
+    return Entries(values, counted, distinct, rare, beyond, one.lost)
+
+
+def _old(table: pa.Table, first: pa.Array | None) -> pa.Table:
+    """`first` with its counts, 0 where none is left."""
+    if first is None:
+        return SCHEMA.empty_table()
+    at = pc.index_in(first, table["value"].combine_chunks())
+    return pa.table([first, pc.fill_null(table["count"].take(at), 0)], schema=SCHEMA)
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays([pa.array([], column.type), *column.chunks])

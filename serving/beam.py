@@ -1,0 +1,177 @@
+"""The scorer as a Beam pipeline, for more rows than one machine takes: `python -m serving.beam`.
+
+    python -m serving.beam --model MODEL --input 'rows/*.parquet' --output out/scores [Beam options]
+
+Reads all formats of serving.score, a file at a time; writes `out/scores-00000-of-00004.parquet`
+and, for rows that do not fit, `out/scores.rejected-*.jsonl`. Each row has the result that
+serving.score gives it; the rows of a batch stay together, but batches come in any order. Options
+that are not ours are Beam's.
+"""
+
+import argparse
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from apache_beam.io.parquetio import WriteToParquetBatched
+from apache_beam.ml.inference.base import ModelHandler, RunInference
+from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
+from apache_beam.runners.portability.fn_api_runner import FnApiRunner
+
+from pipeline.casting import Field, Rejected, cast
+from pipeline.failures import Exit, Failure, main
+from pipeline.rows import expand
+from serving.scorer import Scorer
+from serving.sources import check_columns, read
+
+READ_ROWS = 8192
+LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
+REJECTED = "rejected"
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One batch: rows as the model reads them, and the kept columns of the same rows."""
+
+    typed: pa.RecordBatch
+    carried: pa.RecordBatch
+
+
+class ScorerHandler(ModelHandler[Rows, pa.RecordBatch, Scorer]):
+    """Loads a file once per process and gives it all inputs and all outputs.
+
+    An element is a batch already, so Beam need not make batches of them.
+    """
+
+    def __init__(self, model: str, top_k: int | None = None, heads: Sequence[str] | None = None):
+        super().__init__(min_batch_size=1, max_batch_size=1)
+        self._model, self._top_k, self._heads = model, top_k, heads
+
+    def load_model(self) -> Scorer:
+        return Scorer(self._model)
+
+    def run_inference(
+        self,
+        batch: Sequence[Rows],
+        model: Scorer,
+        inference_args: Mapping[str, Any] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        for rows in batch:
+            results = model.score_typed(rows.typed, self._top_k, self._heads)
+            columns = [*rows.carried.columns, *results.columns]
+            schema = pa.schema([*rows.carried.schema, *results.schema])
+            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
+    def get_num_bytes(self, batch: Sequence[Rows]) -> int:
+        # By default Beam pickles the rows to find out.
+        return sum(rows.typed.nbytes for rows in batch)
+
+
+class ReadRows(beam.DoFn):
+    """A path -> its rows, typed, in batches; those that do not fit go to the output "rejected"."""
+
+    def __init__(
+        self, fields: Sequence[Field], columns: Sequence[str], kept: Sequence[str]
+    ) -> None:
+        self._fields, self._columns, self._kept = list(fields), list(columns), list(kept)
+
+    def process(self, path: str) -> Iterator[Any]:
+        for raw in read(path, [*self._columns, *self._kept], READ_ROWS):
+            typed, good, unfit = cast(raw.rows, self._fields)
+            numbers = raw.numbers()
+            by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
+            for one in [*raw.broken, *by_row]:
+                line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
+                yield beam.pvalue.TaggedOutput(REJECTED, line)
+            if typed.num_rows:
+                yield Rows(typed, raw.rows.take(pa.array(good)).select(self._kept))
+
+
+class Score(beam.PTransform):
+    """Paths of files -> (batches of scored rows, lines of JSON about those that do not fit)."""
+
+    def __init__(
+        self,
+        model: str,
+        kept: Sequence[str],
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__()
+        metadata = Scorer(model, workers=1).metadata
+        self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
+        self._columns = list(dict.fromkeys(field.column for field in metadata.fields))
+        self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads)
+
+    def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+        read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept))
+        rows = paths | "read and type" >> read_rows.with_outputs(REJECTED, main="rows")
+        return rows["rows"] | "score" >> RunInference(self._handler), rows[REJECTED]
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    options, beam_arguments = _parser().parse_known_args(arguments)
+    files = expand(options.input)
+    scorer = Scorer(options.model, workers=1)
+    kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
+    for file in files:
+        check_columns(file, [*scorer.columns, *kept])
+    schema = pa.schema([*_types(files, kept), *scorer.schema(options.heads)])
+    runner, engine = _engine(beam_arguments)
+    with beam.Pipeline(runner=runner, options=engine) as pipeline:
+        paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
+        scored, rejected = paths | Score(options.model, options.keep, options.top_k, options.heads)
+        _ = (
+            scored
+            | "in one type" >> beam.Map(_table, schema)
+            | "write"
+            >> WriteToParquetBatched(
+                options.output,
+                schema,
+                "zstd",
+                file_name_suffix=".parquet",
+                num_shards=options.shards,
+            )
+        )
+        _ = rejected | "write rejected" >> beam.io.WriteToText(
+            f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
+        )
+
+
+def _types(files: Sequence[str], kept: Sequence[str]) -> list[pa.Field]:
+    """The kept columns as the first rows have them."""
+    for file in files:
+        for raw in read(file, kept, READ_ROWS):
+            return list(raw.rows.select(kept).schema)
+    raise Failure(Exit.BAD_ROWS, "the files must hold rows", received=list(files)[:5])
+
+
+def _table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
+    return pa.Table.from_batches([batch]).cast(schema)
+
+
+def _engine(arguments: Sequence[str]) -> tuple[Any, PipelineOptions]:
+    """Locally always the same engine; DirectRunner would look for one on the network."""
+    options = PipelineOptions(list(arguments))
+    name = options.view_as(StandardOptions).runner
+    return (FnApiRunner() if name in LOCAL_RUNNERS else name), options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m serving.beam", description=__doc__)
+    parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
+    parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
+    parser.add_argument("--output", required=True, help="what the names of the files begin with")
+    parser.add_argument("--top-k", type=int, help="labels per head (default: the model's)")
+    parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
+    parser.add_argument("--heads", nargs="+", help="these heads only")
+    parser.add_argument("--shards", type=int, default=4, help="files to write")
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,168 @@
+"""How good the file that ships is, on rows that hold the targets: streaming, head by head.
+
+The network runs once more, with its logits as further outputs: ranks need all of them. A label
+outside the vocabulary counts as wrong, and its log loss is that of the class of all other labels.
+A target that is missing or does not fit leaves the row out of that head only.
+"""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipeline.failures import Exit, Failure
+from serving.inner import Kind
+from serving.metadata import FileHead
+from serving.metrics import ADD, Totals, label_rows, label_set_rows
+from serving.scorer import Scorer
+from serving.sources import column_names
+from serving.targets import Target, read_target, read_weights
+
+Array = npt.NDArray[Any]
+Metrics = dict[str, dict[str, float]]
+
+
+class Evaluation:
+    """The running totals of some heads: `add` takes rows, `metrics` says how good the file is."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        heads: Sequence[FileHead],
+        *,
+        weight: str | None = None,
+        workers: int | None = None,
+        unchecked: bool = False,
+    ) -> None:
+        self._heads, self._weight = heads, weight
+        further = _inner_outputs(heads)
+        self._scorer = Scorer(model, workers=workers, unchecked=unchecked, further=further)
+        self._labels: dict[str, pa.Array] = {}
+        self._totals = {head.name: Totals() for head in heads}
+        self._unreadable = dict.fromkeys(self._totals, 0)
+
+    @property
+    def columns(self) -> list[str]:
+        """The columns of the targets and of the weights."""
+        weight = [self._weight] if self._weight is not None else []
+        return list(dict.fromkeys([*(head.column for head in self._heads), *weight]))
+
+    def add(self, typed: pa.RecordBatch, raw: pa.RecordBatch) -> None:
+        """Rows as the model reads them, and the same rows as they came."""
+        if not typed.num_rows:
+            return
+        self._labels = self._labels or self._read_labels(typed.slice(0, 1))
+        targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
+        outputs = [_measured(head) for head in self._heads]
+        reduce = partial(_rows_of_heads, self._heads, targets)
+        parts = self._scorer.map_batches(typed, outputs, reduce)
+        weights = read_weights(raw, self._weight)
+        for at, (head, target) in enumerate(zip(self._heads, targets, strict=True)):
+            rows = {key: np.concatenate([part[at][key] for part in parts]) for key in parts[0][at]}
+            self._add(head, rows, target, weights)
+
+    def metrics(self) -> Metrics:
+        """{head: {metric: value}}; `unreadable` counts targets that did not fit, if any."""
+        found = {name: totals.metrics() for name, totals in self._totals.items()}
+        for name, count in self._unreadable.items():
+            found[name] |= {"unreadable": count} if count else {}
+        return found
+
+    def _add(
+        self, head: FileHead, rows: Mapping[str, Array], target: Target, weights: Array
+    ) -> None:
+        there = target.there & (weights > 0)
+        totals = self._totals[head.name]
+        totals.rows += int(there.sum())
+        self._unreadable[head.name] += target.unreadable
+        kept = {name: values[there] for name, values in rows.items()}
+        ADD[head.kind](totals, kept, target.values[there], weights[there])
+
+    def _read_labels(self, one_row: pa.RecordBatch) -> dict[str, pa.Array]:
+        """The labels of each head by id: the graph holds them as a constant."""
+        heads = [head for head in self._heads if head.entries is not None]
+        if not heads:
+            return {}
+        names = [_labels_constant(head) for head in heads]
+        (found,) = self._scorer.map_batches(one_row, names, lambda _, arrays: arrays)
+        return {h.name: pa.array(x[: h.entries]) for h, x in zip(heads, found, strict=True)}
+
+
+def evaluation_of(
+    model: str | Path,
+    heads: Sequence[FileHead],
+    weight: str | None,
+    files: Sequence[str],
+    *,
+    workers: int | None,
+    unchecked: bool,
+) -> Evaluation:
+    """For the heads whose targets all files hold; without any, Failure 2.
+
+    Rows count alike where a file does not hold the model's column of weights.
+    """
+    held = [set(column_names(file)) for file in files]
+    known = [head for head in heads if all(head.column in names for names in held)]
+    if not known:
+        rule = "to evaluate, the rows must hold the targets of a head"
+        raise Failure(Exit.USAGE, rule, received=sorted(set[str]().union(*held))[:50])
+    if not all(weight in names for names in held):
+        weight = None
+    return Evaluation(model, known, weight=weight, workers=workers, unchecked=unchecked)
+
+
+def _rows_of_heads(
+    heads: Sequence[FileHead], targets: Sequence[Target], start: int, outputs: Sequence[Array]
+) -> list[dict[str, Array]]:
+    """What the metrics of each head need of the rows from `start`: a few numbers a row."""
+    return [
+        _rows_of_head(head, target, start, output)
+        for head, target, output in zip(heads, targets, outputs, strict=True)
+    ]
+
+
+def _rows_of_head(head: FileHead, target: Target, start: int, output: Array) -> dict[str, Array]:
+    if head.kind == "classification":
+        return label_rows(output, target.values[start : start + len(output)])
+    if head.kind == "multilabel":
+        return label_set_rows(output, target.sets(start, *output.shape))
+    return {"value": output}
+
+
+def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Kind]:
+    labelled = [head for head in heads if head.entries is not None]
+    logits: dict[str, Kind] = {_measured(head): "float" for head in labelled}
+    return logits | {_labels_constant(head): "string" for head in labelled}
+
+
+def _measured(head: FileHead) -> str:
+    """The tensor that metrics are made of: all logits of a label head, else the only output."""
+    return head.outputs[0] if head.entries is None else f"/output/{head.name}"
+
+
+def _labels_constant(head: FileHead) -> str:
+    return f"/head/{head.name}/labels"
+
+
+def table(metrics: Metrics) -> str:
+    """A line for each metric of each head.
+
+    >>> print(table({"ends": {"targets": 20, "accuracy": 0.75}}))
+    ends  targets                             20
+    ends  accuracy                        0.7500
+    """
+    width = max(map(len, metrics))
+    lines = [
+        (head, name, value) for head, found in metrics.items() for name, value in found.items()
+    ]
+    return "\n".join(
+        f"{head:<{width}}  {name:<27} {_shown(value):>10}" for head, name, value in lines
+    )
+
+
+def _shown(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"

@@ -1,0 +1,154 @@
+"""The finished parts of a long run, so that a killed one continues where it was.
+
+    .scores.parquet.parts/     beside the output
+        made_from              what the parts depend on; other contents: all parts are dropped
+        00000.arrow            the scored rows of the first batches, typed as in the output
+        00000.rejected.jsonl
+        00000.json             their tally; written last: without it the part is not finished
+
+The output is made of the parts in the end, by an interrupted run and by one that was not.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.ipc
+
+from pipeline.casting import Rejected
+from pipeline.failures import Exit, Failure
+from pipeline.manifest import write_text
+
+_MADE_FROM = "made_from"
+
+
+@dataclass
+class Tally:
+    """What has been read so far."""
+
+    scored: int = 0
+    rejected: int = 0
+    reasons: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: "Tally") -> None:
+        self.scored += other.scored
+        self.rejected += other.rejected
+        for reason, count in other.reasons.items():
+            self.reasons[reason] = self.reasons.get(reason, 0) + count
+
+    @property
+    def read(self) -> int:
+        return self.scored + self.rejected
+
+
+class Parts:
+    """The folder of parts. `tallies` has one entry for each finished part, in order."""
+
+    def __init__(self, output: Path, made_from: str, *, fresh: bool = False) -> None:
+        self._folder = output.with_name(f".{output.name}.parts")
+        if fresh or _text(self._folder / _MADE_FROM) != made_from:
+            self.remove()
+            self._folder.mkdir()
+            write_text(self._folder / _MADE_FROM, made_from)
+        self.tallies: list[Tally] = []
+        while said := _text(self._path(len(self.tallies), "json")):
+            self.tallies.append(Tally(**json.loads(said)))
+        self.schema = next((schema for schema in map(_schema, self._tables()) if schema), None)
+
+    @contextmanager
+    def part(self) -> Iterator["Part"]:
+        """The next part, finished if the block ends without an error."""
+        number = len(self.tallies)
+        with (
+            self._path(number, "arrow").open("wb") as rows,
+            self._path(number, "rejected.jsonl").open("wb") as rejects,
+        ):
+            part = Part(rows, rejects, self.schema)
+            yield part
+            part.close()
+        self.schema = part.schema
+        write_text(self._path(number, "json"), json.dumps(asdict(part.tally)))
+        self.tallies.append(part.tally)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """All rows of all finished parts."""
+        for path in self._tables():
+            if path.stat().st_size:
+                with pa.memory_map(str(path)) as source:
+                    yield from pyarrow.ipc.open_stream(source)
+
+    def copy_rejects(self, to: BinaryIO) -> None:
+        for number in range(len(self.tallies)):
+            with self._path(number, "rejected.jsonl").open("rb") as part:
+                shutil.copyfileobj(part, to)
+
+    def total(self) -> Tally:
+        total = Tally()
+        for tally in self.tallies:
+            total.add(tally)
+        return total
+
+    def remove(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _tables(self) -> list[Path]:
+        return [self._path(number, "arrow") for number in range(len(self.tallies))]
+
+    def _path(self, number: int, kind: str) -> Path:
+        return self._folder / f"{number:05}.{kind}"
+
+
+class Part:
+    """One part while it is written. The first batch of a run says the types of all."""
+
+    def __init__(self, rows: BinaryIO, rejects: BinaryIO, schema: pa.Schema | None) -> None:
+        self.tally, self.schema = Tally(), schema
+        self._rows, self._rejects = rows, rejects
+        self._writer: pyarrow.ipc.RecordBatchStreamWriter | None = None
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        self.schema = self.schema or batch.schema
+        if self._writer is None:
+            options = pyarrow.ipc.IpcWriteOptions(compression="lz4")
+            self._writer = pyarrow.ipc.new_stream(self._rows, self.schema, options=options)
+        self._writer.write_batch(_as(batch, self.schema))
+        self.tally.scored += batch.num_rows
+
+    def reject(self, file: str, rejected: list[Rejected]) -> None:
+        for one in rejected:
+            line = json.dumps({"file": file, **asdict(one)}, ensure_ascii=False)
+            self._rejects.write(line.encode() + b"\n")
+            self.tally.add(Tally(rejected=1, reasons={one.reason: 1}))
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.equals(schema):
+        return batch
+    try:
+        return batch.cast(schema)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        rule = f"a kept column has one type in all files, or one that fits the first: {error}"
+        raise Failure(Exit.USAGE, rule) from None
+
+
+def _schema(path: Path) -> pa.Schema | None:
+    if not path.stat().st_size:
+        return None
+    with pa.memory_map(str(path)) as source:
+        return pyarrow.ipc.open_stream(source).schema
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""

@@ -1,0 +1,74 @@
+"""Where a file is to run: which versions it is stamped with, and what lies around it.
+
+default    opset 18, IR 10: any onnxruntime of these years
+bigquery   opset 17, IR 8, at most 450 MB: what BigQuery ML imports, with onnxruntime 1.12
+triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/model.onnx
+"""
+
+import json
+from dataclasses import dataclass
+
+import onnx
+from onnx import TensorProto
+
+MODEL = "model.onnx"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`most_bytes` is what the file may have; `is_repository` puts it into folders for Triton."""
+
+    name: str
+    opset: int = 18
+    ir_version: int = 10
+    # The format's own limit: a protobuf message ends here.
+    most_bytes: int = 2**31 - 1
+    is_repository: bool = False
+
+    def model_path(self, model_name: str) -> str:
+        """Where in the folder the file lies.
+
+        >>> PROFILES["triton"].model_path("words")
+        'words/1/model.onnx'
+        """
+        return f"{model_name}/1/{MODEL}" if self.is_repository else MODEL
+
+
+PROFILES = {
+    "default": Profile("default"),
+    "bigquery": Profile("bigquery", opset=17, ir_version=8, most_bytes=450_000_000),
+    "triton": Profile("triton", is_repository=True),
+}
+
+_TYPES: dict[int, str] = {
+    TensorProto.STRING: "TYPE_STRING",
+    TensorProto.FLOAT: "TYPE_FP32",
+    TensorProto.INT64: "TYPE_INT64",
+}
+
+
+def triton_config(model_name: str, graph: onnx.GraphProto) -> str:
+    """`config.pbtxt` of the file: the rows are the first dimension of every tensor.
+
+    The number of labels is not among the inputs: the file's default holds.
+    """
+    constants = {constant.name for constant in graph.initializer}
+    inputs = [_tensor(value) for value in graph.input if value.name not in constants]
+    outputs = [_tensor(value) for value in graph.output]
+    return "\n".join(
+        [
+            f"name: {json.dumps(model_name)}",
+            'platform: "onnxruntime_onnx"',
+            "max_batch_size: 0",
+            "input [\n" + ",\n".join(inputs) + "\n]",
+            "output [\n" + ",\n".join(outputs) + "\n]",
+            "",
+        ]
+    )
+
+
+def _tensor(value: onnx.ValueInfoProto) -> str:
+    tensor = value.type.tensor_type
+    dims = ", ".join(str(dim.dim_value or -1) for dim in tensor.shape.dim)
+    kind = _TYPES[tensor.elem_type]
+    return f"  {{ name: {json.dumps(value.name)} data_type: {kind} dims: [ {dims} ] }}"

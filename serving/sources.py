@@ -1,0 +1,103 @@
+"""Files of rows for the scorer: those of pipeline.rows, and Arrow IPC (.arrow, both kinds)."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet
+
+from pipeline import rows
+from pipeline.failures import Exit, Failure
+from pipeline.rows import RawBatch
+
+_COUNT_BYTES = 1 << 20
+
+
+def is_arrow(path: str) -> bool:
+    return Path(path).suffix.lower() == ".arrow"
+
+
+def column_names(path: str) -> list[str]:
+    """The columns of a file. Raises Failure: 2 for one named twice, 5 for a damaged file."""
+    if not is_arrow(path):
+        return rows.column_names(path)
+    with _opened(path) as reader:
+        names = list(reader.schema.names)
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
+    return names
+
+
+def check_columns(path: str, columns: Sequence[str]) -> None:
+    """Raises Failure 2 where the file misses a column. A file without any rows may miss all."""
+    if not is_arrow(path):
+        rows.check_columns(path, columns)
+        return
+    names = column_names(path)
+    if missing := [name for name in dict.fromkeys(columns) if name not in names]:
+        rule = f"{path} must have the columns that the spec names; missing: {missing}"
+        raise Failure(Exit.USAGE, rule, received=names[:50])
+
+
+def read(path: str, columns: Sequence[str], batch_rows: int) -> Iterator[RawBatch]:
+    """Streams the named columns of a file, in batches of at most so many rows."""
+    if is_arrow(path):
+        yield from _read_arrow(path, list(dict.fromkeys(columns)), batch_rows)
+    else:
+        yield from rows.read(path, columns, batch_rows)
+
+
+def rows_about(files: Sequence[str]) -> int | None:
+    """How many rows there will be, for the estimate of the time left; None where unknown.
+
+    Newlines inside quotes count too, so a CSV file may have fewer.
+    """
+    counts = [_row_count(Path(file)) for file in files]
+    return None if None in counts else sum(c for c in counts if c is not None)
+
+
+def _read_arrow(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
+    first_row = 1
+    with _opened(path) as reader:
+        for batch in _batches(reader):
+            for start in range(0, batch.num_rows, batch_rows):
+                part = batch.select(columns).slice(start, batch_rows)
+                yield RawBatch(first_row, part)
+                first_row += part.num_rows
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pyarrow.ipc.RecordBatchFileReader):
+        yield from (reader.get_batch(at) for at in range(reader.num_record_batches))
+    else:
+        yield from reader
+
+
+@contextmanager
+def _opened(path: str) -> Iterator[Any]:
+    """A reader of either IPC format. Damage becomes a Failure with exit code 5."""
+    try:
+        with closing(pa.memory_map(path)) as source:
+            try:
+                reader = pyarrow.ipc.open_file(source)
+            except pa.ArrowInvalid:
+                source.seek(0)
+                reader = pyarrow.ipc.open_stream(source)
+            yield reader
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = " ".join(str(error).split())[:300]
+        raise Failure(Exit.INTEGRITY, f"{path} is damaged or cut short", received=said) from None
+
+
+def _row_count(file: Path) -> int | None:
+    if file.suffix == ".parquet":
+        return int(pyarrow.parquet.read_metadata(file).num_rows)
+    if file.suffix == ".gz" or is_arrow(str(file)):
+        return None
+    with file.open("rb") as lines:
+        return sum(block.count(b"\n") for block in iter(lambda: lines.read(_COUNT_BYTES), b""))

@@ -1,0 +1,73 @@
+"""The Beam pipeline gives each row the result that serving.score gives it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+from small_run import exported, small_rows
+
+from pipeline.casting import cast
+from serving import beam, score
+
+
+def sources(folder: Path) -> list[Path]:
+    """Three files, each with a row that does not fit."""
+    paths = []
+    for seed in range(3):
+        rows = small_rows(40, seed=seed).to_pylist()
+        rows[seed + 5]["place"] = None
+        for row in rows:
+            row["key"] = f"{seed}/{row['key']}"
+        paths.append(folder / f"rows{seed}.parquet")
+        table = pa.Table.from_pylist(rows, small_rows(1).schema)
+        pyarrow.parquet.write_table(table, paths[-1])
+    return paths
+
+
+def by_key(table: pa.Table) -> pa.Table:
+    return table.sort_by("key").combine_chunks()
+
+
+def same_from_both(folder: Path, *engine: str) -> None:
+    model = ["--model", str(exported() / "model" / "model.onnx")]
+    words = [*model, "--input", *map(str, sources(folder)), "--output"]
+    score.run([*words, str(folder / "local.parquet"), "--top-k", "2"])
+    (folder / "out").mkdir()
+    beam.run([*words, str(folder / "out" / "s"), "--top-k", "2", "--shards", "2", *engine])
+    shards = sorted((folder / "out").glob("s-*.parquet"))
+    assert len(shards) == 2
+    got = by_key(pa.concat_tables([pyarrow.parquet.read_table(shard) for shard in shards]))
+    expected = by_key(pyarrow.parquet.read_table(folder / "local.parquet"))
+    assert got.num_rows == 3 * 39
+    assert got.equals(expected)
+    lines = [p.read_text().splitlines() for p in (folder / "out").glob("s.rejected-*.jsonl")]
+    told = (folder / "local.parquet.rejected.jsonl").read_text().splitlines()
+    assert sorted(json.loads(x)["row"] for part in lines for x in part) == [6, 7, 8]
+    assert sorted(x for part in lines for x in part) == sorted(told)
+
+
+def test_in_memory_as_the_local_scorer(tmp_path: Path) -> None:
+    same_from_both(tmp_path)
+
+
+def test_in_several_processes_as_the_local_scorer(tmp_path: Path) -> None:
+    same_from_both(tmp_path, "--direct_running_mode=multi_processing", "--direct_num_workers=2")
+
+
+def test_on_the_portable_engine_as_the_local_scorer(tmp_path: Path) -> None:
+    same_from_both(
+        tmp_path, "--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"
+    )
+
+
+def test_the_handler_gives_all_outputs_for_all_inputs() -> None:
+    handler = beam.ScorerHandler(str(exported() / "model" / "model.onnx"))
+    scorer = handler.load_model()
+    (batch,) = small_rows(9).combine_chunks().to_batches()
+    typed, _, _ = cast(batch, scorer.metadata.fields)
+    (got,) = handler.run_inference([beam.Rows(typed, batch.select(["key"]))], scorer)
+    assert got.schema.names == ["key", *scorer.schema().names]
+    expected = scorer.score(small_rows(9))
+    np.testing.assert_array_equal(got.column("left.value"), expected.column("left.value"))

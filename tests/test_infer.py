@@ -1,0 +1,135 @@
+"""A guessed spec is a spec, says why, and runs."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet
+import pytest
+
+from pipeline import prepare
+from pipeline.failures import Exit, Failure
+from pipeline.infer import spec_for
+from pipeline.spec import Spec, parse_spec
+
+ROWS = 400
+
+
+def _table() -> pa.Table:
+    random = np.random.default_rng(2)
+    words = np.array([f"w{i}" for i in range(30)])
+    price = random.lognormal(3, 2, ROWS)
+    return pa.table(
+        {
+            "row": [str(i) for i in range(ROWS)],
+            "user id": [f"u{i}" for i in random.integers(0, 40, ROWS)],
+            "text": [" ".join(random.choice(words, 6)) for _ in range(ROWS)],
+            "zip": [f"{i:05d}" for i in random.integers(0, 90, ROWS)],
+            "price": [f"{p:.2f}" if i % 10 else "" for i, p in enumerate(price)],
+            "age": [f"{a:.1f}" for a in random.normal(40, 5, ROWS)],
+            "sure": random.choice(["yes", "no"], ROWS),
+            "nothing": [""] * ROWS,
+            "same": ["x"] * ROWS,
+            "label": random.choice(["a", "b,c", 'say "hi"', "\U0001f600"], ROWS),
+            "null": random.choice(["p", "q", "r"], ROWS),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("infer") / "rows.csv"
+    pyarrow.csv.write_csv(_table(), path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def text(path: str) -> str:
+    return spec_for([path])
+
+
+@pytest.fixture(scope="module")
+def spec(text: str) -> Spec:
+    return parse_spec(text)
+
+
+def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
+    assert {name: part.kind for name, part in spec.inputs.items()} == {
+        "user_id": "category",
+        "text": "sequence",
+        "zip": "category",
+        "price": "number",
+        "age": "number",
+        "sure": "category",
+        "null_": "category",
+    }
+    assert spec.inputs["user_id"].column == "user id"
+    assert {n: part.scale for n, part in spec.number_inputs().items()} == {
+        "price": "log",
+        "age": "standard",
+    }
+    assert spec.embedded_inputs()["text"].model_dump()["length"] == 6
+    assert {name: head.kind for name, head in spec.heads.items()} == {"label": "classification"}
+    assert spec.keys == ("row",)
+    assert spec.split.model_dump()["columns"] == ("user id",)
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("price:", r"a few of them far above.*; \d+ different, 10\.0% missing"),
+        ("zip:", "leading zeros.*none missing"),
+        ("label:", "by its name: 'label'.*4 different"),
+        ("sure:", "two values that say yes and no; 2 different"),
+        ("keys:", "whole numbers that rise"),
+    ],
+)
+def test_the_reason_stands_above(text: str, line: str, said: str) -> None:
+    lines = text.splitlines()
+    (at,) = [
+        at for at, one in enumerate(lines) if one.strip().startswith(line) and "size" not in one
+    ]
+    assert re.search(said, lines[at - 1])
+    assert 'left out: "nothing": no value at all' in text
+    assert 'left out: "same": one value only' in text
+
+
+def test_prepare_takes_it(path: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / "spec.yaml").write_text(text)
+    output = tmp_path / "out"
+    prepare.run(["--spec", str(tmp_path / "spec.yaml"), "--input", path, "--output", str(output)])
+    said = json.loads((output / "statistics.json").read_text())
+    assert (said["rows"]["read"], said["rows"]["rejected"]) == (ROWS, 0)
+    assert said["vocabularies"]["label"]["entries"] == 4
+
+
+def test_the_command_prints_it(path: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    prepare.run(["--infer", path])
+    assert capsys.readouterr().out == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "head"),
+    [
+        ({"x": ["1", "2.5"] * 9, "done": ["t", "f"] * 9}, "binary"),
+        ({"word": ["a", "b"] * 9, "left": ["1.5", "2"] * 9}, "regression"),
+        ({"word": ["a", "b"] * 9, "tags": [["p", "q"], ["p"]] * 9}, "multilabel"),
+    ],
+)
+def test_the_head_follows_its_column(
+    columns: dict[str, list[object]], head: str, tmp_path: Path
+) -> None:
+    pyarrow.parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    spec = parse_spec(spec_for([str(tmp_path / "a.parquet")]))
+    assert [(name, h.kind) for name, h in spec.heads.items()] == [(list(columns)[1], head)]
+
+
+@pytest.mark.parametrize("content", ["a,b\n1,2\n1,3\n", "a\nx\ny\n"])
+def test_rows_that_no_spec_fits(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.csv").write_text(content)
+    with pytest.raises(Failure, match="a column to predict") as failure:
+        spec_for([str(tmp_path / "a.csv")])
+    assert failure.value.exit_code == Exit.USAGE

@@ -1,0 +1,116 @@
+"""Files for where they are to run: BigQuery's old onnxruntime, Triton's folders."""
+
+import atexit
+import functools
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from small_run import exported, small_rows
+
+from pipeline.casting import cast
+from pipeline.failures import Exit, Failure
+from serving import export
+from serving.feeds import feeds
+from serving.graph import check
+from serving.profiles import PROFILES
+from serving.scorer import Scorer
+
+MODEL = "model.onnx"
+OLD_RUNTIME = ("onnxruntime==1.12.1", "numpy==1.26.4")
+RUN_OLD = """
+import sys, numpy as np, onnxruntime
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+feeds = dict(np.load(sys.argv[2], allow_pickle=True))
+results = session.run(None, feeds)
+np.savez(sys.argv[3], **dict(zip([o.name for o in session.get_outputs()], results)))
+print(onnxruntime.__version__)
+"""
+
+
+@functools.cache
+def folder_of(profile: str) -> Path:
+    parent = Path(tempfile.mkdtemp(prefix="small-profile-"))
+    atexit.register(shutil.rmtree, parent, ignore_errors=True)
+    folder = parent / "model"
+    words = ["--run", str(exported() / "run"), "--output", str(folder), "--profile", profile]
+    export.run(words)
+    return folder
+
+
+def test_bigquery_gets_the_versions_that_it_imports() -> None:
+    model = onnx.load(folder_of("bigquery") / MODEL)
+    assert model.ir_version <= 8
+    assert {o.domain: o.version for o in model.opset_import} == {"": 17, "ai.onnx.ml": 3}
+    rows = small_rows(50)
+    old, new = (Scorer(path / MODEL) for path in (folder_of("bigquery"), exported() / "model"))
+    assert old.score(rows).equals(new.score(rows))
+
+
+def test_a_file_of_more_bytes_than_the_profile_allows_is_refused() -> None:
+    model = onnx.load(folder_of("bigquery") / MODEL)
+    with pytest.raises(Failure, match="at most 1,000 bytes") as failure:
+        check(model, 1000)
+    assert failure.value.exit_code == Exit.USAGE
+    assert PROFILES["bigquery"].most_bytes == 450_000_000
+
+
+def test_triton_gets_a_model_repository() -> None:
+    folder = folder_of("triton")
+    assert (folder / "small" / "1" / MODEL).exists()
+    config = (folder / "small" / "config.pbtxt").read_text()
+    assert config.startswith('name: "small"\nplatform: "onnxruntime_onnx"\nmax_batch_size: 0\n')
+    tensors = re.findall(r'name: "([^"]+)" data_type: (\w+) dims: \[ ([-\d, ]+) \]', config)
+    assert tensors[:3] == [
+        ("word", "TYPE_STRING", "-1"),
+        ("previous", "TYPE_STRING", "-1, 4"),
+        ("age", "TYPE_FP32", "-1"),
+    ]
+    assert ("next.labels", "TYPE_STRING", "-1, -1") in tensors
+    assert tensors[-1] == ("many.value", "TYPE_FP32", "-1")
+    assert Scorer(folder / "small" / "1" / MODEL).metadata.name == "small"
+
+
+def old_python(folder: Path) -> Path:
+    """A Python 3.10 with the onnxruntime of BigQuery ML. Skips the test where there is none."""
+    if given := os.environ.get("OLD_RUNTIME_PYTHON"):
+        return Path(given)
+    if "CI_FULL" not in os.environ:
+        pytest.skip("slow: CI_FULL=1 or OLD_RUNTIME_PYTHON=... runs it")
+    if (python := shutil.which("python3.10")) is None:
+        pytest.skip("there is no python3.10 on this machine")
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *OLD_RUNTIME]
+    if subprocess.run(install, check=False).returncode:
+        pytest.skip(f"{' '.join(OLD_RUNTIME)} cannot be installed here")
+    return folder / "bin" / "python"
+
+
+def test_bigquery_s_file_runs_under_onnxruntime_1_12(tmp_path: Path) -> None:
+    python = old_python(tmp_path / "old")
+    model, rows = folder_of("bigquery") / MODEL, small_rows(64)
+    scorer = Scorer(model)
+    (batch,) = rows.combine_chunks().to_batches()
+    typed, _, _ = cast(batch, scorer.metadata.fields)
+    inputs: dict[str, Any] = dict(feeds(typed, scorer.metadata.fields, scorer.metadata.lengths))
+    np.savez(tmp_path / "in.npz", **inputs)
+    (tmp_path / "run.py").write_text(RUN_OLD)
+    words = [python, tmp_path / "run.py", model, tmp_path / "in.npz", tmp_path / "out.npz"]
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    done = subprocess.run(
+        words, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment
+    )
+    assert done.stdout.strip() == "1.12.1"
+    got, expected = dict(np.load(tmp_path / "out.npz", allow_pickle=True)), scorer.score(rows)
+    assert got["next.labels"].tolist() == expected.column("next.labels").to_pylist()
+    for name in ("next.scores", "tags.scores"):
+        np.testing.assert_allclose(got[name], expected.column(name).to_pylist(), atol=1e-5)
+    for name in ("ends.score", "left.value", "many.value"):
+        np.testing.assert_allclose(got[name], expected.column(name), rtol=1e-5, atol=1e-5)
