@@ -157,7 +157,10 @@ def _numbers(spec: specs.Spec, raw: Tensors, folder: str) -> Tensors:
             bounds = boundaries(BOUNDARIES + name, raw[name], part.buckets, folder)
             outputs[name] = _column(_bucket(raw[name], part.buckets, filled, bounds))
             continue
-        outputs[name] = _column(tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name]))
+        number = tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name])
+        if part.scale != "none":
+            number = tf.clip_by_value(number, -specs.NUMBER_LIMIT, specs.NUMBER_LIMIT)
+        outputs[name] = _column(number)
         if part.missing != "reject":
             outputs[name + ".missing"] = _column(tf.cast(missing, tf.float32))
     for name, head in spec.heads.items():

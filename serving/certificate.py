@@ -183,8 +183,11 @@ def label_difference(
 ) -> tuple[float, int]:
     """The largest difference in scores [rows, k], and how many ranks hold another label that ties.
 
-    A label that stands where one with a clearly greater logit belongs counts as inf.
+    A label that stands where one with a clearly greater logit belongs counts as inf. Rows whose
+    logits overflow have no order that could be compared.
     """
+    there = np.isfinite(logits).all(axis=1)
+    labels, scores, logits, allowed = (a[there] for a in (labels, scores, logits, allowed))
     ids = label_ids(labels, known)
     if ids is None or labels.shape != scores.shape:
         return np.inf, 0
@@ -196,7 +199,7 @@ def label_difference(
     best = -np.sort(-ranked, axis=1)[:, : ids.shape[1]]
     chosen = np.take_along_axis(ranked, ids, axis=1)
     slack = LABEL_TOLERANCE * allowed[:, None] * np.maximum(1.0, np.abs(best))
-    if not np.all((np.abs(best - chosen) <= slack) | ~np.isfinite(best)) or _repeats(ids):
+    if not np.all(np.abs(best - chosen) <= slack) or _repeats(ids):
         return np.inf, 0
     return difference, int(np.sum(best != chosen))
 

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from pipeline.spec import NUMBER_LIMIT
 from serving.core import FEATURE
 
 ML_DOMAIN = "ai.onnx.ml"
@@ -77,7 +78,10 @@ def with_default(piece: Piece, name: str, column: str, default: float) -> str:
 
 
 def scaled(piece: Piece, name: str, number: str, scale: str, mean: float, std: float) -> str:
-    """float32 [batch] -> (x - mean) / std, of the logarithm with `scale` log; missing is 0."""
+    """float32 [batch] -> (x - mean) / std, of the logarithm with `scale` log; missing is 0.
+
+    What is standardised is cut at NUMBER_LIMIT on either side.
+    """
     if scale == "log":
         number = _signed_log(piece, name, number)
     if scale != "none":
@@ -87,7 +91,14 @@ def scaled(piece: Piece, name: str, number: str, scale: str, mean: float, std: f
         number = piece.add("Div", [centred, std_name], f"/input/{name}/scaled")
     is_missing = piece.add("IsNaN", [number], f"/input/{name}/unknown")
     zero = piece.constant(f"/input/{name}/zero", 0, np.float32)
-    return piece.add("Where", [is_missing, zero, number], FEATURE + name)
+    if scale == "none":
+        return piece.add("Where", [is_missing, zero, number], FEATURE + name)
+    known = piece.add("Where", [is_missing, zero, number], f"/input/{name}/known")
+    limits = [
+        piece.constant(f"/input/{name}/{end}", limit, np.float32)
+        for end, limit in (("lowest", -NUMBER_LIMIT), ("highest", NUMBER_LIMIT))
+    ]
+    return piece.add("Clip", [known, *limits], FEATURE + name)
 
 
 def _signed_log(piece: Piece, name: str, number: str) -> str:

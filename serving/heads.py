@@ -68,5 +68,6 @@ def _top(piece: Piece, place: str, values: str, k: str) -> tuple[str, str]:
 
 
 def _labels(piece: Piece, name: str, ids: str, labels: Sequence[str]) -> None:
-    text = piece.constant(f"/head/{name}/labels", list(labels), object)
+    # Where a row's logits are not numbers, any class may win, the one of other labels too.
+    text = piece.constant(f"/head/{name}/labels", [*labels, ""], object)
     piece.add("Gather", [text, ids], f"{name}.labels")

@@ -135,9 +135,9 @@ class _Transform(tf.Module):
         logs = tf.sign(size) * tf.math.log1p(tf.abs(size))
         band = tf.searchsorted(tf.constant(BOUNDARIES), raw["band"], side="right")
         features = {
-            "age": _zero_where_missing((raw["age"] - AGE_MEAN) / AGE_STD),
+            "age": _cut(_zero_where_missing((raw["age"] - AGE_MEAN) / AGE_STD)),
             "age.missing": tf.cast(tf.math.is_nan(raw["age"]), tf.float32),
-            "size": _zero_where_missing((logs - SIZE_MEAN) / SIZE_STD),
+            "size": _cut(_zero_where_missing((logs - SIZE_MEAN) / SIZE_STD)),
             "size.missing": tf.cast(tf.math.is_nan(raw["size"]), tf.float32),
             "place": _zero_where_missing(raw["place"]),
             "band": tf.where(tf.math.is_nan(raw["band"]), 5, band),
@@ -156,6 +156,10 @@ class _Transform(tf.Module):
 
 def _zero_where_missing(number: Any) -> Any:
     return tf.where(tf.math.is_nan(number), 0.0, number)
+
+
+def _cut(standardised: Any) -> Any:
+    return tf.clip_by_value(standardised, -100.0, 100.0)
 
 
 def small_rows(count: int, seed: int = 5) -> pa.Table:
