@@ -1,4 +1,4 @@
-"""The one command, from raw rows to scored rows, as a person runs it: four processes, one folder."""
+"""The one command, from raw rows to scored rows, as a person runs it: four processes."""
 
 import json
 import shutil
@@ -107,9 +107,9 @@ def test_features_written_by_prepare_are_those_that_the_scorer_looks_up(
     prepared = sorted(example_features(output / "data"))
     scored = sorted(file_features(output / "model" / "model.onnx", rows))
     assert [ids for ids, _ in prepared] == [ids for ids, _ in scored]
-    numbers = [np.array([numbers for _, numbers in side]) for side in (prepared, scored)]
-    assert numbers[0].shape == (ROWS, len(NUMBERS))
-    np.testing.assert_allclose(*numbers, rtol=1e-6, atol=1e-6)
+    expected, found = (np.array([numbers for _, numbers in side]) for side in (prepared, scored))
+    assert expected.shape == (ROWS, len(NUMBERS))
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-6)
 
 
 # The features that are ids, and the length to which the graph pads them; then the numbers.
@@ -170,8 +170,8 @@ def test_scores_do_not_depend_on_the_size_of_the_batch(
         if pa.types.is_string(whole.schema.field(name).type) or name.endswith(".labels"):
             assert one == other, name
         else:
-            flat = [np.ravel(values).astype(float) for values in (one, other)]
-            np.testing.assert_allclose(*flat, rtol=1e-5, atol=1e-6, err_msg=name)
+            first, second = (np.ravel(values).astype(float) for values in (one, other))
+            np.testing.assert_allclose(first, second, rtol=1e-5, atol=1e-6, err_msg=name)
 
 
 def test_unseen_and_missing_values_are_scored_like_any_other(output: Path, rows: pa.Table) -> None:

@@ -1,4 +1,4 @@
-"""The second real set: tennis matches, with every kind of feature and target, many of them missing."""
+"""Tennis, the second real set: every kind of feature and target, many of them missing."""
 
 from pathlib import Path
 
