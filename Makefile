@@ -17,8 +17,8 @@ UV := uv==0.13.9
 help: ## what can be made
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-demo: $(READY) ## sample rows of this machine through every stage; ROWS=all takes all of them
-	.venv/bin/python -m examples.next_identifier.demo --rows $(ROWS)
+demo: $(READY) ## rows of this machine through every stage; ROWS=all takes all, FORCE=1 starts over
+	.venv/bin/python -m examples.next_identifier.demo --rows $(ROWS) $(if $(FORCE),--force)
 
 test: check ## the checks, then every test
 	.venv/bin/python -m pytest

@@ -30,7 +30,8 @@ SPEC = Path(__file__).parent.parent / "examples" / "codex" / "spec.yaml"
 BATCH = 1024
 TYPES = 8
 
-Ids = NDArray[np.int32]
+Ids = NDArray[np.int64]
+Ranks = NDArray[np.float64]
 
 
 def vocabulary(run: Path, name: str) -> dict[str, int]:
@@ -39,7 +40,7 @@ def vocabulary(run: Path, name: str) -> dict[str, int]:
     return {json.loads(line)[0]: at for at, line in enumerate(lines)}
 
 
-def filtered_ranks(scores: NDArray[np.float32], answers: Ids, others: list[list[int]]) -> NDArray:
+def filtered_ranks(scores: NDArray[np.float32], answers: Ids, others: list[list[int]]) -> Ranks:
     """The rank [batch] of each answer in scores [batch, entities] without the other known answers.
 
     >>> filtered_ranks(np.array([[3.0, 2.0, 1.0]], np.float32), np.array([2]), [[0]])
@@ -66,7 +67,7 @@ def batches(asked: Sequence[Triple]) -> Iterator[Sequence[Triple]]:
         yield asked[start : start + BATCH]
 
 
-def rank_all(run: Path, graph: Graph, side: str) -> NDArray[np.float64]:
+def rank_all(run: Path, graph: Graph, side: str) -> Ranks:
     """The filtered rank of every answer of one side. An unknown entity ranks last."""
     model = keras.saving.load_model(run / "model.keras")
     entity, relation, kind = (vocabulary(run, n) for n in ("entity", "relation", "type"))

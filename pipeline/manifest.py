@@ -82,7 +82,7 @@ def is_done(folder: Path, *, stage: str, made_from: str, force: bool) -> bool:
         return False
     if verify(folder, stage=stage).made_from == made_from:
         return True
-    rule = f"{folder} holds the {stage} stage of other inputs; --force replaces it"
+    rule = f"{folder} was made from other inputs, another spec or other code; --force replaces it"
     raise Failure(Exit.OCCUPIED, rule)
 
 

@@ -11,6 +11,7 @@ manifest, or not at all.
 import argparse
 import json
 import logging
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -101,6 +102,8 @@ def _prepare(
     first: dict[str, vocabulary.Vocabulary],
     beam_args: Sequence[str],
 ) -> None:
+    # Reading rows has no use for a GPU.
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Beam and tf.Transform take seconds to import; a finished stage does without them.
     with quiet_import():
         from pipeline import examples, graph, reports

@@ -11,11 +11,9 @@ from contextlib import contextmanager
 def quiet_import() -> Iterator[None]:
     """Holds back stderr, the C++ libraries' too, and shows it only if the import fails.
 
-    Their first lines come before any setting could stop them. The settings made here stop the
-    rest; they also keep this process off the GPU, which reading rows has no use for.
+    Their first lines come before any setting could stop them; the one made here stops the rest.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         terminal = os.dup(2)

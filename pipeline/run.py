@@ -86,10 +86,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _clean_environment() -> dict[str, str]:
-    environment = {
-        **os.environ,
-        "TF_CPP_MIN_LOG_LEVEL": os.environ.get("TF_CPP_MIN_LOG_LEVEL", "2"),
-    }
+    environment = dict(os.environ)
     environment.pop("TF_USE_LEGACY_KERAS", None)
     return environment
 

@@ -26,6 +26,10 @@ from pipeline.failures import Exit, Failure
 
 MAX_SPEC_BYTES = 1_000_000
 
+# A standardised number is cut at this many deviations from the mean, so that one broken cell can
+# neither drown the rest of its row nor make the scores of the row overflow.
+NUMBER_LIMIT = 100.0
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Count = Annotated[int, Field(ge=1)]
@@ -168,7 +172,8 @@ class Number(_Part):
     """A number: standardised, its logarithm standardised, or cut at quantiles and embedded.
 
     A missing one becomes `missing` (the mean where that is not given) and sets a flag beside it;
-    with `missing: reject` it is a bad row instead, and there is no flag.
+    with `missing: reject` it is a bad row instead, and there is no flag. What is standardised is
+    cut at 100 deviations.
     """
 
     kind: Literal["number"] = "number"

@@ -14,7 +14,8 @@ from tiny_data import tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch, read_data
-from trainer.loop import Course, Plan, Step, make_step, train, trim_history
+from trainer.history import History
+from trainer.loop import Course, Plan, Step, make_step, train
 from trainer.run import Run, make_results_step, open_run, train_run
 
 STEPS = 3
@@ -70,7 +71,8 @@ class Script:
             "evaluate": self.evaluate,
             "save": self.save,
         }
-        train(self.course, said, heads=["label"], history=history, **(usual | functions))
+        told = History(history, history.with_name("events"))
+        train(self.course, said, heads=["label"], history=told, **(usual | functions))
 
 
 def script(judged: list[float], loss: Callable[[int], float] = lambda _: 1.0) -> Script:
@@ -115,7 +117,7 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     said = [{"before_epoch": 1}, {"epoch": 1}, {"before_epoch": 2}, {"before_epoch": 3}]
     history = tmp_path / "history"
     history.write_text("".join(json.dumps(line) + "\n" for line in said) + '{"epo')
-    trim_history(history, finished=1, opened=2)
+    History(history, tmp_path).trim(finished=1, opened=2)
     assert lines(history) == said[:3]
 
 

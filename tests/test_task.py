@@ -31,6 +31,7 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
         "samples.parquet",
         "spec.json",
         "statistics.json",
+        "tensorboard",
         "vocabulary",
     }
     assert not (out / ".staging-run").exists()

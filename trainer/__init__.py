@@ -2,6 +2,9 @@
 
 import os
 
-# Before the first import of either: Keras reads its backend then, TensorFlow its log level.
+from pipeline.quiet import quiet_import
+
+# Before the first import: Keras reads its backend then.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+with quiet_import():
+    import keras  # noqa: F401

@@ -5,14 +5,12 @@ goes on where its last checkpoint was. The loop knows nothing of spec, files or 
 functions.
 """
 
-import json
 import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ import tensorflow as tf
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
 from trainer.data import Batch, steps_per_epoch
+from trainer.history import History
 from trainer.network import Network
 from trainer.objective import HeadLoss, combined, expected_means, head_sums
 from trainer.optimizer import Optimizer, apply
@@ -121,7 +120,7 @@ def train(
     batches: Callable[[int, int], tf.data.Dataset],
     evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
     save: Callable[[], None],
-    history: Path,
+    history: History,
     opening: Opening = no_opening,
 ) -> None:
     """Runs the epochs that are left, and puts the best weights back at the end.
@@ -130,14 +129,14 @@ def train(
     evaluate: gives the loss that is judged, and each head's; None keeps the last weights
     Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
     """
-    trim_history(history, finished=int(course.finished), opened=int(course.opened))
+    history.trim(finished=int(course.finished), opened=int(course.opened))
     with stop_signal() as stopped:
         while not is_over(course, plan):
             epoch = int(course.finished)
             open_epoch(course, epoch, opening, save, history)
             facts = run_epoch(course, plan, epoch, heads, step, batches, save, stopped)
             facts |= judge(course, evaluate)
-            append_line(history, {"epoch": epoch + 1, **facts})
+            history.append({"epoch": epoch + 1, **facts})
             course.finished.assign_add(1)
             course.losses.assign(tf.zeros_like(course.losses))
             save()
@@ -154,7 +153,7 @@ def is_over(course: Course, plan: Plan) -> bool:
 
 
 def open_epoch(
-    course: Course, epoch: int, opening: Opening, save: Callable[[], None], history: Path
+    course: Course, epoch: int, opening: Opening, save: Callable[[], None], history: History
 ) -> None:
     """Runs what comes before an epoch, once: a run killed within it does it again from before, a
     run killed after it does not."""
@@ -163,7 +162,7 @@ def open_epoch(
     facts = opening(epoch)
     course.opened.assign(epoch + 1)
     if facts:
-        append_line(history, {"before_epoch": epoch + 1, **facts})
+        history.append({"before_epoch": epoch + 1, **facts})
         save()
 
 
@@ -261,24 +260,3 @@ def stop_signal() -> Iterator[Callable[[], bool]]:
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def append_line(path: Path, line: Mapping[str, Any]) -> None:
-    with path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(line) + "\n")
-
-
-def trim_history(path: Path, *, finished: int, opened: int) -> None:
-    """Drops what an interrupted run wrote after its last checkpoint."""
-    if path.exists():
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if _is_past(line, finished, opened)]
-        path.write_text("".join(kept), encoding="utf-8")
-
-
-def _is_past(line: str, finished: int, opened: int) -> bool:
-    try:
-        said = json.loads(line)
-    except ValueError:  # cut short by a kill
-        return False
-    return bool(said.get("epoch", 0) <= finished and said.get("before_epoch", 0) <= opened)

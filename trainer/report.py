@@ -40,6 +40,31 @@ def phase_line(facts: Mapping[str, Any]) -> str:
     )
 
 
+def phase_summary(lines: Sequence[Mapping[str, Any]]) -> str:
+    """What the phases of a run cost and gained, from the lines of its history; empty without any.
+
+    The gain is the sum over the kept phases, each measured where it stood.
+    """
+    phases = [phase for line in lines for phase in line.get("phases", [])]
+    ordinary = sum(line.get("seconds", 0.0) for line in lines)
+    rows = []
+    for block in dict.fromkeys(phase["block"] for phase in phases):
+        own = [phase for phase in phases if phase["block"] == block]
+        kept = [phase for phase in own if phase["accepted"]]
+        seconds = sum(phase["seconds"] for phase in own)
+        gains = [fall(kept, "objective"), fall(kept, "held_out_loss")]
+        share = f"{seconds / ordinary:.0%}" if ordinary else "-"
+        cells = [f"{seconds:.1f}", share, *(f"{gain:.4g}" for gain in gains)]
+        rows.append([block, f"{len(kept)} of {len(own)}", *cells])
+    header = ["phases", "kept", "seconds", "of training", "objective fell", "held-out loss fell"]
+    return table(header, rows) if rows else ""
+
+
+def fall(phases: Sequence[Mapping[str, Any]], name: str) -> float:
+    pairs = [phase[name] for phase in phases if None not in phase[name]]
+    return float(sum(before - after for before, after in pairs))
+
+
 def metrics_table(metrics: Mapping[str, Any]) -> str:
     """Each head's metrics on the last held-out split, beside its baselines."""
     split = next((s for s in ("test", "eval") if s in metrics), None)

@@ -24,6 +24,7 @@ from trainer.data import (
     steps_per_epoch,
 )
 from trainer.heads import classes_of
+from trainer.history import History
 from trainer.loop import (
     Course,
     Opening,
@@ -162,7 +163,7 @@ def train_run(run: Run, work: Path) -> None:
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
         save=lambda: checkpoint.save(folder, run.state(), int(run.course.step)),
-        history=work / "history.jsonl",
+        history=History(work / "history.jsonl", work / "tensorboard"),
         opening=make_opening(run),
     )
 

@@ -33,7 +33,7 @@ from pipeline.manifest import (
 from pipeline.spec import Spec, read_spec
 from trainer.data import Data, read_data
 from trainer.network import inference_model, parameters
-from trainer.report import metrics_table, parameter_table
+from trainer.report import metrics_table, parameter_table, phase_summary
 from trainer.run import baselines, final_metrics, fit_temperatures, open_run, train_run
 
 STAGE = "run"
@@ -100,6 +100,9 @@ def make_run_folder(data: Data, spec: Spec, work: Path) -> dict[str, Any]:
     made, train_columns = open_run(data, spec)
     print(parameter_table(parameters(made.network)), flush=True)
     train_run(made, work)
+    history = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    if said := phase_summary([json.loads(line) for line in history]):
+        print(said, flush=True)
     metrics = final_metrics(made) | {"baselines": baselines(made, train_columns)}
     temperatures = fit_temperatures(made)
     metrics["temperatures"] = temperatures

@@ -29,11 +29,12 @@ def run(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m examples.next_identifier.demo")
     parser.add_argument("--rows", default="400000", help="how many to train on, or all")
     parser.add_argument("--output", type=Path, help="default: demo/ROWS")
+    parser.add_argument("--force", action="store_true", help="replace what other code made")
     options = parser.parse_args(argv)
     output = options.output or Path("demo") / options.rows
     if not (output / "rows").exists():
         rows.run(["--output", str(output), "--rows", options.rows, "--seed", str(SEED)])
-    _run_stages(output)
+    _run_stages(output, force=options.force)
     scored = ds.dataset(output / "scores.parquet").to_table().to_pylist()
     print("\n" + table(spread(scored, SHOWN)) + "\n")
     print(f"model    {output / 'model' / 'model.onnx'}")
@@ -41,10 +42,11 @@ def run(argv: Sequence[str]) -> None:
     print(f"scores   {output / 'scores.parquet'}")
 
 
-def _run_stages(output: Path) -> None:
+def _run_stages(output: Path, *, force: bool) -> None:
     command = ["python", "-m", "pipeline.run", "--spec", str(SPEC), "--output", str(output)]
     command += ["--input", str(output / "rows" / "*.parquet")]
     command += ["--score", str(output / "new" / "*.parquet"), "--keep", *KEPT]
+    command += ["--force"] * force
     print(shlex.join(command), flush=True)
     done = subprocess.run([sys.executable, *command[1:]], check=False)
     if done.returncode:  # the stage has said why

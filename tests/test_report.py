@@ -1,0 +1,43 @@
+"""The tables that a run prints say what the history and the metrics say."""
+
+from typing import Any
+
+from trainer.report import phase_line, phase_summary
+
+
+def phase(
+    block: str, accepted: bool, objective: list[float], held_out: list[float | None]
+) -> dict[str, object]:
+    return {
+        "block": block,
+        "method": "kfac",
+        "epochs_done": 2,
+        "accepted": accepted,
+        "seconds": 3.0,
+        "evaluations": 4,
+        "objective": objective,
+        "held_out_loss": held_out,
+    }
+
+
+def test_the_gain_of_phases_is_the_sum_over_those_that_were_kept() -> None:
+    lines: list[dict[str, Any]] = [
+        {"epoch": 1, "seconds": 30.0},
+        {"before_epoch": 2, "phases": [phase("common", True, [2.0, 1.5], [1.0, 0.9])]},
+        {"epoch": 2, "seconds": 30.0},
+        {"before_epoch": 3, "phases": [phase("common", False, [1.4, 1.0], [0.8, 0.9])]},
+        {"before_epoch": 4, "phases": [phase("common", True, [1.4, 1.3], [0.8, 0.75])]},
+    ]
+    _, row = phase_summary(lines).splitlines()
+    assert row.split() == ["common", "2", "of", "3", "9.0", "15%", "0.6", "0.15"]
+
+
+def test_a_run_without_phases_says_nothing_of_them() -> None:
+    assert phase_summary([{"epoch": 1, "seconds": 30.0}]) == ""
+
+
+def test_a_phase_is_one_line_with_its_outcome() -> None:
+    assert phase_line(phase("common", False, [2.0, 1.5], [None, None])) == (
+        "phase of common by kfac after epoch 2: objective 2 to 1.5, taken back; "
+        "4 evaluations, 3.0 s"
+    )

@@ -1,0 +1,72 @@
+"""What a run says about its epochs and phases: JSON lines, and the same numbers for TensorBoard.
+
+A line of history.jsonl has `epoch`, or `before_epoch` for what opened one. TensorBoard itself need
+not be installed: its event files are written with TensorFlow's own means.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tensorflow as tf
+
+SCALARS = tf.compat.v1.SummaryMetadata(
+    plugin_data=tf.compat.v1.SummaryMetadata.PluginData(plugin_name="scalars"), data_class=1
+)
+
+
+@dataclass(frozen=True)
+class History:
+    """`path` is the file of lines, `events` the folder that TensorBoard is pointed at."""
+
+    path: Path
+    events: Path
+
+    def append(self, line: Mapping[str, Any]) -> None:
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        writer = tf.summary.create_file_writer(str(self.events))
+        with writer.as_default(step=int(line.get("epoch", line.get("before_epoch", 0)))):
+            for name, value in scalars(line):
+                tf.summary.write(name, tf.constant(value, tf.float32), metadata=SCALARS)
+        writer.close()
+
+    def trim(self, *, finished: int, opened: int) -> None:
+        """Drops the lines that an interrupted run wrote after its last checkpoint."""
+        if self.path.exists():
+            lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if _is_past(line, finished, opened)]
+            self.path.write_text("".join(kept), encoding="utf-8")
+
+
+def scalars(line: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, float]]:
+    """The numbers of a line by their place; a pair of numbers is before and after.
+
+    >>> list(scalars({"epoch": 3, "eval": {"label": 0.5}, "best": True}))
+    [('eval/label', 0.5), ('best', 1.0)]
+    >>> list(scalars({"phases": [{"block": "common", "objective": [2.0, 1.5]}]}))
+    [('phases/common/objective/before', 2.0), ('phases/common/objective/after', 1.5)]
+    """
+    for name, value in line.items():
+        match value:
+            case dict():
+                yield from scalars(value, f"{place}{name}/")
+            case int() | float() if name not in ("epoch", "before_epoch"):
+                yield place + name, float(value)
+            case [float() as before, float() as after]:
+                yield f"{place}{name}/before", before
+                yield f"{place}{name}/after", after
+            case [{"block": _}, *_]:
+                for phase in value:
+                    numbers = {n: v for n, v in phase.items() if n != "step_lengths"}
+                    yield from scalars(numbers, f"{place}{name}/{phase['block']}/")
+
+
+def _is_past(line: str, finished: int, opened: int) -> bool:
+    try:
+        said = json.loads(line)
+    except ValueError:  # cut short by a kill
+        return False
+    return bool(said.get("epoch", 0) <= finished and said.get("before_epoch", 0) <= opened)
