@@ -118,7 +118,10 @@ def _number(name: str, part: specs.Number, column: pa.Array, tables: Tables) -> 
         bucket = np.searchsorted(tables.boundaries[name], filled, side="right").astype(np.int64)
         return {name: one_each(pa.array(np.where(np.isnan(filled), part.buckets, bucket)))}
     scaled = _scaled(name, part.scale, filled, tables)
-    made = {name: _floats(np.where(np.isnan(scaled), np.float32(0), scaled))}
+    scaled = np.where(np.isnan(scaled), np.float32(0), scaled)
+    if part.scale != "none":
+        scaled = np.clip(scaled, -specs.NUMBER_LIMIT, specs.NUMBER_LIMIT)
+    made = {name: _floats(scaled)}
     if part.missing != "reject":
         made[f"{name}.missing"] = _floats(missing.astype(np.float32))
     return made

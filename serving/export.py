@@ -31,16 +31,19 @@ from pipeline.manifest import (
     verify,
     write_text,
 )
+from pipeline.quiet import quiet_import
 from pipeline.spec import Multilabel, Spec
-from serving.cases import hard_cases
-from serving.certificate import Report, certify, exported
-from serving.core import convert_core
-from serving.folding import fold_linear_blocks
-from serving.graph import assemble, check, column_lengths, default_top_k
-from serving.metadata import KEY, FileHead, Metadata, outputs_of
-from serving.profiles import MODEL, PROFILES, Profile, triton_config
-from serving.reference import Reference
-from serving.run_folder import Run, json_file, load, padding
+
+with quiet_import():
+    from serving.cases import hard_cases
+    from serving.certificate import Report, certify, exported
+    from serving.core import convert_core
+    from serving.folding import fold_linear_blocks
+    from serving.graph import assemble, check, column_lengths, default_top_k
+    from serving.metadata import KEY, FileHead, Metadata, outputs_of
+    from serving.profiles import MODEL, PROFILES, Profile, triton_config
+    from serving.reference import Reference
+    from serving.run_folder import Run, json_file, load, padding
 
 STAGE = "model"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")

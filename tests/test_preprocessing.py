@@ -186,3 +186,17 @@ def test_the_features_of_many_rows_are_those_of_the_graph(tmp_path: Path) -> Non
     columns["trust"] = columns["height"] = [f"{value:.6f}" for value in random.random(500)]
     rows = pa.RecordBatch.from_pydict(columns)
     _assert_alike(*_transformed(parse_spec(SPEC), rows, tmp_path))
+
+
+def test_a_number_that_is_far_out_is_cut_by_both(tmp_path: Path) -> None:
+    """One of n values that differs from all others is sqrt(n - 1) deviations from the mean."""
+    count = 12_000
+    columns = {name: ["a"] * count for name in ("word", "past", "next", "colour", "labels")}
+    columns |= {name: ["1"] * count for name in ("age", "income", "price", "visits", "flag")}
+    columns |= {"trust": ["1"] * count, "height": ["1"] * count}
+    columns["age"] = ["1"] * (count - 1) + ["5e8"]
+    rows = pa.RecordBatch.from_pydict(columns)
+    by_graph, made = _transformed(parse_spec(SPEC), rows, tmp_path)
+    _assert_alike(by_graph, made)
+    assert np.sqrt(count - 1) > 100
+    assert max(made["age"].flatten().to_pylist()) == 100.0
