@@ -23,7 +23,8 @@ from typing import Any
 
 from pipeline.failures import main
 from pipeline.manifest import verify
-from pipeline.spec import Classification, Spec, read_spec
+from pipeline.spec import Classification, Spec
+from pipeline.spec_file import read_spec
 
 EVERY, SHARE_OF_ROWS, EVALUATIONS = 2, 8, 12
 GRADIENT_COST, LOSS_COST = 2 / 3, 1 / 3

@@ -17,7 +17,8 @@ from typing import Any
 
 from pipeline.failures import main
 from pipeline.manifest import verify
-from pipeline.spec import Spec, read_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
 
 DEMO = Path(__file__).parent.parent / "examples" / "next_identifier" / "spec.yaml"
 HEAD = "identifier"

@@ -32,8 +32,8 @@ from pipeline.spec import (
     Regression,
     Spec,
     Vocabulary,
-    read_spec,
 )
+from pipeline.spec_file import read_spec
 
 # Few enough values that a few thousand rows show each of them often.
 VALUES, LABELS = 40, 8

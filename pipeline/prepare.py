@@ -26,6 +26,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
 from pipeline.sides import SIDES
+from pipeline.spec_file import read_spec
 from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
 from pipeline.summary import summary
 
@@ -40,7 +41,7 @@ def run(argv: Sequence[str]) -> None:
         print(infer.spec_for(rows.expand(args.infer)), end="")
         return
     _log_to_stderr()
-    spec = specs.read_spec(args.spec)
+    spec = read_spec(args.spec)
     prepare(
         spec,
         rows.expand(args.input),

@@ -19,7 +19,7 @@ from types import FrameType
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.progress import duration
-from pipeline.spec import read_spec
+from pipeline.spec_file import read_spec
 
 STAGES = ("prepare", "train", "export", "score")
 

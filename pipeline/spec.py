@@ -3,28 +3,24 @@
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. This module needs pydantic and PyYAML only.
+A spec is a value: frozen, and never half valid. pipeline.spec_file reads one from a file. This
+module needs pydantic only.
 """
 
 import hashlib
 import json
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    ValidationError,
     model_validator,
 )
 
-from pipeline.failures import Exit, Failure
-
-MAX_SPEC_BYTES = 1_000_000
+from pipeline.spec_checks import check_parts
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
 # neither drown the rest of its row nor make the scores of the row overflow.
@@ -329,8 +325,7 @@ class Spec(_Part):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
-        for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads):
-            check(self)
+        check_parts(self)
         return self
 
     def input_column(self, name: str) -> str:
@@ -373,167 +368,3 @@ class Spec(_Part):
 
 
 _PREPARED = {"kind", "vocabulary", "length", "separator", "scale", "buckets", "missing"}
-
-
-def _names(spec: Spec) -> None:
-    owners: dict[str, str] = {}
-    for group in ("inputs", "heads"):
-        for name in getattr(spec, group):
-            if name in owners:
-                raise ValueError(f"{group}.{name}: the name is taken by {owners[name]}.{name}")
-            owners[name] = group
-
-
-def _columns(spec: Spec) -> None:
-    inputs = {spec.input_column(name): name for name in spec.inputs}
-    for name in spec.heads:
-        column = spec.head_column(name)
-        if column in inputs:
-            raise ValueError(
-                f"heads.{name}: column {column!r} is also read by inputs.{inputs[column]}; "
-                "a label that is an input gives the answer away"
-            )
-    if spec.weight is not None and spec.weight in inputs:
-        raise ValueError(f"weight: column {spec.weight!r} is also an input")
-    if len(set(spec.keys)) != len(spec.keys):
-        raise ValueError("keys: a column is named twice")
-
-
-def _defined(place: str, name: str, parts: dict[str, Any], kind: str) -> None:
-    if name not in parts:
-        raise ValueError(f"{place}: no {kind} is called {name!r}. Defined: {sorted(parts)}")
-
-
-def _vocabularies(spec: Spec) -> None:
-    used = set()
-    for group, parts in (("inputs", spec.embedded_inputs()), ("heads", spec.label_heads())):
-        for name, part in parts.items():
-            _defined(f"{group}.{name}.vocabulary", part.vocabulary, spec.vocabularies, "vocabulary")
-            used.add(part.vocabulary)
-    if unused := sorted(set(spec.vocabularies) - used):
-        raise ValueError(f"vocabularies.{unused[0]}: no input and no head uses it")
-
-
-def _tables(spec: Spec) -> None:
-    first: dict[str, tuple[str, Category | Sequence]] = {}
-    for name, part in spec.embedded_inputs().items():
-        owner, other = first.setdefault(part.table_name, (name, part))
-        if (other.vocabulary, other.embedding) != (part.vocabulary, part.embedding):
-            raise ValueError(
-                f"inputs.{name}: shares the table {part.table_name!r} with inputs.{owner}, so its "
-                f"vocabulary and embedding must be {other.vocabulary!r} and {other.embedding}; "
-                "name another `table` to have one of its own"
-            )
-
-
-def _shared_blocks(spec: Spec) -> None:
-    widths: dict[str, tuple[str, int]] = {}
-    for name, part in spec.embedded_inputs().items():
-        if part.through is None:
-            continue
-        _defined(f"inputs.{name}.through", part.through, spec.shared, "shared block")
-        owner, width = widths.setdefault(part.through, (name, part.embedding))
-        if width != part.embedding:
-            raise ValueError(
-                f"inputs.{name}: goes through {part.through!r} with inputs.{owner}, "
-                f"so its embedding must be {width}, not {part.embedding}"
-            )
-    if unused := sorted(set(spec.shared) - set(widths)):
-        raise ValueError(f"shared.{unused[0]}: no input goes through it")
-
-
-def _heads(spec: Spec) -> None:
-    tables = {part.table_name: part for part in spec.embedded_inputs().values()}
-    for name, head in spec.heads.items():
-        for source in head.inputs:
-            _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
-        if isinstance(head, Classification | Multilabel) and head.tied is not None:
-            _defined(f"heads.{name}.tied", head.tied, tables, "table")
-            if tables[head.tied].vocabulary != head.vocabulary:
-                raise ValueError(
-                    f"heads.{name}.tied: the table {head.tied!r} is over the vocabulary "
-                    f"{tables[head.tied].vocabulary!r}, the head over {head.vocabulary!r}"
-                )
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without its surprises: no aliases (they make bombs), no key given twice, and `yes`,
-    `no`, `on`, `off`, `y` and `n` are words, not truth values."""
-
-    def compose_node(self, parent: Any, index: Any) -> Any:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.MarkedYAMLError(problem="aliases are not allowed")
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"the key {key.value!r} is given twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [r for r in resolvers if first not in "yYnNoO" or not r[0].endswith(":bool")]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def read_spec(path: Path) -> Spec:
-    """Reads a spec from YAML or JSON (JSON is YAML). Raises Failure with exit code 2 or 5."""
-    try:
-        if path.stat().st_size > MAX_SPEC_BYTES:
-            raise Failure(Exit.USAGE, f"a spec has at most {MAX_SPEC_BYTES:,} bytes", received=path)
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise Failure(Exit.USAGE, "the spec must be a file that exists", received=path) from None
-    except UnicodeDecodeError:
-        raise Failure(Exit.USAGE, "the spec must be UTF-8 text", received=path) from None
-    return parse_spec(text, source=str(path))
-
-
-def parse_spec(text: str, *, source: str = "spec") -> Spec:
-    """Makes a Spec of YAML text; a wrong one is a Failure that names the place.
-
-    >>> parse_spec("name: n\\ninputs: {x: {kind: number}}\\nsplit: {by: hash, columns: [x]}")
-    Traceback (most recent call last):
-    pipeline.failures.Failure: spec: heads: Field required
-    """
-    try:
-        said = yaml.load(text, Loader=_Loader)  # a SafeLoader made stricter
-    except (yaml.YAMLError, RecursionError) as error:
-        raise Failure(Exit.USAGE, f"{source}: not readable as YAML: {_one_line(error)}") from None
-    if not isinstance(said, dict):
-        raise Failure(Exit.USAGE, f"{source}: must be a mapping", received=type(said).__name__)
-    try:
-        return Spec.model_validate(said)
-    except ValidationError as error:
-        problems = [_problem(details) for details in error.errors()]
-        raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems[:5])) from None
-
-
-def _problem(details: Any) -> str:
-    place = _place(details["loc"])
-    if details["type"] == "union_tag_invalid":
-        tag = details["ctx"]["discriminator"].strip("'")
-        expected, given = details["ctx"]["expected_tags"], details["ctx"]["tag"]
-        return f"{place}.{tag}: must be one of {expected}. Received: {given!r}"
-    message = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        message = "no such setting"
-    if details["type"] in ("value_error", "missing"):
-        return f"{place}: {message}" if place else message
-    return f"{place}: {message}. Received: {details['input']!r:.80}"
-
-
-def _place(location: tuple[str | int, ...]) -> str:
-    """The place as the person wrote it: without the union member that pydantic puts into it."""
-    tag_at = {"inputs": 2, "heads": 2, "split": 1}.get(str(location[0]) if location else "")
-    return ".".join(str(part) for at, part in enumerate(location) if at != tag_at)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

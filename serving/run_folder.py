@@ -13,7 +13,8 @@ import pyarrow.parquet
 from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
-from pipeline.spec import Spec, read_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
 from serving.reference import load_transform
 
 

@@ -21,7 +21,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from pipeline import manifest
-from pipeline.spec import Spec, parse_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
 from serving import export
 
 WORDS = ["the", "cat", "", "🙂", "e\u0301", "sat", "mat"]

@@ -7,7 +7,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 from tiny_data import ENTRIES, tiny_examples, write_data
 
-from pipeline.spec import parse_spec
+from pipeline.spec_file import parse_spec
 from trainer.curvature import curvature_of, make_curvature_pass
 from trainer.data import read_data
 from trainer.kfac import Curvature

@@ -17,7 +17,7 @@ from examples.made_up_rows import rows_for
 from pipeline import manifest, prepare
 from pipeline.failures import Exit, Failure
 from pipeline.sides import SIDES
-from pipeline.spec import parse_spec
+from pipeline.spec_file import parse_spec
 
 SPEC = """
 name: engines

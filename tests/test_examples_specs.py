@@ -10,7 +10,8 @@ import pytest
 
 from examples import made_up_rows
 from examples.made_up_rows import rows_for
-from pipeline.spec import Category, Regression, Spec, parse_spec, read_spec
+from pipeline.spec import Category, Regression, Spec
+from pipeline.spec_file import parse_spec, read_spec
 
 EXAMPLES = Path(made_up_rows.__file__).parent
 PATHS = sorted(EXAMPLES.rglob("*.yaml"))

@@ -21,6 +21,7 @@ LIGHT = {
     "pipeline.progress": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.manifest": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
+    "pipeline.spec_file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.casting": {*SPEC, *ALL_HEAVY},
     "pipeline.run": ALL_HEAVY,
@@ -39,9 +40,12 @@ STAGES = {
 }
 # What the later stages may use of the first one's package.
 FROM_PIPELINE = {
-    "trainer": {"spec", "manifest", "failures", "progress"},
+    "trainer": {"spec", "spec_checks", "spec_file", "manifest", "failures", "progress", "quiet"},
     "serving": {
         "spec",
+        "spec_checks",
+        "spec_file",
+        "quiet",
         "manifest",
         "failures",
         "progress",

@@ -13,7 +13,8 @@ import pytest
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
 from pipeline.infer import spec_for
-from pipeline.spec import Spec, parse_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
 
 ROWS = 400
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.casting import cast
 from pipeline.fields import fields_of
 from pipeline.learning import Learn, Learned, plan_of, save
-from pipeline.spec import parse_spec
+from pipeline.spec_file import parse_spec
 
 SPEC = parse_spec("""
 name: learned

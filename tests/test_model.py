@@ -9,7 +9,8 @@ import pytest
 import tensorflow as tf
 from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, ints, tiny_spec
 
-from pipeline.spec import Spec, parse_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
 from trainer.heads import classes_of, logits
 from trainer.model import build_body
 from trainer.network import (

@@ -19,7 +19,8 @@ from pipeline.features import features
 from pipeline.fields import Fields, fields_of
 from pipeline.graph import MakeTransformGraph
 from pipeline.learning import Learn, plan_of
-from pipeline.spec import Spec, parse_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
 
 SPEC = """
 name: three

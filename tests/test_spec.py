@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from pipeline.failures import Exit, Failure
-from pipeline.spec import MAX_SPEC_BYTES, Spec, parse_spec, read_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import MAX_SPEC_BYTES, parse_spec, read_spec
 
 WORKING: dict[str, Any] = {
     "name": "words",

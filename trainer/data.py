@@ -16,15 +16,9 @@ import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import Manifest, verify
-from pipeline.spec import (
-    Category,
-    Classification,
-    Multilabel,
-    Number,
-    Spec,
-    parse_spec,
-)
+from pipeline.spec import Category, Classification, Multilabel, Number, Spec
 from pipeline.spec import Sequence as SequenceInput
+from pipeline.spec_file import parse_spec
 
 MISSING_LABEL = -1
 NO_LABEL = -2

@@ -30,7 +30,8 @@ from pipeline.manifest import (
     staging,
     write_text,
 )
-from pipeline.spec import Spec, read_spec
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
 from trainer.data import Data, read_data
 from trainer.network import inference_model, parameters
 from trainer.report import metrics_table, parameter_table, phase_summary
