@@ -25,7 +25,7 @@ from serving.reference import Reference
 
 TOLERANCE = 1e-5
 # Beyond this a float32 network itself is less exact than the tolerance: it grows in proportion.
-ORDINARY = 100.0
+ORDINARY = 10.0
 LABEL_ROWS = 8
 LABEL_TOLERANCE = 1e-4
 
