@@ -192,6 +192,8 @@ def label_difference(
     if ids is None or labels.shape != scores.shape:
         return np.inf, 0
     logits = logits.astype(np.float64)
+    # A logit of some 20 carries a rounding error of some 1e-5 by itself, in Keras as in the file.
+    allowed = np.maximum(allowed, np.abs(logits).max(axis=1, initial=0.0) / ORDINARY)
     probabilities = _probabilities(kind, logits)
     expected = np.take_along_axis(probabilities, ids, axis=1)
     difference = value_difference(scores, expected, allowed[:, None])
