@@ -25,6 +25,7 @@ from pipeline.failures import main
 from pipeline.manifest import verify
 from pipeline.spec import Classification, Spec
 from pipeline.spec_file import read_spec
+from trainer.run import CURVATURE_EVERY
 
 EVERY, SHARE_OF_ROWS, EVALUATIONS = 2, 8, 12
 GRADIENT_COST, LOSS_COST = 2 / 3, 1 / 3
@@ -60,13 +61,14 @@ def with_block(spec: Spec, block: str, phases: Said | None, epochs: int, seed: i
     return said
 
 
-def epochs_within(budget: int) -> int:
-    """How many epochs leave room for the phases between them.
+def epochs_within(budget: int, held_out: float) -> int:
+    """How many epochs leave room for the phases between them; `held_out` is the share of the train
+    rows that the held-out loss is taken over, before and after each phase.
 
-    >>> epochs_within(8), epochs_within(5)
-    (6, 4)
+    >>> epochs_within(8, held_out=0.0), epochs_within(8, held_out=0.1)
+    (6, 5)
     """
-    phase = EVALUATIONS * GRADIENT_COST / SHARE_OF_ROWS
+    phase = EVALUATIONS * GRADIENT_COST / SHARE_OF_ROWS + 2 * held_out * LOSS_COST
     return max(e for e in range(1, budget + 1) if e + (e - 1) // EVERY * phase <= budget)
 
 
@@ -88,7 +90,10 @@ def reached(run: Path, head: str, examples: dict[str, int]) -> dict[str, float]:
     compute = float(sum("epoch" in line for line in lines))
     for phase in phases:
         share = phase["rows"] / examples["train"]
-        compute += phase["evaluations"] * share * GRADIENT_COST
+        passes = phase["evaluations"]
+        if phase["method"] == "kfac":
+            passes += (len(phase["step_lengths"]) + 1) / CURVATURE_EVERY
+        compute += passes * share * GRADIENT_COST
         compute += 2 * examples["eval"] / examples["train"] * LOSS_COST
     return {
         "log_loss": metrics["log_loss"],
@@ -130,7 +135,8 @@ def run(arguments: Sequence[str]) -> None:
     for block in options.blocks:
         for name, phases in variants(block, examples["train"]).items():
             plain = name in ("joint", "frozen forever")
-            epochs = options.budget if plain else epochs_within(options.budget)
+            held_out = examples["eval"] / examples["train"]
+            epochs = options.budget if plain else epochs_within(options.budget, held_out)
             runs = []
             for seed in range(1, options.seeds + 1):
                 said = with_block(spec, block, phases, epochs, seed)
