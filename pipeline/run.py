@@ -117,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Any other option is Apache Beam's, for example --runner=DataflowRunner.",
+        epilog="Any other option is Apache Beam's, for example --direct_num_workers=2.",
         allow_abbrev=False,
     )
     parser.add_argument("--spec", type=Path, required=True, help="the spec, a YAML file")
