@@ -21,7 +21,7 @@ demo: $(READY) ## rows of this machine through every stage; ROWS=all takes all, 
 	.venv/bin/python -m examples.next_identifier.demo --rows $(ROWS) $(if $(FORCE),--force)
 
 test: check ## the checks, then every test
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest --numprocesses 2
 
 check: $(READY) ## format, lint and types
 	.venv/bin/python -m ruff format --check .
@@ -35,8 +35,9 @@ $(READY): $(LOCK) $(BUILD_LOCK)
 	rm -rf .venv
 	$(PYTHON) -m venv .venv
 	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: -r $(BUILD_LOCK)
-	.venv/bin/python -m pip install --quiet --require-hashes --only-binary :all: \
+	.venv/bin/python -m pip install --quiet --no-deps --require-hashes --only-binary :all: \
 	  --no-binary $(FROM_SOURCE) --no-build-isolation --use-pep517 -r $(LOCK)
+	.venv/bin/python -m pip check --quiet
 	.venv/bin/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 

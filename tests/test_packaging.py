@@ -91,7 +91,9 @@ def test_no_version_with_a_known_hole_is_allowed(name: str) -> None:
 
 
 def test_an_extra_for_each_stage() -> None:
-    assert set(EXTRAS) == {"prepare", "train", "export", "score", "gcp", "dev"}
+    stages = {"prepare", "train", "export", "score"}
+    besides = {"report", "tune", "tracking", "sign"}
+    assert set(EXTRAS) == stages | besides | {"gcp", "dev"}
 
 
 def test_setup_py_packs_every_module_of_the_stages(tmp_path: Path) -> None:
@@ -131,7 +133,7 @@ def test_make_test_runs_the_checks_and_then_the_tests() -> None:
     lines = make("--dry-run", "test", f"PYTHON={sys.executable}").stdout.splitlines()
     ends = [line.partition(" -m ")[2] for line in lines if line.startswith(".venv/bin/python -m")]
     checks = [end for end in ends if not end.startswith("pip ")]
-    assert checks == ["ruff format --check .", "ruff check .", "mypy", "pytest"]
+    assert checks == ["ruff format --check .", "ruff check .", "mypy", "pytest --numprocesses 2"]
 
 
 def test_the_environment_is_installed_from_the_lock_only() -> None:
