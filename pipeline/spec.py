@@ -3,263 +3,69 @@
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. pipeline.spec_file reads one from a file. This
-module needs pydantic only.
+A spec is a value: frozen, and never half valid. Its parts are defined in pipeline.spec_inputs,
+spec_heads and spec_training, and are all to be had from here; pipeline.spec_file reads one from a
+file. These modules need pydantic only.
 """
 
 import hashlib
 import json
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
 from pipeline.spec_checks import check_parts
-
-# A standardised number is cut at this many deviations from the mean, so that one broken cell can
-# neither drown the rest of its row nor make the scores of the row overflow.
-NUMBER_LIMIT = 100.0
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
-Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Count = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Separator = Annotated[str, StringConstraints(min_length=1, max_length=8)]
-Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid"]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class Vocabulary(_Part):
-    """The values that get an id of their own: the `size` most frequent, or those in `values`.
-
-    Ids run from 0 by falling frequency. Every other value shares one id, the one after the last.
-    """
-
-    size: Count = 10_000
-    min_count: Count = 1
-    values: tuple[str, ...] | None = None
-
-    @model_validator(mode="after")
-    def _values_are_distinct(self) -> Self:
-        if self.values is not None and len(set(self.values)) != len(self.values):
-            raise ValueError("`values` must not repeat a value")
-        return self
-
-
-class Layer(_Part):
-    """One dense layer. In YAML a bare number is a layer of that many units with relu."""
-
-    units: Count
-    activation: Activation | None = "relu"
-    bias: bool = True
-
-
-def _layer_from_units(value: Any) -> Any:
-    return {"units": value} if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-LayerOrUnits = Annotated[Layer, BeforeValidator(_layer_from_units)]
-
-
-class Phases(_Part):
-    """Batch updates of a shared block of its own, while all else stands still.
-
-    One comes after every `every` epochs, the first after epoch `start`, none after the last.
-    `between` phases the block is `frozen` or learns with the rest (`joint`). What is not given
-    follows from the block: `frozen` and `kfac` for a matrix, `joint` and `lbfgs` for a network.
-    """
-
-    every: Count
-    start: Count | None = None
-    between: Literal["frozen", "joint"] | None = None
-    method: Literal["steps", "lbfgs", "kfac"] | None = None
-    rows: Count | Literal["all"] = 65_536
-    max_evals: Count = 12
-    accept: Literal["train", "holdout"] = "holdout"
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
-
-
-class Shared(_Part):
-    """Weights that are owned once and used by every input that goes `through` them.
-
-    `units` is one matrix without a bias, `layers` a small network.
-    """
-
-    units: Count | None = None
-    layers: tuple[LayerOrUnits, ...] = ()
-    phases: Phases | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Self:
-        if (self.units is None) == (not self.layers):
-            raise ValueError("give either `units` (one matrix, no bias) or `layers`")
-        return self
-
-    @model_validator(mode="after")
-    def _kfac_is_for_a_matrix(self) -> Self:
-        if self.phases and self.phases.method == "kfac" and self.units is None:
-            raise ValueError("`method: kfac` is for a block of `units`; choose lbfgs or steps")
-        return self
-
-    def dense_layers(self) -> tuple[Layer, ...]:
-        if self.units is not None:
-            return (Layer(units=self.units, activation=None, bias=False),)
-        return self.layers
-
-    @property
-    def is_linear(self) -> bool:
-        return all(layer.activation is None for layer in self.dense_layers())
-
-
-class _Embedded(_Part):
-    """What a category and a sequence have in common: a vocabulary and its embedding."""
-
-    column: Column | None = None
-    vocabulary: Name
-    embedding: Count = 50
-    table: Name | None = None
-    through: Name | None = None
-
-    @property
-    def table_name(self) -> str:
-        """Inputs over one vocabulary share its embedding table unless they name another."""
-        return self.table or self.vocabulary
-
-
-class Category(_Embedded):
-    """One value of a vocabulary."""
-
-    kind: Literal["category"] = "category"
-
-
-class Sequence(_Embedded):
-    """A list of values of a vocabulary; the last `length` count, padded on the left."""
-
-    kind: Literal["sequence"] = "sequence"
-    length: Count
-    separator: Separator = " "
-    combine: Literal["concat", "mean", "sum", "max", "lstm", "gru", "attention"] = "concat"
-    units: Count | None = None
-    attention_heads: Count = 1
-
-    @model_validator(mode="after")
-    def _units_where_they_mean_something(self) -> Self:
-        recurrent = self.combine in ("lstm", "gru")
-        if recurrent and self.units is None:
-            raise ValueError(f"`combine: {self.combine}` needs `units`")
-        if not recurrent and self.units is not None:
-            raise ValueError("`units` goes with `combine: lstm` or `combine: gru` only")
-        if self.combine != "attention" and self.attention_heads != 1:
-            raise ValueError("`attention_heads` goes with `combine: attention` only")
-        return self
-
-
-class Number(_Part):
-    """A number: standardised, its logarithm standardised, or cut at quantiles and embedded.
-
-    A missing one becomes `missing` (the mean where that is not given) and sets a flag beside it;
-    with `missing: reject` it is a bad row instead, and there is no flag. What is standardised is
-    cut at 100 deviations.
-    """
-
-    kind: Literal["number"] = "number"
-    column: Column | None = None
-    scale: Literal["standard", "log", "buckets", "none"] = "standard"
-    buckets: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    embedding: Count | None = None
-    missing: float | Literal["reject"] | None = None
-
-    @model_validator(mode="after")
-    def _buckets_have_an_embedding(self) -> Self:
-        if (self.scale == "buckets") != (self.buckets is not None):
-            raise ValueError("`scale: buckets` and the number of `buckets` go together")
-        if (self.scale == "buckets") != (self.embedding is not None):
-            raise ValueError("`scale: buckets` and the size of its `embedding` go together")
-        return self
-
-
-Input = Annotated[Category | Sequence | Number, Field(discriminator="kind")]
-
-
-class _Head(_Part):
-    """What every head has. A row whose target is missing does not count for that head."""
-
-    column: Column | None = None
-    weight: Positive = 1.0
-    inputs: tuple[Name, ...] = ()
-
-
-class _LabelHead(_Head):
-    vocabulary: Name
-    top_k: Count = 10
-    tied: Name | None = None
-
-
-class Classification(_LabelHead):
-    """One label of a vocabulary: softmax."""
-
-    kind: Literal["classification"] = "classification"
-    label_smoothing: Share = 0.0
-    class_weights: dict[str, Positive] | Literal["balanced"] | None = None
-
-
-class Multilabel(_LabelHead):
-    """Any number of labels of a vocabulary: one sigmoid each."""
-
-    kind: Literal["multilabel"] = "multilabel"
-    separator: Separator = " "
-
-
-class Binary(_Head):
-    """Yes or no: one sigmoid."""
-
-    kind: Literal["binary"] = "binary"
-    class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None
-
-
-class Regression(_Head):
-    """A number: predicted standardised, or its logarithm is, and given back in its own unit."""
-
-    kind: Literal["regression"] = "regression"
-    scale: Literal["standard", "log", "none"] = "standard"
-
-
-class Counts(_Head):
-    """A count: Poisson, with a logarithmic link."""
-
-    kind: Literal["count"] = "count"
-
-
-Head = Annotated[
-    Classification | Multilabel | Binary | Regression | Counts, Field(discriminator="kind")
+from pipeline.spec_heads import Binary, Classification, Counts, Head, Multilabel, Regression
+from pipeline.spec_inputs import (
+    NUMBER_LIMIT,
+    Category,
+    Input,
+    Layer,
+    Number,
+    Sequence,
+    Shared,
+    Trunk,
+    Vocabulary,
+)
+from pipeline.spec_training import Phases, Training
+from pipeline.spec_values import Column, Name, Part, Share
+
+__all__ = [
+    "NUMBER_LIMIT",
+    "Binary",
+    "Category",
+    "Classification",
+    "ColumnSplit",
+    "Counts",
+    "FileSplit",
+    "HashSplit",
+    "Head",
+    "Input",
+    "Layer",
+    "Multilabel",
+    "Number",
+    "Part",
+    "Phases",
+    "Regression",
+    "Sequence",
+    "Shared",
+    "Spec",
+    "Training",
+    "Trunk",
+    "Vocabulary",
 ]
 
 
-class Trunk(_Part):
-    """The dense layers between the joined inputs and the heads."""
-
-    layers: tuple[LayerOrUnits, ...] = ()
-    dropout: Share = 0.0
-    input_dropout: Share = 0.0
-
-
-class HashSplit(_Part):
+class HashSplit(Part):
     """Rows with equal values in `columns` fall on the same side."""
 
     by: Literal["hash"]
     columns: tuple[Column, ...] = Field(min_length=1)
+    """The columns that decide; best what groups rows that belong together."""
     eval: Share = 0.1
+    """The share of rows that training is judged by."""
     test: Share = 0.1
+    """The share of rows for the final figures."""
 
     @model_validator(mode="after")
     def _some_left_for_training(self) -> Self:
@@ -268,13 +74,16 @@ class HashSplit(_Part):
         return self
 
 
-class ColumnSplit(_Part):
+class ColumnSplit(Part):
     """The value of one column says the side; every value that is not listed trains."""
 
     by: Literal["column"]
     column: Column
+    """The column that says the side."""
     eval: tuple[str, ...] = Field(min_length=1)
+    """Its values for rows that training is judged by."""
     test: tuple[str, ...] = ()
+    """Its values for rows of the final figures."""
 
     @model_validator(mode="after")
     def _no_value_twice(self) -> Self:
@@ -283,45 +92,42 @@ class ColumnSplit(_Part):
         return self
 
 
-class FileSplit(_Part):
+class FileSplit(Part):
     """The file's name says the side; a file that no pattern matches trains."""
 
     by: Literal["file"]
     eval: tuple[str, ...] = Field(min_length=1)
+    """Patterns of the names of files that training is judged by."""
     test: tuple[str, ...] = ()
+    """Patterns of the names of files for the final figures."""
 
 
 Split = Annotated[HashSplit | ColumnSplit | FileSplit, Field(discriminator="by")]
 
 
-class Training(_Part):
-    """How the weights are learned."""
-
-    epochs: Count = 10
-    batch_size: Count = 1024
-    optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
-    learning_rate: Positive = 1e-3
-    schedule: Literal["constant", "cosine"] = "constant"
-    warmup_steps: Annotated[int, Field(ge=0)] = 0
-    clip_norm: Positive | None = None
-    balance: Literal["constant_predictor", "none", "uncertainty"] = "constant_predictor"
-    patience: Count | None = 2
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 1
-
-
-class Spec(_Part):
+class Spec(Part):
     """The whole spec. Refused with one message where its parts do not fit together."""
 
     name: Name
+    """What the model is called."""
     keys: tuple[Column, ...] = ()
+    """Columns that tell rows apart: carried through scoring, not learned from."""
     weight: Column | None = None
-    vocabularies: dict[Name, Vocabulary] = {}
-    shared: dict[Name, Shared] = {}
+    """A column that says how much a row counts."""
+    vocabularies: dict[Name, Vocabulary] = Field(default={})
+    """Which values have an id of their own, by a name of your choice."""
+    shared: dict[Name, Shared] = Field(default={})
+    """Weights that several inputs go through, by a name of your choice."""
     inputs: dict[Name, Input] = Field(min_length=1)
+    """What the model reads; the name is that of the column unless one is given."""
     trunk: Trunk = Trunk()
+    """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
+    """What is predicted; the name is that of the column unless one is given."""
     split: Split
+    """Which rows train and which are held out."""
     training: Training = Training()
+    """How the weights are learned, and for how long."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -38,13 +38,12 @@ STAGES = {
     "trainer": {*BEAM, *TRANSFORM, *CONVERTING, "onnxruntime", "serving", "examples"},
     "serving": {*BEAM, "trainer", "examples"},
 }
+SPEC_PARTS = {path.stem for path in (ROOT / "pipeline").glob("spec*.py")} - {"spec_docs"}
 # What the later stages may use of the first one's package.
 FROM_PIPELINE = {
-    "trainer": {"spec", "spec_checks", "spec_file", "manifest", "failures", "progress", "quiet"},
+    "trainer": {*SPEC_PARTS, "manifest", "failures", "progress", "quiet"},
     "serving": {
-        "spec",
-        "spec_checks",
-        "spec_file",
+        *SPEC_PARTS,
         "quiet",
         "manifest",
         "failures",

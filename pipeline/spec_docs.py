@@ -1,0 +1,178 @@
+"""The spec in full, written from the code that checks it: a page to read, a schema for editors.
+
+    python -m pipeline.spec_docs [--check]
+
+writes docs/spec.md and docs/spec.schema.json; with --check it only says whether they are as the
+code is.
+"""
+
+import argparse
+import inspect
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline import spec as specs
+from pipeline.failures import Exit, Failure, main
+from pipeline.manifest import write_text
+
+DOCS = Path(__file__).parent.parent / "docs"
+SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+# The chapters of the page, in the order in which one writes a spec.
+CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
+    "The whole": (specs.Spec,),
+    "vocabularies": (specs.Vocabulary,),
+    "shared": (specs.Shared, specs.Layer, specs.Phases),
+    "inputs": (specs.Category, specs.Sequence, specs.Number),
+    "trunk": (specs.Trunk,),
+    "heads": (
+        specs.Classification,
+        specs.Multilabel,
+        specs.Binary,
+        specs.Regression,
+        specs.Counts,
+    ),
+    "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
+    "training": (specs.Training,),
+}
+OPENING = """# The spec in full
+
+Made from the code by `python -m pipeline.spec_docs`. Editors that know JSON schemas complete and
+check a spec with [spec.schema.json](spec.schema.json): put
+`# yaml-language-server: $schema=PATH/spec.schema.json` into its first line.
+
+What a setting may be is in the second column; the third is what holds where it is not given.
+"""
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a spec, as an author writes it."""
+    return {"$schema": SCHEMA_DIALECT, **specs.Spec.model_json_schema()}
+
+
+def page() -> str:
+    chapters = [chapter(title, parts) for title, parts in CHAPTERS.items()]
+    return "\n".join([OPENING, *chapters])
+
+
+def chapter(title: str, parts: Sequence[type[specs.Part]]) -> str:
+    lines = [f"## {title}", ""]
+    for part in parts:
+        if len(parts) > 1:
+            lines += [f"### {tag(part)}", ""]
+        lines += [inspect.getdoc(part) or "", "", *table(part), ""]
+    return "\n".join(lines)
+
+
+def tag(part: type[specs.Part]) -> str:
+    """How a spec asks for this part: `kind: category`; its name where it is not asked for so.
+
+    >>> tag(specs.Category), tag(specs.HashSplit), tag(specs.Layer)
+    ('`kind: category`', '`by: hash`', 'A layer')
+    """
+    for name in ("kind", "by"):
+        if name in part.model_fields:
+            (value,) = part.model_json_schema()["properties"][name]["const"].split()
+            return f"`{name}: {value}`"
+    return {specs.Shared: "A shared block", specs.Layer: "A layer"}.get(part, "`phases`")
+
+
+def table(part: type[specs.Part]) -> Iterator[str]:
+    yield "| setting | may be | otherwise | |"
+    yield "|---|---|---|---|"
+    said = part.model_json_schema(ref_template="{model}")
+    for name, about in said["properties"].items():
+        if name not in ("kind", "by"):
+            default = otherwise(about) if name not in said.get("required", []) else "must be given"
+            text = " ".join(about.get("description", "").split())
+            yield f"| `{name}` | {values(about)} | {default} | {text} |"
+
+
+def otherwise(about: dict[str, Any]) -> str:
+    default = about.get("default")
+    if default is None or default == [] or isinstance(default, dict):
+        return ""
+    return f"`{json.dumps(default)}`"
+
+
+def values(about: dict[str, Any]) -> str:
+    """A JSON schema in words.
+
+    >>> values({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]})
+    'whole number from 1'
+    >>> values({"type": "array", "items": {"type": "string"}})
+    'list of text'
+    >>> values({"enum": ["adam", "sgd"]})
+    '`adam`, `sgd`'
+    """
+    match about:
+        case {"anyOf": list(choices)} | {"oneOf": list(choices)}:
+            return " or ".join(values(c) for c in choices if c.get("type") != "null")
+        case {"enum": list(words)}:
+            return ", ".join(f"`{word}`" for word in words)
+        case {"const": word}:
+            return f"`{word}`"
+        case {"$ref": str(name)}:
+            return IN_WORDS.get(name, name.lower())
+        case {"type": "array", "items": dict(item)}:
+            return f"list of {values(item)}"
+        case {"type": "object", "additionalProperties": dict(item)}:
+            return f"value to {values(item)}"
+        case {"type": "object", "patternProperties": dict(named)}:
+            return f"name to {values(*named.values())}"
+        case {"type": str(kind)}:
+            return IN_WORDS[kind] + bounds(about)
+    raise AssertionError(f"a schema without words for it: {about}")
+
+
+IN_WORDS = {
+    "integer": "whole number",
+    "number": "number",
+    "string": "text",
+    "boolean": "`true`, `false`",
+    "Phases": "`phases`",
+    "Counts": "count",
+    "HashSplit": "`by: hash`",
+    "ColumnSplit": "`by: column`",
+    "FileSplit": "`by: file`",
+    "Shared": "shared block",
+}
+
+
+def bounds(about: dict[str, Any]) -> str:
+    """
+    >>> bounds({"minimum": 0, "exclusiveMaximum": 1}), bounds({"exclusiveMinimum": 0})
+    (' from 0, below 1', ' above 0')
+    """
+    words = {
+        "minimum": " from {}",
+        "exclusiveMinimum": " above {}",
+        "maximum": " to {}",
+        "exclusiveMaximum": ", below {}",
+    }
+    said = [text.format(f"{about[name]:,}") for name, text in words.items() if name in about]
+    return "".join(said)
+
+
+def documents() -> dict[Path, str]:
+    schema_text = json.dumps(schema(), indent=2) + "\n"
+    return {DOCS / "spec.md": page(), DOCS / "spec.schema.json": schema_text}
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m pipeline.spec_docs", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    check = parser.parse_args(arguments).check
+    for path, text in documents().items():
+        if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
+            rule = f"{path.name} must be as the code is; python -m pipeline.spec_docs writes it"
+            raise Failure(Exit.USAGE, rule)
+        if not check:
+            write_text(path, text)
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,57 @@
+"""The parts of a spec that say how the weights are learned."""
+
+from typing import Literal
+
+from pipeline.spec_values import Count, Part, Positive, Seed, Whole
+
+
+class Phases(Part):
+    """Batch updates of a shared block of its own, while all else stands still.
+
+    One comes after every `every` epochs, the first after epoch `start`, none after the last. What
+    is not given follows from the block: `frozen` and `kfac` for a matrix, `joint` and `lbfgs` for a
+    network.
+    """
+
+    every: Count
+    """Epochs from one phase to the next."""
+    start: Count | None = None
+    """Epochs before the first one; as `every` where it is not given."""
+    between: Literal["frozen", "joint"] | None = None
+    """Whether the block stands still between phases or learns with the rest."""
+    method: Literal["steps", "lbfgs", "kfac"] | None = None
+    """How a phase goes down its objective."""
+    rows: Count | Literal["all"] = 65_536
+    """How many rows a phase looks at."""
+    max_evals: Count = 12
+    """How often a phase evaluates its objective at most."""
+    accept: Literal["train", "holdout"] = "holdout"
+    """Whose loss must not rise, or the phase is taken back."""
+    seed: Seed = 1
+    """Of the rows that are drawn."""
+
+
+class Training(Part):
+    """How the weights are learned."""
+
+    epochs: Count = 10
+    """Passes over the training rows."""
+    batch_size: Count = 1024
+    """Rows of one step."""
+    optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
+    """The rule of a step."""
+    learning_rate: Positive = 1e-3
+    """The size of a step."""
+    schedule: Literal["constant", "cosine"] = "constant"
+    """How the learning rate falls over the run."""
+    warmup_steps: Whole = 0
+    """Steps over which the learning rate rises at the start."""
+    clip_norm: Positive | None = None
+    """The greatest length of the gradient of all weights; longer ones are shortened."""
+    balance: Literal["constant_predictor", "none", "uncertainty"] = "constant_predictor"
+    """How heads are brought to one scale: by what a constant prediction loses, not at all, or by a
+    learned uncertainty."""
+    patience: Count | None = 2
+    """Epochs without a lower held-out loss before the run ends; null for never."""
+    seed: Seed = 1
+    """Of the first weights, the order of the rows and the dropout."""
