@@ -3,6 +3,8 @@
 Each stage is a process of its own, because tf.Transform switches its process to Keras 2 and the
 trainer needs Keras 3. They meet only in the folders under `--output`, so any of them can be run
 alone, again, or on another machine; a stage whose folder already holds its result says so and ends.
+
+In Python: `for command in commands("spec.yaml", ["rows/*.csv"], "OUT"): run_stage(command)`.
 """
 
 import argparse
@@ -16,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.progress import duration
@@ -33,45 +36,65 @@ class Command:
     result: Path
 
 
-def commands(options: argparse.Namespace, beam_options: Sequence[str]) -> list[Command]:
-    """The processes of the chosen stages, in their order."""
-    output = Path(options.output)
-    data, run, model, scores = (
-        output / name for name in ("data", "run", "model", "scores.parquet")
-    )
-    spec = ["--spec", options.spec]
-    force = ["--force"] * options.force
-    rows, scored = ["--input", *options.input], ["--input", *(options.score or options.input)]
-    limit = ["--max-bad-fraction", options.max_bad_fraction]
-    keep = ["--keep", *options.keep] if options.keep else []
-    graph = ["--model", model / "model.onnx"]
-    lines = {
+class StageFailed(Exception):
+    """A stage ended with an exit code other than 0, and has said why."""
+
+    def __init__(self, stage: str, exit_code: int) -> None:
+        super().__init__(f"{stage} ended with exit code {exit_code}")
+        self.exit_code = exit_code
+
+
+def commands(
+    spec: str | Path,
+    rows: Sequence[str],
+    output: str | Path,
+    *,
+    stages: Sequence[str] = STAGES,
+    score: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    max_bad_fraction: float = 0.01,
+    force: bool = False,
+    beam_options: Sequence[str] = (),
+) -> list[Command]:
+    """The processes of the chosen stages, in their order.
+
+    `rows` are paths or patterns, and so are those to `score`: the same where none are given.
+    """
+    names = ("data", "run", "model", "scores.parquet")
+    data, run, model, scores = (Path(output) / name for name in names)
+    replace = ["--force"] * force
+    limit = ["--max-bad-fraction", max_bad_fraction]
+    kept = ["--keep", *keep] if keep else []
+    lines: dict[str, list[Any]] = {
         "prepare": [
-            *("pipeline.prepare", *spec, *rows, "--output", data),
-            *(*limit, *force, *beam_options),
+            *("pipeline.prepare", "--spec", spec, "--input", *rows, "--output", data),
+            *(*limit, *replace, *beam_options),
         ],
-        "train": ["trainer.task", "--data", data, "--output", run, *spec, *force],
-        "export": ["serving.export", "--run", run, "--output", model, *force],
-        "score": ["serving.score", *graph, *scored, "--output", scores, *keep, "--force"],
+        "train": ["trainer.task", "--data", data, "--output", run, "--spec", spec, *replace],
+        "export": ["serving.export", "--run", run, "--output", model, *replace],
+        "score": [
+            *("serving.score", "--model", model / "model.onnx", "--input", *(score or rows)),
+            *("--output", scores, *kept, "--force"),
+        ],
     }
     results = {"prepare": data, "train": run, "export": model, "score": scores}
     return [
         Command(stage, tuple(map(str, line)), results[stage])
         for stage, line in lines.items()
-        if stage in options.stages
+        if stage in stages
     ]
 
 
 def run_stage(command: Command) -> float:
-    """Runs one stage to its end and returns its seconds. Its failure ends the whole run."""
+    """Runs one stage to its end and returns its seconds. Raises StageFailed."""
     print(f"── {command.stage} ──", file=sys.stderr, flush=True)
     started = time.monotonic()
     process = subprocess.Popen([sys.executable, "-m", *command.arguments], env=_clean_environment())
     with _passing_on_signals(process):
         exit_code = process.wait()
     if exit_code != 0:
-        # The stage has said why; a death by signal is told as shells tell it.
-        sys.exit(exit_code if exit_code > 0 else 128 - exit_code)
+        # A death by signal is told as shells tell it.
+        raise StageFailed(command.stage, exit_code if exit_code > 0 else 128 - exit_code)
     return time.monotonic() - started
 
 
@@ -79,7 +102,21 @@ def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours are Beam's and go to the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
     read_spec(options.spec)
-    finished = [(command, run_stage(command)) for command in commands(options, beam_options)]
+    chosen = commands(
+        options.spec,
+        options.input,
+        options.output,
+        stages=options.stages,
+        score=options.score,
+        keep=options.keep,
+        max_bad_fraction=options.max_bad_fraction,
+        force=options.force,
+        beam_options=beam_options,
+    )
+    try:
+        finished = [(command, run_stage(command)) for command in chosen]
+    except StageFailed as failed:
+        sys.exit(failed.exit_code)
     print()
     for command, seconds in finished:
         print(f"{command.stage:<8} {duration(seconds):>8}  {command.result}")
@@ -133,7 +170,11 @@ def _parser() -> argparse.ArgumentParser:
         "--score", nargs="+", metavar="GLOB", help="the rows to score (the input, where not given)"
     )
     parser.add_argument(
-        "--keep", nargs="+", metavar="COLUMN", help="more columns to carry into the scores"
+        "--keep",
+        nargs="+",
+        default=(),
+        metavar="COLUMN",
+        help="more columns to carry into the scores",
     )
     parser.add_argument(
         "--max-bad-fraction", type=float, default=0.01, help="bad rows that are put up with (0.01)"

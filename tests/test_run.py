@@ -5,18 +5,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.failures import Failure
-from pipeline.run import Command, _parser, commands, run_stage
+from pipeline.run import Command, StageFailed, _parser, commands, run, run_stage
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
 
 
-def command_lines(*more: str) -> dict[str, str]:
-    options, beam = _parser().parse_known_args([*WANTED, *more])
-    return {c.stage: " ".join(c.arguments) for c in commands(options, beam)}
+def command_lines(**more: Any) -> dict[str, str]:
+    made = commands("spec.yaml", ["a.csv", "b.csv"], "OUT", **more)
+    return {command.stage: " ".join(command.arguments) for command in made}
 
 
 def test_the_stages_are_the_commands_of_the_contract() -> None:
@@ -31,18 +32,19 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
 
 
 def test_rows_to_score_may_be_others_and_carry_more_columns() -> None:
-    line = command_lines("--score", "new.csv", "--keep", "label")["score"]
+    line = command_lines(score=["new.csv"], keep=["label"])["score"]
     assert "--input new.csv --output OUT/scores.parquet --keep label" in line
 
 
 def test_options_that_are_not_ours_go_to_beam() -> None:
-    lines = command_lines("--runner=FlinkRunner", "--flink_master=local")
+    _, beam = _parser().parse_known_args([*WANTED, "--runner=FlinkRunner"])
+    lines = command_lines(beam_options=[*beam, "--flink_master=local"])
     assert lines["prepare"].endswith("--runner=FlinkRunner --flink_master=local")
     assert "flink" not in lines["train"]
 
 
 def test_stages_can_be_chosen() -> None:
-    assert list(command_lines("--stages", "train,export")) == ["train", "export"]
+    assert list(command_lines(stages=["train", "export"])) == ["train", "export"]
     with pytest.raises(Failure, match="Received: trian"):
         _parser().parse_known_args([*WANTED, "--stages", "trian"])
 
@@ -57,10 +59,33 @@ def test_a_stage_that_fails_ends_the_run_with_its_code(tmp_path: Path) -> None:
     assert not output.exists()
 
 
-def test_a_stage_that_cannot_start_ends_the_run() -> None:
-    with pytest.raises(SystemExit) as ended:
+def test_a_stage_that_fails_is_named_with_its_code() -> None:
+    with pytest.raises(StageFailed, match="prepare ended with exit code 1") as failed:
         run_stage(Command("prepare", ("no.such.module",), Path()))
-    assert ended.value.code == 1
+    assert failed.value.exit_code == 1
+
+
+def test_the_command_hands_all_it_was_told_to_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[Command] = []
+
+    def note(command: Command) -> float:
+        started.append(command)
+        return 1.0
+
+    monkeypatch.setattr("pipeline.run.read_spec", lambda path: None)
+    monkeypatch.setattr("pipeline.run.run_stage", note)
+    more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
+    run([*WANTED, *more, "--runner=FlinkRunner"])
+    said: dict[str, Any] = {
+        "keep": ["k"],
+        "score": ["new.csv"],
+        "force": True,
+        "max_bad_fraction": 0.5,
+    }
+    wanted = commands(
+        "spec.yaml", ["a.csv", "b.csv"], "OUT", beam_options=["--runner=FlinkRunner"], **said
+    )
+    assert started == wanted
 
 
 def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
@@ -71,8 +96,9 @@ def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     script = (
-        "from pathlib import Path; from pipeline.run import *;"
-        "run_stage(Command('train', ('stage',), Path()))"
+        "import sys; from pathlib import Path; from pipeline.run import *\n"
+        "try: run_stage(Command('train', ('stage',), Path()))\n"
+        "except StageFailed as failed: sys.exit(failed.exit_code)"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script],
