@@ -25,7 +25,8 @@ from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.progress import Progress
-from pipeline.rows import RawBatch, expand
+from pipeline.raw_batches import RawBatch
+from pipeline.rows import expand
 from serving.evaluation import Evaluation, evaluation_of, table
 from serving.parts import Part, Parts, Tally
 from serving.scorer import Scorer

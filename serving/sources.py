@@ -11,7 +11,7 @@ import pyarrow.parquet
 
 from pipeline import rows
 from pipeline.failures import Exit, Failure
-from pipeline.rows import RawBatch
+from pipeline.raw_batches import RawBatch
 
 _COUNT_BYTES = 1 << 20
 

@@ -48,9 +48,9 @@ FROM_PIPELINE = {
         "manifest",
         "failures",
         "progress",
-        "rows",
-        "casting",
-        "json_rows",
+        *("rows", "row_files", "raw_batches"),
+        *("csv_rows", "json_rows", "json_columns", "parquet_rows"),
+        *("casting", "casting_columns", "casting_numbers", "casting_texts"),
         "fields",
     },
 }

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import rows
+from pipeline import csv_rows, json_rows, rows
 from pipeline.failures import Exit, Failure
 
 
@@ -95,7 +95,7 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
     records = [r for r in csv.reader(io.StringIO("a,b\n" + body, newline="")) if r][1:]
     longest = max([sum(map(len, r)) for r in records], default=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(rows, "BLOCK_BYTES", max(block, 4 * longest))
+        patch.setattr(csv_rows, "BLOCK_BYTES", max(block, 4 * longest))
         good, broken = _all(str(path), ["a", "b"], batch_rows)
     numbered = list(enumerate(records, 1))
     assert [(n, a or "", b or "") for n, a, b in good] == [
@@ -144,7 +144,7 @@ def test_deep_json_is_set_aside(tmp_path: Path) -> None:
 def test_json_types_may_change_after_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(json_rows, "BLOCK_BYTES", 300)
     said = [{"a": i, "l": ["p", "q"]} for i in range(400)]
     said += [{"a": 0.5}, {"a": "text", "l": "p q"}, {}]
     content = "".join(json.dumps(row) + "\n" for row in said).encode()

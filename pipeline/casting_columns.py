@@ -1,0 +1,75 @@
+"""Arrow columns whatever they are to become: plain arrays, checked text, what is bad in them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Indices = npt.NDArray[np.int64]
+
+_BYTES = (
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
+    *(pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view),
+    pa.types.is_fixed_size_binary,
+)
+
+
+@dataclass(frozen=True)
+class Bad:
+    """Indices of bad values, all for one reason."""
+
+    reason: str
+    at: Indices
+
+
+class Unreadable(Exception):
+    """A column's type can never become what is asked for."""
+
+
+def plain(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """Without dictionaries and extension types; bytes as checked text."""
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
+    if pa.types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if pa.types.is_null(column.type):
+        column = column.cast(pa.string())
+    if _is_bytes(column.type):
+        text, bad = decoded(column.cast(pa.binary()))
+        return text, [Bad("invalid_utf8", bad)]
+    return column, []
+
+
+def decoded(column: pa.Array) -> tuple[pa.Array, Indices]:
+    """Bytes to text. Where they are not UTF-8 the text is null and its index is given."""
+    try:
+        return column.cast(pa.string()), _none()
+    except pa.ArrowInvalid:
+        pass
+    bad = [at for at, value in enumerate(column.to_pylist()) if not _is_utf8(value)]
+    mask = np.zeros(len(column), dtype=bool)
+    mask[bad] = True
+    kept = pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
+    return kept.cast(pa.string()), np.array(bad, dtype=np.int64)
+
+
+def _is_utf8(value: bytes | None) -> bool:
+    try:
+        return value is None or bool(value.decode("utf-8") or True)
+    except UnicodeDecodeError:
+        return False
+
+
+def _none() -> Indices:
+    return np.zeros(0, dtype=np.int64)
+
+
+def where(mask: pa.Array) -> Indices:
+    """The indices at which a mask is true."""
+    return np.flatnonzero(pc.fill_null(mask, False).to_numpy(zero_copy_only=False))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    return any(is_type(kind) for is_type in _BYTES)

@@ -1,0 +1,81 @@
+"""Arrow columns to numbers and to flags: float32, NaN for missing."""
+
+import math
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipeline.casting_columns import Bad, Unreadable, where
+from pipeline.casting_texts import text
+
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+_INFINITE = r"^[+-]?(?i:inf|infinity)$"
+_NAN = r"^[+-]?(?i:nan)$"
+_TRUE = ("1", "true", "yes", "t", "y")
+_FALSE = ("0", "false", "no", "f", "n")
+
+
+def number(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """Numbers of text, numbers, dates, times and flags. Raises Unreadable."""
+    if pa.types.is_string(column.type):
+        values, problems = _parsed(column)
+    else:
+        values, problems = _native_number(column), []
+    small = values.cast(pa.float32(), safe=False)
+    infinite = where(pc.is_inf(small))
+    problems.append(Bad("not_finite", infinite))
+    return _without_denormals(pc.fill_null(small, math.nan)), problems
+
+
+def _without_denormals(numbers: pa.Array) -> pa.Array:
+    """float32 too small for a full fraction becomes 0: some runtimes take it for 0, some do not."""
+    values = numbers.to_numpy(zero_copy_only=False)
+    small = np.abs(values) < np.finfo(np.float32).smallest_normal
+    if not (small & (values != 0)).any():
+        return numbers
+    return pa.array(np.where(small, np.copysign(np.float32(0), values), values))
+
+
+def _native_number(column: pa.Array) -> pa.Array:
+    types, kind = pa.types, column.type
+    if types.is_date(kind):
+        column, kind = column.cast(pa.timestamp("s")), pa.timestamp("s")
+    if types.is_timestamp(kind):
+        units = {"s": 1.0, "ms": 1e3, "us": 1e6, "ns": 1e9}
+        return pc.divide(column.cast(pa.int64()).cast(pa.float64(), safe=False), units[kind.unit])
+    if types.is_boolean(kind):
+        column = column.cast(pa.int8())
+    elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
+        raise Unreadable
+    return column.cast(pa.float64(), safe=False)
+
+
+def _parsed(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """float64 of text, null for missing. Indices of what is not a number."""
+    said = pc.utf8_trim_whitespace(column)
+    said = pc.if_else(pc.equal(said, ""), None, said)
+    try:
+        values = said.cast(pa.float64())
+        if not pc.any(pc.invert(pc.is_finite(values))).as_py():
+            return values, []
+    except pa.ArrowInvalid:
+        pass
+    plain = pc.match_substring_regex(said, _NUMBER)
+    digits = pc.utf8_ltrim(pc.if_else(plain, said, None), "+")
+    infinite = pc.match_substring_regex(said, _INFINITE)
+    values = pc.if_else(infinite, math.inf, digits.cast(pa.float64()))
+    known = pc.or_(pc.or_(plain, infinite), pc.match_substring_regex(said, _NAN))
+    return values, [Bad("not_a_number", where(pc.invert(known)))]
+
+
+def flag(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """1 and 0. Raises Unreadable."""
+    if pa.types.is_nested(column.type) or pa.types.is_temporal(column.type):
+        raise Unreadable
+    said = pc.utf8_lower(pc.utf8_trim_whitespace(text(column)))
+    said = pc.if_else(pc.equal(said, ""), None, said)
+    true = pc.is_in(said, pa.array(_TRUE))
+    known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(_FALSE))), said.is_null())
+    values = pc.if_else(said.is_null(), math.nan, true.cast(pa.float64())).cast(pa.float32())
+    return values, [Bad("not_a_flag", where(pc.invert(known)))]

@@ -1,0 +1,127 @@
+"""Rows of CSV files: text only ("00123" stays), at any delimiter, quoted line ends and all."""
+
+import csv
+import io
+from collections.abc import Iterator
+from typing import IO
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+
+from pipeline.casting import Rejected
+from pipeline.casting_columns import decoded
+from pipeline.failures import Exit, Failure
+from pipeline.raw_batches import BLOCK_BYTES, RawBatch, numbered, slices
+from pipeline.row_files import opened
+
+DELIMITERS = ",\t;|\x01\x1f"
+
+
+def names(path: str) -> list[str]:
+    return _header(path)[1]
+
+
+def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
+    broken: list[Rejected] = []
+
+    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
+        said = f"{row.actual_columns} cells, the header has {row.expected_columns}: {row.text}"
+        broken.append(Rejected(row.number - 1, "", "ragged", said))
+        return "skip"
+
+    if not _has_lines_after_the_header(path):
+        return
+    reader = pyarrow.csv.open_csv(
+        pa.PythonFile(_WholeLineEnds(opened(path)), mode="r"),
+        # Threads would read the rows without their numbers.
+        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=_header(path)[0],
+            newlines_in_values=True,
+            invalid_row_handler=set_aside,
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types={name: pa.binary() for name in columns},
+            include_columns=columns,
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        ),
+    )
+    batches = (part for block in reader for part in slices(block, batch_rows))
+    for batch in numbered(batches, broken, pa.schema([(c, pa.binary()) for c in columns])):
+        yield _as_text(batch)
+
+
+def _header(path: str) -> tuple[str, list[str]]:
+    """The delimiter, which is the one that makes most columns of the header, and the columns."""
+    headers = {delimiter: _first_record(path, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(headers, key=lambda one: len(headers[one]))
+    names = headers[delimiter]
+    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
+        raise Failure(Exit.USAGE, "the header must be UTF-8 text", received=path)
+    return delimiter, names
+
+
+def _first_record(path: str, delimiter: str) -> list[str]:
+    # A byte that is not UTF-8 in a later row is that row's fault, not the header's.
+    with (
+        opened(path) as file,
+        io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+    ):
+        return next((record for record in csv.reader(text, delimiter=delimiter) if record), [])
+
+
+class _WholeLineEnds(io.RawIOBase):
+    """A stream whose reads never end between a CR and a LF.
+
+    Arrow takes a LF at the start of a block for the second half of a line end, and drops it even
+    where both stand in quotes.
+    """
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        content = self._file.read(size - 1 if size > 1 else size)
+        return content + self._file.read(1) if content.endswith(b"\r") else content
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _has_lines_after_the_header(path: str) -> bool:
+    """Arrow's reader takes a header without a line end for a damaged file."""
+    with opened(path) as file:
+        return b"\n" in (start := file.read(BLOCK_BYTES)).strip() or b"\r" in start.strip()
+
+
+def _as_text(batch: RawBatch) -> RawBatch:
+    """The same rows with their bytes as text; those that are not UTF-8 are set aside."""
+    numbers, arrays, broken = batch.numbers(), [], []
+    good = np.ones(batch.rows.num_rows, dtype=bool)
+    for name, column in zip(batch.rows.schema.names, batch.rows.columns, strict=True):
+        text, bad = decoded(column)
+        for at in bad:
+            broken.append(
+                Rejected(
+                    int(numbers[at]),
+                    name,
+                    "invalid_utf8",
+                    column[int(at)].as_py().decode(errors="replace"),
+                )
+            )
+        good[bad] = False
+        arrays.append(text)
+    rows = pa.RecordBatch.from_arrays(arrays, names=batch.rows.schema.names)
+    if not broken:
+        return RawBatch(batch.first_row, rows, batch.broken, batch.row_numbers)
+    broken = list({one.row: one for one in reversed(broken)}.values())
+    rows = rows.filter(pa.array(good))
+    return RawBatch(batch.first_row, rows, batch.broken + broken, numbers[good])
