@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tiny_data import ENTRIES, tiny_examples, write_data
 
 from pipeline.spec_file import parse_spec
-from trainer.curvature import curvature_of, make_curvature_pass
+from trainer.curvature import curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import read_data
 from trainer.kfac import Curvature
 from trainer.run import Run, open_run
@@ -41,7 +41,9 @@ def curvature(run: Run, seed: int = 1) -> Curvature:
     taps = run.network.taps("common")
     one_pass = make_curvature_pass(run.network, taps, run.losses, run.signature())
     totals = tf.constant([float(known(run).sum())], tf.float64)
-    return curvature_of(one_pass, run.batches("train"), totals, 1.0, seed)
+    [matrix] = run.network.groups["shared.common"]
+    sample = enumerate(run.batches("train"))
+    return mean_curvature(curvature_sums(one_pass, sample, totals, seed, matrix.shape), 1.0)
 
 
 def known(run: Run) -> NDArray[np.bool_]:

@@ -6,7 +6,6 @@ one output the square root of its second derivative with a random sign. One pass
 all heads, since the signs and draws of different heads are independent.
 """
 
-import itertools
 from collections.abc import Callable, Iterable, Mapping
 
 import keras
@@ -21,16 +20,25 @@ from trainer.network import Network
 from trainer.objective import HeadLoss, head_factor, head_weights
 
 Pass = Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+# Batches with a number each, from which their random draws follow.
+Sample = Iterable[tuple[int, Batch]]
 
 
-def curvature_of(
-    one_pass: Pass, batches: Iterable[Batch], totals: tf.Tensor, share: float, seed: int
-) -> Curvature:
-    """Adds up a pass over some batches; `share` is how much of the phase's rows they hold."""
-    seeds = (tf.constant([seed, place], tf.int32) for place in itertools.count())
-    sums = [one_pass(batch, totals, s) for batch, s in zip(batches, seeds, strict=False)]
-    parts = zip(*sums, strict=True)
-    inputs, gradients, count = (np.sum([t.numpy() for t in part], axis=0) for part in parts)
+def curvature_sums(
+    one_pass: Pass, sample: Sample, totals: tf.Tensor, seed: int, shape: tuple[int, int]
+) -> tuple[np.ndarray, ...]:
+    """Adds up a pass over numbered batches for a matrix of this shape; 0 where there are none."""
+    inputs, outputs = shape
+    none = (np.zeros([inputs, inputs]), np.zeros([outputs, outputs]), np.zeros([]))
+    seeds = ((tf.constant([seed, place], tf.int32), batch) for place, batch in sample)
+    sums = [one_pass(batch, totals, drawn) for drawn, batch in seeds]
+    parts = zip(none, *([t.numpy() for t in found] for found in sums), strict=True)
+    return tuple(np.sum(part, axis=0) for part in parts)
+
+
+def mean_curvature(sums: tuple[np.ndarray, ...], share: float) -> Curvature:
+    """The sums over a sample that holds `share` of the phase's rows, as means over all rows."""
+    inputs, gradients, count = sums
     return Curvature(inputs / count, gradients / share)
 
 

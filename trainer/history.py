@@ -19,12 +19,16 @@ SCALARS = tf.compat.v1.SummaryMetadata(
 
 @dataclass(frozen=True)
 class History:
-    """`path` is the file of lines, `events` the folder that TensorBoard is pointed at."""
+    """`path` is the file of lines, `events` the folder that TensorBoard is pointed at. Only the
+    chief of several workers keeps it."""
 
     path: Path
     events: Path
+    kept: bool = True
 
     def append(self, line: Mapping[str, Any]) -> None:
+        if not self.kept:
+            return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         writer = tf.summary.create_file_writer(str(self.events))
@@ -35,7 +39,7 @@ class History:
 
     def trim(self, *, finished: int, opened: int) -> None:
         """Drops the lines that an interrupted run wrote after its last checkpoint."""
-        if self.path.exists():
+        if self.kept and self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if _is_past(line, finished, opened)]
             self.path.write_text("".join(kept), encoding="utf-8")

@@ -23,6 +23,7 @@ from trainer.history import History
 from trainer.network import Network
 from trainer.objective import HeadLoss, combined, expected_means, head_sums
 from trainer.optimizer import Optimizer, apply
+from trainer.workers import ALONE, Workers
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
 TERMINATED = 128 + signal.SIGTERM
@@ -91,22 +92,31 @@ def start_course(network: Network, optimizer: Optimizer) -> Course:
 
 
 def make_step(
-    network: Network, optimizer: Optimizer, losses: Mapping[str, HeadLoss], signature: Batch
+    network: Network,
+    optimizer: Optimizer,
+    losses: Mapping[str, HeadLoss],
+    signature: Batch,
+    workers: Workers = ALONE,
 ) -> Step:
     """One ordinary step over the optimizer's variables, traced once: (batch, learning rate) to the
     heads' mean losses before the update."""
-    batch_size = int(signature.weights.shape[0])
     variables = list(optimizer.variables)
 
-    @tf.function(input_signature=[signature, tf.TensorSpec([], tf.float32)], autograph=False)
-    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+    def gradients(batch: Batch) -> tuple[Sequence[Any], Mapping[str, tf.Tensor]]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
             sums = head_sums(network, losses, batch, training=True)
-            means = expected_means(sums, losses, batch_size)
+            means = expected_means(sums, losses, int(batch.weights.shape[0]))
             total = combined(network, losses, means)
-        apply(optimizer, tape.gradient(total, variables), rate)
-        return means
+        return tape.gradient(total, variables), means
+
+    averaged = workers.averaged(gradients)
+
+    @tf.function(input_signature=[signature, tf.TensorSpec([], tf.float32)], autograph=False)
+    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        found, means = averaged(batch)
+        apply(optimizer, found, rate)
+        return dict(means)
 
     return step
 

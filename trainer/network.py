@@ -42,6 +42,17 @@ class Network:
         heads = {f"head.{i}": v for i, v in enumerate(self.groups["heads"])}
         return body | heads
 
+    def seeds(self) -> list[tf.Variable]:
+        """What the dropout of ordinary steps is drawn from: [seed, count] each."""
+        return [v.value for v in self.body.variables if v.value.dtype.is_integer]
+
+
+def shift_seeds(seeds: Iterable[tf.Variable], by: int) -> None:
+    """Other draws for another worker: the same ones would drop the same cells of all parts of a
+    batch."""
+    for seed in seeds:
+        seed.assign_add(tf.constant([by, 0], seed.dtype))
+
 
 def build_network(
     spec: Spec, entries: Mapping[str, int], bias: Mapping[str, np.ndarray], *, seed: int

@@ -17,13 +17,14 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import kfac, lbfgs, steps
-from trainer.curvature import curvature_of, make_curvature_pass
+from trainer.curvature import Sample, curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import Batch
 from trainer.descent import Descent, Vector
 from trainer.network import Network, shared_group
 from trainer.objective import HeadLoss, head_factor, head_sums, head_weights
 from trainer.optimizer import Optimizer
 from trainer.schedule import PhasePlan
+from trainer.workers import ALONE, Total
 
 Batches = Iterable[Batch]
 Facts = dict[str, Any]
@@ -31,11 +32,15 @@ Facts = dict[str, Any]
 
 @dataclass(frozen=True)
 class PhaseRows:
-    """The fixed rows of a phase, and the part of them over which K-FAC takes its means."""
+    """The fixed rows of a phase, and the part of them over which K-FAC takes its means.
+
+    `batches` and `sample` (numbered, for their seeds) are this worker's part, the counts are of
+    all workers together.
+    """
 
     batches: Batches
     count: int
-    sample: Batches
+    sample: Sample
     sample_share: float
 
 
@@ -47,6 +52,8 @@ class Block:
     own_slots: the main optimizer's first moments of them; none where the block is frozen
     rest: every other variable of the run, by name; a phase changes not one of them
     gradient_pass, weight_pass, curvature_pass: traced once, used by every phase
+    heads: how many
+    total: sums over the workers
     """
 
     plan: PhasePlan
@@ -56,6 +63,8 @@ class Block:
     gradient_pass: Callable[[Batch, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     weight_pass: Callable[[Batch], tf.Tensor]
     curvature_pass: Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    heads: int
+    total: Total
 
     def flat(self) -> Vector:
         """The block's weights as one vector."""
@@ -76,6 +85,7 @@ def make_block(
     optimizer: Optimizer,
     signature: Batch,
     state: Mapping[str, tf.Variable],
+    total: Total = ALONE.total,
 ) -> Block:
     """`state` is everything that a checkpoint of the run holds."""
     variables = network.groups[shared_group(plan.block)]
@@ -89,6 +99,8 @@ def make_block(
         gradient_pass=make_gradient_pass(network, variables, losses, signature),
         weight_pass=make_weight_pass(network, losses, signature),
         curvature_pass=make_curvature_pass(network, network.taps(plan.block), losses, signature),
+        heads=len(network.heads),
+        total=total,
     )
 
 
@@ -160,19 +172,23 @@ class PhaseObjective:
             part, part_gradient = self.block.gradient_pass(batch, self.totals)
             value += float(part)
             gradient += part_gradient.numpy()
-        return value, gradient
+        value_of_all, gradient_of_all = self.block.total(value, gradient)
+        return float(value_of_all), gradient_of_all
 
 
 def phase_objective(block: Block, batches: Batches) -> PhaseObjective:
     """A head without any target in these rows counts for nothing."""
-    totals = np.sum([block.weight_pass(batch).numpy() for batch in batches], axis=0)
+    none = np.zeros(block.heads)
+    own = np.sum([none, *(block.weight_pass(batch).numpy() for batch in batches)], axis=0)
+    [totals] = block.total(own)
     return PhaseObjective(block, batches, tf.constant(np.where(totals > 0, totals, 1.0)))
 
 
-def descend(objective: PhaseObjective, sample: Batches, share: float, seed: int) -> Descent:
+def descend(objective: PhaseObjective, sample: Sample, share: float, seed: int) -> Descent:
     """Goes down from where the block stands, by the plan's method.
 
-    K-FAC's curvature is taken over `sample`, which has `share` of the phase's rows.
+    K-FAC's curvature is taken over `sample`, which with that of the other workers has `share` of
+    the phase's rows.
     """
     block, plan = objective.block, objective.block.plan
     start, limit = block.flat(), plan.max_evaluations
@@ -185,9 +201,11 @@ def descend(objective: PhaseObjective, sample: Batches, share: float, seed: int)
 
             def curvature_at(weights: kfac.Matrix) -> kfac.Curvature:
                 block.assign(weights.ravel())
-                return curvature_of(block.curvature_pass, sample, objective.totals, share, seed)
+                sums = curvature_sums(block.curvature_pass, sample, objective.totals, seed, shape)
+                return mean_curvature(block.total(*sums), share)
 
-            matrix = start.reshape(block.variables[0].shape)
+            shape = tuple(block.variables[0].shape)
+            matrix = start.reshape(shape)
             return kfac.minimise(objective, curvature_at, matrix, max_evaluations=limit)
 
 

@@ -1,7 +1,7 @@
 """A run: the parts made from a data folder and a spec, and what is done with them in order."""
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,14 @@ from trainer.loop import (
     train,
 )
 from trainer.metrics import Metrics, gather_results, mean_loss, network_results, summarise
-from trainer.network import Network, Scale, build_network, shared_group
+from trainer.network import Network, Scale, build_network, shared_group, shift_seeds
 from trainer.objective import HeadLoss, head_losses
 from trainer.optimizer import Optimizer, build_optimizer, learning_rate
 from trainer.phases import PhaseRows, make_block, run_phase
 from trainer.report import phase_line
 from trainer.schedule import PhasePlan, frozen_blocks, phase_plans
 from trainer.targets import describe_target
+from trainer.workers import ALONE, Workers, check_batch_size
 
 # Between epochs no more rows than these are judged; the final metrics are over all.
 ROWS_BETWEEN_EPOCHS = 65_536
@@ -64,6 +65,7 @@ class Run:
     optimizer: Optimizer
     course: Course
     scales: dict[str, Scale]
+    workers: Workers = ALONE
 
     def state(self) -> dict[str, tf.Variable]:
         """What a checkpoint holds."""
@@ -88,9 +90,13 @@ class Run:
         return [split for split in HELD_OUT if self.data.rows(split) > 0]
 
 
-def make_run(data: Data, spec: Spec, train_columns: Arrays, columns: Columns) -> Run:
+def make_run(
+    data: Data, spec: Spec, train_columns: Arrays, columns: Columns, workers: Workers = ALONE
+) -> Run:
     """Builds the network and what it needs. `spec` may differ from the data's in all that prepare
-    does not depend on. Raises Failure with exit code 2 where a head has no target in train."""
+    does not depend on. Raises Failure with exit code 2 where a head has no target in train, or a
+    batch cannot be shared out among the workers."""
+    check_batch_size(spec.training.batch_size, workers)
     classes = classes_of(spec, data.entries)
     targets = {
         name: describe_target(
@@ -107,15 +113,15 @@ def make_run(data: Data, spec: Spec, train_columns: Arrays, columns: Columns) ->
     course = start_course(network, optimizer)
     losses = head_losses(spec, targets)
     scales = target_scales(spec, data.statistics)
-    return Run(data, spec, columns, network, losses, optimizer, course, scales)
+    return Run(data, spec, columns, network, losses, optimizer, course, scales, workers)
 
 
-def open_run(data: Data, spec: Spec) -> tuple[Run, Arrays]:
+def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with."""
     columns = columns_of(spec, data.entries)
     rows = batches(data.files("train"), columns, batch_size=spec.training.batch_size)
     train_columns = collect(rows, data.rows("train"))
-    return make_run(data, spec, train_columns, columns), train_columns
+    return make_run(data, spec, train_columns, columns, workers), train_columns
 
 
 def head_values(data: Data, spec: Spec, name: str) -> list[str]:
@@ -135,7 +141,8 @@ def target_scales(spec: Spec, statistics: Mapping[str, Any]) -> dict[str, Scale]
 
 def train_run(run: Run, work: Path) -> None:
     """Trains from the newest checkpoint in `work`, or from the start. `work/history.jsonl` gets a
-    line for each epoch, and one before it where phases open the epoch."""
+    line for each epoch, and one before it where phases open the epoch. Of several workers only the
+    chief reads and writes there."""
     settings = run.spec.training
     rows = run.data.rows("train")
     total_steps = settings.epochs * steps_per_epoch(rows, settings.batch_size)
@@ -153,27 +160,32 @@ def train_run(run: Run, work: Path) -> None:
         patience=settings.patience,
     )
     folder = work / "checkpoints"
-    if checkpoint.restore(folder, run.state()):
+    if run.workers.is_chief and checkpoint.restore(folder, run.state()):
         print(f"goes on after step {int(run.course.step):,}", flush=True)
+    run.workers.take_over(run.state())
+    shift_seeds(run.network.seeds(), run.workers.place)
+
+    def save() -> None:
+        if run.workers.is_chief:
+            checkpoint.save(folder, run.state(), int(run.course.step))
+
     train(
         run.course,
         plan,
         heads=list(run.network.heads),
-        step=make_step(run.network, run.optimizer, run.losses, run.signature()),
+        step=make_step(run.network, run.optimizer, run.losses, run.signature(), run.workers),
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
-        save=lambda: checkpoint.save(folder, run.state(), int(run.course.step)),
-        history=History(work / "history.jsonl", work / "tensorboard"),
+        save=save,
+        history=History(work / "history.jsonl", work / "tensorboard", kept=run.workers.is_chief),
         opening=make_opening(run),
     )
 
 
 def make_opening(run: Run) -> Opening:
     """The phases that are due before an epoch."""
-    blocks = [
-        make_block(plan, run.network, run.losses, run.optimizer, run.signature(), run.state())
-        for plan in phase_plans(run.spec)
-    ]
+    parts = (run.network, run.losses, run.optimizer, run.signature(), run.state())
+    blocks = [make_block(plan, *parts, run.workers.total) for plan in phase_plans(run.spec)]
     judge = make_judgement(run) if run.data.rows("eval") else None
 
     def held_out_loss() -> float:
@@ -195,18 +207,37 @@ def make_opening(run: Run) -> Opening:
 def phase_rows(run: Run, plan: PhasePlan, epochs_done: int) -> PhaseRows:
     """The train rows of a phase: other ones each time, the same ones in a run that is resumed.
 
-    A part of the rows is kept in memory; all of them are read again for each evaluation.
+    A part of the rows is kept in memory; all of them are read again for each evaluation. Several
+    workers share the batches out.
     """
     size, rows = run.spec.training.batch_size, run.data.rows("train")
-    batches: Any = run.batches("train")
+    order = None
     if plan.rows is not None:
         rows = min(rows, steps_per_epoch(plan.rows, size) * size)
-        shuffled = run.batches("train", order=(plan.seed, epochs_done))
-        batches = list(shuffled.take(steps_per_epoch(rows, size)))
-    places = range(0, steps_per_epoch(rows, size), CURVATURE_EVERY)
+        order = (plan.seed, epochs_done)
+    steps = steps_per_epoch(rows, size)
+    own = run.workers.share(steps)
+    batches: Any = run.batches("train", order=order, skip=own.start).take(len(own))
+    if plan.rows is not None:
+        batches = list(batches)
+    places = range(0, steps, CURVATURE_EVERY)
     sample_rows = sum(min(size, rows - place * size) for place in places)
-    sample = batches[::CURVATURE_EVERY] if plan.rows else batches.shard(CURVATURE_EVERY, 0)
+    sample = Sampled(batches, own.start)
     return PhaseRows(batches, rows, sample, sample_rows / rows)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """Every so manieth of some batches, the first of which is number `start`, with their numbers
+    in the sample."""
+
+    batches: Iterable[Batch]
+    start: int
+
+    def __iter__(self) -> Iterator[tuple[int, Batch]]:
+        for place, batch in enumerate(self.batches, start=self.start):
+            if place % CURVATURE_EVERY == 0:
+                yield place // CURVATURE_EVERY, batch
 
 
 def make_results_step(run: Run) -> ResultsStep:
@@ -230,7 +261,9 @@ def make_judgement(run: Run) -> Callable[[], tuple[float, dict[str, float]]]:
 
     def judge() -> tuple[float, dict[str, float]]:
         results = gather_results(step, judged, min(rows, some * size))
-        means = {name: mean_loss(of_head) for name, of_head in results.items()}
+        own = [mean_loss(of_head) for of_head in results.values()]
+        # Machines that are not quite alike must still decide alike.
+        means = dict(zip(results, map(float, run.workers.chiefs(*own)), strict=True))
         return sum(run.losses[name].scale * mean for name, mean in means.items()), means
 
     return judge

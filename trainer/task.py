@@ -10,6 +10,7 @@ import argparse
 import json
 import shutil
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from trainer.data import Data, read_data
 from trainer.network import inference_model, parameters
 from trainer.report import metrics_table, parameter_table, phase_summary
 from trainer.run import baselines, final_metrics, fit_temperatures, open_run, train_run
+from trainer.workers import ALONE, Workers, all_needed, join_workers
 
 STAGE = "run"
 COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
@@ -50,28 +52,46 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--spec", type=Path, help="another spec over the same prepared examples")
     parser.add_argument("--force", action="store_true", help="start over, replace what is there")
     said = parser.parse_args(argv)
-    with lock(said.output):
-        train_stage(said.data, said.output, spec_path=said.spec, force=said.force)
+    workers = join_workers()
+    with all_needed(workers), lock(said.output) if workers.is_chief else nullcontext():
+        train_stage(said.data, said.output, workers, spec_path=said.spec, force=said.force)
 
 
-def train_stage(data_folder: Path, output: Path, *, spec_path: Path | None, force: bool) -> None:
+def train_stage(
+    data_folder: Path, output: Path, workers: Workers, *, spec_path: Path | None, force: bool
+) -> None:
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(data_folder)
     spec = data.spec if spec_path is None else spec_for(data, spec_path)
     made_from = combined_hash(
         [file_sha256(data_folder / MANIFEST), spec.to_json(), code_hash("trainer")]
     )
-    if is_done(output, stage=STAGE, made_from=made_from, force=force):
+    done = workers.is_chief and is_done(output, stage=STAGE, made_from=made_from, force=force)
+    if agreed(workers, made_from, done):
         print(f"train: {output} is up to date")
         return
-    work = resumed_staging(output, made_from, force=force)
     # Resuming to the same bits needs every operation to give the same bits twice.
     tf.config.experimental.enable_op_determinism()
-    metrics = make_run_folder(data, spec, work)
+    if not workers.is_chief:
+        train_run(open_run(data, spec, workers)[0], staging(output))
+        return
+    work = resumed_staging(output, made_from, force=force)
+    metrics = make_run_folder(data, spec, work, workers)
     (work / MARKER).unlink()
     publish(output, stage=STAGE, made_from=made_from, facts=run_facts(data, spec))
     print(metrics_table(metrics))
     print(f"\ntrain: {output}")
+
+
+def agreed(workers: Workers, made_from: str, done: bool) -> bool:
+    """Whether the chief has nothing to do, as all workers know it then. Raises Failure with exit
+    code 2 on a worker that was given something else than the chief."""
+    own = int(made_from[:15], 16)
+    chiefs, chief_is_done = workers.chiefs(own, done)
+    if int(chiefs) != own:
+        rule = "every worker must have the chief's data, spec and code"
+        raise Failure(Exit.USAGE, rule, received=f"others on worker {workers.place}")
+    return bool(chief_is_done)
 
 
 def spec_for(data: Data, path: Path) -> Spec:
@@ -96,9 +116,9 @@ def resumed_staging(output: Path, made_from: str, *, force: bool) -> Path:
     return work
 
 
-def make_run_folder(data: Data, spec: Spec, work: Path) -> dict[str, Any]:
+def make_run_folder(data: Data, spec: Spec, work: Path, workers: Workers = ALONE) -> dict[str, Any]:
     """Trains, measures and saves into `work`; gives the metrics."""
-    made, train_columns = open_run(data, spec)
+    made, train_columns = open_run(data, spec, workers)
     print(parameter_table(parameters(made.network)), flush=True)
     train_run(made, work)
     history = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
