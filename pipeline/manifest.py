@@ -11,7 +11,9 @@ import fcntl
 import hashlib
 import json
 import os
+import resource
 import shutil
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +23,7 @@ from typing import Any
 from pipeline.failures import Exit, Failure
 
 MANIFEST = "manifest.json"
+_STARTED = time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,10 @@ class Manifest:
         files = {p: {"bytes": b, "sha256": s} for p, (b, s) in sorted(self.files.items())}
         content = {"stage": self.stage, "made_from": self.made_from, **self.facts, "files": files}
         return json.dumps(content, indent=2) + "\n"
+
+    def identity(self) -> str:
+        """SHA-256 of what the folder is, whatever it cost: the same for the same result."""
+        return combined_hash([self.made_from, json.dumps(self.files, sort_keys=True)])
 
 
 def read_manifest(folder: Path, *, stage: str) -> Manifest:
@@ -119,10 +126,13 @@ def fresh_staging(folder: Path) -> Path:
 
 
 def publish(folder: Path, *, stage: str, made_from: str, facts: dict[str, Any]) -> Manifest:
-    """Writes the manifest into the staging folder, then puts it in the place of `folder`."""
+    """Writes the manifest into the staging folder, then puts it in the place of `folder`.
+
+    What this process has cost so far goes with the facts.
+    """
     work = staging(folder)
     files = {str(p.relative_to(work)): (p.stat().st_size, file_sha256(p)) for p in _files(work)}
-    manifest = Manifest(stage, made_from, files, facts)
+    manifest = Manifest(stage, made_from, files, {**facts, "cost": _cost()})
     write_text(work / MANIFEST, manifest.to_json())
     retired = folder.parent / f".retired-{folder.name}"
     shutil.rmtree(retired, ignore_errors=True)
@@ -131,6 +141,16 @@ def publish(folder: Path, *, stage: str, made_from: str, facts: dict[str, Any]) 
     work.rename(folder)
     shutil.rmtree(retired, ignore_errors=True)
     return manifest
+
+
+def _cost() -> dict[str, float]:
+    """Seconds since this process began, seconds of all its cores, and its peak of memory."""
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return {
+        "seconds": round(time.monotonic() - _STARTED, 3),
+        "cpu_seconds": round(sum(u.ru_utime + u.ru_stime for u in (own, children)), 3),
+        "peak_bytes": 1024 * max(own.ru_maxrss, children.ru_maxrss),
+    }
 
 
 def write_text(path: Path, text: str) -> None:

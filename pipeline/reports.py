@@ -17,7 +17,7 @@ import pyarrow.parquet
 
 from pipeline.sides import SIDES, Hashes
 
-SAMPLES = 1000
+SAMPLES = 4000
 REPORT = "report.json"
 Key = tuple[str, ...]
 

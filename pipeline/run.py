@@ -24,7 +24,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.progress import duration
 from pipeline.spec_file import read_spec
 
-STAGES = ("prepare", "train", "export", "score")
+STAGES = ("prepare", "train", "export", "score", "report")
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def commands(
 
     `rows` are paths or patterns, and so are those to `score`: the same where none are given.
     """
-    names = ("data", "run", "model", "scores.parquet")
-    data, run, model, scores = (Path(output) / name for name in names)
+    names = ("data", "run", "model", "scores.parquet", "report.html")
+    data, run, model, scores, report = (Path(output) / name for name in names)
+    graph = ["--model", model / "model.onnx"]
     replace = ["--force"] * force
     limit = ["--max-bad-fraction", max_bad_fraction]
     kept = ["--keep", *keep] if keep else []
@@ -73,11 +74,12 @@ def commands(
         "train": ["trainer.task", "--data", data, "--output", run, "--spec", spec, *replace],
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
-            *("serving.score", "--model", model / "model.onnx", "--input", *(score or rows)),
+            *("serving.score", *graph, "--input", *(score or rows)),
             *("--output", scores, *kept, "--force"),
         ],
+        "report": ["serving.report", "--run", run, *graph, "--output", report],
     }
-    results = {"prepare": data, "train": run, "export": model, "score": scores}
+    results = {"prepare": data, "train": run, "export": model, "score": scores, "report": report}
     return [
         Command(stage, tuple(map(str, line)), results[stage])
         for stage, line in lines.items()
@@ -164,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stages",
         type=_stages,
         default=STAGES,
-        help="a comma-separated part of: prepare,train,export,score",
+        help=f"a comma-separated part of: {','.join(STAGES)}",
     )
     parser.add_argument(
         "--score", nargs="+", metavar="GLOB", help="the rows to score (the input, where not given)"

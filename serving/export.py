@@ -43,7 +43,8 @@ with quiet_import():
     from serving.metadata import KEY, FileHead, Metadata, outputs_of
     from serving.profiles import MODEL, PROFILES, Profile, triton_config
     from serving.reference import Reference
-    from serving.run_folder import Run, json_file, load, padding
+    from serving.run_files import json_file
+    from serving.run_folder import Run, load, padding
 
 STAGE = "model"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
@@ -70,7 +71,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _made_from(manifest: Manifest, profile: Profile) -> str:
     code = code_hash("pipeline", "serving")
-    return combined_hash([manifest.to_json(), code, profile.name, *_versions().values()])
+    return combined_hash([manifest.identity(), code, profile.name, *_versions().values()])
 
 
 def _versions() -> dict[str, str]:

@@ -51,8 +51,7 @@ class Scorer:
         unchecked: bool = False,
         further: Mapping[str, Kind] | None = None,
     ) -> None:
-        content = _read(Path(path), unchecked=unchecked)
-        refuse_unknown(content)
+        content = read_model(Path(path), unchecked=unchecked)
         self.sha256 = hashlib.sha256(content).hexdigest()
         self._session = _session(with_outputs(content, further or {}))
         # The cores of this process, not those of the machine: a container may have fewer.
@@ -170,13 +169,16 @@ def batch_rows(entries: Sequence[int]) -> int:
     return min(max(LOGITS_IN_CACHE // max(1, *entries), FEWEST_ROWS), MOST_ROWS)
 
 
-def _read(path: Path, *, unchecked: bool) -> bytes:
+def read_model(path: Path, *, unchecked: bool = False) -> bytes:
+    """The bytes of a model, after both checks. Raises Failure: 2 without the file, 5 where it is
+    not the one that was exported, or holds what is not allowed."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
         raise Failure(Exit.USAGE, "the model must be a file that exists", received=path) from None
     if not unchecked:
         _check_sha256(path, content)
+    refuse_unknown(content)
     return content
 
 

@@ -1,6 +1,7 @@
 """The one command, from raw rows to scored rows, as a person runs it: four processes."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -156,6 +157,15 @@ def unpadded(value: Any, length: int) -> list[int]:
     while length and ids and ids[0] == MISSING_WORD:
         ids.pop(0)
     return ids
+
+
+def test_the_report_shows_every_head_and_what_each_stage_cost(output: Path, spec: Spec) -> None:
+    text = (output / "report.html").read_text(encoding="utf-8")
+    assert all(f'id="head-{name}"' in text for name in spec.heads)
+    costs = re.findall(r'<td>(prepare|train|export)</td><td class="n">(\d+:\d\d)</td>', text)
+    assert [stage for stage, _ in costs] == ["prepare", "train", "export"]
+    # A phase after each epoch but the last, marked on the losses of each head and of all.
+    assert text.count('<line class="phase"') == 3 * (len(spec.heads) + 1)
 
 
 @pytest.mark.parametrize("size", [1, 7, 64, 1000])

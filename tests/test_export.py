@@ -14,6 +14,7 @@ from pipeline.failures import Exit, Failure
 from serving import export, run_folder
 from serving.graph import check
 from serving.metadata import KEY, from_json
+from serving.run_files import counts_by_value
 
 
 def run(folder: Path, output: Path, *more: str) -> None:
@@ -85,11 +86,10 @@ def test_a_damaged_run_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_differs_from_keras_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other_order(folder: Path, name: str) -> list[str]:
-        return list(reversed(real(folder, name)))
+    def other_order(folder: Path, name: str) -> dict[str, int]:
+        return dict(reversed(counts_by_value(folder, name).items()))
 
-    real = run_folder._vocabulary
-    monkeypatch.setattr(run_folder, "_vocabulary", other_order)
+    monkeypatch.setattr(run_folder, "counts_by_value", other_order)
     with pytest.raises(Failure, match="must give what Keras gives") as failure:
         run(exported() / "run", tmp_path / "model")
     assert failure.value.exit_code == Exit.INTEGRITY

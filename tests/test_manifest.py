@@ -1,8 +1,10 @@
 """A folder is either published whole or not there; what differs from its manifest is refused."""
 
 import json
+import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import (
     MANIFEST,
+    Manifest,
     fresh_staging,
     is_done,
     lock,
@@ -39,8 +42,25 @@ def test_a_published_folder_lists_its_files_and_facts(tmp_path: Path) -> None:
     manifest = verify(tmp_path / "data", stage="data")
     assert set(manifest.files) == {"part/a.txt", "b.txt"}
     assert manifest.files["part/a.txt"][0] == 4
-    assert manifest.facts == {"rows": 2}
+    assert manifest.facts["rows"] == 2
     assert not staging(tmp_path / "data").exists()
+
+
+def test_the_manifest_says_what_the_process_cost(tmp_path: Path) -> None:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    make(tmp_path / "data")
+    cost = read_manifest(tmp_path / "data", stage="data").facts["cost"]
+    assert 0 < cost["seconds"] <= time.clock_gettime(time.CLOCK_BOOTTIME)
+    assert cost["cpu_seconds"] >= round(used.ru_utime, 3)
+    assert cost["peak_bytes"] >= 1024 * used.ru_maxrss
+
+
+def test_the_same_result_has_the_same_identity_whatever_it_cost() -> None:
+    files = {"a": (1, "0" * 64)}
+    one = Manifest("data", "inputs", files, {"cost": {"seconds": 1.0}})
+    assert one.identity() == Manifest("data", "inputs", files).identity()
+    assert one.identity() != Manifest("data", "others", files).identity()
+    assert one.identity() != Manifest("data", "inputs", {"a": (1, "1" * 64)}).identity()
 
 
 def test_an_unfinished_stage_leaves_no_folder_that_reads_as_done(tmp_path: Path) -> None:

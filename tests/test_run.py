@@ -28,6 +28,8 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
         "export": "serving.export --run OUT/run --output OUT/model",
         "score": "serving.score --model OUT/model/model.onnx --input a.csv b.csv "
         "--output OUT/scores.parquet --force",
+        "report": "serving.report --run OUT/run --model OUT/model/model.onnx "
+        "--output OUT/report.html",
     }
 
 

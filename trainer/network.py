@@ -120,6 +120,14 @@ def parameters(network: Network) -> dict[str, int]:
     }
 
 
+def shapes(network: Network) -> dict[str, dict[str, list[int]]]:
+    """{group: {variable: its shape}}, each variable once, under its owner."""
+    return {
+        group: {v.name.removesuffix(":0"): list(v.shape) for v in variables}
+        for group, variables in network.groups.items()
+    }
+
+
 @dataclass(frozen=True)
 class Scale:
     """How a regression target was scaled: z = (t - mean) / std, of t = sign(x) log(1 + |x|) where

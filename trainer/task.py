@@ -20,10 +20,8 @@ import tensorflow as tf
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import (
-    MANIFEST,
     code_hash,
     combined_hash,
-    file_sha256,
     fresh_staging,
     is_done,
     lock,
@@ -34,7 +32,7 @@ from pipeline.manifest import (
 from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
 from trainer.data import Data, read_data
-from trainer.network import inference_model, parameters
+from trainer.network import inference_model, parameters, shapes
 from trainer.report import metrics_table, parameter_table, phase_summary
 from trainer.run import baselines, final_metrics, fit_temperatures, open_run, train_run
 from trainer.workers import ALONE, Workers, all_needed, join_workers
@@ -42,6 +40,8 @@ from trainer.workers import ALONE, Workers, all_needed, join_workers
 STAGE = "run"
 COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
 MARKER = ".made-from"
+
+Shapes = dict[str, dict[str, list[int]]]
 
 
 def run(argv: Sequence[str]) -> None:
@@ -63,9 +63,7 @@ def train_stage(
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(data_folder)
     spec = data.spec if spec_path is None else spec_for(data, spec_path)
-    made_from = combined_hash(
-        [file_sha256(data_folder / MANIFEST), spec.to_json(), code_hash("trainer")]
-    )
+    made_from = combined_hash([data.manifest.identity(), spec.to_json(), code_hash("trainer")])
     done = workers.is_chief and is_done(output, stage=STAGE, made_from=made_from, force=force)
     if agreed(workers, made_from, done):
         print(f"train: {output} is up to date")
@@ -76,9 +74,9 @@ def train_stage(
         train_run(open_run(data, spec, workers)[0], staging(output))
         return
     work = resumed_staging(output, made_from, force=force)
-    metrics = make_run_folder(data, spec, work, workers)
+    metrics, weights = make_run_folder(data, spec, work, workers)
     (work / MARKER).unlink()
-    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(data, spec))
+    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(data, spec, weights))
     print(metrics_table(metrics))
     print(f"\ntrain: {output}")
 
@@ -116,8 +114,10 @@ def resumed_staging(output: Path, made_from: str, *, force: bool) -> Path:
     return work
 
 
-def make_run_folder(data: Data, spec: Spec, work: Path, workers: Workers = ALONE) -> dict[str, Any]:
-    """Trains, measures and saves into `work`; gives the metrics."""
+def make_run_folder(
+    data: Data, spec: Spec, work: Path, workers: Workers = ALONE
+) -> tuple[dict[str, Any], Shapes]:
+    """Trains, measures and saves into `work`; gives the metrics, and the weights' shapes."""
     made, train_columns = open_run(data, spec, workers)
     print(parameter_table(parameters(made.network)), flush=True)
     train_run(made, work)
@@ -133,7 +133,7 @@ def make_run_folder(data: Data, spec: Spec, work: Path, workers: Workers = ALONE
     write_text(work / "spec.json", spec.to_json())
     copy_from_data(data.folder, work)
     shutil.rmtree(work / "checkpoints")
-    return metrics
+    return metrics, shapes(made.network)
 
 
 def copy_from_data(data: Path, work: Path) -> None:
@@ -145,7 +145,7 @@ def copy_from_data(data: Path, work: Path) -> None:
             shutil.copy2(data / name, work / name)
 
 
-def run_facts(data: Data, spec: Spec) -> dict[str, Any]:
+def run_facts(data: Data, spec: Spec, weights: Shapes) -> dict[str, Any]:
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     return {
         "name": spec.name,
@@ -153,6 +153,8 @@ def run_facts(data: Data, spec: Spec) -> dict[str, Any]:
         "versions": versions,
         "data_made_from": data.manifest.made_from,
         "examples": data.manifest.facts["examples"],
+        "weights": weights,
+        "prepared_at_cost": data.manifest.facts.get("cost"),
     }
 
 

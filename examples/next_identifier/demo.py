@@ -40,6 +40,7 @@ def run(argv: Sequence[str]) -> None:
     print(f"model    {output / 'model' / 'model.onnx'}")
     print(f"metrics  {output / 'run' / 'metrics.json'}")
     print(f"scores   {output / 'scores.parquet'}")
+    print(f"report   {output / 'report.html'}")
 
 
 def _run_stages(output: Path, *, force: bool) -> None:

@@ -1,0 +1,146 @@
+"""Charts as values: what a template needs to draw one as SVG, and the table beside it.
+
+Points come in the data's units and go out in those of a box of WIDTH x HEIGHT. No drawing here
+and no data: the template draws, serving.figures knows what there is to see.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 440, 250
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 42
+TICKS = 5
+
+
+@dataclass(frozen=True)
+class Axis:
+    """From `low` to `high`, evenly or by logarithm. `percent` is how ticks are written, `whole`
+    keeps them to whole numbers."""
+
+    label: str
+    low: float
+    high: float
+    log: bool = False
+    percent: bool = False
+    whole: bool = False
+
+    def share(self, value: float) -> float:
+        """Where a value lies: 0 at `low`, 1 at `high`.
+
+        >>> Axis("", 1, 100, log=True).share(10)
+        0.5
+        """
+        low, high = self.low, self.high
+        if self.log:
+            value, low, high = math.log10(max(value, 1e-300)), math.log10(low), math.log10(high)
+        return min(max((value - low) / (high - low), 0.0), 1.0)
+
+    def ticks(self) -> list[tuple[float, str]]:
+        """Round values with their text.
+
+        >>> Axis("", 0, 1, percent=True).ticks()[:3]
+        [(0.0, '0 %'), (0.2, '20 %'), (0.4, '40 %')]
+        >>> Axis("", 1, 2000, log=True).ticks()
+        [(1.0, '1'), (10.0, '10'), (100.0, '100'), (1000.0, '1,000')]
+        """
+        values = self._decades() if self.log else _steps(self.low, self.high, self.whole)
+        return [(value, self._text(value)) for value in values]
+
+    def _decades(self) -> list[float]:
+        first, last = math.ceil(math.log10(self.low)), math.floor(math.log10(self.high))
+        step = max(1, -(-(last - first) // TICKS))
+        return [10.0**power for power in range(first, last + 1, step)]
+
+    def _text(self, value: float) -> str:
+        return f"{100 * value:.4g} %" if self.percent else number(value)
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """
+    >>> percent(0.1234)
+    '12.3 %'
+    """
+    return f"{100 * share:.{digits}f} %"
+
+
+@dataclass(frozen=True)
+class Series:
+    """Points of one kind. `mark` is line, dots or both."""
+
+    name: str
+    points: Sequence[tuple[float, float]]
+    mark: str = "line"
+
+
+@dataclass(frozen=True)
+class Chart:
+    """One picture. `bars` are upright lines at an x with a word, `even` draws x = y."""
+
+    title: str
+    x: Axis
+    y: Axis
+    series: Sequence[Series]
+    bars: Sequence[tuple[float, str]] = ()
+    even: bool = False
+    note: str = ""
+
+    def at(self, x: float, y: float) -> tuple[float, float]:
+        """A point of the data as a point of the box."""
+        across, up = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+        return (
+            round(LEFT + across * self.x.share(x), 1),
+            round(TOP + up * (1 - self.y.share(y)), 1),
+        )
+
+    def path(self, series: Series) -> str:
+        """The line through the points, as SVG writes one."""
+        places = [self.at(x, y) for x, y in series.points]
+        return "M" + "L".join(f"{x:g} {y:g}" for x, y in places) if places else ""
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """The data: a line for each point, with the name of its series."""
+        return [
+            (series.name, self._cell(self.x, x), self._cell(self.y, y))
+            for series in self.series
+            for x, y in series.points
+        ]
+
+    def _cell(self, axis: Axis, value: float) -> str:
+        return percent(value) if axis.percent else number(value)
+
+
+def spanning(
+    label: str,
+    values: Sequence[float],
+    *,
+    log: bool = False,
+    percent: bool = False,
+    whole: bool = False,
+) -> Axis:
+    """An axis with room for all the values."""
+    finite = [value for value in values if math.isfinite(value) and (value > 0 or not log)]
+    low, high = min(finite, default=1.0), max(finite, default=1.0)
+    if log:
+        return Axis(label, low, high if high > low else 10 * low, log=True, percent=percent)
+    room = 0.06 * (high - low) or 0.5 * abs(high) or 0.5
+    floor = 0.0 if low >= 0 and low <= room else low - room
+    return Axis(label, floor, high + room, percent=percent, whole=whole)
+
+
+def number(value: float) -> str:
+    """
+    >>> number(12345), number(0.01234), number(3.0), number(1.5e-7)
+    ('12,345', '0.01234', '3', '1.5e-07')
+    """
+    if float(value).is_integer() and abs(value) < 1e15:
+        return f"{int(value):,}"
+    return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _steps(low: float, high: float, whole: bool) -> list[float]:
+    rough = max((high - low) / TICKS, 1.0 if whole else 0.0)
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(power * times for times in (1, 2, 5, 10) if power * times >= 0.999 * rough)
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [round(at * step, 12) for at in range(first, last + 1)]

@@ -1,0 +1,233 @@
+"""The report on a model: `python -m serving.report --run RUN --model MODEL --output report.html`.
+
+One file without scripts and without a network: the model as a picture, its data, how it learned,
+how good it is beside its baselines, where it is wrong and where right, what it cost.
+"""
+
+import argparse
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pipeline.failures import Exit, Failure, main
+from pipeline.manifest import lock, write_text
+from pipeline.progress import duration
+from serving import figures, plots
+from serving.judged import confused_pairs, good_ones, mistakes
+from serving.picture import picture
+from serving.report_data import Found, read
+
+TEMPLATES = Path(__file__).with_name("templates")
+LONGEST_TEXT = 300
+LOWER_IS_BETTER = ("loss", "error", "deviance")
+HEADLINE = {
+    "classification": "accuracy@1",
+    "multilabel": "precision@1",
+    "binary": "auc",
+    "regression": "mean_absolute_error",
+    "count": "mean_absolute_error",
+}
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    options = _parser().parse_args(arguments)
+    output = Path(options.output)
+    with lock(output):
+        write_text(output, render(read(Path(options.run), Path(options.model))))
+    print(f"report: {output}")
+
+
+def render(found: Found) -> str:
+    """The whole page."""
+    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return template("report.html").render(
+        found=found,
+        figures=figures,
+        plots=plots,
+        style=style,
+        style_hash=f"sha256-{digest}",
+        picture=picture(found.spec, found.run.get("weights", {})),
+        tiles=[_tile(found, name) for name in found.spec.heads],
+        costs=costs(found),
+        versions=_versions(found),
+        confused_pairs=confused_pairs,
+        mistakes=mistakes,
+        good_ones=good_ones,
+        metric_rows=metric_rows,
+    )
+
+
+def template(name: str) -> Any:
+    """A template of ours. Raises Failure 6 where jinja2 is not installed."""
+    try:
+        import jinja2
+    except ImportError:
+        rule = "this needs jinja2: pip install '.[report]'"
+        raise Failure(Exit.ENVIRONMENT, rule) from None
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    return environment.get_template(name)
+
+
+def visible(value: object) -> str:
+    """Text of a row as something to look at: what cannot be printed is written as its number.
+
+    >>> visible("a\\x00b"), visible(""), visible(None), visible(["if", "x"])
+    ('a\\\\u0000b', '(empty)', '(missing)', 'if x')
+    """
+    if value is None or value != value:
+        return "(missing)"
+    if isinstance(value, list):
+        return " ".join(visible(element) for element in value)
+    text = f"{value:g}" if isinstance(value, float) else str(value)
+    cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
+    shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
+    return shown or "(empty)"
+
+
+def cell(value: float | None, name: str = "") -> str:
+    """
+    >>> cell(0.25), cell(None), cell(1200, "targets"), cell(12.5)
+    ('0.2500', '-', '1,200', '12.50')
+    """
+    if value is None:
+        return "-"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if abs(value) < 10 else f"{value:,.2f}"
+
+
+def metric(name: str) -> str:
+    """
+    >>> metric("mean_reciprocal_rank")
+    'mean reciprocal rank'
+    """
+    return name.replace("_", " ")
+
+
+def size(count: float) -> str:
+    """
+    >>> size(8_210_385)
+    '8.2 MB'
+    """
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def metric_rows(found: Found, name: str) -> list[tuple[str, list[float | None], int | None]]:
+    """(metric, [model, constant, given the strongest input], which of them is best)."""
+    if found.split is None:
+        return []
+    columns = _columns(found, name)
+    rows = []
+    for of in found.metrics[found.split].get(name, {}):
+        values = [column.get(of) for column in columns]
+        known = [v for v in values if v is not None]
+        choose = min if _lower_is_better(of) else max
+        best = values.index(choose(known)) if len(known) > 1 else None
+        rows.append((of, values, best))
+    return rows
+
+
+def strongest_input(found: Found, name: str) -> str | None:
+    """The input whose baseline is the strongest."""
+    said = found.metrics.get("baselines", {}).get(name, {}).get("strongest_input") or {}
+    return said.get("input")
+
+
+def _columns(found: Found, name: str) -> list[Mapping[str, float]]:
+    """The metrics of a head on the last split: the model's, then its baselines'."""
+    own = found.metrics["baselines"].get(name, {})
+    split = found.split or ""
+    baselines = [own.get(which) or {} for which in ("constant", "strongest_input")]
+    return [found.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
+
+
+def _lower_is_better(name: str) -> bool:
+    return any(word in name for word in LOWER_IS_BETTER)
+
+
+def _tile(found: Found, name: str) -> dict[str, Any]:
+    """A head in one number, beside the best that its baselines reach."""
+    of = HEADLINE[found.spec.heads[name].kind]
+    rows = {row[0]: row[1] for row in metric_rows(found, name)}
+    values = rows.get(of, [None, None, None])
+    most = max((v for v in values if v is not None), default=1.0) or 1.0
+    is_share = of.startswith(("accuracy", "precision"))
+    words = [None if v is None else (plots.percent(v) if is_share else cell(v)) for v in values]
+    source = strongest_input(found, name)
+    names = ["this model", "constant", f"given {source}" if source else None]
+    bars = [
+        (who, word, value / most)
+        for who, word, value in zip(names, words, values, strict=True)
+        if who and word and value is not None
+    ]
+    return {
+        "head": name,
+        "metric": metric(of) + (", lower is better" if _lower_is_better(of) else ""),
+        "value": words[0] or "-",
+        "bars": bars,
+    }
+
+
+def costs(found: Found) -> list[tuple[str, str, str, str, str]]:
+    """(stage, time, time of all cores, peak of memory, what came out)."""
+    rows = found.statistics.get("rows", {})
+    heads = f"{len(found.spec.heads)} heads"
+    stages = [
+        ("prepare", found.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),
+        ("train", found.run.get("cost"), f"{found.spec.training.epochs} epochs at most, {heads}"),
+        ("export", found.export.get("cost"), f"one file of {size(found.bytes)}"),
+    ]
+    said = [
+        (
+            stage,
+            duration(cost["seconds"]),
+            duration(cost["cpu_seconds"]),
+            size(cost["peak_bytes"]),
+            result,
+        )
+        for stage, cost, result in stages
+        if cost
+    ]
+    speed = f"{found.speed:,.0f} rows/s while this report was made"
+    return [*said, ("score", "-", "-", "-", speed)]
+
+
+def _versions(found: Found) -> dict[str, str]:
+    """Library: version, of the stages that say so and of this process."""
+    known = {**found.run.get("versions", {}), **found.file.facts.get("versions", {})}
+    for library in ("onnxruntime", "pyarrow"):
+        try:
+            known[f"{library}, scoring here"] = version(library)
+        except PackageNotFoundError:
+            continue
+    return known
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.report", description="One HTML file on a model and its data."
+    )
+    parser.add_argument("--run", required=True, help="the folder of a finished training run")
+    parser.add_argument("--model", required=True, help="the model.onnx that was exported from it")
+    parser.add_argument("--output", required=True, help="the HTML file to write")
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,132 @@
+"""What the stages left on disk, read for the report, and the held-out rows scored with the file."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.failures import Exit, Failure
+from pipeline.fields import Fields, fields_of
+from pipeline.manifest import MANIFEST, read_manifest, verify
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
+from serving.judged import (
+    Guess,
+    binary_guesses,
+    label_guesses,
+    label_set_guesses,
+    number_guesses,
+)
+from serving.metadata import FileHead, Metadata
+from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
+from serving.scorer import Scorer, read_model
+from serving.spaces import Graph
+
+LEAST_K = 10
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One head of the held-out rows: its targets and results by row, and the guesses."""
+
+    head: FileHead
+    targets: pa.Array
+    results: Mapping[str, pa.Array]
+    guesses: Sequence[Guess]
+
+
+@dataclass(frozen=True)
+class Found:
+    """All that the report is made of. `vocabularies` is {name: {value: count in train}}.
+
+    `rows` are the held-out rows as they came, `speed` how many of them a second were scored.
+    """
+
+    spec: Spec
+    statistics: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    history: Sequence[Mapping[str, Any]]
+    vocabularies: Mapping[str, Mapping[str, int]]
+    run: Mapping[str, Any]
+    export: Mapping[str, Any]
+    file: Metadata
+    sha256: str
+    bytes: int
+    graph: Graph
+    rows: Sequence[Mapping[str, Any]]
+    scored: Mapping[str, Scored]
+    speed: float
+
+    @property
+    def split(self) -> str | None:
+        """The last held-out split that was measured."""
+        return next((split for split in ("test", "eval") if split in self.metrics), None)
+
+
+def read(run: Path, model: Path) -> Found:
+    """Reads a run folder and the file that was exported from it. Raises Failure: 2 where one is
+    missing or the file is of another run, 5 where one is damaged."""
+    manifest = verify(run, stage="run")
+    scorer = Scorer(model)
+    if scorer.metadata.facts.get("hashes", {}).get("run") != manifest.made_from:
+        raise Failure(Exit.USAGE, "the model must have been exported from the run", received=model)
+    spec, content = read_spec(run / "spec.json"), read_model(model)
+    typed, started = samples(run, spec), time.monotonic()
+    results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
+    return Found(
+        spec=spec,
+        statistics=json_file(run / "statistics.json"),
+        metrics=json_file(run / "metrics.json"),
+        history=json_lines(run / "history.jsonl"),
+        vocabularies={name: counts_by_value(run, name) for name in spec.vocabularies},
+        run=manifest.facts,
+        export=_export_facts(model),
+        file=scorer.metadata,
+        sha256=scorer.sha256,
+        bytes=len(content),
+        graph=Graph(content),
+        rows=_shown_rows(sample_rows(run), fields_of(spec)),
+        scored=_scored(scorer.metadata, fields_of(spec), typed, results),
+        speed=typed.num_rows / max(time.monotonic() - started, 1e-9),
+    )
+
+
+def _export_facts(model: Path) -> Mapping[str, Any]:
+    """The facts of the export's manifest where it lies beside the model."""
+    folder = model.parent
+    return read_manifest(folder, stage="model").facts if (folder / MANIFEST).exists() else {}
+
+
+def _scored(
+    file: Metadata, fields: Fields, typed: pa.RecordBatch, results: pa.RecordBatch
+) -> dict[str, Scored]:
+    scored = {}
+    for head in file.heads:
+        targets = typed.column(fields.heads[head.name].output)
+        outputs = {name: results.column(name) for name in head.outputs}
+        guesses = _guesses(head.kind, targets, list(outputs.values()))
+        scored[head.name] = Scored(head, targets, outputs, guesses)
+    return scored
+
+
+def _guesses(kind: str, targets: pa.Array, outputs: Sequence[pa.Array]) -> list[Guess]:
+    match kind:
+        case "classification":
+            return list(label_guesses(targets.to_pylist(), *(o.to_pylist() for o in outputs)))
+        case "multilabel":
+            return list(label_set_guesses(targets.to_pylist(), *(o.to_pylist() for o in outputs)))
+    make = binary_guesses if kind == "binary" else number_guesses
+    return list(make(*(a.to_numpy(zero_copy_only=False) for a in (targets, outputs[0]))))
+
+
+def _shown_rows(rows: pa.RecordBatch, fields: Fields) -> list[dict[str, Any]]:
+    """The columns of inputs and keys, each once under its own name."""
+    shown: dict[str, pa.Array] = {}
+    for field in [*fields.inputs.values(), *fields.keys.values()]:
+        name = field.output if field.output in rows.schema.names else field.column
+        if name in rows.schema.names:
+            shown.setdefault(field.column, rows.column(name))
+    return pa.table(shown).to_pylist() if shown else [{}] * rows.num_rows
