@@ -100,4 +100,5 @@ def _row_count(file: Path) -> int | None:
     if file.suffix == ".gz" or is_arrow(str(file)):
         return None
     with file.open("rb") as lines:
-        return sum(block.count(b"\n") for block in iter(lambda: lines.read(_COUNT_BYTES), b""))
+        ends = sum(block.count(b"\n") for block in iter(lambda: lines.read(_COUNT_BYTES), b""))
+    return ends if file.suffix == ".jsonl" else max(0, ends - 1)  # a CSV file has a header

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from documents import blocks
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,11 +41,6 @@ def test_every_file_is_in_the_table_with_its_job() -> None:
 
 def test_the_spec_in_the_readme_is_the_demos() -> None:
     assert (ROOT / "examples" / "next_identifier" / "spec.yaml").read_text().strip() in README
-
-
-def blocks(document: Path, language: str) -> list[str]:
-    text = document.read_text(encoding="utf-8")
-    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.S | re.M)
 
 
 def commands() -> list[list[str]]:
