@@ -1,7 +1,7 @@
 """Makes the one file: `python -m serving.export --run OUT/run --output OUT/model`.
 
     OUT/run: spec, statistics, vocabularies, transform graph, model.keras, held-out rows
-    OUT/model: model.onnx, model.onnx.sha256, certificate.json
+    OUT/model: model.onnx, model.onnx.sha256, certificate.json, README.md
 
 The file is published only if it gives what the transform graph and Keras give (see
 serving.certificate). Beam, tf.Transform and the trainer are not needed.
@@ -35,6 +35,7 @@ from pipeline.quiet import quiet_import
 from pipeline.spec import Multilabel, Spec
 
 with quiet_import():
+    from serving.card import CARD, card
     from serving.cases import hard_cases
     from serving.certificate import Report, certify, exported
     from serving.core import convert_core
@@ -92,8 +93,8 @@ def _export(folder: Path, work: Path, manifest: Manifest, profile: Profile) -> t
     certificate = {**report.content(), "folded_tables": folded, "versions": _versions()}
     certificate |= {"profile": profile.name}
     facts["certificate"] = certificate
-    said = with_metadata(model, metadata_of(source.spec, source.vocabularies, facts))
-    content = check(said, profile.most_bytes)
+    metadata = metadata_of(source.spec, source.vocabularies, facts)
+    content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     path = profile.model_path(source.spec.name)
     file = work / path
@@ -105,6 +106,8 @@ def _export(folder: Path, work: Path, manifest: Manifest, profile: Profile) -> t
         write_text(work / source.spec.name / "config.pbtxt", config)
     whole = {"model": path, "sha256": sha256, **certificate}
     write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
+    examples = manifest.facts.get("examples", {})
+    write_text(work / CARD, card(metadata, source.spec, examples, sha256))
     return path, report
 
 

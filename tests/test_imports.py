@@ -27,6 +27,7 @@ LIGHT = {
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.score": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
+    "serving.ask": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.neighbours": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.report": ALL_HEAVY - {"onnxruntime"},
     "examples.next_identifier.rows": ALL_HEAVY,

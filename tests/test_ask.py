@@ -1,0 +1,61 @@
+"""Rows typed by hand get the answers that the scorer gives."""
+
+import subprocess
+import sys
+
+import pyarrow as pa
+import pytest
+from small_run import LABELS, exported
+
+from pipeline.failures import Exit, Failure
+from serving.ask import answer, row_of
+from serving.scorer import Scorer
+
+MODEL = exported() / "model" / "model.onnx"
+ROW = {"word": "cat", "previous": "the cat sat", "age": "40", "place": "1.5"}
+
+
+def asked(text: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "-m", "serving.ask", "--model", str(MODEL), "--top-k", "2"]
+    return subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+
+
+def test_each_row_is_answered_as_the_scorer_answers_it() -> None:
+    first = "".join(f"{column}={value}\n" for column, value in ROW.items())
+    done = asked(f"{first}\nplace=2\n")
+    assert done.returncode == Exit.DONE, done.stderr
+    answers = done.stdout.split("next\n")[1:]
+    rows = {name: [value, None] for name, value in ROW.items()} | {"place": ["1.5", "2"]}
+    table = pa.table({**rows, "size": pa.nulls(2, pa.string()), "key": ["", ""]})
+    for said, expected in zip(answers, Scorer(MODEL).score(table, 2).to_pylist(), strict=True):
+        best, second = (
+            f"{100 * score:>7.1f} %  {label}"
+            for label, score in zip(expected["next.labels"], expected["next.scores"], strict=True)
+        )
+        assert said.splitlines()[:2] == [best, second]
+        assert f"ends  {100 * expected['ends.score']:.1f} %" in said
+        assert f"left  {expected['left.value']:.4g}" in said
+
+
+def test_all_labels_can_be_asked_for() -> None:
+    said = answer(Scorer(MODEL), ROW, len(LABELS)).splitlines()
+    shown = said[1 : said.index("tags")]
+    assert sorted(line.split("%  ")[1] for line in shown) == sorted(LABELS)
+
+
+def test_a_column_that_is_not_the_models_is_refused() -> None:
+    done = asked("wrod=cat\n")
+    assert done.returncode == Exit.USAGE
+    assert "Received: wrod=cat" in done.stderr
+    with pytest.raises(Failure, match="a line is column=value"):
+        row_of(["word"], ["word"])
+
+
+def test_a_row_that_does_not_fit_is_refused_with_its_reason() -> None:
+    done = asked("place=far\n")
+    assert done.returncode == Exit.BAD_ROWS
+    assert "not_a_number in column 'place'" in done.stderr
+
+
+def test_a_column_may_hold_the_sign_that_ends_its_name() -> None:
+    assert row_of(["a=b=c"], ["a", "a=b"]) == {"a=b": "c"}

@@ -1,0 +1,64 @@
+"""The card is in Hugging Face's form, holds the numbers of the run and breaks on no name."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+import yaml
+from small_run import exported, small_spec
+
+from pipeline.casting import Field
+from pipeline.spec import Spec
+from serving.card import card, plain, table
+from serving.metadata import FileHead, Metadata
+
+NAME = "a|b <script>x</script> `*_[y](http://z)\n# h"
+
+
+def made(**facts: object) -> str:
+    head = FileHead("next", "classification", "next", ("next.labels", "next.scores"), 6)
+    file = Metadata("small", (Field("word", "text"),), {}, (), (head,), 3, facts=dict(facts))
+    return card(file, small_spec(), {"train": 1000, "test": 100}, "0" * 64)
+
+
+def front(text: str) -> dict[str, Any]:
+    _, matter, _ = text.split("---\n", 2)
+    loaded: dict[str, Any] = yaml.safe_load(matter)
+    return loaded
+
+
+def test_every_exported_model_has_its_card() -> None:
+    text = (exported() / "model" / "README.md").read_text(encoding="utf-8")
+    assert front(text)["library_name"] == "onnx"
+    said = json.loads((exported() / "model" / "certificate.json").read_text())
+    assert f"SHA-256 of the file: {said['sha256']}" in text
+    assert "README.md" in json.loads((exported() / "model" / "manifest.json").read_text())["files"]
+    spec: Spec = small_spec()
+    assert all(f"| {plain(name)} |" in text for name in (*spec.inputs, *spec.heads))
+
+
+def test_metrics_stand_in_the_front_matter_and_beside_their_baselines() -> None:
+    baselines = {"next": {"constant": {"test": {"log_loss": 1.5}}, "strongest_input": None}}
+    metrics = {"test": {"next": {"targets": 100, "log_loss": 1.25}}, "baselines": baselines}
+    text = made(metrics=metrics)
+    (index,) = front(text)["model-index"]
+    (result,) = index["results"]
+    assert result["dataset"]["split"] == "test"
+    assert {m["name"]: m["value"] for m in result["metrics"]} == {"targets": 100, "log_loss": 1.25}
+    assert "| log\\_loss | 1.2500 | 1.5000 | - |" in text
+    assert "1,000 rows of train" in text
+
+
+def test_a_model_that_was_not_measured_claims_nothing() -> None:
+    text = made()
+    assert "model-index" not in front(text)
+    assert "Measured" not in text
+
+
+@pytest.mark.parametrize("hostile", [NAME, "\\|", "a\n| b |", "---"])
+def test_what_comes_from_rows_is_text_within_its_cell(hostile: str) -> None:
+    line = table(["a", "b"], [[hostile, "x"]]).splitlines()
+    assert len(line) == 3
+    assert len(re.findall(r"(?<!\\)(?:\\\\)*\|", line[2])) == 3
+    assert "<" not in plain(hostile)
