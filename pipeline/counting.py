@@ -8,7 +8,7 @@ counted divided by KEPT. So a value that is frequent enough for a vocabulary sta
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,10 +24,14 @@ SCHEMA = pa.schema([("value", pa.string()), ("count", pa.int64())])
 
 @dataclass(frozen=True)
 class Counts:
-    """Tables of value and count; a value may be in several. `lost` as told above."""
+    """Tables of value and count; a value may be in several. `lost` as told above.
+
+    A `limit` of its own takes the place of LIMIT.
+    """
 
     parts: tuple[pa.Table, ...] = ()
     lost: int = 0
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,16 +52,26 @@ class Entries:
 
 def with_values(counts: Counts, values: pa.Array) -> Counts:
     """`counts` and the values of one more batch, none of them null."""
+    return with_table(counts, table_of(values))
+
+
+def table_of(values: pa.Array) -> pa.Table:
+    """Each distinct value with its count; none of the values is null."""
     found = values.value_counts()
-    part = pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
-    return _compacted(Counts((*counts.parts, part), counts.lost))
+    return pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
+
+
+def with_table(counts: Counts, table: pa.Table) -> Counts:
+    """`counts` and a table of value and count."""
+    return _compacted(replace(counts, parts=(*counts.parts, table)))
 
 
 def merged(many: Iterable[Counts]) -> Counts:
     """All counts together."""
     lists = list(many)
     parts = tuple(part for counts in lists for part in counts.parts)
-    return _compacted(Counts(parts, sum(counts.lost for counts in lists)))
+    limit = lists[0].limit if lists else None
+    return _compacted(Counts(parts, sum(counts.lost for counts in lists), limit))
 
 
 def _compacted(counts: Counts) -> Counts:
@@ -70,19 +84,21 @@ def added(counts: Counts) -> Counts:
     """One table, each value in it once, within the bounds."""
     table = pa.concat_tables([SCHEMA.empty_table(), *counts.parts])
     table = table.group_by("value").aggregate([("count", "sum")]).rename_columns(SCHEMA.names)
-    room = _room(table)
+    room = _room(table, counts.limit)
     if table.num_rows <= room:
-        return Counts((table,), counts.lost)
+        return replace(counts, parts=(table,))
     by_count = np.sort(table["count"].to_numpy())[::-1]
     fall = int(by_count[room])
     kept = table.filter(pc.greater(table["count"], fall))
     fallen = pc.subtract(kept["count"], fall).cast(pa.int64())
-    return Counts((kept.set_column(1, "count", fallen),), counts.lost + fall)
+    table = kept.set_column(1, "count", fallen)
+    return replace(counts, parts=(table,), lost=counts.lost + fall)
 
 
-def _room(table: pa.Table) -> int:
+def _room(table: pa.Table, limit: int | None) -> int:
     """How many values stay: all of them, or the number that leaves room for new ones."""
-    room = table.num_rows if table.num_rows <= LIMIT else KEPT
+    most, kept = (LIMIT, KEPT) if limit is None else (limit, limit // 2)
+    room = table.num_rows if table.num_rows <= most else kept
     if table.nbytes > MAX_BYTES:
         room = min(room, table.num_rows * MAX_BYTES // (2 * table.nbytes))
     return room

@@ -24,7 +24,8 @@ from pipeline import spec as specs
 from pipeline import statistics
 from pipeline.features import Tables, features
 from pipeline.fields import Fields
-from pipeline.learning import Learned, standardised
+from pipeline.learning import Learned
+from pipeline.plan import standardised
 from pipeline.reading import file_of, side_of
 from pipeline.reports import Piece, Report
 from pipeline.sides import SIDES

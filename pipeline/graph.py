@@ -1,6 +1,6 @@
 """The Beam graph of prepare, and the engine that runs it.
 
-    files -> training rows -> learn -> transform graph
+    files -> what is found in each -> learned from all -> transform graph
     files -> all rows ---------------> make features -> encode and write -> report
 
 The rows are read twice because an in-memory engine would hold what two steps need one after the
@@ -21,10 +21,12 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from pipeline import reading, reports, tensors
 from pipeline import spec as specs
+from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
-from pipeline.learning import Learn, Learned, plan_of, save
+from pipeline.learning import Join, Learn, Learned, save
+from pipeline.plan import plan_of
 from pipeline.preprocessing import preprocessing_fn
 from pipeline.statistics import features_of
 
@@ -40,17 +42,19 @@ def run(
     shards: int,
     first: dict[str, list[str]],
     beam_args: Sequence[str],
+    cache: Cache | None = None,
 ) -> None:
     """Writes transform/ and work/ into `folder` and waits until that is done.
 
-    `first` has the values that keep the first ids of a vocabulary.
+    `first` has the values that keep the first ids of a vocabulary, `cache` what was found in files
+    that were read before.
     """
     _quiet()
     runner, options = engine(beam_args)
     started = time.monotonic()
     try:
         with beam.Pipeline(runner=runner, options=options) as pipeline:
-            build(pipeline, spec, fields, paths, folder, shards, first)
+            build(pipeline, spec, fields, paths, folder, shards, first, cache)
     except Exception as error:
         if failure := reading.failure_in(error):
             raise failure from None
@@ -82,13 +86,14 @@ def build(
     folder: Path,
     shards: int,
     first: dict[str, list[str]],
+    cache: Cache | None,
 ) -> None:
     """Adds all steps to the pipeline."""
-    work = str(folder / "work")
+    work, learn = str(folder / "work"), Learn(plan_of(spec, fields, first))
     learned = (
         _files(pipeline, "Training", paths)
-        | "ReadTrainingRows" >> beam.ParDo(reading.ReadTrainingRows(paths, fields, spec.split))
-        | "Learn" >> beam.CombineGlobally(Learn(plan_of(spec, fields, first)))
+        | "FindInFiles" >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache))
+        | "Join" >> beam.CombineGlobally(Join(learn))
         | "SaveLearned" >> beam.Map(save, spec, work)
     )
     rows = _files(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(

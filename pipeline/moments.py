@@ -63,11 +63,11 @@ class Moment(beam.CombineFn):
 class Quantiles(beam.CombineFn):
     """Batches [rows] to the float32 boundaries between buckets of about equal size."""
 
-    def __init__(self, buckets: int) -> None:
-        self._buckets = buckets
+    def __init__(self, buckets: int, error: float = QUANTILE_ERROR) -> None:
+        self._buckets, self._error = buckets, error
 
     def create_accumulator(self) -> Any:
-        return sketches.QuantilesSketch(QUANTILE_ERROR, 1 << 32, 1)
+        return sketches.QuantilesSketch(self._error, 1 << 32, 1)
 
     def add_input(self, sketch: Any, batch: Batch) -> Any:
         values = batch[0][~np.isnan(batch[0])].astype(np.float64)
@@ -86,5 +86,20 @@ class Quantiles(beam.CombineFn):
         return sketch
 
     def extract_output(self, sketch: Any) -> npt.NDArray[np.float32]:
-        quantiles = sketch.GetQuantiles(self._buckets).flatten().to_numpy(zero_copy_only=False)
-        return np.unique(quantiles[1:-1].astype(np.float32))
+        return np.unique(self.quantiles(sketch)[1:-1].astype(np.float32))
+
+    def quantiles(self, sketch: Any) -> npt.NDArray[np.float64]:
+        """float64 [buckets + 1], rising, from the least to the greatest; empty without numbers."""
+        return sketch.GetQuantiles(self._buckets).flatten().to_numpy(zero_copy_only=False)
+
+
+def stored(sketch: Any) -> bytes:
+    """The state of a quantile sketch: what its own pickling would keep, without pickle."""
+    return bytes(sketch.__getstate__())
+
+
+def restored(state: bytes) -> Any:
+    """The sketch with this state. Raises whatever the library does where it is none."""
+    sketch = sketches.QuantilesSketch.__new__(sketches.QuantilesSketch)
+    sketch.__setstate__(state)
+    return sketch

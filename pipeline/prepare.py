@@ -50,6 +50,7 @@ def run(argv: Sequence[str]) -> None:
         shards=args.shards,
         force=args.force,
         extend=args.extend,
+        cache=args.cache,
         beam_args=beam_args,
     )
 
@@ -63,11 +64,13 @@ def prepare(
     shards: int = 4,
     force: bool = False,
     extend: Path | None = None,
+    cache: Path | None = None,
     beam_args: Sequence[str] = (),
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
 
-    The values in the vocabularies of `extend`, a folder made before, keep their ids.
+    The values in the vocabularies of `extend`, a folder made before, keep their ids. The folder
+    `cache` keeps what is found in each file, so that it is not analysed again.
 
     Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
     taken, 4 for too many bad rows, no rows, none to train on or an empty vocabulary, 5 for a
@@ -78,13 +81,24 @@ def prepare(
     with manifest.lock(output):
         first = {} if extend is None else vocabulary.read_all(extend)
         settings = [f"{max_bad_fraction} {shards}", json.dumps(first)]
-        made_from = _made_from(spec, paths, settings)
+        contents = {path: manifest.file_sha256(Path(path)) for path in paths}
+        made_from = _made_from(spec, contents, settings)
         if manifest.is_done(output, stage=STAGE, made_from=made_from, force=force):
             log.info("prepare: %s is there already, made from the same; skipped", output)
             return
         work = manifest.fresh_staging(output)
         try:
-            _prepare(spec, fields, paths, output, shards, max_bad_fraction, first, beam_args)
+            _prepare(
+                spec,
+                fields,
+                contents,
+                output,
+                shards,
+                max_bad_fraction,
+                first,
+                cache,
+                beam_args,
+            )
             facts = _facts(spec, work)
             manifest.publish(output, stage=STAGE, made_from=made_from, facts=facts)
         except BaseException:
@@ -96,23 +110,28 @@ def prepare(
 def _prepare(
     spec: specs.Spec,
     fields: Fields,
-    paths: Sequence[str],
+    contents: dict[str, str],
     output: Path,
     shards: int,
     max_bad_fraction: float,
     first: dict[str, vocabulary.Vocabulary],
+    cache: Path | None,
     beam_args: Sequence[str],
 ) -> None:
     # Reading rows has no use for a GPU.
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     # Beam and tf.Transform take seconds to import; a finished stage does without them.
     with quiet_import():
-        from pipeline import examples, graph, reports
+        from pipeline import analysis_cache, examples, graph, reports
 
-    folder = manifest.staging(output)
+    folder, paths = manifest.staging(output), list(contents)
     (folder / WORK).mkdir()
     values = {name: list(entries) for name, entries in first.items()}
-    graph.run(spec, fields, paths, folder, shards, values, beam_args)
+    known = None
+    if cache is not None:
+        made_for = [spec.preparation_hash(), *_code()]
+        known = analysis_cache.opened(cache, contents, spec.split, made_for)
+    graph.run(spec, fields, paths, folder, shards, values, beam_args, known)
     counts, pieces, samples = reports.load(folder / WORK)
     _keep_rejected([piece for piece in pieces if piece.folder == REJECTED], folder / REJECTED)
     _check_rows(counts, paths, max_bad_fraction, folder / REJECTED, output)
@@ -157,6 +176,9 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )
+    parser.add_argument(
+        "--cache", type=Path, metavar="FOLDER", help="keeps what is found in each file"
+    )
     parser.add_argument("--force", action="store_true", help="replace what is there")
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):
@@ -195,10 +217,13 @@ def _check_columns(paths: Sequence[str], fields: Fields) -> None:
         log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))
 
 
-def _made_from(spec: specs.Spec, paths: Sequence[str], settings: Sequence[str]) -> str:
-    inputs = [f"{p} {Path(p).stat().st_size} {manifest.file_sha256(Path(p))}" for p in paths]
-    code = [manifest.code_hash("pipeline"), *_versions().values()]
-    return manifest.combined_hash([spec.preparation_hash(), *code, *settings, *inputs])
+def _made_from(spec: specs.Spec, contents: dict[str, str], settings: Sequence[str]) -> str:
+    inputs = [f"{path} {sha256}" for path, sha256 in contents.items()]
+    return manifest.combined_hash([spec.preparation_hash(), *_code(), *settings, *inputs])
+
+
+def _code() -> list[str]:
+    return [manifest.code_hash("pipeline"), *_versions().values()]
 
 
 def _versions() -> dict[str, str]:

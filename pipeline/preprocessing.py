@@ -19,7 +19,7 @@ from pipeline.analyzers import (
     looked_up,
     moments,
 )
-from pipeline.learning import standardised
+from pipeline.plan import standardised
 from pipeline.statistics import DROPPED, WEIGHT
 from pipeline.tensors import MISSING
 

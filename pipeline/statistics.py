@@ -159,6 +159,7 @@ def statistics(
         "files": by_file(counts, paths),
         "rejected_by_reason": reasons,
         "vocabularies": learned["vocabularies"],
+        "distributions": learned["distributions"],
         "constant": learned["constant"],
         "numbers": {
             name: {**numbers.get(name, {}), **missing.get(name, {"missing": 0.0})} for name in names

@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.casting import cast
 from pipeline.fields import fields_of
-from pipeline.learning import Learn, Learned, plan_of, save
+from pipeline.learning import Learn, Learned, save
+from pipeline.plan import plan_of
 from pipeline.spec_file import parse_spec
 
 SPEC = parse_spec("""

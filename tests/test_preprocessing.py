@@ -18,7 +18,8 @@ from pipeline.examples import tables_of
 from pipeline.features import features
 from pipeline.fields import Fields, fields_of
 from pipeline.graph import MakeTransformGraph
-from pipeline.learning import Learn, plan_of
+from pipeline.learning import Learn
+from pipeline.plan import plan_of
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
 

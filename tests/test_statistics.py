@@ -52,7 +52,7 @@ def test_shares_of_a_batch() -> None:
     counts = counted(_batch(), FEATURES, "train", SIZES)
     counts.update(counted(_batch(), FEATURES, "train", SIZES))
     learned = {"numbers": {"age": {"mean": 1.0, "std": 2.0}}, "vocabularies": {"words": {}}}
-    learned["constant"] = {}
+    learned["constant"] = learned["distributions"] = {}
     said = statistics(counts, [], FEATURES, learned)
     assert said["inputs"]["past"]["train"] == {
         "values": 10,
