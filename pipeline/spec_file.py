@@ -1,5 +1,6 @@
 """A spec from YAML text: without YAML's surprises, refused with one line that names the place."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_spec(path: Path) -> Spec:
-    """Reads a spec from YAML or JSON (JSON is YAML). Raises Failure with exit code 2 or 5."""
+def read_spec(path: Path, *, settings: Sequence[str] = ()) -> Spec:
+    """Reads a spec from YAML or JSON (JSON is YAML), changed by `settings` (see `parse_spec`).
+    Raises Failure with exit code 2 or 5."""
     try:
         if path.stat().st_size > MAX_SPEC_BYTES:
             raise Failure(Exit.USAGE, f"a spec has at most {MAX_SPEC_BYTES:,} bytes", received=path)
@@ -48,11 +50,14 @@ def read_spec(path: Path) -> Spec:
         raise Failure(Exit.USAGE, "the spec must be a file that exists", received=path) from None
     except UnicodeDecodeError:
         raise Failure(Exit.USAGE, "the spec must be UTF-8 text", received=path) from None
-    return parse_spec(text, source=str(path))
+    return parse_spec(text, source=str(path), settings=settings)
 
 
-def parse_spec(text: str, *, source: str = "spec") -> Spec:
+def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ()) -> Spec:
     """Makes a Spec of YAML text; a wrong one is a Failure that names the place.
+
+    Each of the `settings` is a place and its value, as in `training.batch_size=512`. The spec is
+    checked with them in it.
 
     >>> parse_spec("name: n\\ninputs: {x: {kind: number}}\\nsplit: {by: hash, columns: [x]}")
     Traceback (most recent call last):
@@ -64,11 +69,35 @@ def parse_spec(text: str, *, source: str = "spec") -> Spec:
         raise Failure(Exit.USAGE, f"{source}: not readable as YAML: {_one_line(error)}") from None
     if not isinstance(said, dict):
         raise Failure(Exit.USAGE, f"{source}: must be a mapping", received=type(said).__name__)
+    for setting in settings:
+        _change(said, setting)
     try:
         return Spec.model_validate(said)
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
         raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems[:5])) from None
+
+
+def _change(said: dict[str, Any], setting: str) -> None:
+    """
+    >>> said = {"training": {"epochs": 3}}
+    >>> _change(said, "training.epochs=5"); _change(said, "trunk.layers=[8, 4]"); said
+    {'training': {'epochs': 5}, 'trunk': {'layers': [8, 4]}}
+    """
+    place, equals, value = setting.partition("=")
+    *above, last = place.split(".")
+    node: Any = said
+    try:
+        for name in above:
+            if node.get(name) is None:
+                node[name] = {}
+            node = node[name]
+        if not (equals and last and isinstance(node, dict)):
+            raise TypeError
+        node[last] = yaml.load(value, Loader=_Loader)  # a SafeLoader made stricter
+    except (AttributeError, TypeError, yaml.YAMLError):
+        rule = "a setting is PLACE=VALUE, with a place of the spec such as training.batch_size=512"
+        raise Failure(Exit.USAGE, rule, received=setting) from None
 
 
 def _problem(details: Any) -> str:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pipeline.spec_values import Count, Part, Positive, Seed, Whole
+from pipeline.spec_values import Count, Part, Positive, Seed, Share, Whole
 
 
 class Phases(Part):
@@ -42,12 +42,18 @@ class Training(Part):
     """The rule of a step."""
     learning_rate: Positive = 1e-3
     """The size of a step."""
-    schedule: Literal["constant", "cosine"] = "constant"
-    """How the learning rate falls over the run."""
+    schedule: Literal["constant", "linear", "cosine"] = "constant"
+    """How the learning rate falls to 0 over the run, if it does."""
     warmup_steps: Whole = 0
     """Steps over which the learning rate rises at the start."""
     clip_norm: Positive | None = None
     """The greatest length of the gradient of all weights; longer ones are shortened."""
+    weight_decay: Positive | None = None
+    """What each step takes off the weights, times the learning rate, beside the gradient (AdamW);
+    biases and blocks that stand still lose nothing."""
+    averaging: Share | None = None
+    """Evaluate and export an exponential mean of the weights over the steps: how much of it a step
+    keeps, such as 0.999."""
     balance: Literal["constant_predictor", "none", "uncertainty"] = "constant_predictor"
     """How heads are brought to one scale: by what a constant prediction loses, not at all, or by a
     learned uncertainty."""

@@ -31,10 +31,10 @@ def written(folder: Path) -> dict[str, tuple[int, float, str]]:
 
 
 def test_a_line_goes_to_the_file_and_its_numbers_to_tensorboard(tmp_path: Path) -> None:
-    history = History(tmp_path / "history.jsonl", tmp_path / "events")
+    history = History(tmp_path / "history.jsonl", str(tmp_path / "events"))
     history.append(LINE)
     assert [json.loads(line) for line in history.path.read_text().splitlines()] == [LINE]
-    found = written(history.events)
+    found = written(Path(history.events))
     assert {name: value for name, (_, value, _) in found.items()} == pytest.approx(
         {"eval/label": 1.5, "eval/kind": 0.25, "learning_rate": 0.01}
     )

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ class Script:
             "evaluate": self.evaluate,
             "save": self.save,
         }
-        told = History(history, history.with_name("events"))
+        told = History(history, str(history.with_name("events")))
         train(self.course, said, heads=["label"], history=told, **(usual | functions))
 
 
@@ -102,6 +103,30 @@ def test_without_eval_rows_it_keeps_the_last_weights(tmp_path: Path) -> None:
     assert float(made.course.weights[0]) == 4 * STEPS
 
 
+def test_averages_are_judged_and_kept_while_training_goes_on_from_the_weights(
+    tmp_path: Path,
+) -> None:
+    made = script([3.0, 2.0])
+    weight, average = made.course.weights[0], tf.Variable(0.0)
+    made.course = replace(made.course, averages=((weight, average),))
+    judged, left = [], []
+
+    def evaluate() -> tuple[float, dict[str, float]]:
+        judged.append(float(weight))
+        return made.evaluate()
+
+    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        found = made.step(batch, rate)
+        left.append(float(weight))
+        average.assign(weight / 10)
+        return found
+
+    made.train(tmp_path / "history", plan(epochs=2), step=step, evaluate=evaluate)
+    assert left == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert judged == pytest.approx([0.3, 0.6])
+    assert float(weight) == pytest.approx(0.6)
+
+
 def test_what_opens_an_epoch_runs_before_its_steps_and_is_in_the_history(tmp_path: Path) -> None:
     made = script([3.0, 2.0])
     made.train(tmp_path / "history", plan(epochs=2), opening=made.opening)
@@ -117,7 +142,7 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     said = [{"before_epoch": 1}, {"epoch": 1}, {"before_epoch": 2}, {"before_epoch": 3}]
     history = tmp_path / "history"
     history.write_text("".join(json.dumps(line) + "\n" for line in said) + '{"epo')
-    History(history, tmp_path).trim(finished=1, opened=2)
+    History(history, str(tmp_path)).trim(finished=1, opened=2)
     assert lines(history) == said[:3]
 
 
@@ -154,7 +179,12 @@ def test_lines_of_epochs_that_were_not_saved_are_dropped(tmp_path: Path) -> None
 
 
 def tiny_run(folder: Path) -> Run:
-    spec = tiny_spec(replace={"trunk: {layers: [8]}": "trunk: {layers: [8], dropout: 0.4}"})
+    """With all that a run can carry from step to step: dropout, decay and averages."""
+    said = {
+        "trunk: {layers: [8]}": "trunk: {layers: [8], dropout: 0.4}",
+        "patience: null": "patience: null, averaging: 0.9, weight_decay: 0.01",
+    }
+    spec = tiny_spec(replace=said)
     if not folder.exists():
         tiny_data(folder, spec=spec)
     return open_run(read_data(folder), spec)[0]

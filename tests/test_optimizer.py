@@ -1,5 +1,7 @@
 """The fused optimizers against Keras's formulas, and the gradients of repeated ids."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
@@ -97,3 +99,40 @@ def test_the_constant_rate_is_reached_after_the_warm_up() -> None:
         for step in range(6)
     ]
     assert rates == [0.5, 1.0, 1.5, 2.0, 2.0, 2.0]
+
+
+def test_weight_decay_is_kerass_adamw_and_spares_biases() -> None:
+    """Decoupled (Loshchilov and Hutter 2019, algorithm 2): the gradient's moments do not see it."""
+    draw = np.random.default_rng(0)
+    starts = [draw.normal(size=shape).astype(np.float32) for shape in ((4, 3), (3,))]
+    ours = [tf.Variable(start) for start in starts]
+    matrix, bias = (
+        keras.Variable(start, name=name) for start, name in zip(starts, "mb", strict=True)
+    )
+    optimizer = build_optimizer("adam", ours, weight_decay=0.3)
+    theirs = keras.optimizers.AdamW(RATE, weight_decay=0.3)
+    theirs.exclude_from_weight_decay([bias])
+    for _ in range(5):
+        gradients = [tf.constant(draw.normal(size=s.shape), tf.float32) for s in starts]
+        apply(optimizer, gradients, tf.constant(RATE))
+        theirs.apply(gradients, [matrix, bias])
+    for mine, other in zip(ours, (matrix, bias), strict=True):
+        np.testing.assert_allclose(mine, other.numpy(), rtol=1e-5, atol=1e-5)
+
+
+def test_the_average_is_the_weighted_mean_of_the_steps_so_far_from_the_first_one_on() -> None:
+    variable = tf.Variable([10.0, -3.0])
+    optimizer = build_optimizer("sgd", [variable], averaging=0.8)
+    seen = []
+    for gradient in (1.0, -4.0, 2.5, 0.5):
+        apply(optimizer, [tf.fill([2], gradient)], tf.constant(RATE))
+        seen.append(variable.numpy())
+        weights = 0.8 ** np.arange(len(seen))[::-1]
+        expected = np.average(seen, axis=0, weights=weights)
+        np.testing.assert_allclose(optimizer.averages[0], expected, rtol=1e-6)
+
+
+def test_the_rate_falls_along_a_line() -> None:
+    said: dict[str, Any] = {"schedule": "linear", "warmup_steps": 2, "total_steps": 6}
+    rates = [learning_rate(step, base=1.0, **said) for step in range(8)]
+    assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]

@@ -150,6 +150,23 @@ def test_momentum_of_a_joint_block_is_forgotten_when_a_phase_moved_it(tmp_path: 
     assert [float(np.abs(slot).max()) for slot in block.own_slots] == [0.0]
 
 
+def test_the_mean_of_a_joint_block_starts_again_where_a_phase_has_put_it(tmp_path: Path) -> None:
+    phases = "{every: 1, between: joint, accept: train}"
+    spec = tiny_spec(
+        replace={
+            UNITS: f"common: {{units: 5, phases: {phases}}}",
+            "patience: null": "patience: null, averaging: 0.99",
+        }
+    )
+    run = open_run(read_data(tiny_data(tmp_path / "data", spec=spec)), spec)[0]
+    block = block_of(run)
+    [(matrix, average)] = block.own_averages
+    run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    np.testing.assert_array_equal(average, matrix)
+    others = [a.numpy() for v, a in run.course.averages if v is not matrix]
+    assert [float(np.abs(other).max()) for other in others] == [0.0] * len(others)
+
+
 def test_a_frozen_block_rests_in_ordinary_steps_and_moves_in_phases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

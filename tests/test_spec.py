@@ -170,3 +170,26 @@ def test_words_that_yaml_would_take_for_truth_values_stay_words() -> None:
 def test_a_bare_number_is_a_layer() -> None:
     spec = Spec.model_validate({**WORKING, "trunk": {"layers": [256, {"units": 2, "bias": False}]}})
     assert [(layer.units, layer.bias) for layer in spec.trunk.layers] == [(256, True), (2, False)]
+
+
+def test_settings_change_any_place_and_are_checked_as_the_spec_is() -> None:
+    settings = ["training.batch_size=512", "shared.common.phases.every=2", "keys=[line, 'age']"]
+    spec = parse_spec(spec_with(), settings=settings)
+    assert spec.training.batch_size == 512
+    assert spec.shared["common"].phases is not None
+    assert spec.keys == ("line", "age")
+    assert parse_spec(parse_spec(spec_with()).to_json(), settings=settings) == spec
+    assert parse_spec(spec_with(), settings=["training.epochs=2", "training.epochs=3"]) == (
+        parse_spec(spec_with(training__epochs=3))
+    )
+    with pytest.raises(Failure, match=r"^spec: training\.epochs: .* Received: 0"):
+        parse_spec(spec_with(), settings=["training.epochs=0"])
+    with pytest.raises(Failure, match=r"^spec: training\.speed: no such setting"):
+        parse_spec(spec_with(), settings=["training.speed=9"])
+
+
+@pytest.mark.parametrize("setting", ["epochs", "=3", "name.x=1", "keys.0=a", "training.epochs=["])
+def test_a_setting_that_names_no_place_is_refused(setting: str) -> None:
+    with pytest.raises(Failure, match="a setting is PLACE=VALUE") as failed:
+        parse_spec(spec_with(), settings=[setting])
+    assert failed.value.exit_code == Exit.USAGE

@@ -5,7 +5,7 @@ not be installed: its event files are written with TensorFlow's own means.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,27 +19,27 @@ SCALARS = tf.compat.v1.SummaryMetadata(
 
 @dataclass(frozen=True)
 class History:
-    """`path` is the file of lines, `events` the folder that TensorBoard is pointed at. Only the
-    chief of several workers keeps it."""
+    """`path` is the file of lines, `events` the folder that TensorBoard is pointed at (here or
+    elsewhere), `told` who else is told of each line."""
 
     path: Path
-    events: Path
-    kept: bool = True
+    events: str
+    told: tuple[Callable[[Mapping[str, Any]], None], ...] = ()
 
     def append(self, line: Mapping[str, Any]) -> None:
-        if not self.kept:
-            return
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        writer = tf.summary.create_file_writer(str(self.events))
+        writer = tf.summary.create_file_writer(self.events)
         with writer.as_default(step=int(line.get("epoch", line.get("before_epoch", 0)))):
             for name, value in scalars(line):
                 tf.summary.write(name, tf.constant(value, tf.float32), metadata=SCALARS)
         writer.close()
+        for tell in self.told:
+            tell(line)
 
     def trim(self, *, finished: int, opened: int) -> None:
         """Drops the lines that an interrupted run wrote after its last checkpoint."""
-        if self.kept and self.path.exists():
+        if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if _is_past(line, finished, opened)]
             self.path.write_text("".join(kept), encoding="utf-8")

@@ -33,6 +33,10 @@ Step = Callable[[Batch, tf.Tensor], dict[str, tf.Tensor]]
 Opening = Callable[[int], dict[str, Any]]
 
 
+def _nobody(line: Mapping[str, Any]) -> None:
+    """Who is told where nobody is."""
+
+
 def no_opening(epoch: int) -> dict[str, Any]:
     return {}
 
@@ -67,12 +71,14 @@ class Course:
     losses: [heads] sums of the mean losses of this epoch's steps so far
     weights, best: the weights and their values at the epoch with the lowest eval loss
     waited: epochs since then
+    averages: (weight, its mean over the steps) where the means are what is judged and kept
     """
 
     step: tf.Variable
     weights: tuple[tf.Variable, ...]
     best: tuple[tf.Variable, ...]
     losses: tf.Variable
+    averages: tuple[tuple[tf.Variable, tf.Variable], ...] = ()
     opened: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
     finished: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
     waited: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
@@ -88,7 +94,8 @@ def start_course(network: Network, optimizer: Optimizer) -> Course:
     weights = tuple(network.variables())
     best = tuple(tf.Variable(v, trainable=False) for v in weights)
     losses = tf.Variable(tf.zeros([len(network.heads)], tf.float64), trainable=False)
-    return Course(optimizer.step, weights, best, losses)
+    averages = zip(optimizer.variables, optimizer.averages, strict=False)
+    return Course(optimizer.step, weights, best, losses, tuple(averages))
 
 
 def make_step(
@@ -130,28 +137,34 @@ def train(
     batches: Callable[[int, int], tf.data.Dataset],
     evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
     save: Callable[[], None],
-    history: History,
+    history: History | None,
     opening: Opening = no_opening,
 ) -> None:
     """Runs the epochs that are left, and puts the best weights back at the end.
 
+    history: what is told of it, but not by every worker
     batches: (epoch, how many to skip) to the rest of that epoch's batches
     evaluate: gives the loss that is judged, and each head's; None keeps the last weights
     Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
     """
-    history.trim(finished=int(course.finished), opened=int(course.opened))
+    tell = history.append if history else _nobody
+    if history:
+        history.trim(finished=int(course.finished), opened=int(course.opened))
     with stop_signal() as stopped:
         while not is_over(course, plan):
             epoch = int(course.finished)
-            open_epoch(course, epoch, opening, save, history)
+            open_epoch(course, epoch, opening, save, tell)
             facts = run_epoch(course, plan, epoch, heads, step, batches, save, stopped)
-            facts |= judge(course, evaluate)
-            history.append({"epoch": epoch + 1, **facts})
+            with averages_in_place(course.averages):
+                facts |= judge(course, evaluate)
+            tell({"epoch": epoch + 1, **facts})
             course.finished.assign_add(1)
             course.losses.assign(tf.zeros_like(course.losses))
             save()
             if stopped():
                 raise SystemExit(TERMINATED)
+    for variable, average in course.averages:
+        variable.assign(average)
     if evaluate is not None:
         for variable, best in zip(course.weights, course.best, strict=True):
             variable.assign(best)
@@ -163,7 +176,11 @@ def is_over(course: Course, plan: Plan) -> bool:
 
 
 def open_epoch(
-    course: Course, epoch: int, opening: Opening, save: Callable[[], None], history: History
+    course: Course,
+    epoch: int,
+    opening: Opening,
+    save: Callable[[], None],
+    tell: Callable[[Mapping[str, Any]], None],
 ) -> None:
     """Runs what comes before an epoch, once: a run killed within it does it again from before, a
     run killed after it does not."""
@@ -172,7 +189,7 @@ def open_epoch(
     facts = opening(epoch)
     course.opened.assign(epoch + 1)
     if facts:
-        history.append({"before_epoch": epoch + 1, **facts})
+        tell({"before_epoch": epoch + 1, **facts})
         save()
 
 
@@ -255,6 +272,19 @@ def judge(
             best.assign(variable)
     course.waited.assign(0 if better else course.waited + 1)
     return {"eval_loss": loss, "eval": by_head, "best": better}
+
+
+@contextmanager
+def averages_in_place(averages: Sequence[tuple[tf.Variable, tf.Variable]]) -> Iterator[None]:
+    """Puts the means where the weights are, and the weights back afterwards."""
+    kept = [tf.identity(variable) for variable, _ in averages]
+    for variable, average in averages:
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(averages, kept, strict=True):
+            variable.assign(value)
 
 
 def _note(heads: Sequence[str], losses: np.ndarray) -> str:

@@ -25,22 +25,38 @@ ADAGRAD_EPSILON = 1e-7
 
 @dataclass(frozen=True)
 class Optimizer:
-    """`slots[i]` belong to `variables[i]`; `step` counts the updates made."""
+    """`slots[i]` belong to `variables[i]`; `step` counts the updates made.
+
+    clip_norm: the length that the gradient of all variables is shortened to
+    weight_decay: taken off matrices, times the rate, apart from the gradient (Loshchilov and Hutter
+        2019, arXiv:1711.05101); biases have none
+    averaging: how much of their mean a step keeps
+    averages: the mean of each variable over the steps, none without `averaging`
+    """
 
     kind: str
     variables: tuple[tf.Variable, ...]
     slots: tuple[tuple[tf.Variable, ...], ...]
     step: tf.Variable
     clip_norm: float | None = None
+    weight_decay: float | None = None
+    averaging: float | None = None
+    averages: tuple[tf.Variable, ...] = ()
 
     def state(self) -> dict[str, tf.Variable]:
         """Everything that a checkpoint must hold, by name."""
         slots = {f"slot.{i}.{j}": s for i, of in enumerate(self.slots) for j, s in enumerate(of)}
-        return {"step": self.step, **slots}
+        averages = {f"average.{i}": v for i, v in enumerate(self.averages)}
+        return {"step": self.step, **slots, **averages}
 
 
 def build_optimizer(
-    kind: str, variables: Sequence[tf.Variable], *, clip_norm: float | None = None
+    kind: str,
+    variables: Sequence[tf.Variable],
+    *,
+    clip_norm: float | None = None,
+    weight_decay: float | None = None,
+    averaging: float | None = None,
 ) -> Optimizer:
     """`kind` is adam, adagrad or sgd."""
     starts = {"adam": (0.0, 0.0), "adagrad": (ADAGRAD_START,), "sgd": ()}[kind]
@@ -48,8 +64,17 @@ def build_optimizer(
         tuple(tf.Variable(tf.fill(v.shape, start), trainable=False) for start in starts)
         for v in variables
     )
-    step = tf.Variable(0, dtype=tf.int64, trainable=False)
-    return Optimizer(kind, tuple(variables), slots, step, clip_norm)
+    averaged = () if averaging is None else variables
+    return Optimizer(
+        kind,
+        tuple(variables),
+        slots,
+        step=tf.Variable(0, dtype=tf.int64, trainable=False),
+        clip_norm=clip_norm,
+        weight_decay=weight_decay,
+        averaging=averaging,
+        averages=tuple(tf.Variable(tf.zeros_like(v), trainable=False) for v in averaged),
+    )
 
 
 def apply(
@@ -62,7 +87,23 @@ def apply(
         dense, _ = tf.clip_by_global_norm(dense, optimizer.clip_norm)
     step = tf.cast(optimizer.step.assign_add(1), tf.float32)
     for (variable, slots, _), gradient in zip(found, dense, strict=True):
+        if optimizer.weight_decay is not None and len(variable.shape) > 1:
+            variable.assign_sub(rate * optimizer.weight_decay * variable)
         _update(optimizer.kind, variable, slots, gradient, rate, step)
+    if optimizer.averaging is not None:
+        _average(optimizer, optimizer.averaging, step)
+
+
+def _average(optimizer: Optimizer, kept: float, step: tf.Tensor) -> None:
+    """Moves each average towards its variable.
+
+    With this share the average after t steps is the mean of the t values so far, each weighing
+    `kept` times as much as the next: what a plain exponential mean from 0 is after the division by
+    1 - kept^t, without the pull of the start (as Adam's moments are corrected).
+    """
+    share = (1 - kept) / (1 - tf.pow(kept, step))
+    for variable, average in zip(optimizer.variables, optimizer.averages, strict=True):
+        average.assign_add(share * (variable - average))
 
 
 def _together(
@@ -126,7 +167,11 @@ def learning_rate(
     """
     if step < warmup_steps:
         return base * (step + 1) / warmup_steps
-    if schedule == "constant":
-        return base
-    done = (step - warmup_steps) / max(1, total_steps - warmup_steps)
-    return base * 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    done = min(1.0, (step - warmup_steps) / max(1, total_steps - warmup_steps))
+    match schedule:
+        case "linear":
+            return base * (1 - done)
+        case "cosine":
+            return base * 0.5 * (1 + math.cos(math.pi * done))
+        case _:
+            return base

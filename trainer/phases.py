@@ -50,6 +50,7 @@ class Block:
 
     variables: its weights
     own_slots: the main optimizer's first moments of them; none where the block is frozen
+    own_averages: their means over the steps, where the optimizer keeps some
     rest: every other variable of the run, by name; a phase changes not one of them
     gradient_pass, weight_pass, curvature_pass: traced once, used by every phase
     heads: how many
@@ -59,6 +60,7 @@ class Block:
     plan: PhasePlan
     variables: tuple[tf.Variable, ...]
     own_slots: tuple[tf.Variable, ...]
+    own_averages: tuple[tuple[tf.Variable, tf.Variable], ...]
     rest: Mapping[str, tf.Variable]
     gradient_pass: Callable[[Batch, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     weight_pass: Callable[[Batch], tf.Tensor]
@@ -90,11 +92,14 @@ def make_block(
     """`state` is everything that a checkpoint of the run holds."""
     variables = network.groups[shared_group(plan.block)]
     slots = own_slots(optimizer, variables)
-    own = {id(v) for v in (*variables, *(s for of in slots for s in of))}
+    averages = own_averages(optimizer, variables)
+    moved = (*variables, *(s for of in slots for s in of), *(mean for _, mean in averages))
+    own = {id(v) for v in moved}
     return Block(
         plan=plan,
         variables=variables,
         own_slots=tuple(of[0] for of in slots if of),
+        own_averages=averages,
         rest={name: v for name, v in state.items() if id(v) not in own},
         gradient_pass=make_gradient_pass(network, variables, losses, signature),
         weight_pass=make_weight_pass(network, losses, signature),
@@ -111,6 +116,15 @@ def own_slots(
     wanted = {id(v) for v in variables}
     pairs = zip(optimizer.variables, optimizer.slots, strict=True)
     return [slots for variable, slots in pairs if id(variable) in wanted]
+
+
+def own_averages(
+    optimizer: Optimizer, variables: Sequence[tf.Variable]
+) -> tuple[tuple[tf.Variable, tf.Variable], ...]:
+    """(variable, its mean over the steps) of some variables, where the optimizer keeps means."""
+    wanted = {id(v) for v in variables}
+    pairs = zip(optimizer.variables, optimizer.averages, strict=False)
+    return tuple(pair for pair in pairs if id(pair[0]) in wanted)
 
 
 def make_gradient_pass(
@@ -226,6 +240,9 @@ def run_phase(
         # Momentum points on from where the block no longer is.
         for slot in block.own_slots:
             slot.assign(tf.zeros_like(slot))
+        # So does a mean over the steps before: the block starts from where it is now.
+        for variable, average in block.own_averages:
+            average.assign(variable)
     else:
         block.assign(before)
     if state_hash(block.rest) != untouched:

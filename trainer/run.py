@@ -109,7 +109,13 @@ def make_run(
     network = build_network(spec, data.entries, bias, seed=settings.seed)
     resting = map(shared_group, frozen_blocks(phase_plans(spec)))
     variables = network.variables(without=resting)
-    optimizer = build_optimizer(settings.optimizer, variables, clip_norm=settings.clip_norm)
+    optimizer = build_optimizer(
+        settings.optimizer,
+        variables,
+        clip_norm=settings.clip_norm,
+        weight_decay=settings.weight_decay,
+        averaging=settings.averaging,
+    )
     course = start_course(network, optimizer)
     losses = head_losses(spec, targets)
     scales = target_scales(spec, data.statistics)
@@ -139,10 +145,21 @@ def target_scales(spec: Spec, statistics: Mapping[str, Any]) -> dict[str, Scale]
     return scales
 
 
-def train_run(run: Run, work: Path) -> None:
-    """Trains from the newest checkpoint in `work`, or from the start. `work/history.jsonl` gets a
-    line for each epoch, and one before it where phases open the epoch. Of several workers only the
-    chief reads and writes there."""
+def nothing() -> None:
+    """What follows where nothing has to."""
+
+
+def train_run(
+    run: Run,
+    work: Path,
+    *,
+    history: History | None = None,
+    saved: Callable[[], None] = nothing,
+) -> None:
+    """Trains from the newest checkpoint in `work`, or from the start. The history (by default
+    `work/history.jsonl`) gets a line for each epoch, and one before it where phases open the epoch.
+    `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
+    """
     settings = run.spec.training
     rows = run.data.rows("train")
     total_steps = settings.epochs * steps_per_epoch(rows, settings.batch_size)
@@ -160,6 +177,7 @@ def train_run(run: Run, work: Path) -> None:
         patience=settings.patience,
     )
     folder = work / "checkpoints"
+    chosen = history or History(work / "history.jsonl", str(work / "tensorboard"))
     if run.workers.is_chief and checkpoint.restore(folder, run.state()):
         print(f"goes on after step {int(run.course.step):,}", flush=True)
     run.workers.take_over(run.state())
@@ -168,6 +186,7 @@ def train_run(run: Run, work: Path) -> None:
     def save() -> None:
         if run.workers.is_chief:
             checkpoint.save(folder, run.state(), int(run.course.step))
+            saved()
 
     train(
         run.course,
@@ -177,7 +196,7 @@ def train_run(run: Run, work: Path) -> None:
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
         save=save,
-        history=History(work / "history.jsonl", work / "tensorboard", kept=run.workers.is_chief),
+        history=chosen if run.workers.is_chief else None,
         opening=make_opening(run),
     )
 

@@ -6,12 +6,13 @@ Running it again does nothing while data, spec and code are the same. A run that
 where its last checkpoint was.
 """
 
-import argparse
 import json
+import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import keras
@@ -30,55 +31,79 @@ from pipeline.manifest import (
     write_text,
 )
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec_file import parse_spec, read_spec
 from trainer.data import Data, read_data
+from trainer.history import History
 from trainer.network import inference_model, parameters, shapes
+from trainer.options import Options, read_options
+from trainer.projector import write_projector
 from trainer.report import metrics_table, parameter_table, phase_summary
-from trainer.run import baselines, final_metrics, fit_temperatures, open_run, train_run
-from trainer.workers import ALONE, Workers, all_needed, join_workers
+from trainer.run import (
+    Arrays,
+    Run,
+    baselines,
+    final_metrics,
+    fit_temperatures,
+    nothing,
+    open_run,
+    train_run,
+)
+from trainer.storage import copy_in, is_elsewhere, keep_copy, publish_out
+from trainer.tracking import tracked
+from trainer.tuner import tuner_reports
+from trainer.workers import Workers, all_needed, join_workers
 
 STAGE = "run"
 COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
 MARKER = ".made-from"
 
-Shapes = dict[str, dict[str, list[int]]]
-
 
 def run(argv: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m trainer.task", description=__doc__)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--data", type=Path, required=True, help="the folder of the prepare stage")
-    parser.add_argument("--output", type=Path, required=True, help="the folder to make")
-    parser.add_argument("--spec", type=Path, help="another spec over the same prepared examples")
-    parser.add_argument("--force", action="store_true", help="start over, replace what is there")
-    said = parser.parse_args(argv)
+    said = read_options(argv, os.environ, __doc__ or "")
     workers = join_workers()
-    with all_needed(workers), lock(said.output) if workers.is_chief else nullcontext():
-        train_stage(said.data, said.output, workers, spec_path=said.spec, force=said.force)
+    with all_needed(workers), TemporaryDirectory(prefix="trainer-") as scratch:
+        data = at_hand(said.data, Path(scratch) / "data")
+        output = at_hand(said.output, Path(scratch) / "run")
+        with lock(output) if workers.is_chief else nullcontext():
+            train_stage(said, data, output, workers)
+            if workers.is_chief and is_elsewhere(said.output):
+                publish_out(output, said.output)
 
 
-def train_stage(
-    data_folder: Path, output: Path, workers: Workers, *, spec_path: Path | None, force: bool
-) -> None:
+def at_hand(folder: str, local: Path) -> Path:
+    """A folder as a local one: itself, or a copy of what is there."""
+    if not is_elsewhere(folder):
+        return Path(folder)
+    copy_in(folder, local)
+    return local
+
+
+def train_stage(said: Options, data_folder: Path, output: Path, workers: Workers) -> None:
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(data_folder)
-    spec = data.spec if spec_path is None else spec_for(data, spec_path)
+    spec = chosen_spec(data, said.spec, said.settings)
     made_from = combined_hash([data.manifest.identity(), spec.to_json(), code_hash("trainer")])
-    done = workers.is_chief and is_done(output, stage=STAGE, made_from=made_from, force=force)
+    done = workers.is_chief and is_done(output, stage=STAGE, made_from=made_from, force=said.force)
     if agreed(workers, made_from, done):
         print(f"train: {output} is up to date")
         return
     # Resuming to the same bits needs every operation to give the same bits twice.
     tf.config.experimental.enable_op_determinism()
+    made, train_columns = open_run(data, spec, workers)
     if not workers.is_chief:
-        train_run(open_run(data, spec, workers)[0], staging(output))
+        train_run(made, staging(output))
         return
-    work = resumed_staging(output, made_from, force=force)
-    metrics, weights = make_run_folder(data, spec, work, workers)
+    work = resumed_staging(output, made_from, force=said.force, copy=said.checkpoints)
+    events = said.tensorboard or str(work / "tensorboard")
+    with tracked(spec, work, os.environ) as tracking:
+        told = (*tracking.epochs, *tuner_reports(os.environ))
+        history = History(work / "history.jsonl", events, told)
+        metrics = make_run_folder(made, train_columns, work, history, copying(work, said))
+        tracking.result(metrics)
     (work / MARKER).unlink()
-    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(data, spec, weights))
+    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(made))
     print(metrics_table(metrics))
-    print(f"\ntrain: {output}")
+    print(f"\ntrain: {said.output}")
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
@@ -92,37 +117,51 @@ def agreed(workers: Workers, made_from: str, done: bool) -> bool:
     return bool(chief_is_done)
 
 
-def spec_for(data: Data, path: Path) -> Spec:
-    """Another spec for examples that are prepared already."""
-    spec = read_spec(path)
+def chosen_spec(data: Data, path: str | None, settings: Sequence[str]) -> Spec:
+    """The data's spec or another one, changed by settings, for examples that are prepared."""
+    if path is None:
+        spec = parse_spec(data.spec.to_json(), settings=settings)
+    else:
+        spec = read_spec(Path(path), settings=settings)
     if spec.preparation_hash() != data.spec.preparation_hash():
         rule = (
-            "--spec may differ from the spec of the data in shared, trunk, training and the "
-            "network's sides of inputs and heads; for another preparation run prepare again"
+            "--spec and --set may differ from the spec of the data in shared, trunk, training and "
+            "the network's sides of inputs and heads; for another preparation run prepare again"
         )
-        raise Failure(Exit.USAGE, rule, received=path)
+        raise Failure(Exit.USAGE, rule, received=path or " ".join(settings))
     return spec
 
 
-def resumed_staging(output: Path, made_from: str, *, force: bool) -> Path:
-    """The staging folder: as an interrupted run for the same inputs left it, else empty."""
+def resumed_staging(output: Path, made_from: str, *, force: bool, copy: str | None = None) -> Path:
+    """The staging folder: as an interrupted run for the same inputs left it, here or in a copy
+    that was kept elsewhere, else empty."""
     work = staging(output)
     marker = work / MARKER
+    if copy and not force and not marker.exists():
+        copy_in(copy, work)
     if force or not marker.exists() or marker.read_text(encoding="utf-8") != made_from:
         work = fresh_staging(output)
         write_text(marker, made_from)
     return work
 
 
+def copying(work: Path, said: Options) -> Callable[[], None]:
+    """What follows each checkpoint: a copy of the unfinished run, where one is wanted."""
+    if said.checkpoints is None:
+        return nothing
+    folder = said.checkpoints
+    return lambda: keep_copy(work, folder)
+
+
 def make_run_folder(
-    data: Data, spec: Spec, work: Path, workers: Workers = ALONE
-) -> tuple[dict[str, Any], Shapes]:
-    """Trains, measures and saves into `work`; gives the metrics, and the weights' shapes."""
-    made, train_columns = open_run(data, spec, workers)
+    made: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
+) -> dict[str, Any]:
+    """Trains, measures and saves into `work`; gives the metrics."""
     print(parameter_table(parameters(made.network)), flush=True)
-    train_run(made, work)
-    history = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    if said := phase_summary([json.loads(line) for line in history]):
+    train_run(made, work, history=history, saved=saved)
+    write_projector(made, history.events)
+    lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    if said := phase_summary([json.loads(line) for line in lines]):
         print(said, flush=True)
     metrics = final_metrics(made) | {"baselines": baselines(made, train_columns)}
     temperatures = fit_temperatures(made)
@@ -130,10 +169,10 @@ def make_run_folder(
     model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
     model.save(work / "model.keras")
     write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    write_text(work / "spec.json", spec.to_json())
-    copy_from_data(data.folder, work)
+    write_text(work / "spec.json", made.spec.to_json())
+    copy_from_data(made.data.folder, work)
     shutil.rmtree(work / "checkpoints")
-    return metrics, shapes(made.network)
+    return metrics
 
 
 def copy_from_data(data: Path, work: Path) -> None:
@@ -145,16 +184,17 @@ def copy_from_data(data: Path, work: Path) -> None:
             shutil.copy2(data / name, work / name)
 
 
-def run_facts(data: Data, spec: Spec, weights: Shapes) -> dict[str, Any]:
+def run_facts(made: Run) -> dict[str, Any]:
+    manifest = made.data.manifest
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     return {
-        "name": spec.name,
-        "seed": spec.training.seed,
+        "name": made.spec.name,
+        "seed": made.spec.training.seed,
         "versions": versions,
-        "data_made_from": data.manifest.made_from,
-        "examples": data.manifest.facts["examples"],
-        "weights": weights,
-        "prepared_at_cost": data.manifest.facts.get("cost"),
+        "data_made_from": manifest.made_from,
+        "examples": manifest.facts["examples"],
+        "weights": shapes(made.network),
+        "prepared_at_cost": manifest.facts.get("cost"),
     }
 
 

@@ -1,0 +1,92 @@
+"""What the trainer is told: flags, and what Vertex AI's custom training says in the environment.
+
+A flag wins over the environment. Every setting of the spec is a flag too, so that a tuner can give
+it: `--training.learning_rate=0.01`, and those of `training` without their first word.
+"""
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pipeline.failures import Exit, Failure
+from pipeline.spec import Training
+
+
+@dataclass(frozen=True)
+class Options:
+    """Folders are local paths or addresses such as gs://bucket/folder.
+
+    settings: PLACE=VALUE, what is to change in the spec
+    checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
+    tensorboard: where event files go, if not into `output`
+    """
+
+    data: str
+    output: str
+    spec: str | None
+    settings: tuple[str, ...]
+    force: bool
+    checkpoints: str | None
+    tensorboard: str | None
+
+
+def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str) -> Options:
+    """Raises SystemExit or Failure with exit code 2 where something is wrong or missing."""
+    parser = _parser(about)
+    said, others = parser.parse_known_args(argv)
+    output = said.output or environment.get("AIP_MODEL_DIR")
+    if not output:
+        parser.error("--output is required (or AIP_MODEL_DIR in the environment)")
+    return Options(
+        data=said.data,
+        output=output,
+        spec=said.spec,
+        settings=(*said.set, *settings_in(others)),
+        force=said.force,
+        checkpoints=said.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
+        tensorboard=said.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
+    )
+
+
+def settings_in(arguments: Sequence[str]) -> list[str]:
+    """Flags that are settings of the spec, as PLACE=VALUE.
+
+    >>> settings_in(["--training.epochs=3", "--learning_rate", "0.1"])
+    ['training.epochs=3', 'training.learning_rate=0.1']
+    """
+    settings, left = [], list(arguments)
+    while left:
+        name, equals, value = left.pop(0).partition("=")
+        place = name.removeprefix("--")
+        if place in Training.model_fields:
+            place = f"training.{place}"
+        if not name.startswith("--") or "." not in place or not (equals or left):
+            rule = "an argument must be an option, or --PLACE=VALUE with a place of the spec"
+            raise Failure(Exit.USAGE, rule, received=name)
+        settings.append(f"{place}={value if equals else left.pop(0)}")
+    return settings
+
+
+def _parser(about: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m trainer.task",
+        description=about,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    add = parser.add_argument
+    add("--data", required=True, help="the folder of the prepare stage")
+    add("--output", help="the folder to make (AIP_MODEL_DIR)")
+    add("--spec", help="another spec over the same prepared examples")
+    add("--force", action="store_true", help="start over, replace what is there")
+    add(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PLACE=VALUE",
+        help="another value for a place of the spec, such as training.batch_size=512; "
+        "--training.batch_size=512 and --batch_size=512 say the same",
+    )
+    add("--checkpoints", help="keep a copy of the unfinished run here (AIP_CHECKPOINT_DIR)")
+    add("--tensorboard", help="where event files go (AIP_TENSORBOARD_LOG_DIR)")
+    return parser
