@@ -11,7 +11,7 @@ READY := .venv/made-by-python$(RUNNING)
 FROM_SOURCE := google-apitools
 UV := uv==0.13.9
 
-.PHONY: help demo test check clean lock
+.PHONY: help demo test check web clean lock
 .DELETE_ON_ERROR:
 
 help: ## what can be made
@@ -28,7 +28,14 @@ check: $(READY) ## format, lint and types
 	.venv/bin/python -m ruff check .
 	.venv/bin/python -m mypy
 
+web: serving/web/node_modules/.package-lock.json ## onnxruntime for browsers from npm: what serving.page needs
+
+serving/web/node_modules/.package-lock.json: serving/web/package-lock.json
+	cd serving/web && npm ci --ignore-scripts --no-audit --no-fund
+	touch $@
+
 clean: ## removes the environment, the caches and what the demo made
+	rm -rf serving/web/node_modules
 	rm -rf .venv .lock-venv .mypy_cache .pytest_cache .ruff_cache .hypothesis demo *.egg-info
 
 $(READY): $(LOCK) $(BUILD_LOCK)

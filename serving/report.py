@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> None:
 
 def render(found: Found) -> str:
     """The whole page."""
-    style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
+    sheets = [TEMPLATES / f"{name}.css" for name in ("colours", "report")]
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return template("report.html").render(
         found=found,

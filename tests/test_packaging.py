@@ -101,7 +101,9 @@ def test_setup_py_packs_every_module_of_the_stages(tmp_path: Path) -> None:
     for name in ("setup.py", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     for package in ("pipeline", "trainer", "serving", "tests"):
-        shutil.copytree(ROOT / package, tmp_path / package)
+        shutil.copytree(
+            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("node_modules")
+        )
     command = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", "dist"]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     (archive,) = (tmp_path / "dist").iterdir()
@@ -109,6 +111,7 @@ def test_setup_py_packs_every_module_of_the_stages(tmp_path: Path) -> None:
         packed = {name.partition("/")[2] for name in files.getnames()}
     stages = [p for name in ("pipeline", "trainer", "serving") for p in (ROOT / name).glob("*.py")]
     stages += (ROOT / "serving" / "templates").iterdir()
+    stages += (ROOT / "serving" / "web").glob("[!.]*.*")
     assert {str(path.relative_to(ROOT)) for path in stages} <= packed
 
 

@@ -1,0 +1,96 @@
+"""A page that predicts: `python -m serving.page --model MODEL --output page/`.
+
+A folder to open or to put on any web server: the model, onnxruntime's build for browsers, and a
+form made from what the file says about itself. The graph runs as it is, its lookups of strings
+too. Needs what the scorer needs, and the npm package once: `make web`.
+"""
+
+import argparse
+import base64
+import gzip
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.failures import Exit, Failure, main
+from pipeline.manifest import write_text
+from serving.metadata import Metadata
+from serving.scorer import Scorer, read_model
+from serving.spaces import Graph
+
+HERE = Path(__file__).parent
+RUNTIME = HERE / "web" / "node_modules" / "onnxruntime-web" / "dist"
+CODE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
+MOST_BYTES = 300_000_000
+SUGGESTIONS = 50
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    options = _parser().parse_args(arguments)
+    output = Path(options.output)
+    write_page(Path(options.model), output, Path(options.runtime))
+    print(f"page: {output / 'index.html'}")
+
+
+def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
+    """Writes the folder. Raises Failure: 2 for a model that is too large or not there, 5 for one
+    that is damaged, 6 where onnxruntime-web is not installed."""
+    if missing := [name for name in (CODE, WASM) if not (runtime / name).is_file()]:
+        rule = "onnxruntime-web must be there: `make web`, or `npm ci` in serving/web"
+        raise Failure(Exit.ENVIRONMENT, rule, received=f"no {missing[0]} in {runtime}")
+    scorer, content = Scorer(model), read_model(model)
+    if len(content) > MOST_BYTES:
+        rule = f"a page takes a model of at most {MOST_BYTES:,} bytes"
+        raise Failure(Exit.USAGE, rule, received=f"{len(content):,}")
+    output.mkdir(parents=True, exist_ok=True)
+    said = {**described(scorer.metadata, Graph(content)), "sha256": scorer.sha256}
+    _write_script(output / "model.js", "model", {**said, "file": packed(content)})
+    library = {
+        key: packed((runtime / n).read_bytes()) for key, n in (("code", CODE), ("wasm", WASM))
+    }
+    _write_script(output / "runtime.js", "runtime", library)
+    for name in ("index.html", "page.js"):
+        shutil.copyfile(HERE / "web" / name, output / name)
+    sheets = [HERE / "templates" / "colours.css", HERE / "web" / "page.css"]
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    write_text(output / "page.css", style)
+
+
+def described(file: Metadata, graph: Graph) -> dict[str, Any]:
+    """What the form is made from: the fields, the heads, and frequent values of each column."""
+    fields = [asdict(f) | {"length": file.lengths.get(f.output)} for f in file.fields]
+    inputs = file.facts.get("spec", {}).get("inputs", {})
+    spaces = {part.get("column") or name: graph.of_input(name) for name, part in inputs.items()}
+    return {
+        "name": file.name,
+        "fields": fields,
+        "heads": [asdict(head) for head in file.heads],
+        "suggestions": {c: space.values[:SUGGESTIONS] for c, space in spaces.items() if space},
+    }
+
+
+def packed(content: bytes) -> str:
+    """Gzip in base64: a page that is opened from a folder can read scripts, and nothing else."""
+    return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+
+
+def _write_script(path: Path, name: str, value: object) -> None:
+    write_text(path, f"const {name} = {json.dumps(value)};\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.page", description="A folder with a page that runs the model."
+    )
+    parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
+    parser.add_argument("--output", required=True, help="the folder to write")
+    parser.add_argument("--runtime", default=RUNTIME, help="onnxruntime-web's folder dist")
+    return parser
+
+
+if __name__ == "__main__":
+    main(run)

@@ -1,0 +1,145 @@
+"""The page gives, in a browser, what the scorer gives for the same file."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+import small_run
+from browser import Browser
+
+from pipeline.failures import Exit, Failure
+from serving import export
+from serving.page import CODE, RUNTIME, run, write_page
+from serving.scorer import Scorer
+
+LABELS = [f"label {at}" for at in range(17)] + ["<b>bold</b>", "🙂", '"']
+TOP_K = 10
+# What a person may type, besides rows like those of training.
+TYPED = [
+    {"word": "cat", "previous": "the cat  sat on", "age": " 40 ", "size": "+1e2", "place": ".5"},
+    {"word": " cat", "previous": '["the", null, "cat"]', "age": "nan", "size": "", "place": "1."},
+    {"word": "<b>", "previous": "[the cat", "age": "1e-42", "size": "-0", "place": "-3E-2"},
+    {"word": "", "previous": "", "age": "", "size": "", "place": "007"},
+]
+ANSWERED = """(count) => new Promise((done) => {
+  const wait = () => document.body.dataset.answered == count ? done() : setTimeout(wait, 5);
+  wait();
+})"""
+ASKED = """(row) => {
+  const form = document.querySelector("form");
+  for (const [name, value] of Object.entries(row)) form.elements[name].value = value;
+  form.dispatchEvent(new Event("input"));
+}"""
+READ = """[...document.querySelectorAll("article")].map((article) => [
+  article.querySelector("h2").textContent,
+  [...article.querySelectorAll("bdi")].map((label) => label.textContent),
+  [...article.querySelectorAll("meter")].map((meter) => meter.value),
+  article.querySelector("strong")?.textContent ?? "",
+])"""
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small model with more than ten labels."""
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_run, "LABELS", LABELS)
+        text = small_run.SPEC.replace("top_k: 3", f"top_k: {TOP_K}")
+        small_run.write_run(folder / "run", small_run.small_model(), spec_text=text)
+    export.run(["--run", str(folder / "run"), "--output", str(folder / "model")])
+    return folder / "model" / "model.onnx"
+
+
+@pytest.fixture(scope="module")
+def page(model: Path) -> Path:
+    if not (RUNTIME / CODE).exists():
+        pytest.skip("onnxruntime-web is not installed: make web")
+    run(["--model", str(model), "--output", str(model.parent / "a page")])
+    return model.parent / "a page" / "index.html"
+
+
+@pytest.fixture(scope="module")
+def browser(page: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    with Browser(tmp_path_factory.mktemp("profile")) as opened:
+        opened.look()
+        opened.open(page.as_uri())
+        opened.evaluate(f"({ANSWERED})(1)")
+        yield opened
+
+
+def typed_rows() -> list[dict[str, str]]:
+    rows = small_run.small_rows(20 - len(TYPED)).select(list(TYPED[0])).to_pylist()
+    return TYPED + [{name: as_text(value) for name, value in row.items()} for row in rows]
+
+
+def as_text(value: Any) -> str:
+    if isinstance(value, list):
+        return json.dumps(value)
+    return "" if value is None else str(value)
+
+
+def answers(browser: Browser, row: dict[str, str]) -> list[Any]:
+    before = int(browser.evaluate("document.body.dataset.answered"))
+    browser.evaluate(f"({ASKED})({json.dumps(row)})")
+    browser.evaluate(f"({ANSWERED})({before + 1})")
+    read: list[Any] = browser.evaluate(READ)
+    return read
+
+
+def test_twenty_rows_have_the_ten_labels_and_scores_that_the_scorer_gives(
+    browser: Browser, model: Path
+) -> None:
+    rows = typed_rows()
+    table = pa.Table.from_pylist([{**row, "key": ""} for row in rows])
+    expected = Scorer(model).score(table).to_pylist()
+    assert len(rows) == 20
+    for row, right in zip(rows, expected, strict=True):
+        heads = {
+            name: (labels, scores, text) for name, labels, scores, text in answers(browser, row)
+        }
+        assert len(heads["next"][0]) == TOP_K
+        for head in ("next", "tags"):
+            assert heads[head][0] == right[f"{head}.labels"], row
+            assert heads[head][1] == pytest.approx(right[f"{head}.scores"], abs=1e-5)
+        assert heads["ends"][1] == pytest.approx([right["ends.score"]], abs=1e-5)
+        for head in ("left", "many"):
+            assert float(heads[head][2]) == pytest.approx(right[f"{head}.value"], rel=1e-3)
+
+
+def test_it_opens_from_a_folder_and_asks_no_network(browser: Browser) -> None:
+    assert browser.problems == []
+    assert {url.split(":")[0] for url in browser.requests} == {"file", "blob"}
+
+
+def test_it_may_not_connect_to_anything(browser: Browser) -> None:
+    refused = "fetch('http://127.0.0.1:9/').then(() => 'sent', () => 'refused')"
+    assert browser.evaluate(refused) == "refused"
+    reasons = [json.dumps(event) for event in browser.events]
+    assert any("Content Security Policy" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize(
+    ("place", "said"), [("far", "place must be a number"), ("", "place must be given")]
+)
+def test_what_does_not_fit_is_said_where_it_is_typed(
+    browser: Browser, place: str, said: str
+) -> None:
+    answers(browser, {**TYPED[0], "place": place})
+    assert browser.evaluate("document.querySelector('#state').textContent") == said
+
+
+def test_the_form_has_the_models_columns(browser: Browser, model: Path) -> None:
+    names = "[...document.querySelectorAll('input')].map((input) => input.name)"
+    assert browser.evaluate(names) == Scorer(model).columns
+    values = "[...document.querySelectorAll('datalist option')].map((option) => option.value)"
+    assert browser.evaluate(values) == [word for word in small_run.WORDS if word]
+
+
+def test_without_the_npm_package_it_says_what_to_do(model: Path, tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="make web") as failure:
+        write_page(model, tmp_path / "page", tmp_path / "nowhere")
+    assert failure.value.exit_code == Exit.ENVIRONMENT
+    assert not (tmp_path / "page").exists()
