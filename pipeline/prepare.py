@@ -15,11 +15,12 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pipeline import infer, manifest, rows, vocabulary
+from pipeline import drift, infer, manifest, rows, vocabulary
 from pipeline import spec as specs
 from pipeline.anomalies import anomalies
 from pipeline.failures import Exit, Failure, main
@@ -28,7 +29,7 @@ from pipeline.quiet import quiet_import
 from pipeline.sides import SIDES
 from pipeline.spec_file import read_spec
 from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
-from pipeline.summary import summary
+from pipeline.summary import summary, warned
 
 STAGE = "data"
 WORK, TEMP, REJECTED = "work", "temp", "rejected"
@@ -51,6 +52,8 @@ def run(argv: Sequence[str]) -> None:
         force=args.force,
         extend=args.extend,
         cache=args.cache,
+        compare=args.compare,
+        fail_on_drift=args.fail_on_drift,
         beam_args=beam_args,
     )
 
@@ -65,22 +68,25 @@ def prepare(
     force: bool = False,
     extend: Path | None = None,
     cache: Path | None = None,
+    compare: Path | None = None,
+    fail_on_drift: bool = False,
     beam_args: Sequence[str] = (),
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
 
     The values in the vocabularies of `extend`, a folder made before, keep their ids. The folder
-    `cache` keeps what is found in each file, so that it is not analysed again.
+    `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
+    training rows of `compare`, a folder made before, are in statistics.json.
 
     Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
-    taken, 4 for too many bad rows, no rows, none to train on or an empty vocabulary, 5 for a
-    damaged file.
+    taken, 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift that is
+    to fail, 5 for a damaged file.
     """
     fields = fields_of(spec)
     _check_columns(paths, fields)
     with manifest.lock(output):
         first = {} if extend is None else vocabulary.read_all(extend)
-        settings = [f"{max_bad_fraction} {shards}", json.dumps(first)]
+        settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first)]
         contents = {path: manifest.file_sha256(Path(path)) for path in paths}
         made_from = _made_from(spec, contents, settings)
         if manifest.is_done(output, stage=STAGE, made_from=made_from, force=force):
@@ -99,6 +105,8 @@ def prepare(
                 cache,
                 beam_args,
             )
+            if compare is not None:
+                _compare(work, compare, fail_on_drift)
             facts = _facts(spec, work)
             manifest.publish(output, stage=STAGE, made_from=made_from, facts=facts)
         except BaseException:
@@ -160,6 +168,22 @@ def _write_what_was_learned(
         log.info("%s", line)
 
 
+def _compare(work: Path, earlier: Path, fail_on_drift: bool) -> None:
+    """Adds the distances from an earlier folder, and the warnings about them."""
+    path = work / "statistics.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    old = drift.distributions(earlier)
+    found = list(drift.between(old, said["distributions"]))
+    warnings = drift.above(found, {one.measure: drift.THRESHOLD for one in found})
+    said["drift"] = [asdict(one) for one in found]
+    said["warnings"] += warnings
+    manifest.write_text(path, json.dumps(said, indent=2) + "\n")
+    for line in warned(warnings):
+        log.warning("%s", line)
+    if fail_on_drift:
+        drift.fail_on(warnings)
+
+
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         "python -m pipeline.prepare",
@@ -179,6 +203,10 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keeps what is found in each file"
     )
+    parser.add_argument(
+        "--compare", type=Path, metavar="DATA", help="a folder from whose rows these may not drift"
+    )
+    parser.add_argument("--fail-on-drift", action="store_true", help="exit code 4 where they do")
     parser.add_argument("--force", action="store_true", help="replace what is there")
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):

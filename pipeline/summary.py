@@ -1,6 +1,6 @@
 """What prepare found, as lines for a person: every row, what was cut off, what looks wrong."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from pipeline.sides import SIDES
@@ -21,7 +21,11 @@ def summary(said: dict[str, Any]) -> Iterator[str]:
     for name, shares in [*said["inputs"].items(), *said["heads"].items()]:
         if known := [f"{k:.1%} of {side}" for side, k in _covered(shares) if total[side]]:
             yield f"  {name} is covered in {', '.join(known)}"
-    for warning in said["warnings"]:
+    yield from warned(said["warnings"])
+
+
+def warned(warnings: Sequence[dict[str, str]]) -> Iterator[str]:
+    for warning in warnings:
         yield f"warning: {warning['anomaly']} of {warning['of']}: {warning['said']}"
 
 

@@ -24,6 +24,7 @@ LIGHT = {
     "pipeline.spec_file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.casting": {*SPEC, *ALL_HEAVY},
+    "pipeline.drift": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.score": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
