@@ -5,6 +5,7 @@ from pathlib import Path
 
 import keras
 import pytest
+import tensorflow as tf
 from tiny_data import floats, ints, tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
@@ -46,6 +47,20 @@ def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     assert metrics["baselines"]["label"]["strongest_input"]["input"] == "word"
     lines = (out / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_tensorboard_has_every_heads_losses_and_metrics(out: Path) -> None:
+    tags: dict[str, int] = {}
+    for path in (out / "run" / "tensorboard").glob("*tfevents*"):
+        for record in tf.data.TFRecordDataset(str(path)).as_numpy_iterator():
+            event = tf.compat.v1.Event.FromString(record)
+            tags |= {value.tag: event.step for value in event.summary.value}
+    heads = ("label", "kind", "ends", "left")
+    assert {f"{side}/{head}" for side in ("train", "eval") for head in heads} <= set(tags)
+    metrics = json.loads((out / "run" / "metrics.json").read_text())
+    final = {f"test/{h}/{m}" for h, of_head in metrics["test"].items() for m in of_head}
+    assert final <= set(tags)
+    assert {tags[name] for name in final} == {3}
 
 
 def test_the_saved_model_takes_features_by_name(out: Path) -> None:

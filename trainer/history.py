@@ -29,11 +29,8 @@ class History:
     def append(self, line: Mapping[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        writer = tf.summary.create_file_writer(self.events)
-        with writer.as_default(step=int(line.get("epoch", line.get("before_epoch", 0)))):
-            for name, value in scalars(line):
-                tf.summary.write(name, tf.constant(value, tf.float32), metadata=SCALARS)
-        writer.close()
+        step = int(line.get("epoch", line.get("before_epoch", 0)))
+        write_scalars(self.events, dict(scalars(line)), step)
         for tell in self.told:
             tell(line)
 
@@ -43,6 +40,15 @@ class History:
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
             kept = [line for line in lines if _is_past(line, finished, opened)]
             self.path.write_text("".join(kept), encoding="utf-8")
+
+
+def write_scalars(events: str, values: Mapping[str, float], step: int) -> None:
+    """Writes an event file of numbers by name."""
+    writer = tf.summary.create_file_writer(events)
+    with writer.as_default(step=step):
+        for name, value in values.items():
+            tf.summary.write(name, tf.constant(value, tf.float32), metadata=SCALARS)
+    writer.close()
 
 
 def scalars(line: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, float]]:

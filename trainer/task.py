@@ -33,7 +33,7 @@ from pipeline.manifest import (
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec, read_spec
 from trainer.data import Data, read_data
-from trainer.history import History
+from trainer.history import History, scalars, write_scalars
 from trainer.network import inference_model, parameters, shapes
 from trainer.options import Options, read_options
 from trainer.projector import write_projector
@@ -163,7 +163,9 @@ def make_run_folder(
     lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
     if said := phase_summary([json.loads(line) for line in lines]):
         print(said, flush=True)
-    metrics = final_metrics(made) | {"baselines": baselines(made, train_columns)}
+    held_out = final_metrics(made)
+    write_scalars(history.events, dict(scalars(held_out)), int(made.course.finished))
+    metrics = held_out | {"baselines": baselines(made, train_columns)}
     temperatures = fit_temperatures(made)
     metrics["temperatures"] = temperatures
     model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
