@@ -73,12 +73,6 @@ class Shared(Part):
             raise ValueError("give either `units` (one matrix, no bias) or `layers`")
         return self
 
-    @model_validator(mode="after")
-    def _kfac_is_for_a_matrix(self) -> Self:
-        if self.phases and self.phases.method == "kfac" and self.units is None:
-            raise ValueError("`method: kfac` is for a block of `units`; choose lbfgs or steps")
-        return self
-
     def dense_layers(self) -> tuple[Layer, ...]:
         if self.units is not None:
             return (Layer(units=self.units, activation=None, bias=False),)

@@ -10,7 +10,7 @@ from tiny_data import ENTRIES, tiny_examples, write_data
 from pipeline.spec_file import parse_spec
 from trainer.curvature import curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import read_data
-from trainer.kfac import Curvature
+from trainer.kfac import Curvature, Factors
 from trainer.run import Run, open_run
 
 Array = NDArray[np.float64]
@@ -18,7 +18,7 @@ Array = NDArray[np.float64]
 SPEC = """
 name: tiny
 vocabularies: {{{vocabularies}}}
-shared: {{common: {{units: 5}}}}
+shared: {{common: {{{block}}}}}
 inputs: {{{inputs}}}
 heads: {{{head}}}
 split: {{by: hash, columns: [word]}}
@@ -28,22 +28,26 @@ WORD = "word: {kind: category, vocabulary: words, embedding: 4, through: common}
 LABEL = "label: {kind: classification, vocabulary: labels}"
 
 
-def run_of(folder: Path, head: str, inputs: str = WORD) -> Run:
+def run_of(folder: Path, head: str, inputs: str = WORD, block: str = "units: 5") -> Run:
     names = ["words"] + ["labels"] * ("labels" in head)
     vocabularies = ", ".join(f"{name}: {{}}" for name in names)
-    spec = parse_spec(SPEC.format(vocabularies=vocabularies, inputs=inputs, head=head))
+    spec = parse_spec(SPEC.format(vocabularies=vocabularies, inputs=inputs, head=head, block=block))
     rows = {"train": tiny_examples(70, seed=0), "eval": tiny_examples(20, seed=1)}
     entries = {name: ENTRIES[name] for name in names}
     return open_run(read_data(write_data(folder, spec, rows, entries=entries)), spec)[0]
 
 
-def curvature(run: Run, seed: int = 1) -> Curvature:
+def curvature(run: Run, seed: int = 1) -> Factors:
+    [found] = curvatures(run, seed)
+    return found
+
+
+def curvatures(run: Run, seed: int = 1) -> Curvature:
     taps = run.network.taps("common")
     one_pass = make_curvature_pass(run.network, taps, run.losses, run.signature())
     totals = tf.constant([float(known(run).sum())], tf.float64)
-    [matrix] = run.network.groups["shared.common"]
     sample = enumerate(run.batches("train"))
-    return mean_curvature(curvature_sums(one_pass, sample, totals, seed, matrix.shape), 1.0)
+    return mean_curvature(curvature_sums(one_pass, sample, totals, seed, taps.shapes()), 1.0)
 
 
 def known(run: Run) -> NDArray[np.bool_]:
@@ -124,3 +128,19 @@ def test_the_order_of_the_places_that_share_a_matrix_changes_nothing(tmp_path: P
         strict=True,
     ):
         np.testing.assert_allclose(one, other, rtol=1e-6)
+
+
+def test_each_layer_of_a_network_has_the_moments_of_its_own_sums(tmp_path: Path) -> None:
+    network = "layers: [{units: 3, activation: tanh}, {units: 5, activation: null, bias: false}]"
+    run = run_of(tmp_path / "data", "left: {kind: regression}", block=network)
+    first, bias, second = map(double, run.network.groups["shared.common"])
+    x, v = embedded(run), head_weights(run)
+    middle = np.tanh(x @ first + bias)
+    with_one = np.concatenate([x, np.ones((len(x), 1))], axis=1)
+    # The gradient of a row with a target by the first sums: 1 - tanh^2 is tanh's derivative.
+    back = ((v @ second.T) * (1 - middle**2))[known(run)]
+    one, other = curvatures(run)
+    np.testing.assert_allclose(one.inputs, with_one.T @ with_one / len(x), rtol=1e-4)
+    np.testing.assert_allclose(one.gradients, 2 * back.T @ back / len(back), rtol=1e-4)
+    np.testing.assert_allclose(other.inputs, middle.T @ middle / len(x), rtol=1e-4)
+    np.testing.assert_allclose(other.gradients, 2 * v.T @ v, rtol=1e-4)

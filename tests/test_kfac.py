@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.descent import Vector
-from trainer.kfac import Curvature, Matrix, minimise
+from trainer.kfac import Factors, bend, minimise, preconditioned
 
 Array = NDArray[np.float64]
 
@@ -33,8 +33,8 @@ def test_one_full_step_on_a_linear_layer_with_squared_error_is_least_squares(see
     solution = np.linalg.lstsq(features, targets, rcond=None)[0]
     found = minimise(
         lambda flat: half_squares(features, targets, flat),
-        lambda _: Curvature(features.T @ features / len(features), np.eye(3)),
-        np.ones((5, 3)),
+        lambda _: [Factors(features.T @ features / len(features), np.eye(3))],
+        np.ones(15),
         max_evaluations=2,
         damping=1e-20,
     )
@@ -51,19 +51,45 @@ def test_the_preconditioner_is_the_inverse_of_the_damped_kronecker_product() -> 
     balance = np.sqrt((np.trace(a) / 4) / (np.trace(g) / 3))
     whole = np.kron(a + balance * 0.1 * np.eye(4), g + 0.1 / balance * np.eye(3))
     expected = np.linalg.solve(whole, gradient.ravel()).reshape(4, 3)
-    np.testing.assert_allclose(Curvature(a, g).preconditioned(gradient, damping), expected)
+    np.testing.assert_allclose(Factors(a, g).preconditioned(gradient, damping), expected)
+
+
+def test_layers_are_preconditioned_apart_in_the_order_of_their_weights() -> None:
+    rng = np.random.default_rng(0)
+    squares = [(m := rng.normal(size=(9, size))).T @ m for size in (4, 3, 3, 2)]
+    layers = [Factors(*squares[:2]), Factors(*squares[2:])]
+    whole = np.zeros((18, 18))
+    whole[:12, :12], whole[12:, 12:] = np.kron(*squares[:2]), np.kron(*squares[2:])
+    gradient = rng.normal(size=18)
+    expected = np.linalg.solve(whole, gradient)
+    np.testing.assert_allclose(preconditioned(layers, gradient, 1e-20), expected, rtol=1e-6)
+    assert bend(layers, gradient) == pytest.approx(gradient @ whole @ gradient)
+
+
+def test_one_full_step_with_a_bias_is_least_squares_too() -> None:
+    features, targets = least_squares(3)
+    features[:, -1] = 1.0  # the input of the bias
+    solution = np.linalg.lstsq(features, targets, rcond=None)[0]
+    found = minimise(
+        lambda flat: half_squares(features, targets, flat),
+        lambda _: [Factors(features.T @ features / len(features), np.eye(3))],
+        np.ones(15),
+        max_evaluations=2,
+        damping=1e-20,
+    )
+    np.testing.assert_allclose(found.point.reshape(5, 3), solution, atol=1e-7)
 
 
 def test_a_curvature_that_is_far_too_small_is_met_with_shorter_steps() -> None:
     features, targets = least_squares(0)
 
-    def curvature(_: Matrix) -> Curvature:
-        return Curvature(features.T @ features / len(features) / 20, np.eye(3))
+    def curvature(_: Vector) -> list[Factors]:
+        return [Factors(features.T @ features / len(features) / 20, np.eye(3))]
 
     found = minimise(
         lambda flat: half_squares(features, targets, flat),
         curvature,
-        np.ones((5, 3)),
+        np.ones(15),
         max_evaluations=12,
         damping=1e-12,
     )
@@ -75,8 +101,8 @@ def test_a_curvature_that_is_far_too_small_is_met_with_shorter_steps() -> None:
 def test_a_value_that_is_not_a_number_ends_the_descent_where_it_began() -> None:
     found = minimise(
         lambda flat: (np.nan, flat * np.nan),
-        lambda w: Curvature(np.eye(5), np.eye(3)),
-        np.ones((5, 3)),
+        lambda _: [Factors(np.eye(5), np.eye(3))],
+        np.ones(15),
         max_evaluations=12,
     )
     np.testing.assert_array_equal(found.point, np.ones(15))
@@ -87,6 +113,6 @@ def test_a_gradient_that_is_not_finite_is_not_stepped_on() -> None:
         return (1.0, np.ones(15)) if flat[0] == 1 else (0.0, flat * np.nan)
 
     found = minimise(
-        objective, lambda w: Curvature(np.eye(5), np.eye(3)), np.ones((5, 3)), max_evaluations=12
+        objective, lambda _: [Factors(np.eye(5), np.eye(3))], np.ones(15), max_evaluations=12
     )
     np.testing.assert_array_equal(found.point, np.ones(15))

@@ -134,6 +134,24 @@ def test_a_phase_lowers_its_objective_and_moves_nothing_else(
     assert len(run.state()) - len(block.rest) == owned
 
 
+@pytest.mark.parametrize("method", ["steps", "lbfgs", "kfac"])
+def test_every_method_lowers_the_objective_of_a_shared_network_too(
+    method: str, tmp_path: Path
+) -> None:
+    phases = f"phases: {{every: 1, method: {method}, accept: train}}"
+    spec = tiny_spec(replace={UNITS: f"common: {{layers: [6, 5], {phases}}}"})
+    run = open_run(read_data(tiny_data(tmp_path / "data", spec=spec)), spec)[0]
+    block = block_of(run)
+    start = block.flat()
+    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    before, after = facts["objective"]
+    assert facts["accepted"] and after < before
+    again = phase_objective(block, phase_rows(run, block.plan, 1).batches)
+    assert again(block.flat())[0] == pytest.approx(after, rel=1e-6)
+    moved = np.split(block.flat() != start, [24, 30, 60])
+    assert all(part.any() for part in moved)
+
+
 def test_what_a_phase_leaves_alone_covers_weights_slots_seeds_and_course(tmp_path: Path) -> None:
     run = run_with("{every: 1, between: joint}", tmp_path / "data")
     names = set(block_of(run).rest)

@@ -1,13 +1,14 @@
-"""K-FAC steps for one matrix that many inputs share.
+"""K-FAC steps for the dense layers of a block that many inputs share.
 
-The curvature of the loss in a matrix W [inputs, outputs] is approximated by a Kronecker product of
-the second moments of what goes in (A) and of the gradients that come back (G): Martens and Grosse
-2015, arXiv:1503.05671, section 3; for weights shared over several places Eschenhagen et al. 2023,
-arXiv:2311.00636, "expand". Its inverse is two small solves. Damping is factored as in the former,
-section 6.3, and adapted by how well the quadratic model foresaw the decrease (ibid., section 6.5).
+The curvature of the loss in a layer's matrix W [inputs, outputs], a bias being its last row, is
+approximated by a Kronecker product of the second moments of what goes in (A) and of the gradients
+that come back (G), that between layers by nothing: Martens and Grosse 2015, arXiv:1503.05671,
+sections 3 and 4.2; for weights shared over several places Eschenhagen et al. 2023,
+arXiv:2311.00636, "expand". Its inverse is two small solves a layer. Damping is factored as in the
+former, section 6.3, and adapted by how well the quadratic model foresaw the decrease (ibid., 6.5).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,9 +23,9 @@ START_DAMPING = 1e-3
 
 
 @dataclass(frozen=True)
-class Curvature:
-    """Second moments of a matrix's inputs [inputs, inputs] and of the gradients by its outputs
-    [outputs, outputs]."""
+class Factors:
+    """Of one layer: second moments of its inputs [inputs, inputs] and of the gradients by its sums
+    [outputs, outputs]. With a bias, the last input is always 1."""
 
     inputs: Matrix
     gradients: Matrix
@@ -45,33 +46,57 @@ class Curvature:
         return float(np.sqrt(means[0] / means[1])) if min(means) > 0 else 1.0
 
 
+# The layers of a block, in the order in which its weights are flattened.
+Curvature = Sequence[Factors]
+
+
+def matrices(curvature: Curvature, flat: Vector) -> list[Matrix]:
+    """A flattened block as one matrix [inputs, outputs] for each layer."""
+    shapes = [(len(layer.inputs), len(layer.gradients)) for layer in curvature]
+    ends = np.cumsum([rows * columns for rows, columns in shapes])
+    parts = np.split(flat, ends[:-1])
+    return [part.reshape(shape) for part, shape in zip(parts, shapes, strict=True)]
+
+
+def preconditioned(curvature: Curvature, gradient: Vector, damping: float) -> Vector:
+    """Each layer's damped inverse applied to its part of a flattened gradient."""
+    pairs = zip(curvature, matrices(curvature, gradient), strict=True)
+    return np.concatenate([layer.preconditioned(part, damping).ravel() for layer, part in pairs])
+
+
+def bend(curvature: Curvature, direction: Vector) -> float:
+    """The second derivative along a flattened direction."""
+    pairs = zip(curvature, matrices(curvature, direction), strict=True)
+    return sum(layer.bend(part) for layer, part in pairs)
+
+
 def minimise(
     objective: Objective,
-    curvature_at: Callable[[Matrix], Curvature],
-    start: Matrix,
+    curvature_at: Callable[[Vector], Curvature],
+    start: Vector,
     *,
     max_evaluations: int,
     damping: float = START_DAMPING,
     tolerance: float = 1e-6,
 ) -> Descent:
-    """Descends from `start` [inputs, outputs]; `objective` sees it flattened.
+    """Descends from `start`, the flattened block.
 
     A step that does not decrease the objective enough is halved. The descent ends where no half
     helps, where gradient or gain are below `tolerance`, or after `max_evaluations`.
     """
-    point, (value, gradient) = start.ravel(), objective(start.ravel())
+    point, (value, gradient) = start, objective(start)
     values, lengths, evaluations, ratio = [value], [], 1, None
     first_gradient = largest(gradient)
     while evaluations < max_evaluations and is_finite(value, gradient):
-        curvature = curvature_at(point.reshape(start.shape))
-        direction = -curvature.preconditioned(gradient.reshape(start.shape), damping)
-        slope = float(gradient @ direction.ravel())
+        curvature = curvature_at(point)
+        direction = -preconditioned(curvature, gradient, damping)
+        slope = float(gradient @ direction)
         trials = min(MAX_TRIALS, max_evaluations - evaluations)
-        step = _halved(objective, point, value, direction.ravel(), slope, trials)
+        step = _halved(objective, point, value, direction, slope, trials)
         evaluations += step.trials
         if step.gradient is None:
             break
-        foreseen = -step.length * slope - step.length**2 / 2 * curvature.bend(direction)
+        foreseen = -step.length * slope - step.length**2 / 2 * bend(curvature, direction)
         ratio = (value - step.value) / foreseen if foreseen > 0 else None
         damping *= _damping_change(ratio)
         gain = value - step.value

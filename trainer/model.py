@@ -22,24 +22,39 @@ Vectors = dict[str, keras.KerasTensor]
 
 
 @dataclass(frozen=True)
+class Taps:
+    """The network with a view into one shared block.
+
+    layers: of the block
+    model: the features to `hidden`, as the body gives it, and `uses` [uses][layers + 1]: what goes
+        into the block and comes out of each of its layers
+    """
+
+    layers: tuple[layers.Dense, ...]
+    model: keras.Model
+
+    def shapes(self) -> list[tuple[int, int]]:
+        """[inputs, outputs] of each layer's matrix, a bias being its last row."""
+        return [(layer.kernel.shape[0] + layer.use_bias, layer.units) for layer in self.layers]
+
+
+@dataclass(frozen=True)
 class Body:
     """`model` maps the features to {head: float32 [batch, width]}.
 
     `tables` and `shared` own their weights; every other layer belongs to the trunk. `uses` holds
-    for each shared block what goes in and what comes out, once for each input through it.
+    for each shared block, once for each input through it, what goes in and what comes out of each
+    of its layers.
     """
 
     model: keras.Model
     tables: dict[str, layers.Embedding]
     shared: dict[str, tuple[layers.Dense, ...]]
-    uses: dict[str, list[tuple[keras.KerasTensor, keras.KerasTensor]]]
+    uses: dict[str, list[list[keras.KerasTensor]]]
 
-    def taps(self, block: str) -> keras.Model:
-        """The same network with more outputs: `hidden` as of `model`, and the vectors that go
-        `into` each use of a shared block and come `out_of` it."""
-        into, out_of = zip(*self.uses[block], strict=True)
-        outputs = {"hidden": self.model.output, "into": list(into), "out_of": list(out_of)}
-        return keras.Model(self.model.input, outputs)
+    def taps(self, block: str) -> Taps:
+        outputs = {"hidden": self.model.output, "uses": self.uses[block]}
+        return Taps(self.shared[block], keras.Model(self.model.input, outputs))
 
 
 def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
@@ -50,7 +65,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         name: tuple(dense(layer, f"shared.{name}.{i}") for i, layer in enumerate(b.dense_layers()))
         for name, b in spec.shared.items()
     }
-    uses: dict[str, list[tuple[keras.KerasTensor, keras.KerasTensor]]] = {n: [] for n in shared}
+    uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
     for name, part in spec.inputs.items():
         match part:
@@ -59,9 +74,8 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
             case _:
                 embedded = tables[part.table_name](inputs[name])
                 if part.through:
-                    projected = projection(embedded, shared[part.through])
-                    uses[part.through].append((embedded, projected))
-                    embedded = projected
+                    uses[part.through].append(projections(embedded, shared[part.through]))
+                    embedded = uses[part.through][-1][-1]
                 padding = entries[part.vocabulary] + 1
                 vectors[name] = combined_vector(name, part, embedded, inputs[name], padding)
     hidden = {
@@ -120,11 +134,14 @@ def number_vector(
     return ops.stack(parts, axis=-1)
 
 
-def projection(vectors: keras.KerasTensor, block: Sequence[layers.Dense]) -> keras.KerasTensor:
-    """Vectors [..., embedding] through a shared block."""
+def projections(
+    vectors: keras.KerasTensor, block: Sequence[layers.Dense]
+) -> list[keras.KerasTensor]:
+    """Vectors [..., embedding], and what each layer of a shared block makes of them in turn."""
+    made = [vectors]
     for layer in block:
-        vectors = layer(vectors)
-    return vectors
+        made.append(layer(made[-1]))
+    return made
 
 
 def combined_vector(

@@ -15,7 +15,7 @@ from keras import layers, ops
 
 from pipeline.spec import Spec
 from trainer.heads import Head, build_heads
-from trainer.model import Body, build_body
+from trainer.model import Body, Taps, build_body
 
 Groups = dict[str, tuple[tf.Variable, ...]]
 
@@ -23,13 +23,13 @@ Groups = dict[str, tuple[tf.Variable, ...]]
 @dataclass(frozen=True)
 class Network:
     """`uncertainty` holds log variances of the heads where they weigh themselves, else nothing.
-    `taps` gives a view of the body onto a shared block (see `Body.taps`)."""
+    `taps` gives the body with a view into a shared block."""
 
     body: keras.Model
     heads: dict[str, Head]
     uncertainty: dict[str, tf.Variable]
     groups: Groups
-    taps: Callable[[str], keras.Model]
+    taps: Callable[[str], Taps]
 
     def variables(self, *, without: Iterable[str] = ()) -> list[tf.Variable]:
         """The trainable variables of all groups but some, in a fixed order."""

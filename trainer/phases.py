@@ -17,7 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from trainer import kfac, lbfgs, steps
-from trainer.curvature import Sample, curvature_sums, make_curvature_pass, mean_curvature
+from trainer.curvature import Pass, Sample, curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import Batch
 from trainer.descent import Descent, Vector
 from trainer.network import Network, shared_group
@@ -53,6 +53,7 @@ class Block:
     own_averages: their means over the steps, where the optimizer keeps some
     rest: every other variable of the run, by name; a phase changes not one of them
     gradient_pass, weight_pass, curvature_pass: traced once, used by every phase
+    shapes: of its layers, as K-FAC takes them
     heads: how many
     total: sums over the workers
     """
@@ -64,7 +65,8 @@ class Block:
     rest: Mapping[str, tf.Variable]
     gradient_pass: Callable[[Batch, tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
     weight_pass: Callable[[Batch], tf.Tensor]
-    curvature_pass: Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, tf.Tensor, tf.Tensor]]
+    curvature_pass: Pass
+    shapes: Sequence[tuple[int, int]]
     heads: int
     total: Total
 
@@ -91,6 +93,7 @@ def make_block(
 ) -> Block:
     """`state` is everything that a checkpoint of the run holds."""
     variables = network.groups[shared_group(plan.block)]
+    taps = network.taps(plan.block)
     slots = own_slots(optimizer, variables)
     averages = own_averages(optimizer, variables)
     moved = (*variables, *(s for of in slots for s in of), *(mean for _, mean in averages))
@@ -103,7 +106,8 @@ def make_block(
         rest={name: v for name, v in state.items() if id(v) not in own},
         gradient_pass=make_gradient_pass(network, variables, losses, signature),
         weight_pass=make_weight_pass(network, losses, signature),
-        curvature_pass=make_curvature_pass(network, network.taps(plan.block), losses, signature),
+        curvature_pass=make_curvature_pass(network, taps, losses, signature),
+        shapes=taps.shapes(),
         heads=len(network.heads),
         total=total,
     )
@@ -213,14 +217,13 @@ def descend(objective: PhaseObjective, sample: Sample, share: float, seed: int) 
             return lbfgs.minimise(objective, start, max_evaluations=limit)
         case "kfac":
 
-            def curvature_at(weights: kfac.Matrix) -> kfac.Curvature:
-                block.assign(weights.ravel())
-                sums = curvature_sums(block.curvature_pass, sample, objective.totals, seed, shape)
+            def curvature_at(flat: Vector) -> kfac.Curvature:
+                block.assign(flat)
+                one_pass, shapes = block.curvature_pass, block.shapes
+                sums = curvature_sums(one_pass, sample, objective.totals, seed, shapes)
                 return mean_curvature(block.total(*sums), share)
 
-            shape = tuple(block.variables[0].shape)
-            matrix = start.reshape(shape)
-            return kfac.minimise(objective, curvature_at, matrix, max_evaluations=limit)
+            return kfac.minimise(objective, curvature_at, start, max_evaluations=limit)
 
 
 def run_phase(
