@@ -1,153 +1,190 @@
 """Do phases of the shared weights help? Every way of having them, and not, at equal compute.
 
-    python -m benchmarks.phases --data OUT/data --output RUNS [--seeds 3] [--budget 8]
+    python -m benchmarks.phases --archive codex-m.tar.xz --output RUNS [--results FOLDER]
+                                [--sets next_identifier codex] [--seeds 3] [--threads 1]
 
-The spec of the prepared examples is trained with its shared block as one matrix and as a small
-network: learning with the rest (joint), never moving (frozen forever), and with phases by each
-method, between which the block is frozen or learns on. The unit of compute is an epoch over all
-rows, forward and backward; an evaluation of a phase's objective costs two thirds of that for its
-rows (the gradients of all other weights are left out), a held-out loss one third. Runs with phases
-have fewer epochs, so that no run uses more than `--budget`.
+Two sets of rows, each with its shared block as one 50 x 128 matrix and as a small network, are
+trained with the block learning with the rest (joint), never moving (frozen forever), and with
+phases by each method, between which the block is frozen or learns on. The unit of compute is an
+epoch over all rows, forward and backward; an evaluation of a phase's objective costs two thirds of
+that for its rows (the gradients of all other weights are left out), a held-out loss one third. Runs
+with phases have fewer epochs, so that none uses more than `BUDGET`, but for K-FAC's curvature,
+which is counted.
 
-Prints a table and, last, one JSON object with its figures; both also go to --output.
+A run that is in RUNS already is not done again. Prints a table and, last, one JSON object with its
+figures; both also go to --results.
 """
 
 import argparse
 import json
 import statistics
-import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.failures import main
-from pipeline.manifest import verify
-from pipeline.spec import Classification, Spec
-from pipeline.spec_file import read_spec
-from trainer.run import CURVATURE_EVERY
+import keras
+import tensorflow as tf
 
-EVERY, SHARE_OF_ROWS, EVALUATIONS = 2, 8, 12
+from benchmarks.phases_rows import HEADS, prepared
+from pipeline.failures import main
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
+from trainer.data import Data, read_data
+from trainer.run import CURVATURE_EVERY, final_metrics, open_run, train_run
+
+BUDGET, EVERY, ROWS, EVALUATIONS = 5, 2, 64_000, 4
 GRADIENT_COST, LOSS_COST = 2 / 3, 1 / 3
+METHODS = ("steps", "lbfgs", "kfac")
+# 6,400 and 5,856 weights.
 BLOCKS: dict[str, dict[str, Any]] = {
     "matrix": {"units": 128},
-    "network": {"layers": [{"units": 128}, {"units": 128, "activation": None}]},
+    "network": {"layers": [{"units": 32}, {"units": 128, "activation": None}]},
 }
-METHODS = {"matrix": ("steps", "lbfgs", "kfac"), "network": ("steps", "lbfgs")}
 
 Said = dict[str, Any]
+Figures = dict[str, float]
 
 
-def variants(block: str, rows: int) -> dict[str, Said | None]:
-    """Name to the settings of the phases; None is plain training."""
-    never = {"every": 10**6, "between": "frozen"}
-    made: dict[str, Said | None] = {"joint": None, "frozen forever": never}
-    some = {"every": EVERY, "rows": max(1, rows // SHARE_OF_ROWS), "max_evals": EVALUATIONS}
+def variants() -> dict[str, Said | None]:
+    """Name to the settings of the phases; None is plain training.
+
+    >>> list(variants())[:3]
+    ['joint', 'frozen forever', 'frozen + steps']
+    """
+    made: dict[str, Said | None] = {
+        "joint": None,
+        "frozen forever": {"every": 10**6, "between": "frozen"},
+    }
+    some = {"every": EVERY, "rows": ROWS, "max_evals": EVALUATIONS}
     for between in ("frozen", "joint"):
-        for method in METHODS[block]:
+        for method in METHODS:
             made[f"{between} + {method}"] = {**some, "between": between, "method": method}
     return made
 
 
-def with_block(spec: Spec, block: str, phases: Said | None, epochs: int, seed: int) -> Said:
-    """The spec with one shared block, through which go all inputs as wide as its first one."""
+def with_block(spec: Spec, block: str, phases: Said | None, epochs: int, seed: int) -> Spec:
+    """The spec with another shared block, phases and seed."""
     said: Said = json.loads(spec.to_json())
-    embedded = spec.embedded_inputs()
-    width = next(iter(embedded.values())).embedding
-    for name, part in embedded.items():
-        said["inputs"][name]["through"] = "common" if part.embedding == width else None
     said["shared"] = {"common": {**BLOCKS[block], "phases": phases and {**phases, "seed": seed}}}
     said["training"] |= {"epochs": epochs, "seed": seed, "patience": None}
-    return said
+    return parse_spec(json.dumps(said))
 
 
-def epochs_within(budget: int, held_out: float) -> int:
-    """How many epochs leave room for the phases between them; `held_out` is the share of the train
-    rows that the held-out loss is taken over, before and after each phase.
+def epochs_within(budget: float, phase: float) -> int:
+    """How many epochs leave room for the phases between them, of so many epochs each.
 
-    >>> epochs_within(8, held_out=0.0), epochs_within(8, held_out=0.1)
-    (6, 5)
+    >>> epochs_within(5, phase=2.0), epochs_within(5, phase=0.0)
+    (3, 5)
     """
-    phase = EVALUATIONS * GRADIENT_COST / SHARE_OF_ROWS + 2 * held_out * LOSS_COST
-    return max(e for e in range(1, budget + 1) if e + (e - 1) // EVERY * phase <= budget)
+    return max(e for e in range(1, int(budget) + 1) if e + (e - 1) // EVERY * phase <= budget)
 
 
-def trained(said: Said, data: Path, folder: Path) -> Path:
-    """Trains, unless that was done before; gives the run's folder."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "spec.json"
-    path.write_text(json.dumps(said, indent=2), encoding="utf-8")
-    command = ["trainer.task", "--data", data, "--output", folder / "run", "--spec", path]
-    subprocess.run([sys.executable, "-m", *map(str, command)], check=True, capture_output=True)
-    return folder / "run"
+def phase_cost(data: Data, evaluations: float) -> float:
+    """Of one phase with its two held-out losses, in epochs over the train rows."""
+    rows = min(ROWS, data.rows("train")) * evaluations * GRADIENT_COST
+    return (rows + 2 * data.rows("eval") * LOSS_COST) / data.rows("train")
 
 
-def reached(run: Path, head: str, examples: dict[str, int]) -> dict[str, float]:
-    """What a run got to on test rows, and the compute that it used."""
-    metrics = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["test"][head]
-    lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+def trained(data: Data, spec: Spec, folder: Path, head: str) -> Figures:
+    """Trains, unless that was done before; gives what was reached on test rows."""
+    path = folder / "figures.json"
+    if not path.exists():
+        keras.backend.clear_session()
+        folder.mkdir(parents=True, exist_ok=True)
+        started = time.monotonic()
+        run, _ = open_run(data, spec)
+        train_run(run, folder)
+        reached = final_metrics(run)["test"][head]
+        figures = {
+            "log_loss": reached["log_loss"],
+            "accuracy_at_10": reached["accuracy@10"],
+            **phase_figures(data, (folder / "history.jsonl").read_text().splitlines()),
+            "seconds": round(time.monotonic() - started, 1),
+        }
+        path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    read: Figures = json.loads(path.read_text(encoding="utf-8"))
+    return read
+
+
+def phase_figures(data: Data, history: Sequence[str]) -> Figures:
+    """The compute of a run in epochs, and how many of its phases were kept."""
+    lines = [json.loads(line) for line in history]
     phases = [phase for line in lines for phase in line.get("phases", [])]
     compute = float(sum("epoch" in line for line in lines))
     for phase in phases:
-        share = phase["rows"] / examples["train"]
-        passes = phase["evaluations"]
-        if phase["method"] == "kfac":
-            passes += (len(phase["step_lengths"]) + 1) / CURVATURE_EVERY
-        compute += passes * share * GRADIENT_COST
-        compute += 2 * examples["eval"] / examples["train"] * LOSS_COST
-    return {
-        "log_loss": metrics["log_loss"],
-        "accuracy_at_10": metrics["accuracy@10"],
-        "compute": compute,
-        "kept": sum(phase["accepted"] for phase in phases) / max(1, len(phases)),
-    }
+        curvatures = len(phase["step_lengths"]) + 1 if phase["method"] == "kfac" else 0
+        compute += phase_cost(data, phase["evaluations"] + curvatures / CURVATURE_EVERY)
+    kept = sum(phase["accepted"] for phase in phases)
+    return {"compute": compute, "phases": len(phases), "kept": kept}
 
 
-def summary(runs: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Means over the seeds, and the range of the log loss."""
+def summary(runs: Sequence[Figures]) -> Figures:
+    """Means over the seeds, and the ranges of both metrics; phases are added up."""
     means = {name: round(statistics.mean(r[name] for r in runs), 4) for name in runs[0]}
-    losses = [r["log_loss"] for r in runs]
-    return {**means, "log_loss_range": round(max(losses) - min(losses), 4)}
+    for name in ("log_loss", "accuracy_at_10"):
+        values = [r[name] for r in runs]
+        means[f"{name}_range"] = round(max(values) - min(values), 4)
+    return {**means, "phases": sum(r["phases"] for r in runs), "kept": sum(r["kept"] for r in runs)}
 
 
-def table(results: dict[str, dict[str, float]]) -> str:
-    columns = ("log_loss", "log_loss_range", "accuracy_at_10", "compute", "kept")
-    lines = ["| block, training | log loss | range | accuracy@10 | compute | phases kept |"]
-    lines.append("|---|---|---|---|---|---|")
-    for name, of_name in results.items():
-        lines.append("| " + " | ".join([name, *(f"{of_name[c]:.4g}" for c in columns)]) + " |")
+def table(results: dict[str, dict[str, Figures]]) -> str:
+    """One line for each set, block and variant."""
+    lines = ["| rows, block, training | log loss | range | accuracy@10 | range | compute | kept |"]
+    lines.append("|---|---|---|---|---|---|---|")
+    for place, variants_of in results.items():
+        for name, r in variants_of.items():
+            kept = f"{r['kept']:.0f} of {r['phases']:.0f}" if r["phases"] else ""
+            cells = [f"{r['log_loss']:.4f}", f"{r['log_loss_range']:.4f}"]
+            cells += [f"{r['accuracy_at_10']:.4f}", f"{r['accuracy_at_10_range']:.4f}"]
+            lines.append(
+                f"| {place}, {name} | " + " | ".join([*cells, f"{r['compute']:.2f}", kept])
+            )
+            lines[-1] += " |"
     return "\n".join(lines)
+
+
+def train_set(name: str, data: Data, output: Path, seeds: int) -> dict[str, dict[str, Figures]]:
+    """All runs over one set of rows, seed after seed; {"set, block": {variant: figures}}."""
+    runs: dict[tuple[str, str], list[Figures]] = {}
+    for seed in range(1, seeds + 1):
+        for block in BLOCKS:
+            for variant, phases in variants().items():
+                plain = variant in ("joint", "frozen forever")
+                cost = 0.0 if plain else phase_cost(data, EVALUATIONS)
+                spec = with_block(data.spec, block, phases, epochs_within(BUDGET, cost), seed)
+                folder = output / name / block / variant.replace(" ", "_") / str(seed)
+                figures = trained(data, spec, folder, HEADS[name])
+                print(f"{name}, {block}, {variant}, {seed}: {figures}", file=sys.stderr, flush=True)
+                runs.setdefault((block, variant), []).append(figures)
+    return {
+        f"{name}, {block}": {v: summary(runs[block, v]) for v in variants()} for block in BLOCKS
+    }
 
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.phases")
-    parser.add_argument("--data", type=Path, required=True, help="prepared examples")
-    parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
-    parser.add_argument("--blocks", nargs="+", default=list(BLOCKS), choices=list(BLOCKS))
+    parser.add_argument("--archive", type=Path, required=True, help="codex-m.tar.xz")
+    parser.add_argument("--output", type=Path, required=True, help="folder for rows and runs")
+    parser.add_argument("--results", type=Path, help="folder for the table and its figures")
+    parser.add_argument("--sets", nargs="+", default=list(HEADS), choices=list(HEADS))
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--budget", type=int, default=8, help="in epochs over all rows")
+    parser.add_argument("--threads", type=int, default=1, help="of TensorFlow")
     options = parser.parse_args(arguments)
-    examples = verify(options.data, stage="data").facts["examples"]
-    spec = read_spec(options.data / "spec.json")
-    head = next(n for n, part in spec.heads.items() if isinstance(part, Classification))
-    results = {}
-    for block in options.blocks:
-        for name, phases in variants(block, examples["train"]).items():
-            plain = name in ("joint", "frozen forever")
-            held_out = examples["eval"] / examples["train"]
-            epochs = options.budget if plain else epochs_within(options.budget, held_out)
-            runs = []
-            for seed in range(1, options.seeds + 1):
-                said = with_block(spec, block, phases, epochs, seed)
-                folder = options.output / block / name.replace(" ", "_") / str(seed)
-                runs.append(reached(trained(said, options.data, folder), head, examples))
-            results[f"{block}, {name}"] = summary(runs)
-            print(f"{block}, {name}: {results[f'{block}, {name}']}", file=sys.stderr, flush=True)
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    tf.config.threading.set_inter_op_parallelism_threads(options.threads)
+    results: dict[str, dict[str, Figures]] = {}
+    for name in options.sets:
+        data = read_data(prepared(name, options.output, options.archive))
+        results |= train_set(name, data, options.output / "runs", options.seeds)
+    line = json.dumps({"benchmark": "phases", "seeds": options.seeds, "results": results})
+    if options.results:
+        options.results.mkdir(parents=True, exist_ok=True)
+        (options.results / "phases.json").write_text(line + "\n", encoding="utf-8")
+        (options.results / "phases.md").write_text(table(results) + "\n", encoding="utf-8")
     print(table(results))
-    line = json.dumps({"benchmark": "phases", "spec": spec.name, "results": results})
-    (options.output / "results.json").write_text(line + "\n", encoding="utf-8")
-    (options.output / "results.md").write_text(table(results) + "\n", encoding="utf-8")
     print(line)
 
 

@@ -1,0 +1,102 @@
+"""What a phase costs: 12 evaluations over 65,536 rows beside ordinary training passes over them.
+
+    python -m benchmarks.phases_cost --data OUT/data [--rows 65536] [--rounds 3]
+
+A gradient of the block alone needs no gradients of the other weights and no optimizer, so that an
+evaluation may cost two thirds of an ordinary pass, forward and backward, over the same rows. Both
+are timed by turns in one process, on rows in memory. The phase is a whole one, by `steps`, which
+takes all of its 12 evaluations: the reading of its rows, hashes and held-out losses are in it.
+Prints medians and, last, one JSON object with them.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import tensorflow as tf
+
+from pipeline.failures import Exit, Failure, main
+from pipeline.spec import Spec
+from pipeline.spec_file import parse_spec
+from trainer.data import read_data
+from trainer.loop import make_step
+from trainer.run import Run, make_opening, open_run, phase_rows
+from trainer.schedule import phase_plans
+
+EVALUATIONS, GRADIENT_COST = 12, 2 / 3
+
+
+def with_phases(spec: Spec, rows: int) -> Spec:
+    """The spec with a phase by `steps` after every epoch in its one shared block."""
+    said = json.loads(spec.to_json())
+    phases = {"every": 1, "method": "steps", "between": "joint", "rows": rows}
+    for block in said["shared"].values():
+        block["phases"] = {**phases, "max_evals": EVALUATIONS}
+    return parse_spec(json.dumps(said))
+
+
+def seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def training_pass(run: Run) -> Callable[[], None]:
+    """An ordinary pass over the rows of a phase, held in memory."""
+    [plan] = phase_plans(run.spec)
+    batches = list(phase_rows(run, plan, 1).batches)
+    step = make_step(run.network, run.optimizer, run.losses, run.signature())
+    rate = tf.constant(1e-4)
+
+    def one_pass() -> None:
+        for batch in batches:
+            losses = step(batch, rate)
+        float(next(iter(losses.values())))
+
+    return one_pass
+
+
+def measured(run: Run, rounds: int) -> dict[str, float]:
+    """Medians in seconds, after one untimed pass and phase that trace what is traced."""
+    ordinary, opening = training_pass(run), make_opening(run)
+    ordinary()
+    opening(1)
+    passes, phases = [], []
+    for _ in range(rounds):
+        passes.append(seconds(ordinary))
+        phases.append(seconds(lambda: opening(1)))
+        passes.append(seconds(ordinary))
+    bound = EVALUATIONS * GRADIENT_COST * statistics.median(passes)
+    phase = statistics.median(phases)
+    return {
+        "training_pass_seconds": round(statistics.median(passes), 3),
+        "bound_seconds": round(bound, 3),
+        "phase_seconds": round(phase, 3),
+        "phase_seconds_range": round(max(phases) - min(phases), 3),
+        "share_of_bound": round(phase / bound, 3),
+    }
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.phases_cost")
+    parser.add_argument("--data", type=Path, required=True, help="prepared examples")
+    parser.add_argument("--rows", type=int, default=65_536)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args(arguments)
+    data = read_data(options.data)
+    if data.rows("train") < options.rows or len(data.spec.shared) != 1:
+        rule = f"--data must have one shared block and at least {options.rows} train rows"
+        raise Failure(Exit.USAGE, rule, received=options.data)
+    made, _ = open_run(data, with_phases(data.spec, options.rows))
+    figures = measured(made, options.rounds)
+    for name, value in figures.items():
+        print(f"{name.replace('_', ' '):<24}{value:>10.3f}")
+    print(json.dumps({"benchmark": "phases_cost", "rows": options.rows, **figures}))
+
+
+if __name__ == "__main__":
+    main(run)
