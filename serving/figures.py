@@ -119,10 +119,12 @@ def curves(found: Found) -> Iterator[Chart]:
     bars = [(float(p["epochs_done"]), f"phase of {p['block']}") for p in phases]
     whole = [Series("eval", _by_epoch(epochs, "eval_loss"))]
     whole += _phase_series(phases)
-    yield _curve("all heads, weighted", [s for s in whole if s.points], bars)
+    titled = {"all heads, weighted": whole}
     for head in found.spec.heads:
-        sides = [Series(side, _by_epoch(epochs, side, head)) for side in ("train", "eval")]
-        yield _curve(head, [series for series in sides if series.points], bars)
+        titled[head] = [Series(side, _by_epoch(epochs, side, head)) for side in ("train", "eval")]
+    for title, series in titled.items():
+        if drawn := [one for one in series if one.points]:
+            yield _curve(title, drawn, bars)
 
 
 def _phase_series(phases: Sequence[Mapping[str, Any]]) -> Iterator[Series]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 BINS = 10
 SHOWN = 6
 PAIRS = 10
+_YES_OR_NO = ("no", "yes")
 DECADES = (1, 10, 100, 1_000, 10_000, 100_000)
 
 Array = npt.NDArray[Any]
@@ -22,17 +23,22 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class Guess:
-    """One row: its place, its target, and the best answers with their probabilities.
+    """One row: its place, its targets, and the best answers with their probabilities.
 
     `sure` orders guesses, the most telling first: by the probability of the first answer; of
     numbers, wrong ones by the size of the error and right ones by its smallness.
     """
 
     row: int
-    target: str
+    targets: tuple[str, ...]
     answers: tuple[tuple[str, float | None], ...]
     right: bool
     sure: float
+
+    @property
+    def target(self) -> str:
+        """The target as one text; only a set of labels has more than one."""
+        return " ".join(self.targets)
 
 
 @dataclass(frozen=True)
@@ -141,7 +147,7 @@ def label_guesses(
         if target:
             answers = tuple(zip(labels[row], scores[row], strict=True))
             right = bool(answers) and answers[0][0] == target
-            yield Guess(row, target, answers, right, scores[row][0])
+            yield Guess(row, (target,), answers, right, scores[row][0])
 
 
 def label_set_guesses(
@@ -152,7 +158,7 @@ def label_set_guesses(
         if target is not None:
             answers = tuple(zip(labels[row], scores[row], strict=True))
             right = answers[0][0] in target
-            yield Guess(row, " ".join(target), answers, right, scores[row][0])
+            yield Guess(row, tuple(target), answers, right, scores[row][0])
 
 
 def binary_guesses(targets: Array, scores: Array) -> Iterator[Guess]:
@@ -160,8 +166,9 @@ def binary_guesses(targets: Array, scores: Array) -> Iterator[Guess]:
     for row in np.flatnonzero(~np.isnan(targets)):
         score, is_yes = float(scores[row]), bool(targets[row] > 0.5)
         said_yes = score > 0.5
-        answers = (("yes" if said_yes else "no", max(score, 1 - score)),)
-        yield Guess(int(row), "yes" if is_yes else "no", answers, said_yes == is_yes, answers[0][1])
+        answers = ((_YES_OR_NO[said_yes], max(score, 1 - score)),)
+        target = (_YES_OR_NO[is_yes],)
+        yield Guess(int(row), target, answers, said_yes == is_yes, answers[0][1])
 
 
 def number_guesses(targets: Array, values: Array) -> Iterator[Guess]:
@@ -173,4 +180,4 @@ def number_guesses(targets: Array, values: Array) -> Iterator[Guess]:
         answers = ((f"{values[row]:.4g}", None),)
         right = bool(error <= middle)
         sure = float(-error if right else error)
-        yield Guess(int(row), f"{targets[row]:.4g}", answers, right, sure)
+        yield Guess(int(row), (f"{targets[row]:.4g}",), answers, right, sure)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipeline.spec import Category, Number, Spec
+from pipeline.spec import Category, Classification, Multilabel, Number, Spec
 from pipeline.spec import Sequence as SequenceInput
 
 Line = tuple[float, float, float, float, float]
@@ -148,7 +148,9 @@ def _heads(spec: Spec, weights: Weights) -> Iterator[Box]:
     for name, head in spec.heads.items():
         own = {n: s for n, s in weights.get("heads", {}).items() if n.startswith(f"{name}.")}
         kernels = [shape(s) for n, s in own.items() if n == f"{name}.kernel" and s[0] > 1]
-        yield Box("head", name, (head.kind, *kernels), _count(own))
+        tied = head.tied if isinstance(head, Classification | Multilabel) else None
+        lines = [head.kind, *kernels, *([f"tied to {tied}"] if tied else [])]
+        yield Box("head", name, tuple(lines), _count(own))
 
 
 def _count(shapes: Mapping[str, Sequence[int]]) -> int:

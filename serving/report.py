@@ -90,7 +90,7 @@ def visible(value: object) -> str:
     if value is None or value != value:
         return "(missing)"
     if isinstance(value, list):
-        return " ".join(visible(element) for element in value)
+        return " ".join(visible(element) for element in value) or "(empty)"
     text = f"{value:g}" if isinstance(value, float) else str(value)
     cut = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT] + "…"
     shown = "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in cut)
@@ -139,7 +139,8 @@ def metric_rows(found: Found, name: str) -> list[tuple[str, list[float | None], 
         values = [column.get(of) for column in columns]
         known = [v for v in values if v is not None]
         choose = min if _lower_is_better(of) else max
-        best = values.index(choose(known)) if len(known) > 1 else None
+        is_one = len(known) > 1 and known.count(choose(known)) == 1
+        best = values.index(choose(known)) if is_one else None
         rows.append((of, values, best))
     return rows
 

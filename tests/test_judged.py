@@ -18,7 +18,7 @@ from serving.judged import (
 
 
 def guess(target: str, answer: str, sure: float) -> Guess:
-    return Guess(0, target, ((answer, sure),), target == answer, sure)
+    return Guess(0, (target,), ((answer, sure),), target == answer, sure)
 
 
 def test_a_calibrated_model_is_off_by_nothing() -> None:
@@ -39,6 +39,7 @@ def test_a_set_of_labels_is_met_by_any_of_them() -> None:
     found = list(label_set_guesses([["x", "y"], []], [["y", "z"]] * 2, [[0.9, 0.1]] * 2))
     assert [g.right for g in found] == [True, False]
     assert found[0].target == "x y"
+    assert found[1].targets == ()
 
 
 def test_yes_and_no_are_as_sure_as_their_own_probability() -> None:
