@@ -48,9 +48,14 @@ class Data:
 
     def vocabulary(self, name: str) -> list[str]:
         """The values of a vocabulary, by id."""
-        path = self.folder / "vocabulary" / f"{name}.jsonl"
-        with path.open(encoding="utf-8") as lines:
-            return [json.loads(line)[0] for line in lines]
+        return vocabulary_values(self.folder, name)
+
+
+def vocabulary_values(folder: Path, name: str) -> list[str]:
+    """The values of a vocabulary, by id, in a data folder or a run folder."""
+    path = folder / "vocabulary" / f"{name}.jsonl"
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line)[0] for line in lines]
 
 
 def read_data(folder: Path) -> Data:

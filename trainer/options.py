@@ -17,6 +17,7 @@ class Options:
     """Folders are local paths or addresses such as gs://bucket/folder.
 
     settings: PLACE=VALUE, what is to change in the spec
+    warm_start: the folder of an earlier run, whose weights are the start
     checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
     tensorboard: where event files go, if not into `output`
     """
@@ -26,6 +27,7 @@ class Options:
     spec: str | None
     settings: tuple[str, ...]
     force: bool
+    warm_start: str | None
     checkpoints: str | None
     tensorboard: str | None
 
@@ -43,6 +45,7 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
         spec=said.spec,
         settings=(*said.set, *settings_in(others)),
         force=said.force,
+        warm_start=said.warm_start,
         checkpoints=said.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
         tensorboard=said.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
     )
@@ -79,6 +82,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--output", help="the folder to make (AIP_MODEL_DIR)")
     add("--spec", help="another spec over the same prepared examples")
     add("--force", action="store_true", help="start over, replace what is there")
+    add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
     add(
         "--set",
         action="append",

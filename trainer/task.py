@@ -27,6 +27,7 @@ from pipeline.manifest import (
     is_done,
     lock,
     publish,
+    read_manifest,
     staging,
     write_text,
 )
@@ -51,6 +52,7 @@ from trainer.run import (
 from trainer.storage import copy_in, is_elsewhere, keep_copy, publish_out
 from trainer.tracking import tracked
 from trainer.tuner import tuner_reports
+from trainer.warm_start import warm_start
 from trainer.workers import Workers, all_needed, join_workers
 
 STAGE = "run"
@@ -82,7 +84,10 @@ def train_stage(said: Options, data_folder: Path, output: Path, workers: Workers
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(data_folder)
     spec = chosen_spec(data, said.spec, said.settings)
-    made_from = combined_hash([data.manifest.identity(), spec.to_json(), code_hash("trainer")])
+    earlier = Path(said.warm_start) if said.warm_start else None
+    start = [read_manifest(earlier, stage=STAGE).identity()] if earlier else []
+    parts = [data.manifest.identity(), spec.to_json(), code_hash("trainer"), *start]
+    made_from = combined_hash(parts)
     done = workers.is_chief and is_done(output, stage=STAGE, made_from=made_from, force=said.force)
     if agreed(workers, made_from, done):
         print(f"train: {output} is up to date")
@@ -90,6 +95,8 @@ def train_stage(said: Options, data_folder: Path, output: Path, workers: Workers
     # Resuming to the same bits needs every operation to give the same bits twice.
     tf.config.experimental.enable_op_determinism()
     made, train_columns = open_run(data, spec, workers)
+    if earlier:
+        warm_start(made, earlier)
     if not workers.is_chief:
         train_run(made, staging(output))
         return
