@@ -135,8 +135,8 @@ def _rows_of_head(head: FileHead, target: Target, start: int, output: Array) -> 
 
 def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Kind]:
     labelled = [head for head in heads if head.entries is not None]
-    logits: dict[str, Kind] = {_measured(head): "float" for head in labelled}
-    return logits | {_labels_constant(head): "string" for head in labelled}
+    measured: dict[str, Kind] = {_measured(head): "float" for head in heads}
+    return measured | {_labels_constant(head): "string" for head in labelled}
 
 
 def _measured(head: FileHead) -> str:

@@ -1,46 +1,35 @@
-"""Further outputs of a file: tensors inside its graph, without the `onnx` package.
+"""A model's bytes with other outputs: tensors inside its graph, without the `onnx` package.
 
-Two protobuf messages one after the other are read as one, lists joined. So a graph with nothing
-but outputs, put behind the file, adds them: the file that ships is the file that is measured.
+The file that ships is the file that is measured: nothing in it is computed in another way.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-Kind = Literal["float", "string"]
+from serving.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
+from serving.wire import field
+
+Kind = Literal["float", "uint8", "int32", "int64", "string"]
 
 # Field and type numbers of onnx.proto.
-_ELEMENT_TYPES: dict[Kind, int] = {"float": 1, "string": 8}
-_MODEL_GRAPH, _GRAPH_OUTPUT, _VALUE_NAME, _VALUE_TYPE = 7, 12, 1, 2
+_ELEMENT_TYPES: dict[Kind, int] = {"float": 1, "uint8": 2, "int32": 6, "int64": 7, "string": 8}
 _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 1
 
 
-def with_outputs(model: bytes, outputs: Mapping[str, Kind]) -> bytes:
-    """The same model, which also gives the named inner tensors of these kinds."""
-    values = [_part(_GRAPH_OUTPUT, _value(name, kind)) for name, kind in outputs.items()]
-    return model + _part(_MODEL_GRAPH, b"".join(values)) if values else model
+def only_outputs(
+    graph: FileGraph, outputs: Mapping[str, Kind], added: bytes = b"", reads: Sequence[str] = ()
+) -> bytes:
+    """The same model, which gives these tensors and computes nothing that does not lead to them.
 
-
-def _value(name: str, kind: Kind) -> bytes:
-    element = _varint(_TENSOR_ELEMENT << 3) + _varint(_ELEMENT_TYPES[kind])
-    shape_free = _part(_VALUE_TYPE, _part(_TYPE_TENSOR, element))
-    return _part(_VALUE_NAME, name.encode()) + shape_free
-
-
-def _part(field: int, content: bytes) -> bytes:
+    `added` are further fields of the graph, nodes and constants, which may read the tensors
+    `reads`. Inputs that lead nowhere are left out too.
     """
-    >>> _part(1, b"ab")
-    b'\\n\\x02ab'
-    """
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
+    values = [field(GRAPH_OUTPUT, value_info(name, kind)) for name, kind in outputs.items()]
+    return graph.with_outputs({*outputs, *reads}, b"".join([added, *values]))
 
 
-def _varint(number: int) -> bytes:
-    """
-    >>> _varint(300)
-    b'\\xac\\x02'
-    """
-    groups = [number & 127]
-    while number := number >> 7:
-        groups.append(number & 127)
-    return bytes([group | 128 for group in groups[:-1]] + groups[-1:])
+def value_info(name: str, kind: Kind) -> bytes:
+    """What a graph says of one of its inputs or outputs, of any shape."""
+    element = field(_TENSOR_ELEMENT, _ELEMENT_TYPES[kind])
+    shape_free = field(VALUE_TYPE, field(_TYPE_TENSOR, element))
+    return field(VALUE_NAME, name.encode()) + shape_free

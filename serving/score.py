@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     load = {"workers": options.workers, "unchecked": options.unchecked}
-    scorer = Scorer(options.model, **load)
+    scorer = Scorer(options.model, labels_only=options.labels_only, **load)
     heads, weight = scorer.heads(options.heads), scorer.metadata.weight
     evaluation = None
     if options.evaluate:
@@ -76,7 +76,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     _check_columns(files, kept, scorer, options.heads)
     started = time.monotonic()
-    made_from = _made_from(files, scorer.sha256, [options.top_k, options.heads, kept])
+    what = [options.top_k, scorer.schema(options.heads).names, kept]
+    made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = Parts(output, made_from, fresh=options.evaluate)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
@@ -231,6 +232,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=_positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
+    parser.add_argument(
+        "--labels-only", action="store_true", help="no scores of labels: faster, the same labels"
+    )
     parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
     parser.add_argument("--workers", type=_positive, help="threads (default: one per core)")
     parser.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")

@@ -11,11 +11,12 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
@@ -23,14 +24,16 @@ from pipeline.casting import cast
 from pipeline.failures import Exit, Failure
 from serving.allowed import refuse_unknown
 from serving.feeds import feeds
-from serving.inner import Kind, with_outputs
+from serving.file_graph import FileGraph, strings
+from serving.inner import Kind, only_outputs
 from serving.metadata import KEY, FileHead, Metadata, from_json
+from serving.network import Arrays, Network, session
 
 Result = TypeVar("Result")
 
 # Rows in one call of onnxruntime: a call costs as much as some ten rows, but logits beyond this
 # leave the cache before they have been ranked.
-LOGITS_IN_CACHE = 800_000
+LOGITS_IN_CACHE = 2_000_000
 FEWEST_ROWS, MOST_ROWS = 16, 256
 
 
@@ -39,8 +42,10 @@ class Scorer:
 
     `workers` (None: one per core) are threads, each with a small batch at a time. `unchecked`
     loads a file without its SHA-256 beside it, for a model that was checked on its way here.
-    `further` names inner tensors of the graph to be given too, for `map_batches`. Raises Failure:
-    2 where the file is missing, 5 where it is not the file that was exported.
+    `labels_only` leaves the scores of labels away; then a head of many labels is ranked by int8
+    products where that is faster, with the same labels. `further` names inner tensors of the
+    graph, for `map_batches`. Raises Failure: 2 where the file is missing, 5 where it is not the
+    file that was exported.
     """
 
     def __init__(
@@ -49,16 +54,17 @@ class Scorer:
         *,
         workers: int | None = None,
         unchecked: bool = False,
+        labels_only: bool = False,
         further: Mapping[str, Kind] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
-        self.sha256 = hashlib.sha256(content).hexdigest()
-        self._session = _session(with_outputs(content, further or {}))
+        self.sha256, self._graph = hashlib.sha256(content).hexdigest(), FileGraph(content)
+        self.labels_only, self._further = labels_only, dict(further or {})
         # The cores of this process, not those of the machine: a container may have fewer.
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
-        said = self._session.get_modelmeta().custom_metadata_map.get(KEY, "")
-        self.metadata: Metadata = from_json(said)
+        self.metadata: Metadata = from_json(self._graph.metadata().get(KEY, ""))
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
+        self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -125,11 +131,14 @@ class Scorer:
         heads: Sequence[str] | None = None,
     ) -> Callable[[], pa.RecordBatch]:
         """Starts on the rows, and returns a function that waits for what `score_typed` gives."""
-        schema = self.schema(heads)
-        run = partial(self._run, top_k=top_k, outputs=schema.names)
+        network, schema = self._network(heads), self.schema(heads)
+        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
-        parts = self._threads.map(run, _slices(typed, self._batch_rows))
-        return lambda: _joined(list(parts), schema)
+        slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
+        if slices:
+            network.settle(slices[0])
+        parts = self._threads.map(partial(network.run, top_k=top_k), slices)
+        return lambda: _joined(list(parts), schema, self._labels)
 
     def map_batches(
         self,
@@ -137,27 +146,47 @@ class Scorer:
         outputs: Sequence[str],
         reduce: Callable[[int, list[np.ndarray[Any, Any]]], Result],
     ) -> list[Result]:
-        """`reduce(first row, outputs)` of small batches, in their order, made side by side."""
+        """`reduce(first row, outputs)` of small batches, in their order, made side by side.
 
-        def of(start: int) -> Result:
-            rows = typed.slice(start, self._batch_rows)
-            return reduce(start, self._run(rows, None, list(outputs)))
+        The outputs are among `further`.
+        """
+        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        read = [given.name for given in self._inner.get_inputs()]
 
-        return list(self._threads.map(of, range(0, typed.num_rows, self._batch_rows)))
+        def of(at: int, part: Arrays) -> Result:
+            results = self._inner.run(list(outputs), {name: part[name] for name in read})
+            return reduce(at * self._batch_rows, results)
+
+        slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
+        return list(self._threads.map(of, range(len(slices)), slices))
 
     def schema(self, heads: Sequence[str] | None = None) -> pa.Schema:
         """The result columns of these heads, without the keys."""
         names = [output for head in self.heads(heads) for output in head.outputs]
+        if self.labels_only:
+            names = [name for name in names if not name.endswith(".scores")]
         return pa.schema([(name, _arrow_type(name)) for name in names])
 
-    def _run(
-        self, typed: pa.RecordBatch, top_k: int | None, outputs: list[str]
-    ) -> list[np.ndarray[Any, Any]]:
-        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
-        if top_k is not None:
-            inputs["top_k"] = np.array([top_k], np.int64)
-        results: list[np.ndarray[Any, Any]] = self._session.run(outputs, inputs)
-        return results
+    def _network(self, heads: Sequence[str] | None) -> Network:
+        """The part of the file that these heads need, made when it is first asked for."""
+        chosen = self.heads(heads)
+        names = tuple(head.name for head in chosen)
+        if names not in self._networks:
+            self._networks[names] = Network(
+                self._graph, chosen, top_k=self.metadata.top_k, labels_only=self.labels_only
+            )
+        return self._networks[names]
+
+    @cached_property
+    def _inner(self) -> onnxruntime.InferenceSession:
+        return session(only_outputs(self._graph, self._further))
+
+    @cached_property
+    def _labels(self) -> dict[str, pa.Array]:
+        """The labels of each head by id."""
+        constants = self._graph.constants
+        named = [head.name for head in self.metadata.heads if head.entries is not None]
+        return {name: pa.array(strings(constants[f"/head/{name}/labels"])) for name in named}
 
 
 def batch_rows(entries: Sequence[int]) -> int:
@@ -193,21 +222,9 @@ def _check_sha256(path: Path, content: bytes) -> None:
         raise Failure(Exit.INTEGRITY, f"the model differs from {beside.name}", received=path)
 
 
-def _session(content: bytes) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Many small batches side by side keep the cores busier than one batch shared between them.
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a dozen exceptions without a common base
-        message = " ".join(str(error).split())[:300]
-        raise Failure(Exit.INTEGRITY, f"onnxruntime refused the model: {message}") from None
-
-
-def _slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
-    for start in range(0, batch.num_rows, rows):
-        yield batch.slice(start, rows)
+def _slices(inputs: Arrays, count: int, rows: int) -> Iterator[Arrays]:
+    for start in range(0, count, rows):
+        yield {name: values[start : start + rows] for name, values in inputs.items()}
 
 
 def _arrow_type(output: str) -> pa.DataType:
@@ -216,20 +233,28 @@ def _arrow_type(output: str) -> pa.DataType:
     return pa.list_(pa.float32()) if output.endswith(".scores") else pa.float32()
 
 
-def _joined(parts: list[list[np.ndarray[Any, Any]]], schema: pa.Schema) -> pa.RecordBatch:
+def _joined(
+    parts: Sequence[Arrays], schema: pa.Schema, labels: Mapping[str, pa.Array]
+) -> pa.RecordBatch:
     if not parts:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    columns = [_column([part[at] for part in parts], field.type) for at, field in enumerate(schema)]
+    columns = []
+    for output, kind in zip(schema.names, schema.types, strict=True):
+        head = output.removesuffix(".labels")
+        name = f"{head}.ids" if head != output else output
+        columns.append(_column([part[name] for part in parts], kind, labels.get(head)))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(parts: list[np.ndarray[Any, Any]], kind: pa.DataType) -> pa.Array:
+def _column(parts: list[npt.NDArray[Any]], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
+    """Numbers, lists of numbers, or of ids lists of the labels that they stand for."""
     values = np.concatenate(parts)
     if not pa.types.is_list(kind):
         return pa.array(values, kind)
     rows, width = values.shape
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
-    return pa.ListArray.from_arrays(offsets, pa.array(values.ravel(), kind.value_type))
+    flat = pa.array(values.ravel())
+    return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
 
 
 def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

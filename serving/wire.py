@@ -1,6 +1,6 @@
-"""Protobuf's wire format, as far as a reader of ONNX files needs it without the `onnx` package.
+"""Protobuf's wire format, as far as ONNX files need it without the `onnx` package.
 
-A message is a row of fields: a number that names each, then its value. Nothing is copied.
+A message is a row of fields: a number that names each, then its value. Reading copies nothing.
 https://protobuf.dev/programming-guides/encoding
 """
 
@@ -51,3 +51,21 @@ def varint(content: Message, at: int) -> tuple[int, int]:
             return value, at
         shift += 7
     raise ValueError("a number of more than 64 bits")
+
+
+def field(number: int, value: bytes | memoryview | int) -> bytes:
+    """One field as it is written: a message or text with its length, or a whole number.
+
+    >>> field(1, b"ab"), field(2, 300)
+    (b'\\n\\x02ab', b'\\x10\\xac\\x02')
+    """
+    if isinstance(value, int):
+        return _written(number << 3) + _written(value)
+    return b"".join((_written(number << 3 | 2), _written(len(value)), value))
+
+
+def _written(number: int) -> bytes:
+    groups = [number & 127]
+    while number := number >> 7:
+        groups.append(number & 127)
+    return bytes([group | 128 for group in groups[:-1]] + groups[-1:])

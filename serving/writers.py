@@ -55,8 +55,18 @@ def opened(path: Path, schema: pa.Schema, *, raw_csv: bool = False) -> Iterator[
 
 @contextmanager
 def _parquet(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
-    with pyarrow.parquet.ParquetWriter(file, schema, compression="zstd") as writer:
+    repeated = [inside for field in schema if (inside := _repeated(field))]
+    with pyarrow.parquet.ParquetWriter(
+        file, schema, compression="zstd", use_dictionary=repeated
+    ) as writer:
         yield writer.write_batch
+
+
+def _repeated(field: pa.Field) -> str:
+    """The column inside the file, where its values come again; a dictionary of scores is waste."""
+    if pa.types.is_floating(field.type) or pa.types.is_nested(field.type):
+        return f"{field.name}.list.element" if field.type == pa.list_(pa.string()) else ""
+    return str(field.name)
 
 
 @contextmanager
