@@ -20,6 +20,7 @@ import pyarrow as pa
 from pipeline.casting import cast
 from pipeline.failures import Exit, Failure, main
 from serving.metadata import FileHead
+from serving.score import positive
 from serving.scorer import Scorer
 
 
@@ -101,7 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         description="Answers rows typed as column=value lines; an empty line ends a row.",
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
-    parser.add_argument("--top-k", type=int, help="labels per head (default: the model's)")
+    parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     return parser
 
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.failures import Exit, Failure, main
+from serving.score import positive
 from serving.scorer import read_model
 from serving.spaces import Graph, Space
 
@@ -39,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     where.add_argument("--input", help="the input whose values are compared")
     where.add_argument("--head", help="the head whose labels are compared")
     parser.add_argument("--of", required=True, metavar="VALUE", help="the value to start from")
-    parser.add_argument("--count", type=int, default=10, help="how many to print (10)")
+    parser.add_argument("--count", type=positive, default=10, help="how many to print (10)")
     return parser
 
 

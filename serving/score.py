@@ -229,21 +229,22 @@ def _parser() -> argparse.ArgumentParser:
         "--output", required=True, help=".parquet, .arrow, .csv[.gz] or .jsonl[.gz], or -"
     )
     parser.add_argument("--format", choices=FORMATS, help="of what - stands for")
-    parser.add_argument("--top-k", type=_positive, help="labels per head (default: the model's)")
+    parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
     parser.add_argument(
         "--labels-only", action="store_true", help="no scores of labels: faster, the same labels"
     )
     parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
-    parser.add_argument("--workers", type=_positive, help="threads (default: one per core)")
+    parser.add_argument("--workers", type=positive, help="threads (default: one per core)")
     parser.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
     parser.add_argument("--unchecked", action="store_true", help="load without model.onnx.sha256")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     return parser
 
 
-def _positive(text: str) -> int:
+def positive(text: str) -> int:
+    """A count on the command line."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text}")
     return int(text)
