@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads):
+    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, _sampled):
         check(spec)
 
 
@@ -95,4 +95,13 @@ def _heads(spec: "Spec") -> None:
             raise ValueError(
                 f"heads.{name}.tied: the table {head.tied!r} is over the vocabulary "
                 f"{tables[head.tied].vocabulary!r}, the head over {head.vocabulary!r}"
+            )
+
+
+def _sampled(spec: "Spec") -> None:
+    for name, head in spec.label_heads().items():
+        if spec.training.sampled and getattr(head, "label_smoothing", 0) > 0:
+            raise ValueError(
+                f"heads.{name}: label_smoothing spreads over all classes and does not go with "
+                "training.sampled"
             )

@@ -17,7 +17,7 @@ from pipeline.failures import Exit, Failure
 from trainer.data import Batch, read_data
 from trainer.history import History
 from trainer.loop import Course, Plan, Step, make_step, train
-from trainer.run import Run, make_results_step, open_run, train_run
+from trainer.run import Run, make_results_step, open_run, ordinary_step, train_run
 
 STEPS = 3
 
@@ -178,11 +178,14 @@ def test_lines_of_epochs_that_were_not_saved_are_dropped(tmp_path: Path) -> None
     assert [line["epoch"] for line in lines(tmp_path / "history")] == [1, 2]
 
 
-def tiny_run(folder: Path) -> Run:
+SAMPLED = ", sampled: {share: 0.75, negatives: 2}"
+
+
+def tiny_run(folder: Path, more: str = "") -> Run:
     """With all that a run can carry from step to step: dropout, decay and averages."""
     said = {
         "trunk: {layers: [8]}": "trunk: {layers: [8], dropout: 0.4}",
-        "patience: null": "patience: null, averaging: 0.9, weight_decay: 0.01",
+        "patience: null": "patience: null, averaging: 0.9, weight_decay: 0.01" + more,
     }
     spec = tiny_spec(replace=said)
     if not folder.exists():
@@ -212,22 +215,23 @@ def crash() -> None:
     raise KeyboardInterrupt
 
 
+@pytest.mark.parametrize("more", ["", SAMPLED], ids=["exact", "sampled"])
 def test_killed_runs_end_with_the_same_bits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
     data = tmp_path / "data"
-    whole = tiny_run(data)
+    whole = tiny_run(data, more)
     train_run(whole, tmp_path)
     work = tmp_path / "killed"
     work.mkdir()
     for at, how, ends_with in ((8, terminate, SystemExit), (4, crash, KeyboardInterrupt)):
         monkeypatch.setattr("trainer.run.make_step", interrupted(make_step, at, how))
         with pytest.raises(ends_with) as ended:
-            train_run(tiny_run(data), work)
+            train_run(tiny_run(data, more), work)
         if how is terminate:
             assert ended.value.args == (143,)
     monkeypatch.setattr("trainer.run.make_step", make_step)
-    resumed = tiny_run(data)
+    resumed = tiny_run(data, more)
     train_run(resumed, work)
     for name, variable in whole.state().items():
         np.testing.assert_array_equal(variable, resumed.state()[name], err_msg=name)
@@ -236,6 +240,41 @@ def test_killed_runs_end_with_the_same_bits(
     ):
         for key in ("epoch", "train", "eval", "eval_loss", "best", "steps"):
             assert line[key] == same[key]
+
+
+def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, said = tiny_run(tmp_path / "data", SAMPLED), []
+    assert list(run.samplers) == ["label"]  # the other heads have too few classes
+
+    def told(*arguments: Any) -> Step:
+        def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+            run.optimizer.step.assign_add(1)
+            said.append("sampled" if arguments[5:] else "exact")
+            return {}
+
+        return step
+
+    monkeypatch.setattr("trainer.run.make_step", told)
+    step, batch = ordinary_step(run, total_steps=4), next(iter(run.batches("train")))
+    for _ in range(4):
+        step(batch, tf.constant(0.1))
+    assert said == 3 * ["sampled"] + ["exact"]
+
+
+def test_a_whole_step_compiles_to_the_same_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, data = [], tiny_data(tmp_path / "data")
+    for devices in ([], ["a GPU"]):
+        monkeypatch.setattr(tf.config, "list_physical_devices", lambda _, found=devices: found)
+        run = open_run(read_data(data), tiny_spec())[0]
+        step = make_step(run.network, run.optimizer, run.losses, run.signature())
+        means = step(next(iter(run.batches("train"))), tf.constant(0.01))
+        results.append([*means.values(), *run.optimizer.variables])
+    for compiled, plain in zip(*results, strict=True):
+        np.testing.assert_allclose(compiled, plain, rtol=1e-4, atol=1e-5)
 
 
 def test_the_functions_are_traced_once(tmp_path: Path) -> None:

@@ -109,3 +109,32 @@ def test_the_deviance_has_the_gradient_of_poisson_and_is_zero_when_right() -> No
     np.testing.assert_allclose(tape.gradient(rows, log_rate), expected, rtol=1e-5)
     right = deviance_rows(tf.math.log(tf.constant([1.0, 7.0])), tf.constant([1.0, 7.0]))
     np.testing.assert_allclose(right, 0, atol=1e-5)
+
+
+def test_products_in_bfloat16_change_loss_and_gradient_by_their_rounding_only() -> None:
+    x, w, b, labels, weights = layer()
+    results = []
+    for products in (tf.float32, tf.bfloat16):
+        with tf.GradientTape() as tape:
+            tape.watch([x, w, b])
+            total, _ = softmax_sum(x, w, b, labels, weights, 0.0, products)
+        results.append([total, *tape.gradient(total, [x, w, b])])
+    for exact, rounded in zip(*results, strict=True):
+        error = np.linalg.norm(exact - rounded) / np.linalg.norm(exact)
+        assert 0 < error < 2**-6
+
+
+@pytest.mark.parametrize("products", [tf.float32, tf.bfloat16])
+def test_xla_compiles_the_softmax_to_the_same_numbers(products: tf.DType) -> None:
+    x, w, b, labels, weights = layer()
+
+    def gradients(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> list[tf.Tensor]:
+        with tf.GradientTape() as tape:
+            tape.watch([x, w, b])
+            total, _ = softmax_sum(x, w, b, labels, weights, 0.1, products)
+        return [total, *tape.gradient(total, [x, w, b])]
+
+    compiled = tf.function(gradients, jit_compile=True, autograph=False)
+    tolerance = 1e-5 if products == tf.float32 else 2e-2
+    for ours, same in zip(compiled(x, w, b), gradients(x, w, b), strict=True):
+        np.testing.assert_allclose(ours, same, rtol=tolerance, atol=tolerance)

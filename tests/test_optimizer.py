@@ -136,3 +136,30 @@ def test_the_rate_falls_along_a_line() -> None:
     said: dict[str, Any] = {"schedule": "linear", "warmup_steps": 2, "total_steps": 6}
     rates = [learning_rate(step, base=1.0, **said) for step in range(8)]
     assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("kind", ["adam", "adagrad", "sgd"])
+def test_rows_that_all_have_a_gradient_move_as_a_dense_update_moves_them(kind: str) -> None:
+    draw = np.random.default_rng(0)
+    start = np.float32(draw.normal(size=(3, 2)))
+    dense, rowwise = tf.Variable(start), tf.Variable(start)
+    optimizers = [build_optimizer(kind, [v]) for v in (dense, rowwise)]
+    for _ in range(3):
+        values = tf.constant(draw.normal(size=(5, 2)), tf.float32)
+        gradient = tf.IndexedSlices(values, tf.constant([2, 0, 1, 2, 2]), tf.constant([3, 2]))
+        apply(optimizers[0], [gradient], tf.constant(0.1))
+        apply(optimizers[1], [gradient], tf.constant(0.1), [rowwise])
+    np.testing.assert_allclose(rowwise, dense, rtol=1e-5, atol=1e-5)
+
+
+def test_rows_without_a_gradient_keep_their_weights_and_moments() -> None:
+    variable = tf.Variable(tf.ones([3, 2]))
+    optimizer = build_optimizer("adam", [variable])
+    for row in ([0], [1]):
+        gradient = tf.IndexedSlices(tf.ones([1, 2]), tf.constant(row), tf.constant([3, 2]))
+        apply(optimizer, [gradient], tf.constant(0.1), [variable])
+        if row == [0]:
+            before = [variable[0], *(slot[0] for slot in optimizer.slots[0])]
+    np.testing.assert_array_equal(before, [variable[0], *(slot[0] for slot in optimizer.slots[0])])
+    np.testing.assert_array_equal(variable[2], [1.0, 1.0])
+    assert float(variable[1, 0]) < 1

@@ -38,6 +38,10 @@ class Head:
         own = [] if self.tied else [self.kernel]
         return [*own, self.bias, *([] if self.projection is None else [self.projection])]
 
+    def rows_by_class(self) -> list[tf.Variable]:
+        """What the head owns of which each class has a row of its own."""
+        return [self.bias] if self.tied else [self.kernel, self.bias]
+
 
 def classes_of(spec: Spec, entries: Mapping[str, int]) -> dict[str, int]:
     """How many outputs each head has; a classification has one more than its vocabulary."""

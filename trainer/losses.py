@@ -9,8 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
-# So many logits at once stay in the processor's cache between the passes over them (12.8 MB).
-LOGITS_AT_ONCE = 3_200_000
+# So many logits at once (51 MB of float32): fewer rows than this make the products with the kernel
+# slower and add its gradient up more often, which costs more than the processor's cache gains.
+LOGITS_AT_ONCE = 12_800_000
 ROWS_AT_LEAST = 128
 
 
@@ -30,6 +31,7 @@ def softmax_sum(
     labels: tf.Tensor,
     weights: tf.Tensor,
     smoothing: float = 0.0,
+    products: tf.DType = tf.float32,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Exact softmax cross entropy of a linear layer.
 
@@ -40,15 +42,21 @@ def softmax_sum(
     With e = exp(logits - their maximum) and s = sum of e, the gradient of the logits is
     w (e / s - label). The division and the label are moved out of batch x classes: the first scales
     rows of [batch, width], the second touches one row of the kernel for each example. That leaves
-    one pass of exp over the logits, and these in slices that stay in cache.
+    one pass of exp over the logits, in slices, so that memory does not grow with the batch.
     Smoothing mixes in `smoothing / classes` of every class; as the sum of all logits is linear in
     the mean row of the kernel, it costs no pass over the logits either.
+
+    `products` is the type of what the three products over batch x classes multiply: with bfloat16
+    their results are rounded to its 8 bits too, the exponentials, their sums and all else are
+    float32.
     """
 
     @tf.custom_gradient
     def with_gradient(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[Any, Any]:
+        multiplied = tf.cast(w, products)
         slices = [
-            _softmax_slice(x[rows], w, b, weights[rows]) for rows in _slices(x.shape[0], w.shape[0])
+            _softmax_slice(x[rows], multiplied, b, weights[rows])
+            for rows in _slices(x.shape[0], w.shape[0])
         ]
         lse, d_hidden, d_kernel, d_bias = zip(*slices, strict=True)
         own = tf.reduce_sum(x * tf.gather(w, labels), axis=1) + tf.gather(b, labels)
@@ -80,15 +88,22 @@ def _softmax_slice(
     x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, weights: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """(log sum exp [rows], and the gradients of its weighted sum by x, w and b)."""
-    z = tf.nn.bias_add(tf.matmul(x, w, transpose_b=True), b)
+    z = tf.nn.bias_add(_product(x, w, transpose_b=True), b)
     highest = tf.reduce_max(z, axis=1, keepdims=True)
     e = tf.exp(z - highest)
     s = tf.reduce_sum(e, axis=1, keepdims=True)
     lse = tf.squeeze(tf.math.log(s) + highest, 1)
     r = weights[:, None] / s
+    e = tf.cast(e, w.dtype)
     # One product for the kernel and the bias: a column of r beside the rows of x.
-    by_class = tf.matmul(e, tf.concat([x * r, r], axis=1), transpose_a=True)
-    return lse, r * tf.matmul(e, w), by_class[:, :-1], by_class[:, -1]
+    by_class = _product(e, tf.concat([x * r, r], axis=1), transpose_a=True)
+    return lse, r * _product(e, w), by_class[:, :-1], by_class[:, -1]
+
+
+def _product(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
+    """A product in the narrower type of the two, as float32."""
+    narrow = tf.bfloat16 if tf.bfloat16 in (a.dtype, b.dtype) else tf.float32
+    return tf.cast(tf.matmul(tf.cast(a, narrow), tf.cast(b, narrow), **transposed), tf.float32)
 
 
 def _total(parts: tuple[tf.Tensor, ...]) -> tf.Tensor:

@@ -25,17 +25,20 @@ from trainer.losses import (
     squared_rows,
 )
 from trainer.network import Network
+from trainer.sampling import Negatives, sampled_softmax_rows
 from trainer.targets import SMALLEST_LOSS, Target
 
 
 @dataclass(frozen=True)
 class HeadLoss:
-    """How a head's loss counts: `scale` times its mean, each row `class_weights[label]` times."""
+    """How a head's loss counts: `scale` times its mean, each row `class_weights[label]` times.
+    `products`: see `losses.softmax_sum`."""
 
     scale: float
     share: float
     smoothing: float = 0.0
     class_weights: np.ndarray | None = None
+    products: tf.DType = tf.float32
 
 
 class HeadSum(NamedTuple):
@@ -64,27 +67,38 @@ def head_losses(spec: Spec, targets: Mapping[str, Target]) -> dict[str, HeadLoss
 
 
 def head_sums(
-    network: Network, losses: Mapping[str, HeadLoss], batch: Batch, *, training: bool
+    network: Network,
+    losses: Mapping[str, HeadLoss],
+    batch: Batch,
+    *,
+    training: bool,
+    drawn: Mapping[str, Negatives] | None = None,
 ) -> dict[str, HeadSum]:
-    """One pass of the network over a batch."""
+    """One pass of the network over a batch; the heads in `drawn` sum over these classes only."""
     hidden = network.body(batch.features, training=training)
+    drawn = drawn or {}
     return {
-        name: head_sum(head, losses[name], hidden[name], batch)
+        name: head_sum(head, losses[name], hidden[name], batch, drawn.get(name))
         for name, head in network.heads.items()
     }
 
 
-def head_sum(head: Head, loss: HeadLoss, hidden: tf.Tensor, batch: Batch) -> HeadSum:
+def head_sum(
+    head: Head, loss: HeadLoss, hidden: tf.Tensor, batch: Batch, drawn: Negatives | None = None
+) -> HeadSum:
     """The sum of one head, whose vectors of the body are `hidden` [batch, width]."""
     weights = head_weights(head, loss, batch)
     targets = batch.targets[head.name]
     if head.kind == "multilabel":
         return _sum(multilabel_rows(logits(head, hidden), targets), weights)
     target, _ = known(targets)
+    if drawn is not None:
+        x = head_input(head, hidden)
+        return _sum(sampled_softmax_rows(x, head.kernel, head.bias, target, drawn), weights)
     if head.kind == "classification":
         x, kernel = head_input(head, hidden), kernel_rows(head)
         bias = tf.convert_to_tensor(head.bias)
-        total, losses = softmax_sum(x, kernel, bias, target, weights, loss.smoothing)
+        total, losses = softmax_sum(x, kernel, bias, target, weights, loss.smoothing, loss.products)
         return HeadSum(total, losses, weights)
     value = tf.squeeze(logits(head, hidden), axis=1)
     rows = {"binary": binary_rows, "regression": squared_rows, "count": deviance_rows}[head.kind]

@@ -9,6 +9,11 @@ row occurs once for each time that its id occurs in the batch. Keras 3.15 on Ten
 list to the optimizer without merging it, and Adam, Adagrad, RMSprop and Adafactor then add the
 squares of the parts to the second moment in the place of the square of their sum: the moment is too
 small, and the step too large, by up to the square root of the count.
+
+Where only a few rows of a great variable have a gradient, as with sampled classes, these rows alone
+can be updated. The parts of a row are summed first here too. Rows without a gradient keep weights
+and moments as they are: with Adam their moments do not fade in the meantime ("lazy" Adam), and the
+correction for the moments' start counts the optimizer's steps, not the row's.
 """
 
 import math
@@ -78,10 +83,19 @@ def build_optimizer(
 
 
 def apply(
-    optimizer: Optimizer, gradients: Sequence[tf.Tensor | tf.IndexedSlices | None], rate: tf.Tensor
+    optimizer: Optimizer,
+    gradients: Sequence[tf.Tensor | tf.IndexedSlices | None],
+    rate: tf.Tensor,
+    by_rows: Sequence[tf.Variable] = (),
 ) -> None:
-    """One update of every variable. A variable without a gradient stays as it is."""
-    found = [(v, s, merged(g)) for v, s, g in _together(optimizer, gradients) if g is not None]
+    """One update of every variable. A variable without a gradient stays as it is, and of those in
+    `by_rows` the rows without one."""
+    rowwise = {id(variable) for variable in by_rows}
+    found = [
+        (v, s, distinct_rows(g) if id(v) in rowwise else merged(g))
+        for v, s, g in _together(optimizer, gradients)
+        if g is not None
+    ]
     dense = [g for _, _, g in found]
     if optimizer.clip_norm is not None:
         dense, _ = tf.clip_by_global_norm(dense, optimizer.clip_norm)
@@ -89,7 +103,8 @@ def apply(
     for (variable, slots, _), gradient in zip(found, dense, strict=True):
         if optimizer.weight_decay is not None and len(variable.shape) > 1:
             variable.assign_sub(rate * optimizer.weight_decay * variable)
-        _update(optimizer.kind, variable, slots, gradient, rate, step)
+        update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update
+        update(optimizer.kind, variable, slots, gradient, rate, step)
     if optimizer.averaging is not None:
         _average(optimizer, optimizer.averaging, step)
 
@@ -118,6 +133,43 @@ def merged(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
         return gradient
     rows = gradient.dense_shape[0]
     return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, rows)
+
+
+def distinct_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor | tf.IndexedSlices:
+    """A gradient in which the parts of a repeated row are summed, of the same rows."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return gradient
+    rows, places = tf.unique(gradient.indices)
+    values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))
+    return tf.IndexedSlices(values, rows, gradient.dense_shape)
+
+
+def _update_rows(
+    kind: str,
+    variable: tf.Variable,
+    slots: tuple[tf.Variable, ...],
+    gradient: tf.IndexedSlices,
+    rate: tf.Tensor,
+    step: tf.Tensor,
+) -> None:
+    """As `_update`, of some rows."""
+    rows, g = gradient.indices, gradient.values
+    match kind:
+        case "adam":
+            first, second = ADAM_BETAS
+            m = first * tf.gather(slots[0], rows) + (1 - first) * g
+            v = second * tf.gather(slots[1], rows) + (1 - second) * g * g
+            slots[0].scatter_update(tf.IndexedSlices(m, rows))
+            slots[1].scatter_update(tf.IndexedSlices(v, rows))
+            corrected = rate * tf.sqrt(1 - tf.pow(second, step)) / (1 - tf.pow(first, step))
+            change = corrected * m / (tf.sqrt(v) + ADAM_EPSILON)
+        case "adagrad":
+            total = tf.gather(slots[0], rows) + g * g
+            slots[0].scatter_update(tf.IndexedSlices(total, rows))
+            change = rate * g / (tf.sqrt(total) + ADAGRAD_EPSILON)
+        case _:
+            change = rate * g
+    variable.scatter_sub(tf.IndexedSlices(change, rows))
 
 
 def _update(

@@ -40,6 +40,22 @@ def phase_line(facts: Mapping[str, Any]) -> str:
     )
 
 
+def speed_line(lines: Sequence[Mapping[str, Any]]) -> str:
+    """How fast a run's ordinary steps were, from the lines of its history; empty without any.
+
+    >>> speed_line([{"seconds": 2.0, "examples_per_second": 50.0, "share_waiting_for_data": 0.01}])
+    '50 examples/s, 1.0 % of the time waiting for data'
+    """
+    epochs = [line for line in lines if "examples_per_second" in line]
+    seconds = sum(line["seconds"] for line in epochs)
+    if not seconds:
+        return ""
+    examples = sum(line["seconds"] * line["examples_per_second"] for line in epochs)
+    waited = sum(line["seconds"] * line["share_waiting_for_data"] for line in epochs)
+    share = f"{waited / seconds:.1%}".replace("%", " %")
+    return f"{examples / seconds:,.0f} examples/s, {share} of the time waiting for data"
+
+
 def phase_summary(lines: Sequence[Mapping[str, Any]]) -> str:
     """What the phases of a run cost and gained, from the lines of its history; empty without any.
 

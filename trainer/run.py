@@ -2,14 +2,14 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pipeline.spec import Regression, Spec
+from pipeline.spec import Classification, Regression, Spec
 from trainer import checkpoint
 from trainer.baselines import label_baselines, label_set_baselines, value_baselines
 from trainer.calibration import fit_temperature, make_sums
@@ -29,7 +29,9 @@ from trainer.loop import (
     Course,
     Opening,
     Plan,
+    Step,
     make_step,
+    one_then_other,
     start_course,
     train,
 )
@@ -39,6 +41,7 @@ from trainer.objective import HeadLoss, head_losses
 from trainer.optimizer import Optimizer, build_optimizer, learning_rate
 from trainer.phases import PhaseRows, make_block, run_phase
 from trainer.report import phase_line
+from trainer.sampling import Sampler, build_samplers
 from trainer.schedule import PhasePlan, frozen_blocks, phase_plans
 from trainer.targets import describe_target
 from trainer.workers import ALONE, Workers, check_batch_size
@@ -66,6 +69,7 @@ class Run:
     course: Course
     scales: dict[str, Scale]
     workers: Workers = ALONE
+    samplers: dict[str, Sampler] = field(default_factory=dict)
 
     def state(self) -> dict[str, tf.Variable]:
         """What a checkpoint holds."""
@@ -119,7 +123,18 @@ def make_run(
     course = start_course(network, optimizer)
     losses = head_losses(spec, targets)
     scales = target_scales(spec, data.statistics)
-    return Run(data, spec, columns, network, losses, optimizer, course, scales, workers)
+    samplers = samplers_of(spec, bias)
+    return Run(data, spec, columns, network, losses, optimizer, course, scales, workers, samplers)
+
+
+def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler]:
+    """{head: its sampler} of the heads that begin with sampled classes; `bias`: {head: [classes]}
+    where each output bias starts."""
+    said = spec.training.sampled
+    if said is None:
+        return {}
+    heads = {n: bias[n] for n, head in spec.heads.items() if isinstance(head, Classification)}
+    return build_samplers(heads, negatives=said.negatives, seed=spec.training.seed)
 
 
 def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
@@ -143,6 +158,20 @@ def target_scales(spec: Spec, statistics: Mapping[str, Any]) -> dict[str, Scale]
             said = statistics["numbers"][name]
             scales[name] = Scale(said["mean"], said["std"], head.scale == "log")
     return scales
+
+
+def ordinary_step(run: Run, total_steps: int) -> Step:
+    """The step of a run: with sampled classes at first where the spec says so, then exact."""
+    settings = run.spec.training
+    products = tf.as_dtype(settings.precision)
+    losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
+    parts = (run.network, run.optimizer, losses, run.signature(), run.workers)
+    exact = make_step(*parts)
+    if settings.sampled is None or not run.samplers:
+        return exact
+    change = int(settings.sampled.share * total_steps)
+    sampled = make_step(*parts, run.samplers)
+    return one_then_other(sampled, exact, change=change, done=run.optimizer.step)
 
 
 def nothing() -> None:
@@ -192,7 +221,7 @@ def train_run(
         run.course,
         plan,
         heads=list(run.network.heads),
-        step=make_step(run.network, run.optimizer, run.losses, run.signature(), run.workers),
+        step=ordinary_step(run, total_steps),
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
         save=save,

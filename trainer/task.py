@@ -38,7 +38,7 @@ from trainer.history import History, scalars, write_scalars
 from trainer.network import inference_model, parameters, shapes
 from trainer.options import Options, read_options
 from trainer.projector import write_projector
-from trainer.report import metrics_table, parameter_table, phase_summary
+from trainer.report import metrics_table, parameter_table, phase_summary, speed_line
 from trainer.run import (
     Arrays,
     Run,
@@ -168,7 +168,9 @@ def make_run_folder(
     train_run(made, work, history=history, saved=saved)
     write_projector(made, history.events)
     lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    if said := phase_summary([json.loads(line) for line in lines]):
+    epochs_and_phases = [json.loads(line) for line in lines]
+    print(speed_line(epochs_and_phases), flush=True)
+    if said := phase_summary(epochs_and_phases):
         print(said, flush=True)
     held_out = final_metrics(made)
     write_scalars(history.events, dict(scalars(held_out)), int(made.course.finished))

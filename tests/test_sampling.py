@@ -1,0 +1,86 @@
+"""Sampled classes against the sum over all, and against the formula by autodiff."""
+
+import numpy as np
+import tensorflow as tf
+
+from trainer.sampling import Negatives, Sampler, build_samplers, flattened, sampled_softmax_rows
+
+ROWS, WIDTH, CLASSES = 9, 4, 30
+
+
+def layer() -> tuple[tf.Tensor, tf.Variable, tf.Variable, tf.Tensor]:
+    draw = np.random.default_rng(0)
+    x, w, b = (draw.normal(size=s) for s in ((ROWS, WIDTH), (CLASSES, WIDTH), (CLASSES,)))
+    labels = tf.constant(draw.integers(CLASSES, size=ROWS), tf.int32)
+    return (
+        tf.constant(x, tf.float32),
+        tf.Variable(np.float32(w)),
+        tf.Variable(np.float32(b)),
+        labels,
+    )
+
+
+def sampler(negatives: int) -> Sampler:
+    shares = np.arange(1, CLASSES + 1) / np.arange(1, CLASSES + 1).sum()
+    return Sampler(flattened(shares), negatives, seed=1)
+
+
+def test_the_estimated_sum_is_the_exact_one_on_average() -> None:
+    x, w, b, labels = layer()
+    z = x.numpy() @ w.numpy().T + b.numpy()
+    own = z[np.arange(ROWS), labels]
+    draws, few = 3_000, sampler(8)
+    sums = np.zeros((draws, ROWS))
+    for step in range(draws):
+        rows = sampled_softmax_rows(x, w, b, labels, few.draw(tf.constant(step)))
+        sums[step] = np.exp(rows + own)
+    error = sums.std(0) / np.sqrt(draws)
+    assert (np.abs(sums.mean(0) - np.exp(z).sum(1)) < 4 * error).all()
+
+
+def test_loss_and_gradients_are_those_of_the_formula() -> None:
+    x, w, b, labels = layer()
+    drawn = sampler(12).draw(tf.constant(3))
+    ids, log_q = drawn.ids.numpy(), drawn.log_expected.numpy()
+
+    def formula(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        z = tf.matmul(x, w, transpose_b=True) + b
+        losses = []
+        for row, label in enumerate(labels.numpy()):
+            others = [tf.exp(z[row, j] - c) for j, c in zip(ids, log_q, strict=True) if j != label]
+            losses.append(tf.math.log(tf.exp(z[row, label]) + tf.add_n(others)) - z[row, label])
+        return tf.stack(losses)
+
+    results = []
+    for function in (formula, lambda x, w, b: sampled_softmax_rows(x, w, b, labels, drawn)):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            rows = function(x, w, b)
+        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(rows, [x, w, b])]
+        results.append([rows, *gradients])
+    for expected, ours in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_draw_of_the_rows_own_label_counts_for_the_other_rows_only() -> None:
+    x, w, b, _ = layer()
+    labels = tf.constant([2] * (ROWS - 1) + [5], tf.int32)
+    drawn = Negatives(tf.constant([2, 2]), tf.zeros([2]))
+    rows = sampled_softmax_rows(x, w, b, labels, drawn).numpy()
+    assert (rows[:-1] == 0).all()
+    assert rows[-1] > 0
+
+
+def test_the_draws_follow_q_and_come_again_for_the_same_seed_and_step() -> None:
+    many = sampler(200_000)
+    drawn = many.draw(tf.constant(5))
+    np.testing.assert_array_equal(drawn.ids, many.draw(tf.constant(5)).ids)
+    assert (drawn.ids.numpy() != many.draw(tf.constant(6)).ids.numpy()).any()
+    share = np.bincount(drawn.ids, minlength=CLASSES) / 200_000
+    np.testing.assert_allclose(share, many.q, atol=4 * np.sqrt(many.q.max() / 200_000))
+    np.testing.assert_allclose(drawn.log_expected, np.log(200_000 * many.q)[drawn.ids], rtol=1e-5)
+
+
+def test_heads_of_few_classes_stay_exact() -> None:
+    biases = {"many": np.log(np.full(9, 1 / 9)), "few": np.log(np.full(8, 1 / 8))}
+    assert list(build_samplers(biases, negatives=4, seed=1)) == ["many"]
