@@ -9,9 +9,9 @@ from typing import Any
 
 import tensorflow as tf
 
-# So many logits at once (51 MB of float32): fewer rows than this make the products with the kernel
-# slower and add its gradient up more often, which costs more than the processor's cache gains.
-LOGITS_AT_ONCE = 12_800_000
+# So many logits at once (64 MiB of float32): slices of fewer rows make the products slower and add
+# the kernel's gradient up more often, which costs more than the processor's cache gains.
+LOGITS_AT_ONCE = 1 << 24
 ROWS_AT_LEAST = 128
 
 
@@ -79,7 +79,8 @@ def _slices(batch: int | None, classes: int) -> Iterator[slice]:
     if batch is None:
         yield slice(None)
         return
-    rows = max(ROWS_AT_LEAST, LOGITS_AT_ONCE // classes)
+    fewest = -(-batch * classes // LOGITS_AT_ONCE)
+    rows = max(ROWS_AT_LEAST, -(-batch // fewest))
     for start in range(0, batch, rows):
         yield slice(start, min(start + rows, batch))
 
