@@ -7,42 +7,20 @@ what is wanted only a person knows. No Beam, no TensorFlow.
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import rows
 from pipeline.casting import Field, Kind, cast
 from pipeline.failures import Exit, Failure
+from pipeline.roles import Column, column_of
 
 SAMPLE = 100_000
-FEW = 20
-LONGEST = 50
 _HEAD_NAMES = ("label", "target", "y", "class", "outcome", "response", "answer", "next")
 _GROUP_NAMES = ("user", "session", "customer", "account", "group", "module", "document", "device")
 # YAML takes these for values.
 _NOT_NAMES = ("null", "true", "false")
-_FLAGS = {frozenset(pair) for pair in (("0", "1"), ("f", "t"), ("n", "y"))} | {
-    frozenset(pair) for pair in (("false", "true"), ("no", "yes"))
-}
-
-
-@dataclass(frozen=True)
-class Column:
-    """What is in a column, and what it looks like: a role and the reason for it.
-
-    `name` is what the spec calls it, `column` what the rows do.
-    """
-
-    name: str
-    column: str
-    missing: float
-    distinct: int
-    role: str
-    reason: str
-    length: int = 0
 
 
 def spec_for(paths: Sequence[str]) -> str:
@@ -50,7 +28,7 @@ def spec_for(paths: Sequence[str]) -> str:
     sample = _sampled(paths)
     names = _names(sample)
     columns = [
-        replace(_column(column, values), name=names[column]) for column, values in sample.items()
+        replace(column_of(column, values), name=names[column]) for column, values in sample.items()
     ]
     inputs = [c for c in columns if c.role in _INPUTS]
     if len(inputs) < 2:
@@ -89,62 +67,6 @@ def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:
         return cast(batch, [Field(name, kind)])[0].column(0)
     except Failure:
         return pa.nulls(batch.num_rows)
-
-
-def _column(name: str, values: pa.Array) -> Column:
-    if pa.types.is_null(values.type):
-        return Column("", name, 1.0, 0, "", "neither plain values nor flat lists")
-    if not 0 < len(name) <= 256:
-        return Column("", name[:256], 1.0, 0, "", "a name that no spec can say")
-    if pa.types.is_list(values.type):
-        return _sequence(name, values, "lists")
-    present = values.drop_null()
-    present = present.filter(pc.not_equal(present, ""))
-    share, distinct = 1 - len(present) / len(values), pc.count_distinct(present).as_py()
-    role, reason = _role(present, distinct)
-    if role == "sequence":
-        return _sequence(name, pc.split_pattern(values, " "), reason)
-    return Column("", name, share, distinct, role, reason)
-
-
-def _sequence(name: str, lists: pa.Array, reason: str) -> Column:
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
-    values, length = lists.flatten(), int(np.quantile(lengths, 0.95))
-    if not len(values):
-        return Column("", name, 1.0, 0, "", "no value at all")
-    distinct = pc.count_distinct(values.drop_null()).as_py()
-    length = min(LONGEST, max(1, length))
-    why = f"{reason}; 95 % have at most {length} elements" if length < LONGEST else reason
-    return Column("", name, float((lengths == 0).mean()), distinct, "sequence", why, length)
-
-
-def _role(present: pa.Array, distinct: int) -> tuple[str, str]:
-    """What a column of texts that are there looks like, and why."""
-    if distinct < 2:
-        return "", "no value at all" if distinct == 0 else "one value only"
-    if frozenset(v.lower() for v in present.unique()[:3].to_pylist()) in _FLAGS:
-        return "flag", "two values that say yes and no"
-    leading_zero = pc.any(pc.match_substring_regex(present, "^0[0-9]")).as_py()
-    batch = pa.RecordBatch.from_arrays([present], names=["x"])
-    typed, _, bad = cast(batch, [Field("x", "number")])
-    if not bad and not leading_zero:
-        return _number_role(typed.column(0).to_numpy(), present, distinct)
-    words = pc.split_pattern(present, " ")
-    every = words.flatten()
-    if len(every) > 3 * len(present) and pc.count_distinct(every).as_py() < len(every) / 2:
-        return "sequence", "words with spaces between them that come again and again"
-    if distinct == len(present) and distinct > FEW:
-        return "key", "text that is different in every row"
-    return "category", "numbers with leading zeros" if leading_zero and not bad else "text"
-
-
-def _number_role(numbers: np.ndarray, present: pa.Array, distinct: int) -> tuple[str, str]:
-    whole = not pc.any(pc.match_substring_regex(present, "[.eE]")).as_py()
-    if whole and distinct == len(numbers) > FEW and bool((np.diff(numbers) > 0).all()):
-        return "key", "whole numbers that rise from row to row"
-    if numbers.min() >= 0 and numbers.mean() > 2 * max(float(np.median(numbers)), 1e-9):
-        return "log", "numbers from 0 up, a few of them far above the others"
-    return "number", "numbers"
 
 
 def _head(columns: Sequence[Column]) -> tuple[Column, str]:

@@ -34,6 +34,10 @@ def _table() -> pa.Table:
             "sure": random.choice(["yes", "no"], ROWS),
             "nothing": [""] * ROWS,
             "same": ["x"] * ROWS,
+            "item_id": random.integers(1, 50, ROWS).astype(str),
+            "coupon": ["SAVE"] + [""] * (ROWS - 1),
+            "when": ["2024-01-31 10:05"] + ["2023-12-01T09:00"] * (ROWS - 1),
+            "day": random.choice(["20240131", "20231201", "20240229"], ROWS),
             "label": random.choice(["a", "b,c", 'say "hi"', "\U0001f600"], ROWS),
             "null": random.choice(["p", "q", "r"], ROWS),
         }
@@ -65,6 +69,8 @@ def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
         "price": "number",
         "age": "number",
         "sure": "category",
+        "item_id": "category",
+        "coupon": "category",
         "null_": "category",
     }
     assert spec.inputs["user_id"].column == "user id"
@@ -85,6 +91,8 @@ def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
         ("zip:", "leading zeros.*none missing"),
         ("label:", "by its name: 'label'.*4 different"),
         ("sure:", "two values that say yes and no; 2 different"),
+        ("item_id:", "ids by the column's name; \\d+ different"),
+        ("coupon:", "one value or none; 1 different, 99.8% missing"),
         ("keys:", "whole numbers that rise"),
     ],
 )
@@ -96,6 +104,8 @@ def test_the_reason_stands_above(text: str, line: str, said: str) -> None:
     assert re.search(said, lines[at - 1])
     assert 'left out: "nothing": no value at all' in text
     assert 'left out: "same": one value only' in text
+    for column in ("when", "day"):
+        assert f'left out: "{column}": times; give numbers such as the hour' in text
 
 
 def test_prepare_takes_it(path: str, text: str, tmp_path: Path) -> None:
