@@ -43,6 +43,11 @@ def test_any_value_survives(folders: tuple[Path, Path]) -> None:
     assert found["labels"] == dict.fromkeys(sorted(ODD, key=str.encode), 2)
     assert list(found["labels"]) == sorted(ODD, key=str.encode)
     assert list(found["words"].items()) == [("a", 10), ("b", 10), ("c", 1)]
+    said = json.loads((folders[0] / "statistics.json").read_text())
+    label = said["distributions"]["label"]
+    assert dict(label["top"]) == {**dict.fromkeys(ODD, 2), "once": 1}
+    assert said["vocabularies"]["labels"]["below_min_count"] == 1
+    assert said["heads"]["label"]["train"]["out_of_vocabulary"] == pytest.approx(1 / 21)
 
 
 def test_old_ids_stay_and_new_values_follow(folders: tuple[Path, Path]) -> None:
