@@ -76,6 +76,7 @@ def read(run: Path, model: Path) -> Found:
     spec, content = read_spec(run / "spec.json"), read_model(model)
     typed, started = samples(run, spec), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
+    seconds = time.monotonic() - started
     return Found(
         spec=spec,
         statistics=json_file(run / "statistics.json"),
@@ -90,7 +91,7 @@ def read(run: Path, model: Path) -> Found:
         graph=Graph(content),
         rows=_shown_rows(sample_rows(run), fields_of(spec)),
         scored=_scored(scorer.metadata, fields_of(spec), typed, results),
-        speed=typed.num_rows / max(time.monotonic() - started, 1e-9),
+        speed=typed.num_rows / max(seconds, 1e-9),
     )
 
 
