@@ -1,9 +1,10 @@
-"""Folders elsewhere, through TensorFlow's file layer: its in-memory file system stands for gs://."""
+"""Folders elsewhere, through TensorFlow's file layer: in memory, and in Google's storage."""
 
 import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import google_storage
 import pytest
 import tensorflow as tf
 
@@ -36,6 +37,20 @@ def test_what_is_copied_out_comes_back(elsewhere: str, tmp_path: Path) -> None:
     files = {"manifest.json": "{}", "a/b/c.txt": "1", "d": "2"}
     publish_out(write(tmp_path / "out", files), folder)
     copy_in(folder, tmp_path / "in")
+    assert held(tmp_path / "in") == files
+
+
+def test_googles_storage_is_a_folder_elsewhere_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With TensorFlow's own client of it, and an emulator behind."""
+    files = {"manifest.json": "{}", "a/b.txt": "1"}
+    folder = f"gs://{google_storage.BUCKET}/run/"
+    with google_storage.served(tmp_path) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        publish_out(write(tmp_path / "out", files), folder)
+        copy_in(folder, tmp_path / "in")
     assert held(tmp_path / "in") == files
 
 
