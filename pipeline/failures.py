@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NoReturn
 
+from pipeline.log_format import taken
+
 
 class Exit(IntEnum):
     """Exit codes of every command."""
@@ -59,7 +61,7 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     """
     debug = os.environ.get("PIPELINE_DEBUG") == "1"
     try:
-        command(sys.argv[1:])
+        command(taken(sys.argv[1:]))
     except Failure as failure:
         if debug:
             raise

@@ -1,13 +1,15 @@
 """Progress with an estimate of the time left: one rewritten line on a terminal, plain lines in a
-log. Standard library only.
+log. Standard library, and rich draws a bar on a terminal where it is installed.
 """
 
+import shutil
 import sys
 import time
 from collections.abc import Callable
 
 SECONDS_BETWEEN_PLAIN_LINES = 10.0
 SECONDS_BETWEEN_REWRITES = 0.1
+BAR_WIDTH = 24
 
 
 class Progress:
@@ -39,11 +41,31 @@ class Progress:
 
     def _say(self, done: int, note: str, *, end: str) -> None:
         self._said = self._clock()
-        start = "\r\x1b[2K" if self._rewrites else ""
         line = progress_line(
             self._title, self._unit, done, self._total, self._said - self._started, note
         )
-        print(start + line, end=end, file=sys.stderr, flush=True)
+        if self._rewrites:
+            line = "\r\x1b[2K" + drawn(line, done, self._total)
+        print(line, end=end, file=sys.stderr, flush=True)
+
+
+def drawn(line: str, done: int, total: int | None) -> str:
+    """A line of progress as a terminal shows it: never wider than that, with a bar before it if
+    rich is there and the end is known."""
+    try:
+        from rich.console import Console
+        from rich.progress_bar import ProgressBar
+        from rich.table import Table
+        from rich.text import Text
+    except ImportError:
+        return line[: max(1, shutil.get_terminal_size().columns - 1)]
+    console = Console(file=sys.stderr, force_terminal=True)
+    grid = Table.grid(padding=(0, 1))
+    text = Text(line, no_wrap=True, overflow="ellipsis")
+    grid.add_row(*[ProgressBar(total=total, completed=done, width=BAR_WIDTH)] * bool(total), text)
+    with console.capture() as shown:
+        console.print(grid)
+    return shown.get().rstrip("\n")
 
 
 def progress_line(

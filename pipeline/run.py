@@ -21,7 +21,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.failures import Exit, Failure, main
-from pipeline.progress import duration
+from pipeline.run_table import Finished, published, table
 from pipeline.spec_file import read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
@@ -115,13 +115,17 @@ def run(arguments: Sequence[str]) -> None:
         force=options.force,
         beam_options=beam_options,
     )
+    finished: list[Finished] = []
     try:
-        finished = [(command, run_stage(command)) for command in chosen]
+        for command in chosen:
+            before = published(command.result)
+            seconds = run_stage(command)
+            made = published(command.result) != before
+            finished.append(Finished(command.stage, command.result, seconds, made))
     except StageFailed as failed:
+        print(f"\n{table(finished)}\n{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
-    print()
-    for command, seconds in finished:
-        print(f"{command.stage:<8} {duration(seconds):>8}  {command.result}")
+    print(f"\n{table(finished)}")
 
 
 def _clean_environment() -> dict[str, str]:

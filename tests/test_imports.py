@@ -18,7 +18,7 @@ ALL_HEAVY = BEAM | TRANSFORM | LEARNING | CONVERTING | {"onnxruntime"}
 # Modules that are read far beyond their own stage, and so must stay light.
 LIGHT = {
     "pipeline.failures": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
-    "pipeline.progress": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "pipeline.progress": {"numpy", "pyarrow", "rich", *SPEC, *ALL_HEAVY},
     "pipeline.manifest": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec_file": {"numpy", "pyarrow", *ALL_HEAVY},
@@ -46,12 +46,13 @@ STAGES = {
 SPEC_PARTS = {path.stem for path in (ROOT / "pipeline").glob("spec*.py")} - {"spec_docs"}
 # What the later stages may use of the first one's package.
 FROM_PIPELINE = {
-    "trainer": {*SPEC_PARTS, "manifest", "failures", "progress", "quiet"},
+    "trainer": {*SPEC_PARTS, "manifest", "failures", "log_format", "progress", "quiet"},
     "serving": {
         *SPEC_PARTS,
         "quiet",
         "manifest",
         "failures",
+        "log_format",
         "progress",
         *("rows", "row_files", "raw_batches"),
         *("csv_rows", "json_rows", "json_columns", "parquet_rows"),

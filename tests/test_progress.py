@@ -1,11 +1,12 @@
 """Progress says what is done, how fast, and how long it will still take."""
 
 import io
+import re
 import sys
 
 import pytest
 
-from pipeline.progress import Progress, duration, progress_line
+from pipeline.progress import Progress, drawn, duration, progress_line
 
 
 def test_time_left_is_what_remains_at_the_speed_so_far() -> None:
@@ -38,3 +39,23 @@ def test_a_log_gets_a_line_every_ten_seconds_and_the_last(monkeypatch: pytest.Mo
     steps = [line.split()[1] for line in log.getvalue().splitlines()]
     assert steps == ["40", "80", "100"]
     assert "\r" not in log.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 200])
+def test_a_terminal_gets_one_line_that_fits_with_a_bar(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", str(width))
+    line = drawn("train: 50 of 100 steps, 5 steps/s, 0:10 left, loss 6.1", 50, 100)
+    text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", line)
+    assert "\n" not in text
+    assert 40 < len(text.rstrip()) <= width
+    assert text.startswith("━" * 12)
+    assert "train: 50 of 100 steps" in text
+
+
+def test_without_rich_the_line_is_cut_to_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    assert drawn("x" * 99, 5, 10) == "x" * 29

@@ -76,6 +76,7 @@ def test_the_command_hands_all_it_was_told_to_the_stages(monkeypatch: pytest.Mon
 
     monkeypatch.setattr("pipeline.run.read_spec", lambda path: None)
     monkeypatch.setattr("pipeline.run.run_stage", note)
+    monkeypatch.setattr("pipeline.run.table", lambda finished: "")
     more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
     run([*WANTED, *more, "--runner=FlinkRunner"])
     said: dict[str, Any] = {
