@@ -212,7 +212,11 @@ def _table(distances: Sequence[Distance], count: int, limits: Mapping[str, float
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.drift", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.drift",
+        epilog="Example: python -m pipeline.drift --data OUT/data --input 'new/*.csv'",
+        allow_abbrev=False,
+    )
     parser.add_argument("--data", type=Path, required=True, help="a folder that prepare made")
     parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="new rows")
     parser.add_argument("--infinity-norm", type=float, default=THRESHOLD, metavar="THRESHOLD")

@@ -188,7 +188,8 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         "python -m pipeline.prepare",
         description="Raw rows to vocabularies, TFRecords and the transform graph.",
-        epilog="Other options go to Beam, for example --runner or --direct_num_workers.",
+        epilog="Example: python -m pipeline.prepare --spec spec.yaml --input 'rows/*.csv' --output "
+        "OUT/data. Other options go to Beam, for example --runner or --direct_num_workers.",
         allow_abbrev=False,
     )
     parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")

@@ -8,7 +8,9 @@ In Python: `for command in commands("spec.yaml", ["rows/*.csv"], "OUT"): run_sta
 """
 
 import argparse
+import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +24,7 @@ from typing import Any
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.run_table import Finished, published, table
+from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
@@ -103,7 +106,7 @@ def run_stage(command: Command) -> float:
 def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours are Beam's and go to the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
-    read_spec(options.spec)
+    spec = read_spec(options.spec)
     chosen = commands(
         options.spec,
         options.input,
@@ -115,6 +118,9 @@ def run(arguments: Sequence[str]) -> None:
         force=options.force,
         beam_options=beam_options,
     )
+    if options.print_config:
+        print(config(spec, chosen))
+        return
     finished: list[Finished] = []
     try:
         for command in chosen:
@@ -126,6 +132,12 @@ def run(arguments: Sequence[str]) -> None:
         print(f"\n{table(finished)}\n{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
+
+
+def config(spec: Spec, chosen: Sequence[Command]) -> str:
+    """What a run would do, as JSON: the spec with every default, and each stage's command."""
+    stages = {c.stage: shlex.join(["python", "-m", *c.arguments]) for c in chosen}
+    return json.dumps({"spec": spec.model_dump(mode="json"), "stages": stages}, indent=2)
 
 
 def _clean_environment() -> dict[str, str]:
@@ -160,7 +172,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Any other option is Apache Beam's, for example --direct_num_workers=2.",
+        epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
+        "(any other option is Apache Beam's, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
     parser.add_argument("--spec", type=Path, required=True, help="the spec, a YAML file")
@@ -186,6 +199,9 @@ def _parser() -> argparse.ArgumentParser:
         "--max-bad-fraction", type=float, default=0.01, help="bad rows that are put up with (0.01)"
     )
     parser.add_argument("--force", action="store_true", help="replace results of other inputs")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the whole spec and the stages, and end"
+    )
     return parser
 
 

@@ -110,7 +110,10 @@ def _shown(values: Vocabulary, show: int) -> str:
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m pipeline.vocabulary")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipeline.vocabulary",
+        epilog="Example: python -m pipeline.vocabulary diff OLD/data NEW/data",
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     diff = commands.add_parser("diff", help="what changed between two data folders")
     diff.add_argument("old", type=Path)

@@ -100,6 +100,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serving.ask",
         description="Answers rows typed as column=value lines; an empty line ends a row.",
+        epilog="Example: python -m serving.ask --model OUT/model/model.onnx",
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")

@@ -34,6 +34,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m serving.neighbours",
         description="The values, or the labels, that a model holds for most alike.",
+        epilog="Example: python -m serving.neighbours --model model.onnx --input word --of house",
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     where = parser.add_mutually_exclusive_group(required=True)

@@ -84,7 +84,9 @@ def _write_script(path: Path, name: str, value: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m serving.page", description="A folder with a page that runs the model."
+        prog="python -m serving.page",
+        description="A folder with a page that runs the model.",
+        epilog="Example: python -m serving.page --model OUT/model/model.onnx --output page",
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--output", required=True, help="the folder to write")

@@ -223,7 +223,10 @@ def _versions(found: Found) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m serving.report", description="One HTML file on a model and its data."
+        prog="python -m serving.report",
+        description="One HTML file on a model and its data.",
+        epilog="Example: python -m serving.report --run OUT/run --model OUT/model/model.onnx "
+        "--output report.html",
     )
     parser.add_argument("--run", required=True, help="the folder of a finished training run")
     parser.add_argument("--model", required=True, help="the model.onnx that was exported from it")

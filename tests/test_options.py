@@ -38,3 +38,11 @@ def test_what_is_no_option_and_no_setting_is_refused(argument: str) -> None:
     with pytest.raises(Failure, match="must be an option, or --PLACE=VALUE") as failed:
         settings_in([argument])
     assert failed.value.exit_code == Exit.USAGE
+
+
+def test_the_spec_can_be_asked_for_without_a_run() -> None:
+    said = read_options(["--data", "d", "--output", "o", "--print-config"], {}, "")
+    assert (
+        said.print_config
+        and not read_options(["--data", "d", "--output", "o"], {}, "").print_config
+    )

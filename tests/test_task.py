@@ -82,6 +82,16 @@ def test_the_same_again_does_nothing(out: Path, capsys: pytest.CaptureFixture[st
     assert (out / "run" / "manifest.json").stat().st_mtime_ns == before
 
 
+def test_the_spec_as_it_would_be_used_is_printed_and_nothing_made(
+    out: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    arguments = ["--data", str(out / "data"), "--output", str(tmp_path / "run")]
+    run([*arguments, "--training.seed=5", "--print-config"])
+    assert json.loads(capsys.readouterr().out)["training"]["seed"] == 5
+    assert not (tmp_path / "run").exists()
+
+
 def test_another_spec_over_the_same_data_needs_force(out: Path, tmp_path: Path) -> None:
     path = tmp_path / "spec.json"
     path.write_text(tiny_spec(replace={"epochs: 3": "epochs: 1"}).to_json())

@@ -18,6 +18,7 @@ class Options:
 
     settings: PLACE=VALUE, what is to change in the spec
     warm_start: the folder of an earlier run, whose weights are the start
+    print_config: only print the spec that comes of it
     checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
     tensorboard: where event files go, if not into `output`
     """
@@ -28,6 +29,7 @@ class Options:
     settings: tuple[str, ...]
     force: bool
     warm_start: str | None
+    print_config: bool
     checkpoints: str | None
     tensorboard: str | None
 
@@ -46,6 +48,7 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
         settings=(*said.set, *settings_in(others)),
         force=said.force,
         warm_start=said.warm_start,
+        print_config=said.print_config,
         checkpoints=said.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
         tensorboard=said.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
     )
@@ -83,6 +86,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--spec", help="another spec over the same prepared examples")
     add("--force", action="store_true", help="start over, replace what is there")
     add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
+    add("--print-config", action="store_true", help="print the spec as it would be used, and end")
     add(
         "--set",
         action="append",

@@ -65,6 +65,9 @@ def run(argv: Sequence[str]) -> None:
     workers = join_workers()
     with all_needed(workers), TemporaryDirectory(prefix="trainer-") as scratch:
         data = at_hand(said.data, Path(scratch) / "data")
+        if said.print_config:
+            print(chosen_spec(read_data(data), said.spec, said.settings).to_json(), end="")
+            return
         output = at_hand(said.output, Path(scratch) / "run")
         with lock(output) if workers.is_chief else nullcontext():
             train_stage(said, data, output, workers)
