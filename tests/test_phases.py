@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from numpy.typing import NDArray
-from tiny_data import tiny_data, tiny_spec
+from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 import trainer.phases
 from trainer.data import read_data
 from trainer.descent import Descent
+from trainer.loop import make_step
 from trainer.network import shared_group
 from trainer.phases import Block, PhaseObjective, make_block, phase_objective, run_phase, state_hash
 from trainer.run import Run, make_opening, open_run, phase_rows, train_run
@@ -112,6 +113,50 @@ def test_the_gradient_is_that_of_finite_differences_in_float64(tmp_path: Path) -
         expected[at] = (numpy_objective(run, up) - numpy_objective(run, down)) / (2 * step)
     error = np.abs(gradient - expected.ravel()).max() / np.abs(expected).max()
     assert error < 1e-5
+
+
+MORE_HEADS = """heads:
+  tags: {kind: multilabel, vocabulary: labels}
+  visits: {kind: count}
+"""
+
+
+def run_with_every_head(batch_size: int, folder: Path) -> Run:
+    """All five kinds of head, targets missing in each, rows of unlike weight."""
+    spec = tiny_spec(
+        replace={
+            UNITS: "common: {units: 5, phases: {every: 1, rows: all}}",
+            "heads:\n": MORE_HEADS,
+            "batch_size: 16": f"batch_size: {batch_size}",
+        }
+    )
+    draw = np.random.default_rng(0)
+
+    def with_targets(example: Any) -> Any:
+        tags = [[-1], [], [0, 3], [2]][draw.integers(4)]
+        visits = [float("nan"), 0.0, 1.0, 4.0][draw.integers(4)]
+        return {**example, "tags": tags, "visits": [visits]}
+
+    rows = {
+        split: [with_targets(e) for e in tiny_examples(n, seed=n)]
+        for split, n in (("train", 70), ("eval", 20))
+    }
+    return open_run(read_data(write_data(folder, spec, rows)), spec)[0]
+
+
+def test_the_gradient_in_chunks_is_the_one_over_all_rows_for_every_kind_of_head(
+    tmp_path: Path,
+) -> None:
+    chunked, whole = (run_with_every_head(n, tmp_path / str(n) / "data") for n in (16, 70))
+    assert_equal_weights(chunked, whole)
+    assert {head.kind for head in whole.network.heads.values()} == {
+        *("classification", "multilabel", "binary", "regression", "count")
+    }
+    start = shared(whole).ravel()
+    value, gradient = objective_of(chunked)(start)
+    one_value, one_gradient = objective_of(whole)(start)
+    assert value == pytest.approx(one_value, rel=1e-6)
+    assert np.linalg.norm(gradient - one_gradient) < 1e-5 * np.linalg.norm(one_gradient)
 
 
 @pytest.mark.parametrize("method", ["steps", "lbfgs", "kfac"])
@@ -296,6 +341,31 @@ def test_every_function_is_traced_once_however_many_phases_there_are(tmp_path: P
         )
     passes: tuple[Any, ...] = (block.gradient_pass, block.weight_pass, block.curvature_pass)
     assert [traced.experimental_get_tracing_count() for traced in passes] == [1, 1, 1]
+
+
+def products(traced: Any) -> int:
+    """How many multiplications the matrix products of a traced function take, those aside that
+    nothing needs and TensorFlow leaves out."""
+    graph = traced.get_concrete_function().graph
+    left = [*graph.control_outputs, *(t.op for t in graph.outputs)]
+    needed, total = set(), 0
+    while left:
+        op = left.pop()
+        if op.name not in needed:
+            needed.add(op.name)
+            left += [*op.control_inputs, *(t.op for t in op.inputs)]
+            if "MatMul" in op.type:
+                inner = op.inputs[0].shape[-2 if op.get_attr("transpose_a") else -1]
+                total += int(np.prod(op.outputs[0].shape)) * inner
+    return total
+
+
+def test_an_evaluation_multiplies_at_most_two_thirds_of_what_a_training_step_does(
+    tmp_path: Path,
+) -> None:
+    run = run_with("{every: 1, between: joint}", tmp_path / "data")
+    step: Any = make_step(run.network, run.optimizer, run.losses, run.signature())
+    assert 0 < products(block_of(run).gradient_pass) <= products(step) * 2 / 3
 
 
 def test_the_rows_of_a_phase_are_as_many_as_asked_and_follow_the_seed(tmp_path: Path) -> None:
