@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from pipeline.failures import main
 
-EVERYWHERE = "--debug --help --log-format"
+EVERYWHERE = "--help --log-format"
 OPTIONS = {
     "pipeline.completion": "",
     "pipeline.doctor": "--output",

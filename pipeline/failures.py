@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NoReturn
 
-from pipeline.log_format import taken
+from pipeline.log_format import EVERYWHERE, taken
 
 
 class Exit(IntEnum):
@@ -70,6 +70,9 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
         if debug or error.errno not in _ENVIRONMENT_ERRORS:
             raise
         _end(Exit.ENVIRONMENT, f"{error.strerror}: {error.filename or 'no path given'}")
+    finally:
+        if {"-h", "--help"} & set(sys.argv[1:]):
+            print(f"\nEvery command also takes: {EVERYWHERE}")
     sys.exit(Exit.DONE)
 
 

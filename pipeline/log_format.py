@@ -18,6 +18,8 @@ from typing import TextIO
 
 VARIABLE = "PIPELINE_LOG_FORMAT"
 FORMATS = ("plain", "json")
+# What pipeline.failures.main takes on behalf of every command.
+EVERYWHERE = f"--log-format {{{','.join(FORMATS)}}}"
 _SEVERITIES = {"error": "ERROR", "warning": "WARNING"}
 
 
