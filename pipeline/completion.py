@@ -3,40 +3,34 @@
     python -m pipeline.completion > completion.bash
     source completion.bash
 
-The script knows every option by itself, so that pressing Tab starts no Python. What is neither a
-module nor an option of ours is completed as a file.
+The commands are asked for their help once, here; the script then knows every option by itself, so
+that pressing Tab starts no Python. What is neither a module nor an option of ours is completed as a
+file.
 """
 
 import argparse
-from collections.abc import Sequence
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from pipeline.failures import main
+from pipeline.log_format import EVERYWHERE
 
-EVERYWHERE = "--help --log-format"
-OPTIONS = {
-    "pipeline.completion": "",
-    "pipeline.doctor": "--output",
-    "pipeline.drift": "--data --fail-on-drift --infinity-norm --input "
-    "--jensen-shannon --json --max-bad-fraction",
-    "pipeline.prepare": "--cache --compare --extend --fail-on-drift --force --infer "
-    "--input --max-bad-fraction --output --shards --spec",
-    "pipeline.run": "--force --input --keep --max-bad-fraction --output "
-    "--print-config --score --spec --stages",
-    "pipeline.spec_docs": "--check",
-    "pipeline.vocabulary": "",
-    "serving.ask": "--model --top-k",
-    "serving.beam": "--heads --input --keep --model --output --shards --top-k",
-    "serving.export": "--force --output --profile --run",
-    "serving.neighbours": "--count --head --input --model --of",
-    "serving.page": "--model --output --runtime",
-    "serving.report": "--model --output --run",
-    "serving.score": "--evaluate --force --format --heads --input --keep "
-    "--model --output --raw-csv --top-k --unchecked --workers",
-    "trainer.search": "--data --output --range --seed --set --spec --trials",
-    "trainer.task": "--checkpoints --data --force --output "
-    "--print-config --set --spec --tensorboard",
-}
-
+PACKAGES = ("pipeline", "trainer", "serving")
+# Commands of one package load their libraries once, together; the packages must stay apart.
+ASK = """
+import contextlib, importlib, io, json, sys
+found = {}
+for name in sys.argv[1:]:
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        importlib.import_module(name).run(["--help"])
+    found[name] = text.getvalue()
+print("\\n" + json.dumps(found))
+"""
 SCRIPT = """\
 # bash completion for python -m COMMAND; made by python -m pipeline.completion
 _shared_weights_options() {{
@@ -61,11 +55,34 @@ complete -o default -F _shared_weights python python3
 """
 
 
-def script() -> str:
-    cases = [
-        f'    {module}) echo "{options} {EVERYWHERE}" ;;' for module, options in OPTIONS.items()
-    ]
-    return SCRIPT.format(cases="\n".join(cases), modules=" ".join(OPTIONS))
+def commands(package: str) -> list[str]:
+    """The modules of a package that can be run."""
+    files = (Path(__file__).parents[1] / package).glob("*.py")
+    runs = [path.stem for path in files if '__name__ == "__main__"' in path.read_text("utf-8")]
+    return [f"{package}.{name}" for name in sorted(runs)]
+
+
+def helps(package: str) -> dict[str, str]:
+    """The help of each command of a package, asked for in a process of its own."""
+    line = [sys.executable, "-W", "ignore", "-c", ASK, *commands(package)]
+    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def options(text: str) -> list[str]:
+    """
+    >>> options("options:\\n  -h, --help  show this\\n  --top-k TOP_K  labels per head")
+    ['--help', '--top-k']
+    """
+    return re.findall(r"^  (?:-\w, )?(--[a-z][a-z0-9-]*)", text, re.MULTILINE)
+
+
+def script(known: Mapping[str, Sequence[str]]) -> str:
+    """{command: its options} to the script."""
+    shared = options(f"  {EVERYWHERE}")
+    cases = [f'    {name}) echo "{" ".join([*own, *shared])}" ;;' for name, own in known.items()]
+    return SCRIPT.format(cases="\n".join(cases), modules=" ".join(known))
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -73,9 +90,10 @@ def run(arguments: Sequence[str]) -> None:
     argparse.ArgumentParser(
         prog="python -m pipeline.completion",
         description="Prints a script for bash that completes the commands and their options.",
-        epilog="Example: source <(python -m pipeline.completion)",
+        epilog="Example: python -m pipeline.completion > completion.bash",
     ).parse_args(arguments)
-    print(script(), end="")
+    texts = {name: text for package in PACKAGES for name, text in helps(package).items()}
+    print(script({name: options(text) for name, text in texts.items()}), end="")
 
 
 if __name__ == "__main__":
