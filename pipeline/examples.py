@@ -5,7 +5,7 @@ joins the reported pieces to shards. Gzip members one after the other are one gz
 joining copies bytes. Pieces of attempts that did not count are never named and go with the folder.
 """
 
-import shutil
+import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +20,8 @@ import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from pipeline import reports, statistics, stores
 from pipeline import spec as specs
-from pipeline import statistics
 from pipeline.features import Tables, features
 from pipeline.fields import Fields
 from pipeline.learning import Learned
@@ -60,7 +60,7 @@ class WriteExamples(beam.DoFn):
         self, paths: Sequence[str], features: statistics.Features, work: str, shards: int
     ) -> None:
         self._paths, self._features = list(paths), features
-        self._work, self._shards = Path(work), shards
+        self._work, self._shards = work, shards
 
     def setup(self) -> None:
         self._encoder = RecordBatchToExamplesEncoder()
@@ -103,11 +103,14 @@ class WriteExamples(beam.DoFn):
 class _Writer:
     """One piece while it is being written."""
 
-    def __init__(self, work: Path, side: str, shard: int, first: int) -> None:
-        self._path = work / f"{side}-{shard}-{uuid.uuid4().hex}"
+    def __init__(self, work: str, side: str, shard: int, first: int) -> None:
+        self._path = stores.under(work, f"{side}-{shard}-{uuid.uuid4().hex}")
+        # An object is written whole: until then the piece is a file of the worker's machine.
+        self._scratch = tempfile.TemporaryDirectory() if stores.is_object(work) else None
+        self._local = Path(self._scratch.name, "piece") if self._scratch else Path(self._path)
         self._side, self._shard, self._first, self._records = side, shard, first, 0
         fast = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-        self._file = tf.io.TFRecordWriter(str(self._path), fast)
+        self._file = tf.io.TFRecordWriter(str(self._local), fast)
 
     def write(self, records: list[bytes]) -> None:
         for record in records:
@@ -116,26 +119,20 @@ class _Writer:
 
     def close(self) -> Piece:
         self._file.close()
-        return Piece(self._side, self._shard, self._first, str(self._path), self._records)
+        if self._scratch:
+            stores.upload(self._local, self._path)
+            self._scratch.cleanup()
+        return Piece(self._side, self._shard, self._first, self._path, self._records)
 
 
 def gathered(pieces: Iterable[Piece], folder: Path, names: Sequence[str]) -> None:
-    """Joins the pieces of one folder to files: shard i becomes `names[i]`. Uses the pieces up."""
+    """Joins the pieces of one side to files in a folder: shard i becomes `names[i]`."""
     folder.mkdir(parents=True)
     by_shard: dict[int, list[Piece]] = {shard: [] for shard in range(len(names))}
     for piece in sorted(pieces):
         by_shard[piece.shard].append(piece)
     for shard, parts in by_shard.items():
-        _join([Path(part.path) for part in parts], folder / names[shard])
-
-
-def _join(parts: list[Path], target: Path) -> None:
-    if not parts:
-        tf.io.TFRecordWriter(str(target), "GZIP").close()
-        return
-    with parts[0].open("ab") as whole:
-        for part in parts[1:]:
-            with part.open("rb") as file:
-                shutil.copyfileobj(file, whole, 1 << 20)
-            part.unlink()
-    parts[0].rename(target)
+        if not parts:
+            tf.io.TFRecordWriter(str(folder / names[shard]), "GZIP").close()
+        else:
+            reports.join(parts, folder / names[shard])

@@ -4,7 +4,6 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import apache_beam as beam
@@ -13,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline import rows, sides
+from pipeline import rows, sides, stores
 from pipeline import spec as specs
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
@@ -75,7 +74,7 @@ class ReadRows(_Reader):
 
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split, work: str) -> None:
         super().__init__(paths, fields, split)
-        self._work = Path(work)
+        self._work = work
 
     def start_bundle(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -83,19 +82,21 @@ class ReadRows(_Reader):
         self._pieces: list[Piece] = []
 
     def process(self, at: int) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
-        path = self._work / f"{REJECTED}-{at}-{uuid.uuid4().hex}"
-        written = 0
-        with as_message(), path.open("w", encoding="utf-8") as file:
+        with as_message():
             for raw, typed, origin, rejected in self._batches(at):
-                for bad in rejected:
-                    file.write(_line(self._paths[at], bad))
-                written += len(rejected)
+                if rejected:
+                    self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
                 self._sample(typed, origin)
                 if typed.num_rows:
                     yield typed, origin
-        if written:
-            self._pieces.append(Piece(REJECTED, at, at, str(path), written))
+
+    def _set_aside(self, at: int, rejected: list[Rejected]) -> None:
+        """A batch's rejected rows become a piece."""
+        path = stores.under(self._work, f"{REJECTED}-{at}-{uuid.uuid4().hex}")
+        stores.write(path, "".join(_line(self._paths[at], bad) for bad in rejected).encode())
+        first = (at << _FILE_BITS) | (rejected[0].row << _SIDE_BITS)
+        self._pieces.append(Piece(REJECTED, at, first, path, len(rejected)))
 
     def _count(self, path: str, raw: int, good: int, rejected: list[Rejected]) -> None:
         broken = len(rejected) - (raw - good)

@@ -4,7 +4,7 @@ A report is a value that adds up. A bundle of rows that a runner repeats reports
 the report of the attempt that counted arrives, so files of other attempts are never named.
 """
 
-import json
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -13,12 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 
-from pipeline.sides import SIDES, Hashes
+from pipeline import stores
+from pipeline.sides import Hashes
 
 SAMPLES = 4000
-REPORT = "report.json"
 Key = tuple[str, ...]
 
 
@@ -83,25 +82,11 @@ def sampled(hashes: Hashes, rows: pa.RecordBatch, than: Sample | None) -> Sample
     return new if than is None else smallest(than, new)
 
 
-def save(report: Report, folder: str) -> str:
-    """Writes a report into a folder: counts and pieces, and a file of samples for each side."""
-    for side, sample in report.samples.items():
-        pyarrow.parquet.write_table(sample.rows, _samples(Path(folder), side))
-    pieces = [[p.folder, p.shard, p.first, p.path, p.records] for p in report.pieces]
-    counts = [[list(key), count] for key, count in sorted(report.counts.items())]
-    said = json.dumps({"counts": counts, "pieces": pieces})
-    (Path(folder) / REPORT).write_text(said, encoding="utf-8")
-    return folder
-
-
-def load(folder: Path) -> tuple[Counter[Key], list[Piece], dict[str, Path]]:
-    """Counts, pieces, and the file of samples of each side that has rows."""
-    said = json.loads((folder / REPORT).read_text(encoding="utf-8"))
-    counts = Counter({tuple(key): count for key, count in said["counts"]})
-    pieces = [Piece(*fields) for fields in said["pieces"]]
-    samples = {side: _samples(folder, side) for side in SIDES}
-    return counts, pieces, {side: path for side, path in samples.items() if path.exists()}
-
-
-def _samples(folder: Path, side: str) -> Path:
-    return folder / f"samples-{side}.parquet"
+def join(pieces: Iterable[Piece], target: Path) -> None:
+    """One file of several pieces, in their order. A piece on this machine is used up."""
+    with target.open("wb") as whole:
+        for piece in pieces:
+            with stores.reader(piece.path) as part:
+                shutil.copyfileobj(part, whole, 1 << 20)
+            if not stores.is_object(piece.path):
+                Path(piece.path).unlink()

@@ -2,18 +2,35 @@
 
 import csv
 import gzip
-from pathlib import Path
 from typing import IO
 
 import pyarrow as pa
 
+from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import BLOCK_BYTES
 
 
 def opened(path: str) -> IO[bytes]:
-    """The bytes of a file, unpacked where its name ends in .gz."""
-    return gzip.open(path) if path.endswith(".gz") else Path(path).open("rb")  # type: ignore[return-value]
+    """The bytes of a file or an object, unpacked where its name ends in .gz."""
+    file = stores.reader(path)
+    return _Unpacked(file) if path.endswith(".gz") else file  # type: ignore[return-value]
+
+
+class _Unpacked(gzip.GzipFile):
+    """Closes what it reads from, too."""
+
+    def __init__(self, packed: IO[bytes]) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
+
+
+# What an error begins with where it is a store's, not the content's.
+_STORES = ("AWS Error", "google::cloud")
 
 
 class damage:
@@ -31,6 +48,9 @@ class damage:
         if not (damaged or isinstance(error, pa.ArrowException | EOFError | csv.Error)):
             return
         said = " ".join(str(error).split())
+        if any(store in said for store in _STORES):
+            rule = f"{self._path} must be readable"
+            raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
         if "straddl" in said:
             said = f"a row of more than {BLOCK_BYTES >> 20} MB, or a quote that is never closed"
         rule = f"{self._path} is damaged or cut short"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from pipeline import csv_rows, json_rows, parquet_rows
+from pipeline import csv_rows, json_rows, parquet_rows, stores
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import BATCH_ROWS, RawBatch
 from pipeline.row_files import damage
@@ -26,16 +26,23 @@ _FORMATS = {
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """The files that the patterns name, sorted. Raises Failure 2 for a pattern without a file."""
+    """The files and objects that the patterns name, sorted.
+
+    Raises Failure 2 for a pattern without one.
+    """
     found = set()
     for pattern in patterns:
-        # Path.glob takes no absolute pattern.
-        matches = glob.glob(pattern, recursive=True)  # noqa: PTH207
-        files = [path for path in matches if Path(path).is_file()]
+        files = stores.matching(pattern) if stores.is_object(pattern) else _files(pattern)
         if not files:
             raise Failure(Exit.USAGE, "an input must name at least one file", received=pattern)
         found.update(files)
     return sorted(found)
+
+
+def _files(pattern: str) -> list[str]:
+    # Path.glob takes no absolute pattern.
+    matches = glob.glob(pattern, recursive=True)  # noqa: PTH207
+    return [path for path in matches if Path(path).is_file()]
 
 
 def column_names(path: str) -> list[str]:

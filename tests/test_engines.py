@@ -124,7 +124,6 @@ def test_two_processes_make_the_same(in_memory: Path, rows: Path, tmp_path: Path
     _assert_same(in_memory, _run(rows, tmp_path / "out", *TWO_PROCESSES))
 
 
-@slow
 def test_a_job_server_makes_the_same(in_memory: Path, rows: Path, tmp_path: Path) -> None:
     _assert_same(in_memory, _run(rows, tmp_path / "out", *EMBEDDED))
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from pipeline.examples import WriteExamples, gathered
-from pipeline.reports import SAMPLES, Piece, Report, load, merged, sampled, save
+from pipeline.reports import SAMPLES, Report, merged, sampled
 from pipeline.sides import SIDES
 from pipeline.spec_file import parse_spec
 from pipeline.statistics import features_of
@@ -92,15 +92,3 @@ def test_samples_do_not_depend_on_the_order_of_batches() -> None:
             sample = sampled(*part, sample)
         assert sample is not None
         assert sample.rows["hash"].to_pylist() == sorted(hashes.tolist())[:SAMPLES]
-
-
-def test_a_report_comes_back_from_its_file(tmp_path: Path) -> None:
-    rows = pa.RecordBatch.from_pydict({"x": [1, 2]})
-    sample = sampled(np.array([5, 4], np.uint64), rows, None)
-    assert sample is not None
-    piece = Piece("train", 1, 2, "path", 3)
-    report = Report(pieces=(piece,), samples={"test": sample})
-    report.counts["file", "a", "read"] = 2
-    save(report, str(tmp_path))
-    counts, pieces, samples = load(tmp_path)
-    assert (counts, pieces, list(samples)) == (report.counts, [piece], ["test"])

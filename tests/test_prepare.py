@@ -252,9 +252,9 @@ def test_what_is_refused_before_beam_starts(tmp_path: Path) -> None:
     assert failure.value.exit_code == Exit.USAGE
 
 
-def test_an_engine_that_shares_no_files_is_refused(tmp_path: Path) -> None:
+def test_a_cluster_is_refused_files_of_this_machine(tmp_path: Path) -> None:
     inputs = _small(tmp_path, one="x,y\n1,1\n")
-    with pytest.raises(Failure, match="share a file system") as failure:
+    with pytest.raises(Failure, match="must be at gs:// or s3://") as failure:
         _run(tmp_path, SMALL, *inputs, "--runner=DataflowRunner")
     assert failure.value.exit_code == Exit.USAGE
 

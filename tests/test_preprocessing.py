@@ -17,11 +17,11 @@ from pipeline.casting import cast
 from pipeline.examples import tables_of
 from pipeline.features import features
 from pipeline.fields import Fields, fields_of
-from pipeline.graph import MakeTransformGraph
 from pipeline.learning import Learn
 from pipeline.plan import plan_of
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
+from pipeline.transform_graph import MakeTransformGraph
 
 SPEC = """
 name: three

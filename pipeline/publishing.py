@@ -1,0 +1,207 @@
+"""The last step of prepare: what the workers made becomes one folder, with its manifest last.
+
+It runs on a worker, so that whoever started the pipeline need not wait. Pieces and what was learned
+are put together on that worker's disk. On a file system the finished folder takes its place by
+one rename. Objects have no rename: there the old folder goes, manifest first, the files come, and
+the manifest comes last.
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet
+
+from pipeline import (
+    drift,
+    examples,
+    learning,
+    manifest,
+    reading,
+    stores,
+    transform_graph,
+    vocabulary,
+)
+from pipeline import spec as specs
+from pipeline.anomalies import anomalies
+from pipeline.failures import Exit, Failure
+from pipeline.fields import Fields
+from pipeline.reports import Piece, Report, join
+from pipeline.sides import SIDES
+from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
+
+STAGE, STATISTICS = "data", "statistics.json"
+PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is published, where, and under which conditions.
+
+    `output` is the folder's path; `work` is where workers put their pieces, and is used up.
+    `earlier` has the distributions from which these rows may not drift, if `fail_on_drift`.
+    """
+
+    spec: specs.Spec
+    fields: Fields
+    paths: Sequence[str]
+    output: str
+    work: str
+    shards: int
+    max_bad_fraction: float
+    made_from: str
+    earlier: dict[str, Any] | None = None
+    fail_on_drift: bool = False
+
+
+def publish(report: Report, learned: learning.Learned, result: Result) -> str:
+    """Puts the folder together and in its place; gives its path.
+
+    Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
+    that is to fail.
+    """
+    with reading.as_message(), _folder(result) as folder:
+        _keep_rejected(report.pieces, folder / reading.REJECTED)
+        _check_rows(report.counts, result, folder / reading.REJECTED)
+        _gather(report, result.shards, folder)
+        said = _write_what_was_learned(report.counts, learned, result, folder)
+        transform_graph.write(learned, result.spec, result.fields, folder / "transform")
+        _put_in_place(folder, result, _facts(result.spec, said))
+    return result.output
+
+
+@contextmanager
+def _folder(result: Result) -> Iterator[Path]:
+    """Where the folder is put together: beside its place, or on this worker for a store."""
+    if not stores.is_object(result.output):
+        yield manifest.staging(Path(result.output))
+        return
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = manifest.staging(Path(scratch, STAGE))
+        folder.mkdir()
+        yield folder
+
+
+def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
+    if not stores.is_object(result.output):
+        shutil.rmtree(result.work)
+        manifest.publish(Path(result.output), stage=STAGE, made_from=result.made_from, facts=facts)
+        return
+    done = folder.with_name(STAGE)
+    said = manifest.publish(done, stage=STAGE, made_from=result.made_from, facts=facts)
+    stores.delete_all(result.output)
+    for name in [*said.files, manifest.MANIFEST]:
+        stores.upload(done / name, stores.under(result.output, name))
+    stores.delete_all(result.work)
+
+
+def _gather(report: Report, shards: int, folder: Path) -> None:
+    """The examples of each side, and some rows that were held out."""
+    for side in SIDES:
+        names = [f"part-{i:05d}-of-{shards:05d}.tfrecord.gz" for i in range(shards)]
+        own = [piece for piece in report.pieces if piece.folder == side]
+        examples.gathered(own, folder / "examples" / side, names)
+    held_out = next(side for side in ("test", "eval", "train") if side in report.samples)
+    pyarrow.parquet.write_table(report.samples[held_out].rows, folder / "samples.parquet")
+
+
+def _keep_rejected(pieces: Sequence[Piece], folder: Path) -> None:
+    """A file of rejected rows for each input file that has some."""
+    folder.mkdir()
+    by_input: dict[int, list[Piece]] = {}
+    for piece in sorted(pieces):
+        if piece.folder == reading.REJECTED:
+            by_input.setdefault(piece.shard, []).append(piece)
+    for at, own in enumerate(by_input.values()):
+        join(own, folder / f"part-{at:05d}-of-{len(by_input):05d}.jsonl")
+
+
+def _check_rows(counts: Counts, result: Result, rejected: Path) -> None:
+    for path, there in by_file(counts, list(result.paths)).items():
+        if there["read"] != there["written"] + there["rejected"]:
+            raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
+    total = rows_by_side(counts)
+    if total["read"] == 0:
+        received = f"none in {len(result.paths)} files"
+        raise Failure(Exit.BAD_ROWS, "the input must have rows", received=received)
+    if total["rejected"] > result.max_bad_fraction * total["read"]:
+        kept = _kept(rejected, f"{result.output.rstrip('/')}.rejected")
+        rule = f"at most {result.max_bad_fraction:.2%} of the rows may be bad (--max-bad-fraction)"
+        share = f"{total['rejected']:,} of {total['read']:,} rows; they are in {kept}"
+        raise Failure(Exit.BAD_ROWS, rule, received=share)
+    if total["train"] == 0:
+        rule = "the split must leave rows on the training side"
+        raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
+
+
+def _kept(rejected: Path, kept: str) -> str:
+    """Keeps the rejected rows of a run that publishes nothing."""
+    if not stores.is_object(kept):
+        shutil.rmtree(kept, ignore_errors=True)
+        rejected.rename(kept)
+        return kept
+    stores.delete_all(kept)
+    for path in sorted(rejected.iterdir()):
+        stores.upload(path, stores.under(kept, path.name))
+    return kept
+
+
+def _write_what_was_learned(
+    counts: Counts, learned: learning.Learned, result: Result, folder: Path
+) -> dict[str, Any]:
+    """spec.json, vocabulary/ and statistics.json, whose content it gives."""
+    manifest.write_text(folder / "spec.json", result.spec.to_json())
+    with tempfile.TemporaryDirectory() as scratch:
+        learning.save(learned, result.spec, scratch)
+        _vocabularies(result.spec, counts, Path(scratch), folder)
+        found = json.loads(Path(scratch, "learned.json").read_text(encoding="utf-8"))
+    said = statistics(counts, list(result.paths), features_of(result.spec), found)
+    said["warnings"] = anomalies(result.spec, said, _entry_counts(result.spec, folder))
+    if result.earlier is not None:
+        said |= _compared(said, result.earlier, result.fail_on_drift)
+    manifest.write_text(folder / STATISTICS, json.dumps(said, indent=2) + "\n")
+    return said
+
+
+def _vocabularies(spec: specs.Spec, counts: Counts, learned: Path, folder: Path) -> None:
+    """Writes vocabulary/. Raises Failure 4 for a vocabulary without entries."""
+    (folder / vocabulary.FOLDER).mkdir()
+    for name, said in spec.vocabularies.items():
+        target = folder / vocabulary.FOLDER / f"{name}.jsonl"
+        if said.values is None:
+            shutil.move(learned / f"{name}.jsonl", target)
+        else:
+            pairs = [[v, counts["value", name, str(i)]] for i, v in enumerate(said.values)]
+            lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+            target.write_text("".join(lines), encoding="utf-8")
+        if not target.stat().st_size:
+            rule = f"the vocabulary {name!r} must have a value that the training rows hold"
+            raise Failure(Exit.BAD_ROWS, rule, received=f"min_count {said.min_count}")
+
+
+def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:
+    paths = {name: folder / vocabulary.FOLDER / f"{name}.jsonl" for name in spec.vocabularies}
+    return {name: list(vocabulary.read(path).values()) for name, path in paths.items()}
+
+
+def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:
+    """The distances from earlier rows, and all warnings with those about them."""
+    found = list(drift.between(earlier, said["distributions"]))
+    warnings = drift.above(found, {one.measure: drift.THRESHOLD for one in found})
+    if fail:
+        drift.fail_on(warnings)
+    return {"drift": [asdict(one) for one in found], "warnings": said["warnings"] + warnings}
+
+
+def _facts(spec: specs.Spec, said: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "examples": {side: said["rows"][side] for side in SIDES},
+        "spec": spec.preparation_hash(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }

@@ -1,0 +1,75 @@
+"""Stores of objects on this machine, for tests: a fake Amazon S3 and a fake Google one."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+BUCKET = "tests-bucket"
+_SERVERS = {
+    "s3": ("from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"),
+    "gs": (
+        "from gcp_storage_emulator.server import create_server; "
+        f"create_server('127.0.0.1', {{port}}, in_memory=True, default_bucket='{BUCKET}').run()"
+    ),
+}
+
+
+def environment(kind: str, port: int) -> dict[str, str]:
+    if kind == "gs":
+        return {"STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{port}"}
+    return {
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_ACCESS_KEY_ID": "nobody",
+        "AWS_SECRET_ACCESS_KEY": "nothing",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }
+
+
+@contextmanager
+def served(kind: str) -> Iterator[int]:
+    """The port of a store, a process of its own: pyarrow keeps Python's lock in some calls."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    command = [sys.executable, "-W", "ignore", "-c", _SERVERS[kind].format(port=port)]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        _wait_for(port, server)
+        yield port
+    finally:
+        server.terminate()
+        server.wait()
+
+
+def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        assert server.poll() is None, "the store did not start"
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the store does not answer")
+
+
+@contextmanager
+def named(kind: str, port: int) -> Iterator[str]:
+    """The scheme and the bucket of a store that everything in this process then finds."""
+    from pipeline import stores
+
+    before = dict(os.environ)
+    os.environ.update(environment(kind, port))
+    stores._store.cache_clear()
+    try:
+        if kind == "s3":
+            url = f"http://127.0.0.1:{port}/{BUCKET}"
+            urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
+        yield f"{kind}://{BUCKET}"
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        stores._store.cache_clear()
