@@ -15,8 +15,9 @@ import numpy.typing as npt
 from pipeline.counting import Counts, chosen
 
 TOP = 100
-# The most frequent values are found among so many: a count is low by 0.1 % of the values at most.
-COUNTED = 2_000
+# The most frequent values are found among so many distinct ones, exactly as long as there are no
+# more. Beyond, a count is low by at most the number of values divided by 100,000.
+COUNTED = 200_000
 PERCENT = 100
 Floats: TypeAlias = npt.NDArray[np.float64]
 # {"values": int, "missing": int} and either "top": [[text, count], ...] or "percentiles": [101].

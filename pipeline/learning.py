@@ -17,7 +17,7 @@ import pyarrow as pa
 import tensorflow as tf
 
 from pipeline import spec as specs
-from pipeline.counting import Counts, Entries, chosen, merged, table_of, with_table
+from pipeline.counting import Counts, Entries, added, chosen, merged, table_of, with_table
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
 from pipeline.features import curved
 from pipeline.moments import Moment, Quantiles
@@ -106,7 +106,10 @@ class Learn(beam.CombineFn):
         return (self._quantiles.get(key) or self._moment).merge_accumulators(parts)
 
     def compact(self, found: Found) -> Found:
-        return found | {key: one.compact(found[key]) for key, one in self._quantiles.items()}
+        """The same in less room, and in one form: as it is kept, and as it is read back."""
+        compacted = {key: one.compact(found[key]) for key, one in self._quantiles.items()}
+        counts = {key: added(one) for key, one in found.items() if isinstance(one, Counts)}
+        return found | compacted | counts
 
     def extract_output(self, found: Found) -> Learned:
         bounds = {
