@@ -11,7 +11,7 @@ READY := .venv/made-by-python$(RUNNING)
 FROM_SOURCE := google-apitools
 UV := uv==0.13.9
 
-.PHONY: help demo test check web clean lock
+.PHONY: help demo test memory check web clean lock
 .DELETE_ON_ERROR:
 
 help: ## what can be made
@@ -22,6 +22,9 @@ demo: $(READY) ## rows of this machine through every stage; ROWS=all takes all, 
 
 test: check ## the checks, then every test
 	.venv/bin/python -m pytest --numprocesses 2
+
+memory: $(READY) ## peak memory of scoring 1 and 10 million rows; takes minutes
+	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/test_score_memory.py
 
 check: $(READY) ## format, lint and types
 	.venv/bin/python -m ruff format --check .

@@ -1,13 +1,14 @@
 """Scores the same raw rows in several ways, by turns in one run: `python -m benchmarks.score`.
 
     ours         python -m serving.score's own function, Parquet to Parquet, all heads
+    labels only  the same with --labels-only
     network      what of it is the network: from features to ids and scores, in the same threads
     onnxruntime  float32, a plain export of the network, all probabilities out, NumPy's top 10
     keras        `predict` with the top 10 in the model
+    torch        PyTorch's softmax and topk with the same weights (--torch-python, the demo's model)
 
-All but the first get features that were prepared before; only the head with the most labels is
-ranked by them. Each turn takes one share of the rows. The last line is one JSON object. PyTorch
-is not among them: Keras cannot load names with a dot on it, so `vs_torch` is null.
+All but the first two get features that were prepared before; only the head with the most labels
+is ranked by them. Each turn takes one share of the rows. The last line is one JSON object.
 """
 
 import argparse
@@ -27,12 +28,15 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from benchmarks.score_contestants import (
+    Features,
+    Torch,
     keras_predict,
     network_only,
     ours,
     plain_onnxruntime,
     prepared,
     slices,
+    torch_weights,
 )
 from pipeline.failures import main
 from pipeline.rows import expand
@@ -44,14 +48,19 @@ Array = NDArray[Any]
 
 @dataclass
 class Contestant:
-    """`turn` takes a share of the rows, by number, and returns the ids of the top 10, or None."""
+    """`turn` takes a share of the rows, by number, and returns the ids of the top 10, or None.
+
+    `ready` comes before it and is not timed. `cpu_s` counts this process only.
+    """
 
     turn: Callable[[int], Array | None]
+    ready: Callable[[int], None] = lambda _: None
     rows_per_s: list[float] = field(default_factory=list)
     cpu_s: float = 0.0
     top: Array | None = None
 
     def take(self, share: int, rows: int) -> None:
+        self.ready(share)
         wall, cpu = time.perf_counter(), time.process_time()
         top = self.turn(share)
         self.cpu_s += time.process_time() - cpu
@@ -97,18 +106,39 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
     files = [folder / f"rows{at}.parquet" for at in range(options.turns)]
     for at, file in enumerate(files):
         pyarrow.parquet.write_table(table.slice(at * size, size), file)
+    (folder / "labels").mkdir()
     labels = source.vocabularies[source.spec.label_heads()[head.name].vocabulary]
     outputs = [o for h in heads for o in network_outputs(h)]
     turns: dict[str, Callable[[int], Any]] = {
         "ours": ours(options.model, files, folder),
+        "labels only": ours(options.model, files, folder / "labels", "--labels-only"),
         "network": network_only(options.model, outputs, shares, len(labels)),
         "onnxruntime": plain_onnxruntime(source.model, head.name, shares),
         "keras": keras_predict(source.model, head.name, shares),
     }
     contestants = {name: Contestant(turn) for name, turn in turns.items()}
+    torch = torch_of(options.torch_python, source, shares, folder)
+    if torch is not None:
+        contestants["torch"] = Contestant(torch.turn, torch.load)
     take_turns(contestants, options.turns, size)
+    if torch is not None:
+        torch.close()
+    contestants["labels only"].top = top_of_file(
+        folder / "labels" / "scores0.parquet", head.name, labels
+    )
     contestants["ours"].top = top_of_file(folder / "scores0.parquet", head.name, labels)
     print(json.dumps(summary(contestants, labels=len(labels), rows=options.rows)))
+
+
+def torch_of(
+    python: Path | None, source: run_folder.Run, shares: Sequence[Features], folder: Path
+) -> Torch | None:
+    """None, and a line that says why, without a Python that has torch or with another model."""
+    weights = torch_weights(source.model)
+    if python is None or weights is None:
+        print("no torch:", "no --torch-python" if python is None else "not the demo's model")
+        return None
+    return Torch(python, weights, shares, folder)
 
 
 def network_outputs(head: FileHead) -> list[str]:
@@ -134,8 +164,8 @@ def summary(contestants: dict[str, Contestant], *, labels: int, rows: int) -> di
     for name, contestant in contestants.items():
         low, high = min(contestant.rows_per_s), max(contestant.rows_per_s)
         spread = f"{medians[name]:>9,.0f} rows/s ({low:,.0f} to {high:,.0f})"
-        per_cpu = rows / contestant.cpu_s
-        print(f"{name:<12} {spread}, {per_cpu:,.0f} rows per CPU second")
+        per_cpu = "" if name == "torch" else f", {rows / contestant.cpu_s:,.0f} rows per CPU second"
+        print(f"{name:<12} {spread}{per_cpu}")
     top = {n: c.top for n, c in contestants.items() if c.top is not None}
     equal = {n: equal_top(top["ours"], t) for n, t in top.items() if n != "ours"}
     print("rows with the same top 10 as ours:", {n: round(e, 5) for n, e in equal.items()})
@@ -146,13 +176,19 @@ def summary(contestants: dict[str, Contestant], *, labels: int, rows: int) -> di
         "rows_per_s": round(medians["ours"]),
         "vs_onnxruntime": speed["onnxruntime"],
         "vs_keras": speed["keras"],
-        "vs_torch": None,
+        "vs_torch": speed.get("torch"),
         "overhead_share": round(overhead, 3),
         "top10_equal": min(equal.values()) >= 0.999,
+        "labels_only": {"rows_per_s": round(medians["labels only"]), **_versus(medians)},
         "rows": rows,
         "labels": labels,
         "cores": len(os.sched_getaffinity(0)),
     }
+
+
+def _versus(medians: dict[str, float]) -> dict[str, float]:
+    others = [n for n in ("onnxruntime", "keras", "torch") if n in medians]
+    return {f"vs_{n}": round(medians["labels only"] / medians[n], 2) for n in others}
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -162,6 +198,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", nargs="+", required=True, help="Parquet files of raw rows")
     parser.add_argument("--rows", type=int, default=500_000)
     parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--torch-python", type=Path, help="a Python that has torch and numpy")
     return parser
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import subprocess
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -50,12 +51,12 @@ def slices(features: Features, rows: int) -> list[Features]:
     return [{k: v[at : at + rows] for k, v in features.items()} for at in range(0, count, rows)]
 
 
-def ours(model: Path, files: Sequence[Path], folder: Path) -> Callable[[int], None]:
+def ours(model: Path, files: Sequence[Path], folder: Path, *more: str) -> Callable[[int], None]:
     def turn(share: int) -> None:
         output = folder / f"scores{share}.parquet"
         words = ["--model", model, "--input", files[share], "--output", output, "--force"]
         with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-            score.run([*map(str, words), "--top-k", str(TOP)])
+            score.run([*map(str, words), "--top-k", str(TOP), *more])
 
     return turn
 
@@ -141,3 +142,52 @@ def keras_predict(
 ) -> Callable[[int], Array]:
     best = with_top(model, head)
     return lambda share: best.predict(shares[share], batch_size=BATCH, verbose=0)["ids"]
+
+
+def torch_weights(model: keras.Model) -> Features | None:
+    """Those that benchmarks.score_torch asks for; None where this is another model."""
+    found = {weight.path: np.asarray(weight) for weight in model.weights}
+    layers = ("shared.common.0/kernel", "trunk.1/kernel", "identifier.logits/kernel")
+    return (
+        found if all(layer in found for layer in layers) and "trunk.2/kernel" not in found else None
+    )
+
+
+class Torch:
+    """PyTorch with the same weights, in a process of another Python."""
+
+    def __init__(
+        self, python: Path, weights: Features, shares: Sequence[Features], folder: Path
+    ) -> None:
+        np.savez(folder / "weights.npz", **weights)  # type: ignore[arg-type]
+        for at, share in enumerate(shares):
+            np.savez(folder / f"share{at}.npz", **share)  # type: ignore[arg-type]
+        script = Path(__file__).with_name("score_torch.py")
+        self._folder, self._loaded = folder, -1
+        self._process = subprocess.Popen(
+            [python, script, folder], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def load(self, share: int) -> None:
+        """Reads a share into the other process's memory, where those of others are already."""
+        if share != self._loaded:
+            self._ask(share)
+            self._loaded = share
+
+    def turn(self, share: int) -> Array:
+        self.load(share)
+        self._ask(share)
+        top: Array = np.load(self._folder / "top.npy")
+        return top
+
+    def _ask(self, share: int) -> None:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{share}\n")
+        self._process.stdin.flush()
+        if not self._process.stdout.readline():
+            raise Failure(Exit.ENVIRONMENT, "PyTorch ended early; its Python needs torch and numpy")
+
+    def close(self) -> None:
+        self._process.terminate()
+        self._process.communicate()

@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
@@ -28,11 +29,12 @@ from pipeline.progress import Progress
 from pipeline.raw_batches import RawBatch
 from pipeline.rows import expand
 from serving.evaluation import Evaluation, evaluation_of, table
+from serving.long_form import RESULTS, opened_long
 from serving.parts import Part, Parts, Tally
 from serving.scorer import Scorer
 from serving.sources import check_columns, read, rows_about
 from serving.streams import FORMATS, STREAM, given, taken
-from serving.writers import opened, suffix
+from serving.writers import Opener, opened, suffix
 
 READ_ROWS = 8192
 # A killed run scores at most this many batches again.
@@ -74,7 +76,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if options.evaluate:
         evaluation = evaluation_of(options.model, heads, weight, files, **load)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
-    _check_columns(files, kept, scorer, options.heads)
+    _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
     what = [options.top_k, scorer.schema(options.heads).names, kept]
     made_from = _made_from(files, scorer.sha256, what)
@@ -84,7 +86,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     pieces = _pieces(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
     _fill(parts, _ahead(pieces, BATCHES_AHEAD), rows_about(files))
     tally = parts.total()
-    _publish(parts, output, raw_csv=options.raw_csv)
+    wide = partial(opened, output, raw_csv=options.raw_csv)
+    _publish(parts, output, partial(opened_long, wide, kept, heads) if options.long else wide)
     said = sys.stderr if options.output == STREAM else sys.stdout
     if evaluation is not None:
         metrics = evaluation.metrics()
@@ -115,10 +118,15 @@ def _check_output(output: Path, files: Sequence[str], *, force: bool) -> None:
 
 
 def _check_columns(
-    files: Sequence[str], kept: list[str], scorer: Scorer, heads: Sequence[str] | None
+    files: Sequence[str],
+    kept: list[str],
+    scorer: Scorer,
+    heads: Sequence[str] | None,
+    *,
+    long: bool,
 ) -> None:
     """Before any work: every file has every column, and no column would be written twice."""
-    results = set(scorer.schema(heads).names)
+    results = {*scorer.schema(heads).names, *(RESULTS.names if long else [])}
     if both := sorted(results.intersection(kept)):
         raise Failure(Exit.USAGE, "a kept column must not be called as a result is", received=both)
     for file in files:
@@ -193,7 +201,7 @@ def _write(part: Part, piece: Piece) -> None:
         part.write(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def _publish(parts: Parts, output: Path, *, raw_csv: bool) -> None:
+def _publish(parts: Parts, output: Path, opened_with: Opener) -> None:
     """The parts become the output and its rejects; without any, an earlier run's file goes too."""
     tally, rejects = parts.total(), _beside(output, "rejected.jsonl")
     if tally.rejected:
@@ -205,7 +213,7 @@ def _publish(parts: Parts, output: Path, *, raw_csv: bool) -> None:
     else:
         rejects.unlink(missing_ok=True)
     if tally.scored:
-        with opened(output, parts.schema, raw_csv=raw_csv) as write:
+        with opened_with(parts.schema) as write:
             for batch in parts.batches():
                 write(batch)
     parts.remove()
@@ -234,6 +242,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--heads", nargs="+", help="these heads only")
     parser.add_argument(
         "--labels-only", action="store_true", help="no scores of labels: faster, the same labels"
+    )
+    parser.add_argument(
+        "--long", action="store_true", help="a row for each rank: head, rank, label, score"
     )
     parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
     parser.add_argument("--workers", type=positive, help="threads (default: one per core)")

@@ -21,6 +21,7 @@ import pyarrow.parquet
 from pipeline.failures import Exit, Failure
 
 Write = Callable[[pa.RecordBatch], None]
+Opener = Callable[[pa.Schema], AbstractContextManager[Write]]
 
 _FORMULA = r"^[=+\-@\t\r]"
 
