@@ -78,7 +78,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
-    what = [options.top_k, scorer.schema(options.heads).names, kept]
+    names, is_coarse = scorer.schema(options.heads).names, scorer.is_coarse(options.heads)
+    what = [options.top_k, names, is_coarse, kept]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = Parts(output, made_from, fresh=options.evaluate)

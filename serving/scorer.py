@@ -135,8 +135,6 @@ class Scorer:
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
-        if slices:
-            network.settle(slices[0])
         parts = self._threads.map(partial(network.run, top_k=top_k), slices)
         return lambda: _joined(list(parts), schema, self._labels)
 
@@ -159,6 +157,10 @@ class Scorer:
 
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
         return list(self._threads.map(of, range(len(slices)), slices))
+
+    def is_coarse(self, heads: Sequence[str] | None = None) -> bool:
+        """Whether int8 products rank one of these heads: proved, but ties may fall otherwise."""
+        return self._network(heads).is_coarse
 
     def schema(self, heads: Sequence[str] | None = None) -> pa.Schema:
         """The result columns of these heads, without the keys."""
