@@ -69,11 +69,17 @@ class Contestant:
 
 
 def first_rows(files: Sequence[str], rows: int) -> pa.Table:
-    """So many rows of the files, from the first again where they have fewer."""
+    """At most so many rows of the files."""
     table = pa.concat_tables([pyarrow.parquet.read_table(file) for file in files])
+    return table.slice(0, rows)
+
+
+def repeated(table: pa.Table, features: Features, rows: int) -> tuple[pa.Table, Features]:
+    """So many rows and their features, from the first again where there are fewer."""
     if table.num_rows < rows:
         print(f"{table.num_rows:,} rows are repeated up to {rows:,}")
-    return pa.concat_tables([table] * -(-rows // table.num_rows)).slice(0, rows)
+    places = np.arange(rows) % table.num_rows
+    return table.take(places), {name: values[places] for name, values in features.items()}
 
 
 def top_of_file(path: Path, head: str, labels: Sequence[str]) -> Array:
@@ -101,7 +107,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
     head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
     table = first_rows(expand(options.input), options.rows)
     size = options.rows // options.turns
-    features = prepared(source, table)
+    table, features = repeated(table, prepared(source, table), options.rows)
     shares = slices(features, size)[: options.turns]
     files = [folder / f"rows{at}.parquet" for at in range(options.turns)]
     for at, file in enumerate(files):
