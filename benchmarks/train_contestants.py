@@ -1,0 +1,217 @@
+"""Ours and Keras in the training benchmark; one process each, so that none warms another up.
+
+python -m benchmarks.train_contestants NAME --rows rows.npz --output result.json
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.train_rows import (
+    BATCH,
+    Contestant,
+    Rows,
+    load_rows,
+    measures,
+    of,
+    parts_of_epoch,
+    race,
+    slices,
+)
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
+from trainer.data import Batch, batch_signature, columns_of
+from trainer.heads import logits
+from trainer.loop import Step, make_step, one_then_other
+from trainer.metrics import label_results
+from trainer.network import Network, build_network
+from trainer.objective import HeadLoss
+from trainer.optimizer import build_optimizer, learning_rate
+from trainer.sampling import build_samplers
+from trainer.targets import distribution
+from trainer.workers import ALONE
+
+SPEC = Path(__file__).with_name("train.yaml")
+HEAD = "identifier"
+# Ours: two epochs of which the first 75 % of the steps sample; the rate falls as a cosine.
+FAST = {"share": 0.75, "negatives": 2048, "epochs": 2, "rate": 2e-3}
+WARMUP_STEPS = 50
+
+
+def build(rows: Rows, spec: Spec, *, prior: bool, seed: int) -> Network:
+    entries = {"token": rows.tokens - 2, "package": rows.packages - 2, HEAD: rows.classes - 1}
+    counts = np.bincount(rows.train["label"], minlength=rows.classes).astype(np.float64)
+    bias = np.log(distribution(counts)) if prior else np.zeros(rows.classes)
+    return build_network(spec, entries, {HEAD: bias}, seed=seed)
+
+
+class Ours:
+    """The trainer's own step. `sampled` is the share of the steps that sample."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        seed: int,
+        *,
+        precision: str,
+        epochs: int,
+        sampled: float = 0.0,
+        prior: bool = True,
+    ) -> None:
+        spec = read_spec(SPEC)
+        self.rows, self.network = rows, build(rows, spec, prior=prior, seed=seed)
+        optimizer = build_optimizer("adam", self.network.variables())
+        self.done = optimizer.step
+        self.steps = epochs * (len(rows.train["label"]) // BATCH)
+        columns = columns_of(spec, {"token": rows.tokens - 2, "package": rows.packages - 2})
+        signature = batch_signature(columns, BATCH)
+        losses = {HEAD: HeadLoss(1.0, 1.0, products=tf.as_dtype(precision))}
+        parts = (self.network, optimizer, losses, signature, ALONE)
+        self.step: Step = make_step(*parts)
+        if sampled:
+            shares = {
+                HEAD: np.log(distribution(np.bincount(rows.train["label"], minlength=rows.classes)))
+            }
+            samplers = build_samplers(shares, negatives=int(FAST["negatives"]), seed=seed)
+            few, change = make_step(*parts, samplers), int(sampled * self.steps)
+            self.step = one_then_other(few, self.step, change=change, done=self.done)
+        self.results = tf.function(self._results, autograph=False)
+
+    def train(self, places: np.ndarray) -> None:
+        for part in slices(len(places)):
+            rate = learning_rate(
+                int(self.done),
+                base=float(FAST["rate"]),
+                schedule="cosine",
+                warmup_steps=WARMUP_STEPS,
+                total_steps=self.steps,
+            )
+            float(self.step(batch_of(of(self.rows.train, places[part])), tf.constant(rate))[HEAD])
+
+    def measure(self) -> dict[str, float]:
+        found = [
+            self.results(batch_of(of(self.rows.held_out, part)))
+            for part in slices(len(self.rows.held_out["label"]))
+        ]
+        losses, ranks = zip(*found, strict=True)
+        return measures(np.concatenate(losses), np.concatenate(ranks))
+
+    def _results(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
+        hidden = self.network.body(batch.features, training=False)[HEAD]
+        return label_results(logits(self.network.heads[HEAD], hidden), batch.targets[HEAD])
+
+
+def batch_of(side: dict[str, np.ndarray]) -> Batch:
+    features = {name: tf.constant(side[name], tf.int32) for name in ("tokens", "package")}
+    labels = tf.constant(side["label"], tf.int32)
+    return Batch(features, {HEAD: labels}, tf.ones(len(side["label"])))
+
+
+class MergedAdam(keras.optimizers.Adam):
+    """Keras's Adam that is given the sum of a repeated id's gradients, not its parts."""
+
+    def apply(self, grads: Sequence[Any], trainable_variables: Any = None) -> None:
+        super().apply([tf.convert_to_tensor(g) for g in grads], trainable_variables)
+
+
+class Keras:
+    """Plain `fit` of the same layers, as anyone would write them."""
+
+    def __init__(self, rows: Rows, seed: int, *, merged: bool = False) -> None:
+        keras.utils.set_random_seed(seed)
+        layers = keras.layers
+        tokens, package = keras.Input((10,), dtype="int32"), keras.Input((), dtype="int32")
+        shared = layers.Dense(128, use_bias=False)
+        sequence = shared(layers.Embedding(rows.tokens, 50)(tokens))
+        joined = [layers.Flatten()(sequence), shared(layers.Embedding(rows.packages, 50)(package))]
+        hidden = layers.Dense(256, activation="relu")(layers.Concatenate()(joined))
+        hidden = layers.Dense(128, activation="relu")(hidden)
+        self.model = keras.Model([tokens, package], layers.Dense(rows.classes)(hidden))
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        self.model.compile(MergedAdam() if merged else keras.optimizers.Adam(), loss)
+        self.rows = rows
+        self.results = tf.function(self._results, autograph=False)
+
+    def train(self, places: np.ndarray) -> None:
+        side = of(self.rows.train, places)
+        inputs = [side["tokens"], side["package"]]
+        self.model.fit(inputs, side["label"], batch_size=BATCH, shuffle=False, verbose=0)
+
+    def measure(self) -> dict[str, float]:
+        found = []
+        for part in slices(len(self.rows.held_out["label"])):
+            side = of(self.rows.held_out, part)
+            found.append(
+                self.results(*(tf.constant(side[n]) for n in ("tokens", "package", "label")))
+            )
+        losses, ranks = zip(*found, strict=True)
+        return measures(np.concatenate(losses), np.concatenate(ranks))
+
+    def _results(self, *side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return label_results(self.model([side[0], side[1]]), side[2])
+
+
+EPOCHS = 6
+CONTESTANTS: dict[str, tuple[int, Callable[[Rows, int], Contestant]]] = {
+    "ours exact": (4, lambda rows, seed: Ours(rows, seed, precision="bfloat16", epochs=4)),
+    "ours float32": (4, lambda rows, seed: Ours(rows, seed, precision="float32", epochs=4)),
+    "ours fast": (
+        2,
+        lambda rows, seed: Ours(rows, seed, precision="bfloat16", epochs=2, sampled=0.75),
+    ),
+    "ours fast, bias from 0": (
+        2,
+        lambda rows, seed: Ours(
+            rows, seed, precision="bfloat16", epochs=2, sampled=0.75, prior=False
+        ),
+    ),
+    "keras": (EPOCHS, lambda rows, seed: Keras(rows, seed)),
+    "keras, merged ids": (EPOCHS, lambda rows, seed: Keras(rows, seed, merged=True)),
+}
+
+
+def speed(contestant: Contestant, rows: int, batches: int) -> float:
+    """Examples a second over so many batches, after a few to get warm."""
+    part = np.concatenate(parts_of_epoch(rows, 0, 0))
+    contestant.train(part[: 3 * BATCH])
+    places = part[: batches * BATCH]
+    started = time.perf_counter()
+    contestant.train(places)
+    return len(places) / (time.perf_counter() - started)
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_contestants")
+    parser.add_argument("name", choices=CONTESTANTS)
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, help="at most")
+    parser.add_argument("--minutes", type=float, default=15, help="of training, at most")
+    parser.add_argument("--batches", type=int, help="measure the speed of so many, train nothing")
+    said = parser.parse_args(argv)
+    rows = load_rows(said.rows)
+    epochs, make = CONTESTANTS[said.name]
+    contestant, count = make(rows, said.seed), len(rows.train["label"])
+    if said.batches:
+        result: Any = {"examples_per_s": speed(contestant, count, said.batches)}
+    else:
+        result = race(
+            contestant,
+            count,
+            epochs=said.epochs or epochs,
+            seed=said.seed,
+            seconds_at_most=60 * said.minutes,
+        )
+    said.output.write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,100 @@
+"""The rows of the training benchmark as arrays, and the race that every contestant runs over them.
+
+NumPy alone: contestants in an environment of their own import this too.
+"""
+
+import resource
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+BATCH = 1024
+CUTS = (1, 10)
+POINTS_PER_EPOCH = 3
+
+
+@dataclass(frozen=True)
+class Rows:
+    """`train` and `held_out`: tokens int32 [rows, 10], package and label int32 [rows]; then the
+    sizes of the tables and of the output, whose last class stands for any other label."""
+
+    train: dict[str, np.ndarray]
+    held_out: dict[str, np.ndarray]
+    tokens: int
+    packages: int
+    classes: int
+
+
+class Contestant(Protocol):
+    def train(self, places: np.ndarray) -> None:
+        """One pass over these training rows, in this order, in batches of BATCH."""
+
+    def measure(self) -> dict[str, float]:
+        """log_loss, accuracy@1 and accuracy@10 of the held-out rows."""
+
+
+def save_rows(path: Path, rows: Rows) -> None:
+    arrays: dict[str, Any] = {f"train.{n}": a for n, a in rows.train.items()}
+    arrays |= {f"held_out.{n}": a for n, a in rows.held_out.items()}
+    arrays["sizes"] = [rows.tokens, rows.packages, rows.classes]
+    np.savez(path, **arrays)
+
+
+def load_rows(path: Path) -> Rows:
+    with np.load(path) as saved:
+        train, held_out = (
+            {n.removeprefix(start): saved[n] for n in saved.files if n.startswith(start)}
+            for start in ("train.", "held_out.")
+        )
+        return Rows(train, held_out, *(int(size) for size in saved["sizes"]))
+
+
+def parts_of_epoch(rows: int, seed: int, epoch: int) -> list[np.ndarray]:
+    """The places of an epoch's rows in the order of every contestant, in parts of whole batches.
+    Rows that do not fill a batch are left out."""
+    order = np.random.default_rng((seed, epoch)).permutation(rows)[: rows // BATCH * BATCH]
+    batches = order.reshape(-1, BATCH)
+    return [part.ravel() for part in np.array_split(batches, POINTS_PER_EPOCH)]
+
+
+def race(
+    contestant: Contestant, rows: int, *, epochs: int, seed: int, seconds_at_most: float
+) -> dict[str, Any]:
+    """Trains until an epoch ends worse than the one before, or time is up at the end of a part.
+    Only training is on the clock."""
+    points: list[dict[str, Any]] = []
+    seconds, examples = 0.0, 0
+    for epoch in range(epochs):
+        for part in parts_of_epoch(rows, seed, epoch):
+            started = time.perf_counter()
+            contestant.train(part)
+            seconds, examples = seconds + time.perf_counter() - started, examples + len(part)
+            points.append({"seconds": seconds, "examples": examples, **contestant.measure()})
+            if seconds > seconds_at_most:
+                return {"points": points, "peak_mb": peak_megabytes()}
+        ends = [point["log_loss"] for point in points[POINTS_PER_EPOCH - 1 :: POINTS_PER_EPOCH]]
+        if len(ends) > 1 and ends[-1] > ends[-2]:
+            break
+    return {"points": points, "peak_mb": peak_megabytes()}
+
+
+def measures(losses: np.ndarray, ranks: np.ndarray) -> dict[str, float]:
+    """[rows] log losses and ranks of the label (infinite for the class of all others)."""
+    accuracy = {f"accuracy@{k}": float((ranks <= k).mean()) for k in CUTS}
+    return {"log_loss": float(losses.mean()), **accuracy}
+
+
+def slices(rows: int, size: int = BATCH) -> Sequence[slice]:
+    return [slice(start, start + size) for start in range(0, rows, size)]
+
+
+def of(side: Mapping[str, np.ndarray], places: Any) -> dict[str, np.ndarray]:
+    return {name: values[places] for name, values in side.items()}
+
+
+def peak_megabytes() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024

@@ -1,0 +1,109 @@
+"""PyTorch in the training benchmark: `benchmarks.train` starts it with a Python that has torch.
+
+The same layers, batches and optimizer as for Keras.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from benchmarks.train_rows import BATCH, Rows, load_rows, measures, of, parts_of_epoch, race, slices
+
+NAMES = ("tokens", "package", "label")
+
+
+class Model(nn.Module):
+    def __init__(self, rows: Rows) -> None:
+        super().__init__()
+        self.tokens = nn.Embedding(rows.tokens, 50)
+        self.package = nn.Embedding(rows.packages, 50)
+        self.shared = nn.Linear(50, 128, bias=False)
+        self.trunk = nn.Sequential(
+            nn.Linear(11 * 128, 256), nn.ReLU(), nn.Linear(256, 128), nn.ReLU()
+        )
+        self.head = nn.Linear(128, rows.classes)
+
+    def forward(self, tokens: torch.Tensor, package: torch.Tensor) -> torch.Tensor:
+        sequence = self.shared(self.tokens(tokens)).flatten(1)
+        return self.head(self.trunk(torch.cat([sequence, self.shared(self.package(package))], 1)))
+
+
+class Torch:
+    """`narrow`: bfloat16 where torch.autocast allows it."""
+
+    def __init__(self, rows: Rows, seed: int, *, narrow: bool) -> None:
+        torch.manual_seed(seed)
+        self.rows, self.model, self.narrow = rows, Model(rows), narrow
+        self.optimizer = torch.optim.Adam(self.model.parameters(), fused=True)
+
+    def train(self, places: np.ndarray) -> None:
+        for part in slices(len(places)):
+            side = {
+                n: torch.from_numpy(a).long() for n, a in of(self.rows.train, places[part]).items()
+            }
+            self.optimizer.zero_grad()
+            with torch.autocast("cpu", torch.bfloat16, enabled=self.narrow):
+                logits = self.model(side["tokens"], side["package"])
+                loss = nn.functional.cross_entropy(logits, side["label"])
+            loss.backward()
+            self.optimizer.step()
+
+    def measure(self) -> dict[str, float]:
+        found = [self._results(part) for part in slices(len(self.rows.held_out["label"]))]
+        losses, ranks = zip(*found, strict=True)
+        return measures(np.concatenate(losses), np.concatenate(ranks))
+
+    @torch.no_grad()
+    def _results(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Losses and ranks, as trainer.metrics.label_results defines them."""
+        side = {n: torch.from_numpy(a).long() for n, a in of(self.rows.held_out, part).items()}
+        z = self.model(side["tokens"], side["package"])
+        own = z.gather(1, side["label"][:, None])
+        losses = torch.logsumexp(z, 1) - own[:, 0]
+        ranked = z[:, :-1]
+        ties = (ranked == own).sum(1) - 1
+        ranks = 1 + (ranked > own).sum(1) + ties / 2
+        ranks[side["label"] == z.shape[1] - 1] = float("inf")
+        return losses.numpy(), ranks.numpy()
+
+
+def run() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=("torch", "torch bfloat16"))
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=15, help="of training, at most")
+    parser.add_argument("--batches", type=int)
+    said = parser.parse_args()
+    rows = load_rows(said.rows)
+    contestant, count = (
+        Torch(rows, said.seed, narrow=said.name.endswith("16")),
+        len(rows.train["label"]),
+    )
+    if said.batches:
+        part = np.concatenate(parts_of_epoch(count, 0, 0))
+        contestant.train(part[: 3 * BATCH])
+        started = time.perf_counter()
+        contestant.train(part[: said.batches * BATCH])
+        seconds = time.perf_counter() - started
+        result = {"examples_per_s": len(part[: said.batches * BATCH]) / seconds}
+    else:
+        result = race(
+            contestant,
+            count,
+            epochs=said.epochs,
+            seed=said.seed,
+            seconds_at_most=60 * said.minutes,
+        )
+    said.output.write_text(json.dumps(result), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    run()

@@ -1,0 +1,68 @@
+"""The training benchmark at a small size: it ends with the line of numbers, and goes on where it
+was; its fastText and PyTorch contestants need environments of their own."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.train import run
+from benchmarks.train_report import gain, gain_over_fasttext
+from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, save_rows
+
+CLASSES = 5_000
+
+
+def side(rows: int) -> dict[str, np.ndarray]:
+    draw = np.random.default_rng(rows)
+    tokens = draw.integers(50, size=(rows, 10)).astype(np.int32)
+    package = draw.integers(3, size=rows).astype(np.int32)
+    return {"tokens": tokens, "package": package, "label": tokens[:, -1] % 40}
+
+
+def test_it_ends_with_its_numbers_and_does_not_run_a_contestant_twice(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = Rows(side(4 * BATCH), side(100), tokens=52, packages=5, classes=CLASSES)
+    save_rows(tmp_path / "rows.npz", rows)
+    said = ["--output", str(tmp_path), "--quick", "--only", "ours fast", "torch"]
+    run(said)
+    out, err = capfd.readouterr()
+    line = json.loads(out.splitlines()[-1])
+    assert line["benchmark"] == "train"
+    assert line["log_loss"] < np.log(CLASSES)
+    assert line["vs_torch"] is None and "torch: not run" in err
+    assert (tmp_path / "train.png").stat().st_size > 0
+    run(said)
+    again, err = capfd.readouterr()
+    assert json.loads(again.splitlines()[-1]) == line
+    assert "seed" not in err
+
+
+def test_every_contestant_sees_the_same_rows_once_in_whole_batches() -> None:
+    parts = parts_of_epoch(5 * BATCH + 7, seed=1, epoch=0)
+    places = np.concatenate(parts)
+    assert len(places) == len(set(places)) == 5 * BATCH
+    assert all(len(part) % BATCH == 0 for part in parts)
+    again = np.concatenate(parts_of_epoch(5 * BATCH + 7, seed=1, epoch=0))
+    np.testing.assert_array_equal(places, again)
+    assert (places != np.concatenate(parts_of_epoch(5 * BATCH + 7, seed=1, epoch=1))).any()
+
+
+def test_gains_are_theirs_over_ours() -> None:
+    def result(*points: tuple[float, float, float]) -> list[dict[str, Any]]:
+        names = ("seconds", "log_loss", "accuracy@10")
+        return [{"points": [dict(zip(names, point, strict=True)) for point in points]}]
+
+    races = {
+        "keras": result((10, 3.0, 0.5), (20, 2.0, 0.6), (30, 2.5, 0.6)),
+        "torch": result((40, 2.2, 0.5)),
+        "fasttext hs": [{"points": [{"seconds": 8, "accuracy@10": 0.4}]}],
+        "ours fast": result((2, 3.0, 0.5), (4, 1.9, 0.7)),
+    }
+    assert gain(races, "keras") == 20 / 4
+    assert gain(races, "torch") == 40 / 4  # it never gets there: its own best counts
+    assert gain_over_fasttext(races) == 8 / 2
+    assert gain({"keras": races["keras"]}, "torch") is None
