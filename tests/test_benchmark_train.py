@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks import train_scaling
 from benchmarks.train import run
 from benchmarks.train_report import gain, gain_over_fasttext
 from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, save_rows
@@ -66,3 +67,10 @@ def test_gains_are_theirs_over_ours() -> None:
     assert gain(races, "torch") == 40 / 4  # it never gets there: its own best counts
     assert gain_over_fasttext(races) == 8 / 2
     assert gain({"keras": races["keras"]}, "torch") is None
+
+
+def test_the_cost_of_a_step_is_told_for_each_shape(capsys: pytest.CaptureFixture[str]) -> None:
+    train_scaling.run(["--quick"])
+    (line,) = json.loads(capsys.readouterr().out.splitlines()[-1])["steps"]
+    assert line["classes"] == 1_000 and line["float32"] > 0 and "sampled" not in line
+    assert len(list(train_scaling.shapes())) == 9

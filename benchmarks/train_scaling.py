@@ -1,0 +1,105 @@
+"""What a step of the trainer costs as classes, hidden width and batch grow.
+
+    python -m benchmarks.train_scaling [--quick]
+
+The model of benchmarks/train.yaml with drawn ids; each shape's three ways in turns, medians.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from benchmarks.train_contestants import HEAD, SPEC, batch_of
+from pipeline.spec import Spec
+from pipeline.spec_file import read_spec
+from trainer.data import batch_signature, columns_of
+from trainer.loop import Step, make_step
+from trainer.network import build_network
+from trainer.objective import HeadLoss
+from trainer.optimizer import build_optimizer
+from trainer.report import table
+from trainer.sampling import build_samplers
+from trainer.workers import ALONE
+
+USUAL = {"classes": 25_001, "hidden": 128, "batch": 1024}
+GRID = {
+    "classes": (1_000, 5_000, 25_001, 100_000, 200_000),
+    "hidden": (64, 128, 256),
+    "batch": (256, 1024, 4096),
+}
+IDS, NEGATIVES, TURNS = 10_000, 2048, 5
+
+
+def shapes() -> Iterator[dict[str, int]]:
+    """The usual shape with one of its numbers changed, each once."""
+    seen = []
+    for name, values in GRID.items():
+        for value in values:
+            shape = USUAL | {name: value}
+            if shape not in seen:
+                seen.append(shape)
+                yield shape
+
+
+def steps(classes: int, hidden: int, batch: int) -> dict[str, Step]:
+    """{way: its step}; few classes are not sampled."""
+    said = read_spec(SPEC).model_dump(mode="json")
+    said["trunk"]["layers"][-1]["units"] = hidden
+    spec = Spec.model_validate(said)
+    entries = {"token": IDS, "package": IDS, HEAD: classes - 1}
+    bias = -np.log1p(np.arange(classes))
+    network = build_network(spec, entries, {HEAD: bias}, seed=1)
+    optimizer = build_optimizer("adam", network.variables())
+    signature = batch_signature(columns_of(spec, entries), batch)
+    samplers = build_samplers({HEAD: bias}, negatives=NEGATIVES, seed=1)
+    ways: dict[str, Step] = {}
+    for products in (tf.float32, tf.bfloat16):
+        losses = {HEAD: HeadLoss(1.0, 1.0, products=products)}
+        ways[products.name] = make_step(network, optimizer, losses, signature)
+    if samplers:
+        ways["sampled"] = make_step(network, optimizer, losses, signature, ALONE, samplers)
+    return ways
+
+
+def milliseconds(shape: dict[str, int], turns: int) -> dict[str, float]:
+    """{way: the median time of a step}."""
+    draw, batch = np.random.default_rng(1), shape["batch"]
+    tokens = np.minimum(draw.pareto(1.0, (batch, 10)), IDS - 1).astype(np.int32)
+    label = np.minimum(draw.pareto(1.0, batch), shape["classes"] - 1).astype(np.int32)
+    rows = batch_of({"tokens": tokens, "package": tokens[:, 0], "label": label})
+    ways = steps(**shape)
+    times: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(turns + 1):
+        for way, step in ways.items():
+            started = time.perf_counter()
+            float(step(rows, tf.constant(1e-3))[HEAD])
+            if turn:  # the first is traced
+                times[way].append(1e3 * (time.perf_counter() - started))
+    return {way: median(found) for way, found in times.items()}
+
+
+def run(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.train_scaling")
+    parser.add_argument("--quick", action="store_true", help="one shape, one turn")
+    quick = parser.parse_args(argv).quick
+    found: list[dict[str, Any]] = []
+    for shape in list(shapes())[: 1 if quick else None]:
+        found.append(shape | milliseconds(shape, 1 if quick else TURNS))
+    ways = ("float32", "bfloat16", "sampled")
+    rows = [
+        [f"{line['classes']:,}", *(str(line[n]) for n in ("hidden", "batch"))]
+        + [f"{line[way]:.0f}" if way in line else "-" for way in ways]
+        for line in found
+    ]
+    print(table(["classes", "hidden", "batch", *(f"{way} ms" for way in ways)], rows))
+    print(json.dumps({"benchmark": "train_scaling", "steps": found}))
+
+
+if __name__ == "__main__":
+    run()
