@@ -18,7 +18,7 @@ TOP, BATCH = 10, 256
 
 def network(weights: Any) -> Any:
     """The demo's model: ids and numbers in, logits of the identifier out."""
-    import torch  # type: ignore[import-not-found]
+    import torch
 
     w = {name: torch.from_numpy(weights[name]) for name in weights.files}
 
