@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizer import Optimizer, apply, build_optimizer, learning_rate, merged
+from trainer.optimizer import (
+    Optimizer,
+    apply,
+    build_optimizer,
+    distinct_rows,
+    learning_rate,
+    merged,
+)
 
 RATE = 0.1
 
@@ -163,3 +170,11 @@ def test_rows_without_a_gradient_keep_their_weights_and_moments() -> None:
     np.testing.assert_array_equal(before, [variable[0], *(slot[0] for slot in optimizer.slots[0])])
     np.testing.assert_array_equal(variable[2], [1.0, 1.0])
     assert float(variable[1, 0]) < 1
+
+
+def test_an_averaged_gradient_has_the_rows_that_are_not_0() -> None:
+    """What several workers have averaged is dense; rows that none of them drew must still rest."""
+    for dense in (tf.constant([[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]]), tf.constant([1.0, 0.0, 2.0])):
+        found = distinct_rows(dense)
+        assert found.indices.numpy().tolist() == [0, 2]
+        np.testing.assert_array_equal(merged(found), dense)

@@ -1,4 +1,4 @@
-"""Trains the same run on one CPU and on two logical ones, phases included, and compares."""
+"""Trains one run on one CPU and on two logical ones, phases and samples included, and compares."""
 
 import sys
 import tempfile
@@ -28,7 +28,10 @@ def compare(folder: Path) -> None:
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
     workers = Workers(tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]))
-    said = {"common: {units: 5}": PHASES, "epochs: 3": "epochs: 2"}
+    said = {
+        "common: {units: 5}": PHASES,
+        "epochs: 3": "epochs: 2, sampled: {negatives: 3, share: 0.5}",
+    }
     data = tiny_data(folder / "data", spec=tiny_spec(replace=said))
     several, one = trained(data, folder / "2", workers), trained(data, folder / "1", ALONE)
     expected = weights_of(one)
