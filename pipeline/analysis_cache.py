@@ -26,6 +26,7 @@ from pipeline.fields import Fields
 from pipeline.learning import Found, Learn
 from pipeline.moments import restored, stored
 from pipeline.sides import by_file
+from pipeline.stores import is_object
 
 # The files used last are kept up to this size in all.
 CACHE_BYTES = 10 << 30
@@ -68,6 +69,8 @@ def opened(
     """The cache in a folder, which is made where there is none, and kept within its bound."""
     folder.mkdir(parents=True, exist_ok=True)
     _prune(folder, CACHE_BYTES)
+    # Of an object only the size and the time are known, and another may have the same.
+    contents = {p: f"{p} {said}" if is_object(p) else said for p, said in contents.items()}
     if isinstance(split, specs.FileSplit):
         side = {path: by_file(path, split.eval, split.test) for path in contents}
         contents = {path: f"{content} {side[path]}" for path, content in contents.items()}

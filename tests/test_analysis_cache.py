@@ -134,3 +134,13 @@ def test_the_files_used_last_stay_within_the_bound(
     monkeypatch.setattr(analysis_cache, "CACHE_BYTES", 2 * size)
     analysis_cache.opened(tmp_path, {}, parse_spec(SPEC).split, [])
     assert [name for name in "abc" if cache.load(name, empty)] == ["a", "c"]
+
+
+def test_objects_of_one_size_and_time_are_two_objects(tmp_path: Path) -> None:
+    empty = _learn().create_accumulator()
+    paths = ["gs://bucket/a.csv", "gs://bucket/b.csv"]
+    same = dict.fromkeys(paths, "5 bytes, 7 ns")
+    cache = analysis_cache.opened(tmp_path, same, parse_spec(SPEC).split, [])
+    cache.store(paths[0], empty)
+    assert cache.load(paths[0], empty) is not None
+    assert cache.load(paths[1], empty) is None
