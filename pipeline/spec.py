@@ -27,7 +27,7 @@ from pipeline.spec_inputs import (
     Trunk,
     Vocabulary,
 )
-from pipeline.spec_training import Phases, Training
+from pipeline.spec_training import Phases, Sampled, Training
 from pipeline.spec_values import Column, Name, Part, Share
 
 __all__ = [
@@ -47,6 +47,7 @@ __all__ = [
     "Part",
     "Phases",
     "Regression",
+    "Sampled",
     "Sequence",
     "Shared",
     "Spec",

@@ -34,7 +34,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
         specs.Counts,
     ),
     "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
-    "training": (specs.Training,),
+    "training": (specs.Training, specs.Sampled),
 }
 OPENING = """# The spec in full
 
@@ -75,7 +75,7 @@ def tag(part: type[specs.Part]) -> str:
         if name in part.model_fields:
             (value,) = part.model_json_schema()["properties"][name]["const"].split()
             return f"`{name}: {value}`"
-    return {specs.Shared: "A shared block", specs.Layer: "A layer"}.get(part, "`phases`")
+    return TITLES[part]
 
 
 def table(part: type[specs.Part]) -> Iterator[str]:
@@ -126,12 +126,20 @@ def values(about: dict[str, Any]) -> str:
     raise AssertionError(f"a schema without words for it: {about}")
 
 
+TITLES: dict[type[specs.Part], str] = {
+    specs.Shared: "A shared block",
+    specs.Layer: "A layer",
+    specs.Phases: "`phases`",
+    specs.Training: "`training`",
+    specs.Sampled: "`sampled`",
+}
 IN_WORDS = {
     "integer": "whole number",
     "number": "number",
     "string": "text",
     "boolean": "`true`, `false`",
     "Phases": "`phases`",
+    "Sampled": "`sampled`",
     "Counts": "count",
     "HashSplit": "`by: hash`",
     "ColumnSplit": "`by: column`",
