@@ -5,6 +5,7 @@ python -m benchmarks.phases_plot --results benchmarks/results/phases.json --outp
 
 import argparse
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def panel(axes: Axes, title: str, variants: dict[str, Any]) -> None:
     joint training runs through all of them."""
     axes.axvline(variants["joint"]["log_loss"], color="0.75", linewidth=1, zorder=0)
     for place, (name, figures) in enumerate(variants.items()):
-        colour = COLOURS[name.split()[0]]
+        colour = COLOURS[re.split("[ ,]", name)[0]]
         seeds = figures["log_loss_of_seeds"]
         axes.plot(seeds, [place] * len(seeds), "o", color=colour, alpha=0.45, markersize=5)
         axes.plot(figures["log_loss"], place, "|", color=colour, markersize=16, markeredgewidth=2.5)
