@@ -54,14 +54,21 @@ _ENVIRONMENT_ERRORS = {
 }
 
 
+_DEBUG_OPTION, _DEBUG = "--debug", "PIPELINE_DEBUG"
+
+
 def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     """Runs `command` with the process's arguments and exits as the contract says.
 
-    With `PIPELINE_DEBUG=1` in the environment an expected failure keeps its traceback.
+    With `--debug` among them, or `PIPELINE_DEBUG=1` in the environment, an expected failure keeps
+    its traceback. The stages that a command starts inherit it.
     """
-    debug = os.environ.get("PIPELINE_DEBUG") == "1"
+    arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG_OPTION]
+    if len(arguments) < len(sys.argv) - 1:
+        os.environ[_DEBUG] = "1"
+    debug = os.environ.get(_DEBUG) == "1"
     try:
-        command(taken(sys.argv[1:]))
+        command(taken(arguments))
     except Failure as failure:
         if debug:
             raise

@@ -19,7 +19,7 @@ from typing import TextIO
 VARIABLE = "PIPELINE_LOG_FORMAT"
 FORMATS = ("plain", "json")
 # What pipeline.failures.main takes on behalf of every command.
-EVERYWHERE = f"--log-format {{{','.join(FORMATS)}}}"
+EVERYWHERE = f"--log-format {{{','.join(FORMATS)}}}\n  --debug"
 _SEVERITIES = {"error": "ERROR", "warning": "WARNING"}
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import shutil
+import socket
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -94,20 +95,24 @@ def is_done(folder: Path, *, stage: str, made_from: str, force: bool) -> bool:
 
 
 @contextmanager
-def lock(folder: Path) -> Iterator[None]:
-    """One writer per output folder; a second one is a Failure with exit code 3."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    path = folder.parent / f".{folder.name}.lock"
+def lock(folder: Path, *, inside: bool = False) -> Iterator[None]:
+    """One writer per output folder; a second one is a Failure with exit code 3.
+
+    The lock lies beside the folder, or `inside` one that is not published as a whole.
+    """
+    path = folder / ".lock" if inside else folder.parent / f".{folder.name}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             held.seek(0)
-            holder = held.read().strip() or "unknown"
-            rule = f"one run at a time writes to {folder}; process {holder} holds it"
+            holder = held.read().strip() or "another process"
+            rule = f"one run at a time writes to {folder}; {holder} holds it"
             raise Failure(Exit.OCCUPIED, rule) from None
         held.truncate(0)
-        held.write(str(os.getpid()))
+        since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
+        held.write(f"process {os.getpid()} on {socket.gethostname()} since {since}")
         held.flush()
         yield
 

@@ -25,6 +25,7 @@ from pipeline import spec as specs
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
+from pipeline.room import room
 from pipeline.spec_file import read_spec
 from pipeline.summary import summary
 
@@ -119,7 +120,8 @@ def _work(output: str) -> Iterator[str]:
     folder = manifest.fresh_staging(Path(output))
     (folder / WORK).mkdir()
     try:
-        yield str(folder / WORK)
+        with room(Path(output)):
+            yield str(folder / WORK)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -206,6 +208,9 @@ def _log_to_stderr() -> None:
     ours = logging.getLogger("pipeline")
     ours.handlers, ours.propagate = [handler], False
     ours.setLevel(logging.INFO)
+    # Beam logs the traceback of an error and then raises it: whether it is shown is not its choice.
+    for name in ("apache_beam.runners.common", "apache_beam.runners.worker.sdk_worker"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def _check_columns(paths: Sequence[str], fields: Fields) -> None:

@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any
 
 from pipeline.failures import Exit, Failure, main
+from pipeline.manifest import lock
 from pipeline.run_table import Finished, published, table
 from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
@@ -123,11 +124,13 @@ def run(arguments: Sequence[str]) -> None:
         return
     finished: list[Finished] = []
     try:
-        for command in chosen:
-            before = published(command.result)
-            seconds = run_stage(command)
-            made = published(command.result) != before
-            finished.append(Finished(command.stage, command.result, seconds, made))
+        # Taken before any stage has loaded its libraries: a second run is told at once.
+        with lock(options.output, inside=True):
+            for command in chosen:
+                before = published(command.result)
+                seconds = run_stage(command)
+                made = published(command.result) != before
+                finished.append(Finished(command.stage, command.result, seconds, made))
     except StageFailed as failed:
         print(f"\n{table(finished)}\n{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)

@@ -32,6 +32,7 @@ from pipeline.manifest import (
     write_text,
 )
 from pipeline.quiet import quiet_import
+from pipeline.room import room
 from pipeline.spec import Multilabel, Spec
 
 with quiet_import():
@@ -57,7 +58,7 @@ def run(arguments: Sequence[str]) -> None:
     folder, output = Path(options.run), Path(options.output)
     profile = PROFILES[options.profile]
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    with lock(output):
+    with lock(output), room(output):
         manifest = verify(folder, stage="run")
         made_from = _made_from(manifest, profile)
         if is_done(output, stage=STAGE, made_from=made_from, force=options.force):

@@ -27,6 +27,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.progress import Progress
 from pipeline.raw_batches import RawBatch
+from pipeline.room import room
 from pipeline.rows import expand
 from serving.evaluation import Evaluation, evaluation_of, table
 from serving.long_form import RESULTS, opened_long
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str]) -> None:
     ):
         files = expand(inputs)
         _check_output(output, files, force=options.force)
-        with lock(output):
+        with lock(output), room(output):
             _run(files, output, options)
 
 

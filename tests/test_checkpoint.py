@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
-from trainer.checkpoint import restore, save
+from trainer.checkpoint import remove, restore, save
 
 
 def state(value: float) -> dict[str, tf.Variable]:
@@ -59,6 +59,14 @@ def test_a_damaged_one_gives_way_to_the_one_before(
     assert int(found["step"]) == 1
     assert found["weights.0"].numpy().tolist() == [1.0] * 3
     assert "step-000000000002 cannot be read" in capsys.readouterr().err
+
+
+def test_checkpoints_that_were_removed_leave_nothing_to_restore(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    written(folder, 1, 2)
+    remove(folder)
+    assert not restore(folder, state(0.0))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_damage_everywhere_is_a_failure(tmp_path: Path) -> None:

@@ -37,6 +37,14 @@ def test_a_fault_of_ours_exits_1_with_its_traceback() -> None:
     assert "ZeroDivisionError" in message and "Traceback" in message
 
 
+def test_debug_may_be_asked_for_on_the_command_line_of_every_command() -> None:
+    body = "assert arguments == ['--x']; raise Failure(Exit.USAGE, 'rule')"
+    script = f"{PRELUDE}def command(arguments):\n    {body}\nmain(command)"
+    line = [sys.executable, "-c", script, "--debug", "--x"]
+    done = subprocess.run(line, capture_output=True, text=True)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, True)
+
+
 def test_debugging_shows_where_a_failure_comes_from() -> None:
     _, message = end_of("raise Failure(Exit.USAGE, 'rule')", PIPELINE_DEBUG="1", PYTHONPATH=".")
     assert "Traceback" in message

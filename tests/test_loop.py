@@ -146,6 +146,19 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     assert lines(history) == said[:3]
 
 
+def test_a_signal_to_end_does_not_wait_for_an_opening(tmp_path: Path) -> None:
+    made = script([3.0])
+
+    def endless(epoch: int) -> dict[str, Any]:
+        os.kill(os.getpid(), signal.SIGTERM)
+        raise AssertionError("the signal came too late")
+
+    with pytest.raises(SystemExit) as ended:
+        made.train(tmp_path / "history", plan(epochs=1), opening=endless)
+    assert ended.value.code == 143
+    assert int(made.course.opened) == 0
+
+
 def test_an_opening_that_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
     made = script([3.0])
     made.course.opened.assign(1)

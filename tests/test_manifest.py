@@ -142,7 +142,7 @@ def test_a_second_writer_is_told_who_holds_the_folder(tmp_path: Path) -> None:
     ) as holder:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
-        told = pytest.raises(Failure, match=f"process {holder.pid} holds it")
+        told = pytest.raises(Failure, match=f"process {holder.pid} on .* since .* holds it")
         with told as caught, lock(tmp_path / "data"):
             pass
         assert caught.value.exit_code == Exit.OCCUPIED

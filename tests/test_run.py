@@ -67,7 +67,9 @@ def test_a_stage_that_fails_is_named_with_its_code() -> None:
     assert failed.value.exit_code == 1
 
 
-def test_the_command_hands_all_it_was_told_to_the_stages(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_hands_all_it_was_told_to_the_stages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[Command] = []
 
     def note(command: Command) -> float:
@@ -78,7 +80,8 @@ def test_the_command_hands_all_it_was_told_to_the_stages(monkeypatch: pytest.Mon
     monkeypatch.setattr("pipeline.run.run_stage", note)
     monkeypatch.setattr("pipeline.run.table", lambda finished: "")
     more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
-    run([*WANTED, *more, "--runner=FlinkRunner"])
+    output = str(tmp_path / "out")
+    run([*WANTED[:-1], output, *more, "--runner=FlinkRunner"])
     said: dict[str, Any] = {
         "keep": ["k"],
         "score": ["new.csv"],
@@ -86,7 +89,7 @@ def test_the_command_hands_all_it_was_told_to_the_stages(monkeypatch: pytest.Mon
         "max_bad_fraction": 0.5,
     }
     wanted = commands(
-        "spec.yaml", ["a.csv", "b.csv"], "OUT", beam_options=["--runner=FlinkRunner"], **said
+        "spec.yaml", ["a.csv", "b.csv"], output, beam_options=["--runner=FlinkRunner"], **said
     )
     assert started == wanted
 

@@ -4,6 +4,7 @@ TensorFlow's own format, with a checksum for each tensor. A checkpoint that cann
 over with a warning for the one before it.
 """
 
+import shutil
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,6 +25,14 @@ def save(folder: Path, state: Mapping[str, tf.Variable], step: int) -> None:
     for index in _indexes(folder)[KEPT:]:
         for path in folder.glob(f"{index.stem}.*"):
             path.unlink()
+
+
+def remove(folder: Path) -> None:
+    """Removes all checkpoints at once: a kill leaves none that lacks a part."""
+    retired = folder.with_name(f".retired-{folder.name}")
+    shutil.rmtree(retired, ignore_errors=True)
+    folder.rename(retired)
+    shutil.rmtree(retired)
 
 
 def restore(folder: Path, state: Mapping[str, tf.Variable]) -> bool:

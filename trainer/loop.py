@@ -11,8 +11,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from types import FrameType, MappingProxyType
+from typing import Any, NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -172,7 +172,8 @@ def train(
     with stop_signal() as stopped:
         while not is_over(course, plan):
             epoch = int(course.finished)
-            open_epoch(course, epoch, opening, save, tell)
+            with ended_at_once():
+                open_epoch(course, epoch, opening, save, tell)
             facts = run_epoch(course, plan, epoch, heads, step, batches, save, stopped)
             with averages_in_place(course.averages):
                 facts |= judge(course, evaluate)
@@ -308,6 +309,21 @@ def averages_in_place(averages: Sequence[tuple[tf.Variable, tf.Variable]]) -> It
 
 def _note(heads: Sequence[str], losses: np.ndarray) -> str:
     return "loss " + " ".join(f"{n} {v:.4g}" for n, v in zip(heads, losses, strict=True))
+
+
+@contextmanager
+def ended_at_once() -> Iterator[None]:
+    """SIGTERM ends the block where it is. For what a checkpoint cannot keep half done: the last one
+    is from just before it."""
+
+    def end(_: int, __: FrameType | None) -> NoReturn:
+        raise SystemExit(TERMINATED)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -31,8 +31,10 @@ from pipeline.manifest import (
     staging,
     write_text,
 )
+from pipeline.room import room
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec, read_spec
+from trainer import checkpoint
 from trainer.data import Data, read_data
 from trainer.history import History, scalars, write_scalars
 from trainer.network import inference_model, parameters, shapes
@@ -69,7 +71,7 @@ def run(argv: Sequence[str]) -> None:
             print(chosen_spec(read_data(data), said.spec, said.settings).to_json(), end="")
             return
         output = at_hand(said.output, Path(scratch) / "run")
-        with lock(output) if workers.is_chief else nullcontext():
+        with lock(output) if workers.is_chief else nullcontext(), room(output):
             train_stage(said, data, output, workers)
             if workers.is_chief and is_elsewhere(said.output):
                 publish_out(output, said.output)
@@ -185,7 +187,7 @@ def make_run_folder(
     write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_text(work / "spec.json", made.spec.to_json())
     copy_from_data(made.data.folder, work)
-    shutil.rmtree(work / "checkpoints")
+    checkpoint.remove(work / "checkpoints")
     return metrics
 
 
