@@ -78,7 +78,10 @@ def opened(
 
 
 class FindInFiles(reading.ReadTrainingRows):
-    """File number to what is found in its training rows: from the cache, or by reading them."""
+    """Part of a file to what is found in its training rows: from the cache, or by reading them.
+
+    The cache knows whole files only.
+    """
 
     def __init__(
         self,
@@ -91,12 +94,12 @@ class FindInFiles(reading.ReadTrainingRows):
         super().__init__(paths, fields, split)
         self._learn, self._cache = learn, cache
 
-    def process(self, at: int) -> Iterator[Found]:
-        path, found = self._paths[at], self._learn.create_accumulator()
+    def process(self, part: reading.Part) -> Iterator[Found]:
+        path, found = self._paths[part.file], self._learn.create_accumulator()
         if self._cache and (known := self._cache.load(path, found)):
             yield known
             return
-        for rows in super().process(at):
+        for rows in super().process(part):
             found = self._learn.add_input(found, rows)
         found = self._learn.compact(found)
         if self._cache:

@@ -90,11 +90,11 @@ def build(
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
     learn = Learn(plan_of(spec, fields, first))
     learned = (
-        _files(pipeline, "Training", paths)
+        (_parts if cache is None else _files)(pipeline, "Training", paths)
         | "FindInFiles" >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache))
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
-    rows = _files(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(
+    rows = _parts(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(
         reading.ReadRows(paths, fields, spec.split, work)
     ).with_outputs(reading.REPORTS, main="rows")
     written = (
@@ -120,10 +120,21 @@ def vocabulary_sizes(learned: Learned) -> dict[str, int]:
 
 
 def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
+    """Whole files, shared out among the workers."""
+    parts = [reading.Part(at) for at in range(len(paths))]
     return (
         pipeline
-        | f"{label}Files" >> beam.Create(range(len(paths)), reshuffle=False)
+        | f"{label}Files" >> beam.Create(parts, reshuffle=False)
         | f"Spread{label}Files" >> beam.Reshuffle()
+    )
+
+
+def _parts(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
+    """Parts of files, shared out among the workers: a large file is not one worker's alone."""
+    return (
+        _files(pipeline, label, paths)
+        | f"Find{label}Parts" >> beam.ParDo(reading.FindParts(paths))
+        | f"Spread{label}Parts" >> beam.Reshuffle()
     )
 
 

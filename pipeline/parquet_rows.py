@@ -7,18 +7,38 @@ import pyarrow.parquet
 from pipeline import stores
 from pipeline.raw_batches import RawBatch
 
+PART_BYTES = 128 << 20
+
 
 def names(path: str) -> list[str]:
     with stores.reader(path) as file:
         return list(pyarrow.parquet.read_schema(file).names)
 
 
-def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
-    first_row = 1
+def parts(path: str) -> list[range]:
+    """Row groups that follow each other, some PART_BYTES of them together, unpacked."""
+    with stores.reader(path) as file:
+        footer = pyarrow.parquet.read_metadata(file)
+    found, start, size = [], 0, 0
+    for group in range(footer.num_row_groups):
+        size += footer.row_group(group).total_byte_size
+        if size >= PART_BYTES or group == footer.num_row_groups - 1:
+            found.append(range(start, group + 1))
+            start, size = group + 1, 0
+    return found
+
+
+def read(
+    path: str, columns: list[str], batch_rows: int, groups: range | None = None
+) -> Iterator[RawBatch]:
+    """The rows of all row groups, or of some. Their numbers are those in the whole file."""
     with (
         stores.reader(path) as content,
         pyarrow.parquet.ParquetFile(content, page_checksum_verification=True) as file,
     ):
-        for batch in file.iter_batches(batch_size=batch_rows, columns=columns):
+        groups = range(file.num_row_groups) if groups is None else groups
+        before = range(groups.start)
+        first_row = 1 + sum(file.metadata.row_group(group).num_rows for group in before)
+        for batch in file.iter_batches(batch_rows, list(groups), columns=columns):
             yield RawBatch(first_row, batch.select(columns))
             first_row += batch.num_rows

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import apache_beam as beam
 import numpy as np
@@ -26,16 +26,36 @@ _MARK = "pipeline failure "
 _FILE_BITS, _SIDE_BITS = 42, 2
 
 
+class Part(NamedTuple):
+    """The number of a file, and which part of it is meant (pipeline.rows); None for all of it."""
+
+    file: int
+    part: range | None = None
+
+
+class FindParts(beam.DoFn):
+    """A whole file to the parts that different workers can read."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        self._paths = list(paths)
+
+    def process(self, whole: Part) -> Iterator[Part]:
+        with as_message():
+            for part in rows.parts(self._paths[whole.file]):
+                yield Part(whole.file, part)
+
+
 class _Reader(beam.DoFn):
-    """Reads, types and splits one file after the other."""
+    """Reads, types and splits one part of a file after the other."""
 
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
         self._paths, self._fields, self._split = list(paths), fields, split
 
-    def _batches(self, at: int) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
+    def _batches(self, part: Part) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
         """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
+        at, groups = part
         path, wanted = self._paths[at], self._fields.all()
-        for raw in rows.read(path, self._fields.columns()):
+        for raw in rows.read(path, self._fields.columns(), part=groups):
             typed, good, bad = cast(raw.rows, wanted)
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
@@ -55,18 +75,18 @@ def file_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 class ReadTrainingRows(_Reader):
-    """File number to the batches of its rows that are on the training side."""
+    """Part of a file to the batches of its rows that are on the training side."""
 
-    def process(self, at: int) -> Iterator[pa.RecordBatch]:
+    def process(self, part: Part) -> Iterator[pa.RecordBatch]:
         with as_message():
-            for _, typed, origin, _ in self._batches(at):
+            for _, typed, origin, _ in self._batches(part):
                 kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
                 if kept.num_rows:
                     yield kept
 
 
 class ReadRows(_Reader):
-    """File number to the batches of all its good rows and their origin, int64 [rows].
+    """Part of a file to the batches of all its good rows and their origin, int64 [rows].
 
     What is not good goes to a file. The output `reports` counts rows read and rejected, and
     carries samples of each side.
@@ -81,9 +101,10 @@ class ReadRows(_Reader):
         self._samples: dict[str, Sample] = {}
         self._pieces: list[Piece] = []
 
-    def process(self, at: int) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+    def process(self, part: Part) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+        at = part.file
         with as_message():
-            for raw, typed, origin, rejected in self._batches(at):
+            for raw, typed, origin, rejected in self._batches(part):
                 if rejected:
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)

@@ -57,8 +57,26 @@ def column_names(path: str) -> list[str]:
     return names
 
 
-def read(path: str, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Iterator[RawBatch]:
+def parts(path: str) -> list[range | None]:
+    """What of a file can be read by itself: row groups of Parquet, else the file as a whole.
+
+    Raises Failure: 2 for an unknown suffix, 5 for a damaged file.
+    """
+    if _format(path) is not parquet_rows:
+        return [None]
+    with damage(path):
+        return [*parquet_rows.parts(path)]
+
+
+def read(
+    path: str,
+    columns: Sequence[str],
+    batch_rows: int = BATCH_ROWS,
+    part: range | None = None,
+) -> Iterator[RawBatch]:
     """Streams the named columns of a file, every row of it in some batch or its `broken`.
+
+    A `part` is one of `parts`; its rows have the numbers that they have in the whole file.
 
     Raises Failure: 2 for an unknown suffix or missing columns, 5 for a damaged file.
     """
@@ -71,7 +89,10 @@ def read(path: str, columns: Sequence[str], batch_rows: int = BATCH_ROWS) -> Ite
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
     with damage(path):
-        yield from _format(path).read(path, wanted, batch_rows)
+        if part is None:
+            yield from _format(path).read(path, wanted, batch_rows)
+        else:
+            yield from parquet_rows.read(path, wanted, batch_rows, part)
 
 
 def check_columns(path: str, columns: Sequence[str]) -> list[str]:

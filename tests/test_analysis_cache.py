@@ -51,9 +51,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     read = reading.ReadTrainingRows.process
 
-    def process(self: Any, at: int) -> Any:
-        paths.append(Path(self._paths[at]).name)
-        return read(self, at)
+    def process(self: Any, part: reading.Part) -> Any:
+        paths.append(Path(self._paths[part.file]).name)
+        return read(self, part)
 
     monkeypatch.setattr(reading.ReadTrainingRows, "process", process)
     return paths

@@ -14,8 +14,9 @@ import pytest
 import tensorflow as tf
 
 from examples.made_up_rows import rows_for
-from pipeline import manifest, prepare
+from pipeline import manifest, parquet_rows, prepare
 from pipeline.failures import Exit, Failure
+from pipeline.rows import parts as find_parts
 from pipeline.sides import SIDES
 from pipeline.spec_file import parse_spec
 
@@ -53,7 +54,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = table.set_column(table.column_names.index("age"), "age", pa.array(ages))
     for at in range(FILES):
         part = table.slice(at * ROWS_PER_FILE, ROWS_PER_FILE)
-        pyarrow.parquet.write_table(part, folder / f"part-{at}.parquet")
+        pyarrow.parquet.write_table(part, folder / f"part-{at}.parquet", row_group_size=300)
     return folder
 
 
@@ -126,6 +127,14 @@ def test_two_processes_make_the_same(in_memory: Path, rows: Path, tmp_path: Path
 
 def test_a_job_server_makes_the_same(in_memory: Path, rows: Path, tmp_path: Path) -> None:
     _assert_same(in_memory, _run(rows, tmp_path / "out", *EMBEDDED))
+
+
+def test_row_groups_apart_make_the_same(
+    in_memory: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_rows, "PART_BYTES", 1)
+    assert len(find_parts(str(rows / "part-0.parquet"))) == 3
+    _assert_same(in_memory, _run(rows, tmp_path / "out"))
 
 
 def test_another_number_of_shards_has_the_same_rows(

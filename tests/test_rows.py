@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import csv_rows, json_rows, rows
+from pipeline import csv_rows, json_rows, parquet_rows, rows
 from pipeline.failures import Exit, Failure
 
 
@@ -162,6 +162,30 @@ def test_parquet_streams_its_own_types(tmp_path: Path) -> None:
     pyarrow.parquet.write_table(table, path, row_group_size=1)
     good, broken = _all(path, ["n", "l"])
     assert (good, broken) == ([(1, 1, ["a"]), (2, None, None), (3, 3, [])], [])
+
+
+def test_parts_of_a_parquet_file_are_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = str(tmp_path / "a.parquet")
+    table = pa.table({"a": [str(i) for i in range(100)]})
+    pyarrow.parquet.write_table(table, path, row_group_size=7)
+    assert rows.parts(path) == [range(15)]
+    monkeypatch.setattr(parquet_rows, "PART_BYTES", 150)
+    parts = rows.parts(path)
+    assert len(parts) > 3
+    found = [
+        (number, cell)
+        for part in parts[::-1]
+        for batch in rows.read(path, ["a"], 4, part)
+        for number, cell in zip(batch.numbers().tolist(), batch.rows["a"].to_pylist(), strict=True)
+    ]
+    assert sorted(found) == [(i + 1, str(i)) for i in range(100)]
+
+
+def test_what_has_no_parts_is_read_as_a_whole(tmp_path: Path) -> None:
+    assert rows.parts(_write(tmp_path, "a.csv", b"a\n1\n")) == [None]
+    assert rows.parts(_write(tmp_path, "a.jsonl", b"{}\n")) == [None]
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.jsonl.gz"])
