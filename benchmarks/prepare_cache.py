@@ -21,6 +21,7 @@ from pipeline.fields import fields_of
 from pipeline.learning import Join, Learn, Learned
 from pipeline.manifest import file_sha256
 from pipeline.plan import plan_of
+from pipeline.reading import Part
 from pipeline.spec_file import parse_spec
 
 
@@ -60,7 +61,7 @@ def analysed(paths: Sequence[str], cache: Path | None) -> tuple[float, Learned]:
     reader, join = FindInFiles(paths, fields, spec.split, learn, known), Join(learn)
     total = join.create_accumulator()
     for at in range(len(paths)):
-        for found in reader.process(at):
+        for found in reader.process(Part(at)):
             total = join.add_input(total, found)
     learned = join.extract_output(join.compact(total))
     return time.process_time() - started, learned

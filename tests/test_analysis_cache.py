@@ -103,7 +103,7 @@ def test_a_name_stands_for_the_side_of_the_file_too(tmp_path: Path) -> None:
     cache = analysis_cache.opened(tmp_path / "c", dict.fromkeys(paths, "same"), spec.split, [])
     reader = FindInFiles(paths, fields_of(spec), spec.split, _learn(), cache)
     for _ in range(2):
-        seen = [next(reader.process(at))["seen", "yes"].tolist() for at in range(2)]
+        seen = [next(reader.process(reading.Part(at)))["seen", "yes"].tolist() for at in range(2)]
         assert seen == [[40, 10], [0, 0]]
 
 
