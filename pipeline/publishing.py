@@ -133,7 +133,12 @@ def _check_rows(counts: Counts, result: Result, rejected: Path) -> None:
     if total["rejected"] > result.max_bad_fraction * total["read"]:
         kept = _kept(rejected, f"{result.output.rstrip('/')}.rejected")
         rule = f"at most {result.max_bad_fraction:.2%} of the rows may be bad (--max-bad-fraction)"
-        share = f"{total['rejected']:,} of {total['read']:,} rows; they are in {kept}"
+        reasons = {reason: n for (kind, reason, *_), n in counts.items() if kind == "reason"}
+        commonest = max(reasons, key=lambda reason: reasons[reason])
+        share = (
+            f"{total['rejected']:,} of {total['read']:,} rows, "
+            f"{reasons[commonest]:,} of them {commonest}; they are in {kept}"
+        )
         raise Failure(Exit.BAD_ROWS, rule, received=share)
     if total["train"] == 0:
         rule = "the split must leave rows on the training side"

@@ -203,14 +203,16 @@ def test_files_say_the_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_too_many_bad_rows_publish_nothing_and_are_kept(tmp_path: Path) -> None:
-    inputs = _small(tmp_path, one="x,y\n1,1\nbad,2\n", two="x,y\n1,inf\n")
-    with pytest.raises(Failure, match=r"2 of 3 rows; they are in .*data\.rejected") as failure:
+    inputs = _small(tmp_path, one="x,y\n1,1\nbad,2\n,2\n", two="x,y\n1,inf\nno,2\n")
+    said = r"3 of 5 rows, 2 of them not_a_number; they are in .*data\.rejected"
+    with pytest.raises(Failure, match=said) as failure:
         _run(tmp_path, SMALL, *inputs)
     assert failure.value.exit_code == Exit.BAD_ROWS
     kept = [p.read_text() for p in sorted((tmp_path / "out" / "data.rejected").iterdir())]
     assert [json.loads(line)["reason"] for line in "".join(kept).splitlines()] == [
         "not_a_number",
         "not_finite",
+        "not_a_number",
     ]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [".data.lock", "data.rejected"]
 
