@@ -11,7 +11,7 @@ READY := .venv/made-by-python$(RUNNING)
 FROM_SOURCE := google-apitools
 UV := uv==0.13.9
 
-.PHONY: help demo test memory check web clean lock
+.PHONY: help demo test memory faults soak sbom check web clean lock
 .DELETE_ON_ERROR:
 
 help: ## what can be made
@@ -25,6 +25,17 @@ test: check ## the checks, then every test
 
 memory: $(READY) ## peak memory of scoring 1 and 10 million rows; takes minutes
 	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/test_score_memory.py
+
+faults: $(READY) ## kills, full disks, damaged and hostile files, many of each: about an hour
+	CI_FULL=1 .venv/bin/python -m pytest tests/test_faults_*.py tests/test_bad_*.py tests/test_rows.py
+
+CHAINS ?= 50
+SOAK_MINUTES ?= 30
+soak: $(READY) ## CHAINS whole chains with kills at random, then SOAK_MINUTES of scoring
+	.venv/bin/python -m benchmarks.soak --chains $(CHAINS) --minutes $(SOAK_MINUTES)
+
+sbom: $(READY) ## the bill of materials of the environment, in CycloneDX's form: sbom.json
+	.venv/bin/cyclonedx-py environment --output-format JSON --output-file sbom.json .venv
 
 check: $(READY) ## format, lint and types
 	.venv/bin/python -m ruff format --check .

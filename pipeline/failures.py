@@ -4,6 +4,7 @@ Standard library only: every stage imports this, the scorer too.
 """
 
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -63,6 +64,7 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     With `--debug` among them, or `PIPELINE_DEBUG=1` in the environment, an expected failure keeps
     its traceback. The stages that a command starts inherit it.
     """
+    _print_anywhere()
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG_OPTION]
     if len(arguments) < len(sys.argv) - 1:
         os.environ[_DEBUG] = "1"
@@ -81,6 +83,13 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
         if {"-h", "--help"} & set(sys.argv[1:]):
             print(f"\nEvery command also takes: {EVERYWHERE}")
     sys.exit(Exit.DONE)
+
+
+def _print_anywhere() -> None:
+    """What a console has no letters for is printed as its number: a name is no reason to end."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(exit_code: Exit, message: str) -> NoReturn:

@@ -11,6 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -58,11 +59,15 @@ class Scorer:
         further: Mapping[str, Kind] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
-        self.sha256, self._graph = hashlib.sha256(content).hexdigest(), FileGraph(content)
+        self._unchecked = unchecked
+        self.sha256 = hashlib.sha256(content).hexdigest()
+        with self._file_to_blame():
+            self._graph = FileGraph(content)
+            said = self._graph.metadata().get(KEY, "")
         self.labels_only, self._further = labels_only, dict(further or {})
         # The cores of this process, not those of the machine: a container may have fewer.
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
-        self.metadata: Metadata = from_json(self._graph.metadata().get(KEY, ""))
+        self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
         self._networks: dict[tuple[str, ...], Network] = {}
 
@@ -131,6 +136,31 @@ class Scorer:
         heads: Sequence[str] | None = None,
     ) -> Callable[[], pa.RecordBatch]:
         """Starts on the rows, and returns a function that waits for what `score_typed` gives."""
+        with self._file_to_blame():
+            finish = self._started(typed, top_k, heads)
+
+        def finished() -> pa.RecordBatch:
+            with self._file_to_blame():
+                return finish()
+
+        return finished
+
+    @contextmanager
+    def _file_to_blame(self) -> Iterator[None]:
+        """A file that no hash vouches for may be anything: what goes wrong in the block is a
+        Failure (5) then, whichever library met it."""
+        try:
+            yield
+        except Exception as error:
+            if isinstance(error, Failure) or not self._unchecked:
+                raise
+            rule = "the unchecked model does not run as one that serving.export wrote"
+            said = f"{type(error).__name__}: {' '.join(str(error).split()):.200}"
+            raise Failure(Exit.INTEGRITY, rule, received=said) from error
+
+    def _started(
+        self, typed: pa.RecordBatch, top_k: int | None, heads: Sequence[str] | None
+    ) -> Callable[[], pa.RecordBatch]:
         network, schema = self._network(heads), self.schema(heads)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
@@ -195,7 +225,7 @@ def batch_rows(entries: Sequence[int]) -> int:
     """How many rows to score at once, for heads with so many labels.
 
     >>> batch_rows([25_000, 27, 0]), batch_rows([0])
-    (32, 256)
+    (80, 256)
     """
     return min(max(LOGITS_IN_CACHE // max(1, *entries), FEWEST_ROWS), MOST_ROWS)
 

@@ -54,7 +54,7 @@ def test_bash_completes_modules_options_and_leaves_the_rest_alone() -> None:
     spec = completed("python", "-m", "pipeline.run", "--spec", "s.yaml", "--s")
     assert spec == ["--score", "--spec", "--stages"]
     every = completed("python3", "-m", "trainer.task", "--")
-    assert every == ["--help", "--data", "--log-format"]
+    assert every == ["--help", "--data", "--log-format", "--debug"]
     assert completed("python", "-m", "trainer.task", "rows") == []
     assert completed("python", "-m", "http.server", "--") == []
     assert completed("python", "scr") == []

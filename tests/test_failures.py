@@ -2,9 +2,11 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).parents[1]
 PRELUDE = "import errno; from pipeline.failures import Exit, Failure, main\n"
 
 
@@ -23,6 +25,13 @@ def test_a_command_that_ends_well_exits_0() -> None:
 def test_a_failure_is_one_line_and_its_code() -> None:
     body = "raise Failure(Exit.BAD_ROWS, 'at most 1 % may be bad', received='7 %')"
     assert end_of(body) == (4, "error: at most 1 % may be bad. Received: 7 %\n")
+
+
+def test_a_name_that_the_console_has_no_letters_for_is_printed_all_the_same() -> None:
+    code, message = end_of(
+        "raise Failure(Exit.USAGE, chr(0x1F642))", PYTHONPATH=str(ROOT), PYTHONIOENCODING="latin-1"
+    )
+    assert (code, message) == (2, "error: \\U0001f642\n")
 
 
 @pytest.mark.parametrize("kind", ["ENOSPC", "EACCES", "EROFS"])

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_csv_equals_the_csv_module(
     assert [[cell or "" for cell in row[1:]] for row in good] == [r for r in expected if r]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=1_000 if os.environ.get("CI_FULL") == "1" else 150, deadline=None)
 @given(
     body=st.text(st.sampled_from('ab,"\n\r'), max_size=120),
     block=st.sampled_from([40, 64, 1 << 20]),

@@ -1,0 +1,89 @@
+"""Stages as processes that can be killed at any moment, started without waiting for imports.
+
+A process that has imported a stage forks a child for each run of it, so that the moments of a kill
+fall into the work, not into the seconds before it.
+"""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+_SERVER = """
+import importlib, json, os, sys
+from pipeline.failures import main
+stage = [importlib.import_module(name) for name in sys.argv[1:]][0]
+for line in sys.stdin:
+    log, *arguments = json.loads(line)
+    child = os.fork()
+    if child == 0:
+        os.setsid()
+        to = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(to, 1), os.dup2(to, 2)
+        sys.argv = ["stage", *arguments]
+        main(stage.run)
+    print(child, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Stage:
+    """One command, as a process that is started again and again."""
+
+    def __init__(self, server: "subprocess.Popen[str]", log: Path) -> None:
+        self._server, self._log = server, log
+
+    def run(
+        self, arguments: Sequence[str], *, after: float | None = None, number: int = signal.SIGKILL
+    ) -> int:
+        """Runs the command and gives its exit code; `after` so many seconds its whole process group
+        gets the signal."""
+        assert self._server.stdin is not None and self._server.stdout is not None
+        self._server.stdin.write(json.dumps([str(self._log), *arguments]) + "\n")
+        self._server.stdin.flush()
+        child = int(self._server.stdout.readline())
+        if after is not None:
+            time.sleep(after)
+            with suppress(ProcessLookupError):  # it had ended by then
+                os.killpg(child, number)
+        return int(self._server.stdout.readline())
+
+    def log(self) -> str:
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+
+@contextmanager
+def stage(folder: Path, *modules: str) -> Iterator[Stage]:
+    """A process that has imported `modules`; the first one's `run` is the command."""
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    with subprocess.Popen(
+        [sys.executable, "-c", _SERVER, *modules],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        text=True,
+    ) as server:
+        yield Stage(server, folder / "log")
+        assert server.stdin is not None
+        server.stdin.close()
+
+
+def moments(seconds: float, count: int, seed: str) -> list[float]:
+    """Uniformly random moments within a run that takes `seconds`."""
+    draw = random.Random(seed)
+    return [draw.uniform(0, seconds) for _ in range(count)]
+
+
+def seconds_of(made: Stage, arguments: Sequence[str]) -> float:
+    """How long a whole run takes, which must end well."""
+    started = time.monotonic()
+    code = made.run(arguments)
+    assert code == 0, made.log()
+    return time.monotonic() - started

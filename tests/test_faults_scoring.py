@@ -1,0 +1,259 @@
+"""What scoring must never do, and what must not change its result: audited in its own process."""
+
+import gzip
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_run import exported, small_rows
+from tiny_data import tiny_data
+
+from pipeline.failures import Failure
+from pipeline.rows import read
+from pipeline.spec_file import parse_spec
+from serving import score
+
+FULL = os.environ.get("CI_FULL") == "1"
+pytestmark = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
+ROOT = Path(__file__).parent.parent
+SECRET = "s3cr3t-7f1e-of-nobody"
+CREDENTIALS = dict.fromkeys(
+    ["AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "HF_TOKEN", "MLFLOW_TRACKING_PASSWORD"], SECRET
+)
+
+_AUDITED = """
+import sys
+FORBIDDEN = ("pickle.", "subprocess.", "os.system", "os.exec", "os.fork", "os.posix_spawn",
+             "os.spawn", "socket.connect", "socket.getaddrinfo", "socket.bind")
+seen = []
+sys.addaudithook(lambda event, _: seen.append(event) if event.startswith(FORBIDDEN) else None)
+from serving.score import run
+run(sys.argv[1:])
+sys.exit(f"scoring did {sorted(set(seen))}" if seen else 0)
+"""
+
+
+def score_line(rows: Path, output: Path) -> list[str]:
+    model = exported() / "model" / "model.onnx"
+    return ["--model", str(model), "--input", str(rows), "--output", str(output)]
+
+
+def rows_in(folder: Path, count: int = 500) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "rows.parquet"
+    pyarrow.parquet.write_table(small_rows(count), path)
+    return path
+
+
+def process(
+    *line: str, before: tuple[str, ...] = (), environment: Mapping[str, str] | None = None
+) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*before, sys.executable, *line],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
+    )
+
+
+def without_network() -> tuple[str, ...]:
+    """A prefix that gives a process a network without any way out."""
+    prefix = ("unshare", "--net")
+    if not shutil.which("unshare") or subprocess.run([*prefix, "true"]).returncode != 0:
+        pytest.skip("only root may take the network away from a process")
+    return prefix
+
+
+def test_scoring_unpickles_nothing_starts_nothing_and_connects_to_nothing(tmp_path: Path) -> None:
+    done = process("-c", _AUDITED, *score_line(rows_in(tmp_path), tmp_path / "s.csv"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_scoring_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> None:
+    """No route out; and what the environment holds is in no file and in no line that is printed."""
+    line = score_line(rows_in(tmp_path), tmp_path / "s.jsonl")
+    done = process("-m", "serving.score", *line, before=without_network(), environment=CREDENTIALS)
+    assert done.returncode == 0, done.stderr
+    told = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
+    assert not [
+        text for text in [*told, (done.stdout + done.stderr).encode()] if SECRET.encode() in text
+    ]
+
+
+def test_training_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> None:
+    data, run = tiny_data(tmp_path / "data"), tmp_path / "run"
+    line = ["-m", "trainer.task", "--data", str(data), "--output", str(run)]
+    done = process(
+        *line,
+        before=without_network(),
+        environment={**CREDENTIALS, "TF_USE_LEGACY_KERAS": "0"},
+    )
+    assert done.returncode == 0, done.stderr
+    told = [p.read_bytes() for p in run.rglob("*") if p.is_file()]
+    assert len(told) > 5
+    assert not [
+        text for text in [*told, (done.stdout + done.stderr).encode()] if SECRET.encode() in text
+    ]
+
+
+ODD_PLACES = {
+    "C": {"LANG": "C", "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "a console that is not UTF-8": {"PYTHONIOENCODING": "latin-1"},
+    "Tokyo": {"TZ": "Asia/Tokyo"},
+    "1970": {"TZ": "UTC", "SOURCE_DATE_EPOCH": "0"},
+}
+
+
+@pytest.mark.parametrize("where", ODD_PLACES)
+def test_scores_are_the_same_anywhere(where: str, tmp_path: Path) -> None:
+    """Locale, time zone, console, and a path of more than 100 characters with spaces and more."""
+    folder = tmp_path / ("a path with spaces \u00e9\U0001f642 " * 4).strip()
+    line = score_line(rows_in(folder), folder / "s.csv")
+    done = process("-m", "serving.score", *line, environment=ODD_PLACES[where])
+    assert done.returncode == 0, done.stderr
+    score.run(score_line(rows_in(tmp_path), tmp_path / "s.csv"))
+    assert (folder / "s.csv").read_bytes() == (tmp_path / "s.csv").read_bytes()
+
+
+_MEASURED = """
+import resource, runpy, sys
+from pipeline.failures import main
+code = 0
+try:
+    module = __import__(sys.argv.pop(1), fromlist=["run"])
+    main(module.run)
+except SystemExit as end:
+    code = end.code
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, flush=True)
+sys.exit(code)
+"""
+
+
+def megabytes(*line: str) -> tuple[int, int]:
+    """Exit code and peak of memory of a command."""
+    done = process("-c", _MEASURED, *line)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, int(done.stdout.splitlines()[-1])
+
+
+def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
+    peaks = []
+    for count in (30_000, 300_000):
+        rows = rows_in(tmp_path / str(count), count)
+        code, peak = megabytes("serving.score", *score_line(rows, tmp_path / f"{count}.parquet"))
+        assert code == 0
+        peaks.append(peak)
+    assert peaks[1] - peaks[0] < 80, peaks
+
+
+BOMBS = {
+    "aliases": "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n" * 2_000,
+    "an object": "name: !!python/object/apply:os.system [true]\n",
+    "depth": "[" * 900_000,
+    "50 MB": "# " + "x" * 50_000_000,
+    "json depth": '{"a":' * 200_000,
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_a_spec_that_is_a_bomb_is_refused_in_200_mb(bomb: str, tmp_path: Path) -> None:
+    spec = tmp_path / "spec.yaml"
+    spec.write_text(BOMBS[bomb])
+    line = ["--spec", str(spec), "--input", "none.csv", "--output", str(tmp_path / "out")]
+    code, peak = megabytes("pipeline.run", *line)
+    assert (code, peak < 200) == (2, True), peak
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv.gz"
+    with gzip.open(path, "wb", compresslevel=9) as file:
+        file.write(b"key,word,previous,age,size,place\n")
+        for _ in range(400):
+            file.write(b"x" * 1_000_000)
+    assert path.stat().st_size < 500_000
+    code, peak = megabytes("serving.score", *score_line(path, tmp_path / "s.csv"))
+    assert (code, peak < 700) == (5, True), peak
+    assert not (tmp_path / "s.csv").exists()
+
+
+CELLS = st.one_of(
+    st.none(),
+    st.text(max_size=6),
+    st.sampled_from(
+        ["the", "cat", "", "1", "-0.5", "1e400", "nan", "x", "=1+1", "\x00", "e\u0301"]
+    ),
+)
+COLUMNS = ("word", "previous", "age", "size", "place")
+
+
+@settings(max_examples=500 if FULL else 40, deadline=None)
+@given(table=st.lists(st.lists(CELLS, min_size=5, max_size=5), max_size=12))
+def test_any_table_gives_one_row_for_each_accepted_row_with_its_key(
+    table: list[list[str | None]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("table")
+    lines = [
+        {"key": f"row {at}", **dict(zip(COLUMNS, cells, strict=True))}
+        for at, cells in enumerate(table)
+    ]
+    rows = folder / "rows.jsonl"
+    rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    try:
+        score.run(score_line(rows, folder / "s.parquet"))
+    except Failure as failure:
+        assert failure.exit_code == 4
+    rejected = folder / "s.parquet.rejected.jsonl"
+    bad = [json.loads(line)["row"] for line in rejected.open()] if rejected.exists() else []
+    good = [line["key"] for at, line in enumerate(lines, start=1) if at not in bad]
+    scored = folder / "s.parquet"
+    keys = pyarrow.parquet.read_table(scored)["key"].to_pylist() if scored.exists() else []
+    assert keys == good
+    assert len(set(bad)) == len(bad) == len(lines) - len(keys)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    name=st.one_of(st.text(max_size=12), st.sampled_from(["../x", "/etc/x", "a\0b", "a:b", ".."]))
+)
+def test_names_that_could_leave_the_folder_are_refused(name: str) -> None:
+    spec = {
+        "name": name,
+        "vocabularies": {name: {}},
+        "inputs": {name: {"kind": "category", "vocabulary": name, "embedding": 2}},
+        "heads": {f"{name}_head": {"kind": "binary"}},
+        "split": {"by": "hash", "columns": ["x"]},
+    }
+    try:
+        parsed = parse_spec(json.dumps(spec))
+    except Failure as failure:
+        assert failure.exit_code == 2
+        return
+    for said in (parsed.name, *parsed.vocabularies, *parsed.inputs, *parsed.heads):
+        folder = Path("/out/data/vocabulary")
+        assert (folder / f"{said}.jsonl").resolve().parent == folder
+
+
+@pytest.mark.parametrize(
+    "cell", ["a" * 1_000_000, "(" * 1_000_000, " " * 1_000_000, "=" * 1_000_000]
+)
+def test_a_megabyte_of_anything_is_read_and_typed_at_once(cell: str, tmp_path: Path) -> None:
+    """Regular expressions over cells must not explode: and this is CPU time."""
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"key": cell, "word": cell, "previous": cell, "age": cell}) + "\n")
+    started = time.process_time()
+    with pytest.raises(Failure):
+        list(read(str(path), ["key", "word", "previous", "age"]))
+        lines = [json.loads(path.read_text()) | {"size": cell, "place": cell}]
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        score.run(score_line(path, tmp_path / "s.csv"))
+    assert time.process_time() - started < 5

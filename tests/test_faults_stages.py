@@ -1,0 +1,222 @@
+"""Each stage under faults: killed, on a full disk, without permission; then started again.
+
+Whatever happened to it, it ends with the same bits as one that nothing happened to. Few kills here;
+`make faults` makes twenty of each stage, and eight in a row.
+"""
+
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+import tensorflow as tf
+from killing import Stage, moments, seconds_of, stage
+from small_run import exported, small_model, small_rows, write_run
+from tiny_data import tiny_data, tiny_spec
+
+from pipeline.manifest import verify
+
+FULL = os.environ.get("CI_FULL") == "1"
+pytestmark = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
+# So many kills in a row, each time followed by a run to the end.
+KILLS = [1] * 20 + [8] if FULL else [2]
+
+ROWS = "\n".join(["key,word,x,y", *(f"{i},w{i % 37},{i % 11}.5,{i % 2}" for i in range(600))])
+SPEC = """
+name: killed
+keys: [key]
+vocabularies: {words: {}}
+inputs: {word: {kind: category, vocabulary: words, embedding: 4}, x: {kind: number}}
+heads: {y: {kind: binary}}
+split: {by: hash, columns: [key], eval: 0.2, test: 0.1}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A stage: the modules to import, its arguments but the output, the output's name, and what
+    must be the same in two outputs."""
+
+    modules: tuple[str, ...]
+    arguments: Callable[[Path], list[str]]
+    output: str
+    content: Callable[[Path], Any]
+
+
+def prepare_arguments(folder: Path) -> list[str]:
+    (folder / "spec.yaml").write_text(SPEC)
+    (folder / "rows.csv").write_text(ROWS)
+    return ["--spec", str(folder / "spec.yaml"), "--input", str(folder / "rows.csv")]
+
+
+def train_arguments(folder: Path) -> list[str]:
+    said = {"trunk: {layers: [8]}": "trunk: {layers: [8], dropout: 0.4}"}
+    said |= {"epochs: 3": "epochs: 6", "{units: 5}": "{units: 5, phases: {every: 2}}"}
+    tiny_data(folder / "data", spec=tiny_spec(replace=said))
+    return ["--data", str(folder / "data")]
+
+
+def export_arguments(folder: Path) -> list[str]:
+    return ["--run", str(write_run(folder / "run", small_model()))]
+
+
+def score_arguments(folder: Path) -> list[str]:
+    model, rows = exported() / "model" / "model.onnx", folder / "rows.parquet"
+    pyarrow.parquet.write_table(pa.concat_tables([small_rows(20_000)] * 8), rows)
+    return ["--model", str(model), "--input", str(rows), "--workers", "1"]
+
+
+def data_content(folder: Path) -> Any:
+    """Vocabularies, statistics, and the records of each side whatever their order."""
+    names = [name for name in verify(folder, stage="data").files if "examples/" in name]
+    records: dict[str, list[bytes]] = {}
+    for name in names:
+        dataset = tf.data.TFRecordDataset(str(folder / name), "GZIP")
+        rows = [tf.train.Example.FromString(record) for record in dataset.as_numpy_iterator()]
+        # The order of features within a record means nothing, and differs from run to run.
+        found = [row.SerializeToString(deterministic=True) for row in rows]
+        records.setdefault(Path(name).parent.name, []).extend(found)
+    said = {p.name: p.read_bytes() for p in (folder / "vocabulary").iterdir()}
+    return {side: sorted(found) for side, found in records.items()}, said
+
+
+def run_content(folder: Path) -> Any:
+    """Every weight, the metrics, and the history without its times."""
+    verify(folder, stage="run")
+    with zipfile.ZipFile(folder / "model.keras") as kept:
+        weights = h5py.File(io.BytesIO(kept.read("model.weights.h5")))
+    found: dict[str, bytes] = {}
+    weights.visititems(
+        lambda name, at: found.update({name: at[()].tobytes()} if hasattr(at, "dtype") else {})
+    )
+    assert len(found) > 5
+    return found, (folder / "metrics.json").read_bytes()
+
+
+def model_content(folder: Path) -> Any:
+    verify(folder, stage="model")
+    return (folder / "model.onnx").read_bytes()
+
+
+CASES = {
+    "prepare": Case(
+        ("pipeline.prepare", "pipeline.graph", "pipeline.examples"),
+        prepare_arguments,
+        "out",
+        data_content,
+    ),
+    "train": Case(("trainer.task",), train_arguments, "out", run_content),
+    "export": Case(("serving.export",), export_arguments, "out", model_content),
+    "score": Case(("serving.score",), score_arguments, "s.parquet", Path.read_bytes),
+}
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A stage, what an undisturbed run of it took and gave, and a process to run it in."""
+
+    name: str
+    case: Case
+    process: Stage
+    arguments: list[str]
+    whole: Path
+    seconds: float
+    expected: Any
+
+    def line(self, folder: Path, *, force: bool = False) -> tuple[Path, list[str]]:
+        folder.mkdir(exist_ok=True)
+        output = folder / self.case.output
+        return output, [*self.arguments, "--output", str(output), *["--force"] * force]
+
+
+@pytest.fixture(scope="module", params=CASES)
+def tried(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Tried]:
+    name, folder = request.param, tmp_path_factory.mktemp("stage")
+    case = CASES[name]
+    arguments, whole = case.arguments(folder), folder / case.output
+    with stage(folder, *case.modules) as process:
+        seconds = seconds_of(process, [*arguments, "--output", str(whole)])
+        yield Tried(name, case, process, arguments, whole, seconds, case.content(whole))
+
+
+@contextmanager
+def mounted(folder: Path, options: str) -> Iterator[Path]:
+    """A small file system of its own."""
+    folder.mkdir()
+    line = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
+    if subprocess.run(line, capture_output=True).returncode != 0:
+        pytest.skip("only root may mount a small file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_killed_runs_end_with_the_same_bits(tried: Tried, tmp_path: Path) -> None:
+    for number, kills in enumerate(KILLS):
+        output, line = tried.line(tmp_path / f"killed {number}")
+        for after in moments(tried.seconds, kills, f"{tried.name} {number}"):
+            code = tried.process.run(line, after=after)
+            assert code in (0, -signal.SIGKILL, 3), tried.process.log()
+            # Nothing half done can be read as done.
+            assert not output.exists() or tried.case.content(output) == tried.expected
+        assert tried.process.run(tried.line(output.parent, force=output.exists())[1]) == 0
+        assert tried.case.content(output) == tried.expected
+
+
+def test_a_full_disk_leaves_what_was_there(tried: Tried, tmp_path: Path) -> None:
+    with mounted(tmp_path / "small", "size=16m") as folder:
+        output, line = tried.line(folder, force=True)
+        copy = shutil.copytree if tried.whole.is_dir() else shutil.copyfile
+        copy(tried.whole, output)
+        filler = folder / "filler"
+        filler.write_bytes(bytes(shutil.disk_usage(folder).free - 30_000))
+        assert tried.process.run(line) == 6, tried.process.log()
+        said = tried.process.log()
+        assert re.search(f"error: No space left on device: {output} needs more than .* bytes", said)
+        assert "Traceback" not in said
+        assert tried.case.content(output) == tried.expected
+        filler.unlink()
+        assert tried.process.run(line) == 0, tried.process.log()
+        assert tried.case.content(output) == tried.expected
+
+
+def test_a_folder_that_must_not_be_written_ends_it_before_any_work(
+    tried: Tried, tmp_path: Path
+) -> None:
+    with mounted(tmp_path / "read only", "ro") as folder:
+        assert tried.process.run(tried.line(folder)[1]) == 6
+        assert re.search(r"\nerror: Read-only file system: .*\n$", "\n" + tried.process.log())
+
+
+def test_a_file_in_the_place_of_the_folder_is_no_fault_of_ours(
+    tried: Tried, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    line = [*tried.arguments, "--output", str(tmp_path / "file" / tried.case.output)]
+    assert tried.process.run(line) in (2, 6)
+    assert "Traceback" not in tried.process.log()
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_signal_to_end_ends_it_soon(tried: Tried, tmp_path: Path) -> None:
+    output, line = tried.line(tmp_path)
+    code = tried.process.run(line, after=0.6 * tried.seconds, number=signal.SIGTERM)
+    # 143 where the loop saves, the signal itself elsewhere (143 too, as shells tell it).
+    assert code in (143, -signal.SIGTERM, 0)
+    assert tried.process.run(tried.line(tmp_path, force=output.exists())[1]) == 0
+    assert tried.case.content(output) == tried.expected
