@@ -34,7 +34,10 @@ from pipeline.failures import main
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
 from trainer.data import Data, read_data
-from trainer.run import CURVATURE_EVERY, final_metrics, open_run, train_run
+from trainer.judgement import final_metrics
+from trainer.openings import CURVATURE_EVERY
+from trainer.run import open_run
+from trainer.training import train_run
 
 BUDGET, EVERY, ROWS, EVALUATIONS = 5, 2, 64_000, 4
 GRADIENT_COST = 2 / 3

@@ -22,8 +22,9 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
 from trainer.data import read_data
-from trainer.loop import make_step
-from trainer.run import Run, make_opening, open_run, phase_rows
+from trainer.openings import make_opening, phase_rows
+from trainer.ordinary import make_step
+from trainer.run import Run, open_run
 from trainer.schedule import phase_plans
 
 EVALUATIONS, GRADIENT_COST = 12, 2 / 3

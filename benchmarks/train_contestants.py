@@ -29,11 +29,11 @@ from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
 from trainer.data import Batch, batch_signature, columns_of
 from trainer.heads import logits
-from trainer.loop import Step, make_step, one_then_other
 from trainer.metrics import label_results
 from trainer.network import Network, build_network
 from trainer.objective import HeadLoss
 from trainer.optimizer import build_optimizer, learning_rate
+from trainer.ordinary import Step, make_step, one_then_other
 from trainer.sampling import build_samplers
 from trainer.targets import distribution
 from trainer.workers import ALONE

@@ -19,10 +19,10 @@ from benchmarks.train_contestants import HEAD, SPEC, batch_of
 from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
 from trainer.data import batch_signature, columns_of
-from trainer.loop import Step, make_step
 from trainer.network import build_network
 from trainer.objective import HeadLoss
 from trainer.optimizer import build_optimizer
+from trainer.ordinary import Step, make_step
 from trainer.report import table
 from trainer.sampling import build_samplers
 from trainer.workers import ALONE

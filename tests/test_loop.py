@@ -14,10 +14,14 @@ import tensorflow as tf
 from tiny_data import tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
+from trainer.course import Course
 from trainer.data import Batch, read_data
 from trainer.history import History
-from trainer.loop import Course, Plan, Step, make_step, train
-from trainer.run import Run, make_results_step, open_run, ordinary_step, train_run
+from trainer.judgement import make_results_step
+from trainer.loop import Plan, train
+from trainer.ordinary import Step, make_step
+from trainer.run import Run, open_run
+from trainer.training import ordinary_step, train_run
 
 STEPS = 3
 
@@ -238,12 +242,12 @@ def test_killed_runs_end_with_the_same_bits(
     work = tmp_path / "killed"
     work.mkdir()
     for at, how, ends_with in ((8, terminate, SystemExit), (4, crash, KeyboardInterrupt)):
-        monkeypatch.setattr("trainer.run.make_step", interrupted(make_step, at, how))
+        monkeypatch.setattr("trainer.training.make_step", interrupted(make_step, at, how))
         with pytest.raises(ends_with) as ended:
             train_run(tiny_run(data, more), work)
         if how is terminate:
             assert ended.value.args == (143,)
-    monkeypatch.setattr("trainer.run.make_step", make_step)
+    monkeypatch.setattr("trainer.training.make_step", make_step)
     resumed = tiny_run(data, more)
     train_run(resumed, work)
     for name, variable in whole.state().items():
@@ -269,7 +273,7 @@ def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
 
         return step
 
-    monkeypatch.setattr("trainer.run.make_step", told)
+    monkeypatch.setattr("trainer.training.make_step", told)
     step, batch = ordinary_step(run, total_steps=4), next(iter(run.batches("train")))
     for _ in range(4):
         step(batch, tf.constant(0.1))

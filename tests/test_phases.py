@@ -13,11 +13,13 @@ from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 import trainer.phases
 from trainer.data import read_data
 from trainer.descent import Descent
-from trainer.loop import make_step
 from trainer.network import shared_group
+from trainer.openings import make_opening, phase_rows
+from trainer.ordinary import make_step
 from trainer.phases import Block, PhaseObjective, make_block, phase_objective, run_phase, state_hash
-from trainer.run import Run, make_opening, open_run, phase_rows, train_run
+from trainer.run import Run, open_run
 from trainer.schedule import phase_plans
+from trainer.training import train_run
 
 Array = NDArray[np.float64]
 UNITS = "common: {units: 5}"
@@ -242,7 +244,7 @@ def test_a_frozen_block_rests_in_ordinary_steps_and_moves_in_phases(
         seen.append((before, shared(run), bool(facts)))
         return facts
 
-    monkeypatch.setattr("trainer.run.make_opening", lambda _: watched)
+    monkeypatch.setattr("trainer.training.make_opening", lambda _: watched)
     (tmp_path / "work").mkdir()
     train_run(run, tmp_path / "work")
     assert [phase for _, _, phase in seen] == [False, False, True]

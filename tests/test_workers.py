@@ -20,8 +20,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from trainer.data import read_data
 from trainer.network import shift_seeds
-from trainer.run import open_run, train_run
+from trainer.run import open_run
 from trainer.task import agreed
+from trainer.training import train_run
 from trainer.workers import Workers, check_batch_size, place_in
 
 PHASES = "common: {units: 5, phases: {every: 1, between: joint, rows: 48, accept: train}}"

@@ -10,7 +10,8 @@ from tiny_data import tiny_data, tiny_spec
 from two_workers import weights_of
 
 from trainer.data import read_data
-from trainer.run import Run, open_run, train_run
+from trainer.run import Run, open_run
+from trainer.training import train_run
 from trainer.workers import ALONE, Workers
 
 PHASES = "common: {units: 5, phases: {every: 1, between: joint, rows: 48, accept: train}}"

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from trainer.data import read_data
-from trainer.run import Run, open_run, train_run
+from trainer.run import Run, open_run
+from trainer.training import train_run
 from trainer.workers import join_workers
 
 Process = subprocess.Popen[str]

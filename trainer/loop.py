@@ -5,32 +5,23 @@ goes on where its last checkpoint was. The loop knows nothing of spec, files or 
 functions.
 """
 
-import math
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from types import FrameType, MappingProxyType
-from typing import Any, NoReturn
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
+from trainer.course import Course, averages_in_place, judge
 from trainer.data import Batch, steps_per_epoch
 from trainer.history import History
-from trainer.network import Network
-from trainer.objective import HeadLoss, combined, expected_means, head_sums
-from trainer.optimizer import Optimizer, apply
-from trainer.sampling import Sampler
-from trainer.workers import ALONE, Workers
+from trainer.ordinary import Step
+from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
-TERMINATED = 128 + signal.SIGTERM
-
-Step = Callable[[Batch, tf.Tensor], dict[str, tf.Tensor]]
 # Runs before an epoch (0-based) and gives what the history should say about it.
 Opening = Callable[[int], dict[str, Any]]
 
@@ -61,90 +52,6 @@ class Plan:
     def mean(self, sums: np.ndarray, steps: int) -> np.ndarray:
         """Sums of the means of full batches to means over the rows: the last batch may be short."""
         return sums * self.batch_size / min(self.rows, max(1, steps) * self.batch_size)
-
-
-@dataclass(frozen=True)
-class Course:
-    """Where a run is.
-
-    step: ordinary steps done (the optimizer's own counter)
-    opened: epochs whose opening has run
-    finished: epochs that are done, evaluation included
-    losses: [heads] sums of the mean losses of this epoch's steps so far
-    weights, best: the weights and their values at the epoch with the lowest eval loss
-    waited: epochs since then
-    averages: (weight, its mean over the steps) where the means are what is judged and kept
-    """
-
-    step: tf.Variable
-    weights: tuple[tf.Variable, ...]
-    best: tuple[tf.Variable, ...]
-    losses: tf.Variable
-    averages: tuple[tuple[tf.Variable, tf.Variable], ...] = ()
-    opened: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
-    finished: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
-    waited: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
-    best_loss: tf.Variable = field(default_factory=lambda: tf.Variable(math.inf, dtype=tf.float64))
-
-    def state(self) -> dict[str, tf.Variable]:
-        names = ("opened", "finished", "waited", "best_loss", "losses")
-        best = {f"best.{i}": v for i, v in enumerate(self.best)}
-        return {name: getattr(self, name) for name in names} | best
-
-
-def start_course(network: Network, optimizer: Optimizer) -> Course:
-    weights = tuple(network.variables())
-    best = tuple(tf.Variable(v, trainable=False) for v in weights)
-    losses = tf.Variable(tf.zeros([len(network.heads)], tf.float64), trainable=False)
-    averages = zip(optimizer.variables, optimizer.averages, strict=False)
-    return Course(optimizer.step, weights, best, losses, tuple(averages))
-
-
-def make_step(
-    network: Network,
-    optimizer: Optimizer,
-    losses: Mapping[str, HeadLoss],
-    signature: Batch,
-    workers: Workers = ALONE,
-    samplers: Mapping[str, Sampler] = MappingProxyType({}),
-) -> Step:
-    """One ordinary step over the optimizer's variables, traced once: (batch, learning rate) to the
-    heads' mean losses before the update. The heads in `samplers` learn from sampled classes, and of
-    what they own only the rows of these are updated."""
-    variables = list(optimizer.variables)
-    by_rows = [v for name in samplers for v in network.heads[name].rows_by_class()]
-    # One program for all of a step, where there is a GPU to be kept busy and no one to wait for.
-    compiled = workers is ALONE and bool(tf.config.list_physical_devices("GPU")) and not samplers
-
-    def gradients(batch: Batch) -> tuple[Sequence[Any], Mapping[str, tf.Tensor]]:
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            drawn = {name: sampler.draw(optimizer.step) for name, sampler in samplers.items()}
-            sums = head_sums(network, losses, batch, training=True, drawn=drawn)
-            means = expected_means(sums, losses, int(batch.weights.shape[0]))
-            total = combined(network, losses, means)
-        return tape.gradient(total, variables), means
-
-    averaged = workers.averaged(gradients)
-
-    rate_signature = tf.TensorSpec([], tf.float32)
-
-    @tf.function(input_signature=[signature, rate_signature], autograph=False, jit_compile=compiled)
-    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
-        found, means = averaged(batch)
-        apply(optimizer, found, rate, by_rows)
-        return dict(means)
-
-    return step
-
-
-def one_then_other(one: Step, other: Step, *, change: int, done: tf.Variable) -> Step:
-    """`one` while fewer than `change` steps are `done`, then `other`."""
-
-    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
-        return (one if int(done) < change else other)(batch, rate)
-
-    return step
 
 
 def train(
@@ -278,60 +185,5 @@ def finite(
     return losses
 
 
-def judge(
-    course: Course, evaluate: Callable[[], tuple[float, dict[str, float]]] | None
-) -> dict[str, Any]:
-    """Evaluates, and keeps the weights where they are the best so far."""
-    if evaluate is None:
-        return {}
-    loss, by_head = evaluate()
-    better = loss < float(course.best_loss)
-    if better:
-        course.best_loss.assign(loss)
-        for best, variable in zip(course.best, course.weights, strict=True):
-            best.assign(variable)
-    course.waited.assign(0 if better else course.waited + 1)
-    return {"eval_loss": loss, "eval": by_head, "best": better}
-
-
-@contextmanager
-def averages_in_place(averages: Sequence[tuple[tf.Variable, tf.Variable]]) -> Iterator[None]:
-    """Puts the means where the weights are, and the weights back afterwards."""
-    kept = [tf.identity(variable) for variable, _ in averages]
-    for variable, average in averages:
-        variable.assign(average)
-    try:
-        yield
-    finally:
-        for (variable, _), value in zip(averages, kept, strict=True):
-            variable.assign(value)
-
-
 def _note(heads: Sequence[str], losses: np.ndarray) -> str:
     return "loss " + " ".join(f"{n} {v:.4g}" for n, v in zip(heads, losses, strict=True))
-
-
-@contextmanager
-def ended_at_once() -> Iterator[None]:
-    """SIGTERM ends the block where it is. For what a checkpoint cannot keep half done: the last one
-    is from just before it."""
-
-    def end(_: int, __: FrameType | None) -> NoReturn:
-        raise SystemExit(TERMINATED)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
-def stop_signal() -> Iterator[Callable[[], bool]]:
-    """Turns SIGTERM into a question that the loop asks between two steps."""
-    asked: list[int] = []
-    before = signal.signal(signal.SIGTERM, lambda number, _: asked.append(number))
-    try:
-        yield lambda: bool(asked)
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -37,22 +37,15 @@ from pipeline.spec_file import parse_spec, read_spec
 from trainer import checkpoint
 from trainer.data import Data, read_data
 from trainer.history import History, scalars, write_scalars
+from trainer.judgement import baselines, final_metrics, fit_temperatures
 from trainer.network import inference_model, parameters, shapes
 from trainer.options import Options, read_options
 from trainer.projector import write_projector
 from trainer.report import metrics_table, parameter_table, phase_summary, speed_line
-from trainer.run import (
-    Arrays,
-    Run,
-    baselines,
-    final_metrics,
-    fit_temperatures,
-    nothing,
-    open_run,
-    train_run,
-)
+from trainer.run import Arrays, Run, open_run
 from trainer.storage import copy_in, is_elsewhere, keep_copy, publish_out
 from trainer.tracking import tracked
+from trainer.training import nothing, train_run
 from trainer.tuner import tuner_reports
 from trainer.warm_start import warm_start
 from trainer.workers import Workers, all_needed, join_workers

@@ -1,0 +1,88 @@
+"""Training a run: its ordinary steps, its phases and its judgement, handed to the loop."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer import checkpoint
+from trainer.data import steps_per_epoch
+from trainer.history import History
+from trainer.judgement import make_judgement
+from trainer.loop import Plan, train
+from trainer.network import shift_seeds
+from trainer.openings import make_opening
+from trainer.optimizer import learning_rate
+from trainer.ordinary import Step, make_step, one_then_other
+from trainer.run import Run
+
+
+def ordinary_step(run: Run, total_steps: int) -> Step:
+    """The step of a run: with sampled classes at first where the spec says so, then exact."""
+    settings = run.spec.training
+    products = tf.as_dtype(settings.precision)
+    losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
+    parts = (run.network, run.optimizer, losses, run.signature(), run.workers)
+    exact = make_step(*parts)
+    if settings.sampled is None or not run.samplers:
+        return exact
+    change = int(settings.sampled.share * total_steps)
+    sampled = make_step(*parts, run.samplers)
+    return one_then_other(sampled, exact, change=change, done=run.optimizer.step)
+
+
+def nothing() -> None:
+    """What follows where nothing has to."""
+
+
+def train_run(
+    run: Run,
+    work: Path,
+    *,
+    history: History | None = None,
+    saved: Callable[[], None] = nothing,
+) -> None:
+    """Trains from the newest checkpoint in `work`, or from the start. The history (by default
+    `work/history.jsonl`) gets a line for each epoch, and one before it where phases open the epoch.
+    `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
+    """
+    settings = run.spec.training
+    rows = run.data.rows("train")
+    total_steps = settings.epochs * steps_per_epoch(rows, settings.batch_size)
+    plan = Plan(
+        epochs=settings.epochs,
+        rows=rows,
+        batch_size=settings.batch_size,
+        rate=lambda step: learning_rate(
+            step,
+            base=settings.learning_rate,
+            schedule=settings.schedule,
+            warmup_steps=settings.warmup_steps,
+            total_steps=total_steps,
+        ),
+        patience=settings.patience,
+    )
+    folder = work / "checkpoints"
+    chosen = history or History(work / "history.jsonl", str(work / "tensorboard"))
+    if run.workers.is_chief and checkpoint.restore(folder, run.state()):
+        print(f"goes on after step {int(run.course.step):,}", flush=True)
+    run.workers.take_over(run.state())
+    shift_seeds(run.network.seeds(), run.workers.place)
+
+    def save() -> None:
+        if run.workers.is_chief:
+            checkpoint.save(folder, run.state(), int(run.course.step))
+            saved()
+
+    train(
+        run.course,
+        plan,
+        heads=list(run.network.heads),
+        step=ordinary_step(run, total_steps),
+        batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
+        evaluate=make_judgement(run) if run.data.rows("eval") else None,
+        save=save,
+        history=chosen if run.workers.is_chief else None,
+        opening=make_opening(run),
+    )
