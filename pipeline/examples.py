@@ -16,7 +16,6 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tensorflow as tf
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
@@ -26,6 +25,7 @@ from pipeline.features import Tables, features
 from pipeline.fields import Fields
 from pipeline.learning import Learned
 from pipeline.plan import standardised
+from pipeline.quiet import tensorflow
 from pipeline.reading import file_of, side_of
 from pipeline.reports import Piece, Report
 from pipeline.sides import SIDES
@@ -100,6 +100,13 @@ class WriteExamples(beam.DoFn):
         yield GlobalWindows.windowed_value(Report(self._counts, pieces))
 
 
+def _records(path: Path) -> Any:
+    """A file of gzip TFRecords to write, at the fastest level."""
+    tf = tensorflow()
+    fast = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
+    return tf.io.TFRecordWriter(str(path), fast)
+
+
 class _Writer:
     """One piece while it is being written."""
 
@@ -109,8 +116,7 @@ class _Writer:
         self._scratch = tempfile.TemporaryDirectory() if stores.is_object(work) else None
         self._local = Path(self._scratch.name, "piece") if self._scratch else Path(self._path)
         self._side, self._shard, self._first, self._records = side, shard, first, 0
-        fast = tf.io.TFRecordOptions(compression_type="GZIP", compression_level=1)
-        self._file = tf.io.TFRecordWriter(str(self._local), fast)
+        self._file = _records(self._local)
 
     def write(self, records: list[bytes]) -> None:
         for record in records:
@@ -133,6 +139,6 @@ def gathered(pieces: Iterable[Piece], folder: Path, names: Sequence[str]) -> Non
         by_shard[piece.shard].append(piece)
     for shard, parts in by_shard.items():
         if not parts:
-            tf.io.TFRecordWriter(str(folder / names[shard]), "GZIP").close()
+            _records(folder / names[shard]).close()
         else:
             reports.join(parts, folder / names[shard])

@@ -1,7 +1,7 @@
 """What prepare learns from the training rows: vocabularies, means, deviations, boundaries.
 
 Typed rows go in a batch at a time, no row and no value as a Python object. What comes out is
-written to files here and handed to the transform graph by pipeline.analyzers.
+written to files here, and is constants of the transform graph (pipeline.preprocessing).
 """
 
 import json
@@ -14,7 +14,6 @@ import apache_beam as beam
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tensorflow as tf
 
 from pipeline import spec as specs
 from pipeline.counting import Counts, Entries, added, chosen, merged, table_of, with_table
@@ -188,8 +187,7 @@ def save(learned: Learned, spec: specs.Spec, folder: str) -> Learned:
 
 
 def _write(folder: str, name: str, text: str) -> None:
-    with tf.io.gfile.GFile(str(Path(folder) / name), "w") as file:
-        file.write(text)
+    Path(folder, name).write_text(text, encoding="utf-8")
 
 
 def _lines(entries: Entries) -> Iterator[str]:

@@ -93,7 +93,7 @@ def prepare(
             return
         # Reading rows has no use for a GPU.
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
-        # Beam and tf.Transform take seconds to import; a finished stage does without them.
+        # Beam takes seconds to import; a finished stage does without it.
         with quiet_import():
             from pipeline import analysis_cache, graph, publishing
         known = None

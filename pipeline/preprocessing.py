@@ -1,24 +1,18 @@
 """The transform graph: from raw features to the features of an example.
 
-`preprocessing_fn` is a plain TensorFlow function but for the analyzers in it, which tf.Transform
-replaces by what was learned from the training rows. Nothing here reads rows. The graph is the
-record of what prepare does to a row; pipeline.features does the same to many rows at a time.
+`preprocessing_fn` is a plain TensorFlow function; tables, means and boundaries are constants in it,
+because they are learned already. Nothing here reads rows. The graph is the record of what prepare
+does to a row; pipeline.features does the same to many rows at a time.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
+import tensorflow_transform as tft
 
 from pipeline import spec as specs
-from pipeline.analyzers import (
-    Table,
-    boundaries,
-    given_vocabulary,
-    learned_vocabulary,
-    looked_up,
-    moments,
-)
+from pipeline.learning import Learned
 from pipeline.plan import standardised
 from pipeline.statistics import DROPPED, WEIGHT
 from pipeline.tensors import MISSING
@@ -26,11 +20,8 @@ from pipeline.tensors import MISSING
 Tensors = dict[str, Any]
 
 
-def preprocessing_fn(spec: specs.Spec, learned: Any) -> Callable[[Tensors], Tensors]:
-    """The function for tf.Transform: raw features [batch] or ragged [batch, None] to features.
-
-    `learned` is a PCollection of the one Learned that the analyzers hand over.
-    """
+def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], Tensors]:
+    """The function for tf.Transform: raw features [batch] or ragged [batch, None] to features."""
 
     def preprocess(raw: Tensors) -> Tensors:
         texts = _texts(spec, raw)
@@ -74,23 +65,37 @@ def _flat(text: Any) -> Any:
     return text.flat_values if isinstance(text, tf.RaggedTensor) else text
 
 
-def _ids(spec: specs.Spec, texts: Tensors, learned: Any) -> tuple[Tensors, Tensors]:
-    """The id of each text, shaped as the texts, by name; the number of entries by vocabulary."""
+def _ids(spec: specs.Spec, texts: Tensors, learned: Learned) -> tuple[Tensors, Tensors]:
+    """The id of each text, shaped as the texts, by name; the number of entries by vocabulary.
+
+    That number is also the id of every value that has none of its own. One look-up for all users of
+    a vocabulary: each one more would be a table more.
+    """
     ids: Tensors = {}
     sizes: Tensors = {}
     for name in spec.vocabularies:
         users = _users({**spec.embedded_inputs(), **spec.label_heads()}, name)
+        values = learned.entries[name].values
         flat = [_flat(texts[user]) for user in users]
-        table = _table(spec.vocabularies[name].values, name, flat[0], learned)
-        found, sizes[name] = looked_up(table, flat)
-        ids.update(zip(users, found, strict=True))
+        found = _table(name, values.to_pylist()).lookup(tf.concat(flat, axis=0))
+        parts = tf.split(found, [tf.size(text) for text in flat], num=len(flat))
+        ids.update(zip(users, parts, strict=True))
+        sizes[name] = tf.constant(len(values), tf.int64)
     return ids, sizes
 
 
-def _table(values: tuple[str, ...] | None, name: str, tensor: Any, learned: Any) -> Table:
-    if values is not None:
-        return given_vocabulary(name, values)
-    return learned_vocabulary(learned, tensor, name)
+def _table(name: str, values: list[str]) -> Any:
+    """Each value to its place, all others to the place after the last."""
+    return tft.make_and_track_object(
+        lambda: tf.lookup.StaticVocabularyTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant([value.encode() for value in values], tf.string),
+                tf.range(len(values), dtype=tf.int64),
+            ),
+            num_oov_buckets=1,
+        ),
+        name=f"vocabulary_{name}",
+    )
 
 
 def _users(parts: dict[str, Any], vocabulary: str) -> list[str]:
@@ -135,14 +140,14 @@ def _distinct(labels: Any) -> Any:
     return tf.RaggedTensor.from_value_rowids(keys % width - 1, keys // width, labels.nrows())
 
 
-def _numbers(spec: specs.Spec, raw: Tensors, learned: Any) -> Tensors:
+def _numbers(spec: specs.Spec, raw: Tensors, learned: Learned) -> Tensors:
     """Inputs that are numbers, and the targets on the same scale."""
     outputs, scaled = {}, _scaled(spec, raw, learned)
     for name, part in spec.number_inputs().items():
         missing = tf.math.is_nan(raw[name])
         filled = part.missing if isinstance(part.missing, float) else None
         if part.buckets is not None:
-            bounds = boundaries(learned, raw[name], name)
+            bounds = learned.boundaries[name]
             outputs[name] = _column(_bucket(raw[name], part.buckets, filled, bounds))
             continue
         number = tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name])
@@ -157,16 +162,13 @@ def _numbers(spec: specs.Spec, raw: Tensors, learned: Any) -> Tensors:
     return outputs
 
 
-def _scaled(spec: specs.Spec, raw: Tensors, learned: Any) -> Tensors:
+def _scaled(spec: specs.Spec, raw: Tensors, learned: Learned) -> Tensors:
     """Every number but the buckets, on its scale; NaN where it is missing still."""
     parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
     parts = {name: p for name, p in parts.items() if isinstance(p, specs.Number | specs.Regression)}
     filled = {name: _curved(p.scale, _filled(raw[name], p)) for name, p in parts.items()}
-    names = standardised(spec)
-    if names:
-        mean, std = tf.unstack(moments(learned, raw[names[0]], len(names)))
-        for at, name in enumerate(names):
-            filled[name] = (filled[name] - mean[at]) / std[at]
+    for name, (mean, std) in zip(standardised(spec), learned.moments.T, strict=True):
+        filled[name] = (filled[name] - mean) / std
     return filled
 
 

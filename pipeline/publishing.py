@@ -25,13 +25,13 @@ from pipeline import (
     manifest,
     reading,
     stores,
-    transform_graph,
     vocabulary,
 )
 from pipeline import spec as specs
 from pipeline.anomalies import anomalies
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
+from pipeline.quiet import tensorflow
 from pipeline.reports import Piece, Report, join
 from pipeline.sides import SIDES
 from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
@@ -66,6 +66,10 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
     that is to fail.
     """
+    # Only whoever publishes needs tf.Transform, and with it TensorFlow.
+    tensorflow()
+    from pipeline import transform_graph
+
     with reading.as_message(), _folder(result) as folder:
         _keep_rejected(report.pieces, folder / reading.REJECTED)
         _check_rows(report.counts, result, folder / reading.REJECTED)

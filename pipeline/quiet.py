@@ -3,8 +3,14 @@
 import os
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
+
+# Two at once would each take the other's file for the terminal.
+_TERMINAL = threading.Lock()
 
 
 @contextmanager
@@ -15,7 +21,7 @@ def quiet_import() -> Iterator[None]:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with _TERMINAL, tempfile.TemporaryFile() as held:
         terminal = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
@@ -28,3 +34,14 @@ def quiet_import() -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(terminal, 2)
             os.close(terminal)
+
+
+@cache
+def tensorflow() -> Any:
+    """TensorFlow, loaded when it is first asked for.
+
+    That takes seconds: a worker reads and learns without it, and so does whoever only starts a job.
+    """
+    with quiet_import():
+        import tensorflow as tf
+    return tf

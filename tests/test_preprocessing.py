@@ -12,7 +12,7 @@ import pytest
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import tensors
+from pipeline import tensors, transform_graph
 from pipeline.casting import cast
 from pipeline.examples import tables_of
 from pipeline.features import features
@@ -21,7 +21,6 @@ from pipeline.learning import Learn
 from pipeline.plan import plan_of
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
-from pipeline.transform_graph import MakeTransformGraph
 
 SPEC = """
 name: three
@@ -79,11 +78,12 @@ def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> tuple[Any, A
     out = folder / "out.arrow"
     combine = Learn(plan_of(spec, fields))
     learned = combine.extract_output(combine.add_input(combine.create_accumulator(), typed))
+    transform_graph.write(learned, spec, fields, folder / "transform")
     with (
         beam.Pipeline(runner=FnApiRunner()) as pipeline,
         tft_beam.Context(temp_dir=str(folder), passthrough_keys={tensors.ORIGIN}),
     ):
-        graph = pipeline | "Learned" >> beam.Create([learned]) | MakeTransformGraph(spec, fields)
+        graph = pipeline | tft_beam.ReadTransformFn(str(folder / "transform"))
         batches = pipeline | "Batches" >> beam.Create([batch])
         transform = tft_beam.TransformDataset(output_record_batches=True)
         transformed, _ = ((batches, config), graph) | transform
