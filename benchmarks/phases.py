@@ -119,8 +119,8 @@ def phase_figures(data: Data, history: Sequence[str]) -> Figures:
     phases = [phase for line in lines for phase in line.get("phases", [])]
     compute = float(sum("epoch" in line for line in lines))
     for phase in phases:
-        curvatures = len(phase["step_lengths"]) + 1 if phase["method"] == "kfac" else 0
-        compute += phase_cost(data, phase["evaluations"] + curvatures / CURVATURE_EVERY)
+        curvatures = phase["curvatures"] / CURVATURE_EVERY
+        compute += phase_cost(data, phase["evaluations"] + curvatures)
     kept = sum(phase["accepted"] for phase in phases)
     return {"compute": compute, "phases": len(phases), "kept": kept}
 

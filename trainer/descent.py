@@ -22,7 +22,8 @@ class Descent:
     """Where a descent ended, and how it got there.
 
     `values` are the objective at the start and after each accepted step; they never rise.
-    `skipped_pairs` belongs to L-BFGS, `damping` and `gain_ratio` to K-FAC.
+    `skipped_pairs` belongs to L-BFGS, `curvatures` (how often one was
+    taken), `damping` and `gain_ratio` to K-FAC.
     """
 
     point: Vector
@@ -32,6 +33,7 @@ class Descent:
     first_gradient: float
     last_gradient: float
     skipped_pairs: int = 0
+    curvatures: int = 0
     damping: float | None = None
     gain_ratio: float | None = None
 

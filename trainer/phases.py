@@ -282,6 +282,7 @@ def descent_facts(descent: Descent) -> Facts:
         "step_lengths": list(descent.step_lengths),
         "largest_gradient": [descent.first_gradient, descent.last_gradient],
         "skipped_pairs": descent.skipped_pairs,
+        "curvatures": descent.curvatures,
         "damping": descent.damping,
         "gain_ratio": descent.gain_ratio,
     }
