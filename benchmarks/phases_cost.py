@@ -1,12 +1,13 @@
 """What a phase costs: 12 evaluations over 65,536 rows beside ordinary training passes over them.
 
-    python -m benchmarks.phases_cost --data OUT/data [--rows 65536] [--rounds 3]
+    python -m benchmarks.phases_cost --data OUT/data [--rows 65536] [--rounds 3] [--results FOLDER]
 
 A gradient of the block alone needs no gradients of the other weights and no optimizer, so that an
 evaluation may cost two thirds of an ordinary pass, forward and backward, over the same rows. Both
-are timed by turns in one process, on rows in memory. The phase is a whole one, by `steps`, which
-takes all of its 12 evaluations: the reading of its rows, hashes and held-out losses are in it.
-Prints medians and, last, one JSON object with them.
+are timed by turns in one process, on rows in memory, for each method. A phase is a whole one: the
+reading of its rows, hashes, held-out losses and K-FAC's curvature are in it. It may end before its
+12 evaluations; the bound is that of those it took. Prints medians and, last, one JSON object with
+them, which also goes to --results.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import statistics
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -30,10 +32,13 @@ from trainer.schedule import phase_plans
 EVALUATIONS, GRADIENT_COST = 12, 2 / 3
 
 
-def with_phases(spec: Spec, rows: int) -> Spec:
-    """The spec with a phase by `steps` after every epoch in its one shared block."""
+METHODS = ("steps", "lbfgs", "kfac")
+
+
+def with_phases(spec: Spec, method: str, rows: int) -> Spec:
+    """The spec with a phase after every epoch in its one shared block."""
     said = json.loads(spec.to_json())
-    phases = {"every": 1, "method": "steps", "between": "joint", "rows": rows}
+    phases = {"every": 1, "method": method, "between": "joint", "rows": rows}
     for block in said["shared"].values():
         block["phases"] = {**phases, "max_evals": EVALUATIONS}
     return parse_spec(json.dumps(said))
@@ -65,19 +70,20 @@ def measured(run: Run, rounds: int) -> dict[str, float]:
     ordinary, opening = training_pass(run), make_opening(run)
     ordinary()
     opening(1)
-    passes, phases = [], []
-    for _ in range(rounds):
+    passes: list[float] = []
+    phases: list[dict[str, Any]] = []
+    for number in range(rounds):
         passes.append(seconds(ordinary))
-        phases.append(seconds(lambda: opening(1)))
+        phases += opening(number + 1)["phases"]
         passes.append(seconds(ordinary))
-    bound = EVALUATIONS * GRADIENT_COST * statistics.median(passes)
-    phase = statistics.median(phases)
+    one_pass = statistics.median(passes)
+    shares = [p["seconds"] / (p["evaluations"] * GRADIENT_COST * one_pass) for p in phases]
     return {
-        "training_pass_seconds": round(statistics.median(passes), 3),
-        "bound_seconds": round(bound, 3),
-        "phase_seconds": round(phase, 3),
-        "phase_seconds_range": round(max(phases) - min(phases), 3),
-        "share_of_bound": round(phase / bound, 3),
+        "training_pass_seconds": round(one_pass, 3),
+        "evaluations": statistics.median(phase["evaluations"] for phase in phases),
+        "phase_seconds": round(statistics.median(phase["seconds"] for phase in phases), 3),
+        "share_of_bound": round(statistics.median(shares), 3),
+        "share_of_bound_range": round(max(shares) - min(shares), 3),
     }
 
 
@@ -87,16 +93,23 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--data", type=Path, required=True, help="prepared examples")
     parser.add_argument("--rows", type=int, default=65_536)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--results", type=Path, help="folder for the figures")
     options = parser.parse_args(arguments)
     data = read_data(options.data)
     if data.rows("train") < options.rows or len(data.spec.shared) != 1:
         rule = f"--data must have one shared block and at least {options.rows} train rows"
         raise Failure(Exit.USAGE, rule, received=options.data)
-    made, _ = open_run(data, with_phases(data.spec, options.rows))
-    figures = measured(made, options.rounds)
-    for name, value in figures.items():
-        print(f"{name.replace('_', ' '):<24}{value:>10.3f}")
-    print(json.dumps({"benchmark": "phases_cost", "rows": options.rows, **figures}))
+    figures = {}
+    for method in METHODS:
+        made, _ = open_run(data, with_phases(data.spec, method, options.rows))
+        figures[method] = measured(made, options.rounds)
+    print("method   " + "  ".join(f"{name.replace('_', ' '):>21}" for name in figures["steps"]))
+    for method, found in figures.items():
+        print(f"{method:<9}" + "  ".join(f"{value:>21.3f}" for value in found.values()))
+    line = json.dumps({"benchmark": "phases_cost", "rows": options.rows, **figures})
+    if options.results:
+        (options.results / "phases_cost.json").write_text(line + "\n", encoding="utf-8")
+    print(line)
 
 
 if __name__ == "__main__":
