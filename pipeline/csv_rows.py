@@ -2,8 +2,10 @@
 
 import csv
 import io
+import threading
+import weakref
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +18,7 @@ from pipeline.raw_batches import BLOCK_BYTES, RawBatch, numbered, slices
 from pipeline.row_files import opened
 
 DELIMITERS = ",\t;|\x01\x1f"
+_PATIENCE_SECONDS = 30.0
 
 
 def names(path: str) -> list[str]:
@@ -32,8 +35,8 @@ def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
 
     if not _has_lines_after_the_header(path):
         return
-    reader = pyarrow.csv.open_csv(
-        pa.PythonFile(_WholeLineEnds(opened(path)), mode="r"),
+    reader = _arrow_reader(
+        opened(path),
         # Threads would read the rows without their numbers.
         read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
         parse_options=pyarrow.csv.ParseOptions(
@@ -52,6 +55,27 @@ def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
     batches = (part for block in reader for part in slices(block, batch_rows))
     for batch in numbered(batches, broken, pa.schema([(c, pa.binary()) for c in columns])):
         yield _as_text(batch)
+
+
+def _arrow_reader(file: IO[bytes], **options: Any) -> Any:
+    """Arrow's reader, which reads ahead in a thread of its own.
+
+    Where it cannot even begin, that thread ends before the error is raised: one that still reads
+    while Python shuts down ends the process by a signal.
+    """
+    let_go = threading.Event()
+    try:
+        return pyarrow.csv.open_csv(_for_arrow(file, let_go), **options)
+    except pa.ArrowException:
+        let_go.wait(_PATIENCE_SECONDS)
+        raise
+
+
+def _for_arrow(file: IO[bytes], let_go: threading.Event) -> pa.PythonFile:
+    """A stream that sets `let_go` when it is held no more."""
+    stream = _WholeLineEnds(file)
+    weakref.finalize(stream, let_go.set)
+    return pa.PythonFile(stream, mode="r")
 
 
 def _header(path: str) -> tuple[str, list[str]]:

@@ -7,6 +7,7 @@ import errno
 import io
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NoReturn
@@ -74,10 +75,12 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     except Failure as failure:
         if debug:
             raise
+        _let_go(failure)
         _end(failure.exit_code, str(failure))
     except OSError as error:
         if debug or error.errno not in _ENVIRONMENT_ERRORS:
             raise
+        _let_go(error)
         _end(Exit.ENVIRONMENT, f"{error.strerror}: {error.filename or 'no path given'}")
     finally:
         if {"-h", "--help"} & set(sys.argv[1:]):
@@ -90,6 +93,14 @@ def _print_anywhere() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Ends what was at work when the command failed. A reader that still reads ahead, in a thread
+    of Arrow's, while Python shuts down would end the process by a signal."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__context__
 
 
 def _end(exit_code: Exit, message: str) -> NoReturn:

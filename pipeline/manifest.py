@@ -101,7 +101,11 @@ def lock(folder: Path, *, inside: bool = False) -> Iterator[None]:
     The lock lies beside the folder, or `inside` one that is not published as a whole.
     """
     path = folder / ".lock" if inside else folder.parent / f".{folder.name}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        rule = "an output lies in a folder, not in a file"
+        raise Failure(Exit.USAGE, rule, received=path.parent) from None
     with path.open("a+", encoding="utf-8") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -115,7 +115,9 @@ class ReadRows(_Reader):
     def _set_aside(self, at: int, rejected: list[Rejected]) -> None:
         """A batch's rejected rows become a piece."""
         path = stores.under(self._work, f"{REJECTED}-{at}-{uuid.uuid4().hex}")
-        stores.write(path, "".join(_line(self._paths[at], bad) for bad in rejected).encode())
+        lines = "".join(_line(self._paths[at], bad) for bad in rejected)
+        # The name of a file may be more than the locale has letters for.
+        stores.write(path, lines.encode(errors="surrogateescape"))
         first = (at << _FILE_BITS) | (rejected[0].row << _SIDE_BITS)
         self._pieces.append(Piece(REJECTED, at, first, path, len(rejected)))
 

@@ -46,4 +46,7 @@ def rows_of(stage: str, result: Path) -> int | None:
     if stage in ("prepare", "train"):
         examples = read_manifest(result, stage=result.name).facts["examples"]
         return int(sum(examples.values()) if stage == "prepare" else examples["train"])
-    return int(pq.read_metadata(result).num_rows) if stage == "score" else None
+    if stage != "score":
+        return None
+    with result.open("rb") as file:
+        return int(pq.read_metadata(file).num_rows)

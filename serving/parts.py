@@ -10,6 +10,7 @@ The output is made of the parts in the end, by an interrupted run and by one tha
 """
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -79,7 +80,7 @@ class Parts:
         """All rows of all finished parts."""
         for path in self._tables():
             if path.stat().st_size:
-                with pa.memory_map(str(path)) as source:
+                with pa.memory_map(os.fsencode(path)) as source:
                     yield from pyarrow.ipc.open_stream(source)
 
     def copy_rejects(self, to: BinaryIO) -> None:
@@ -122,7 +123,7 @@ class Part:
     def reject(self, file: str, rejected: list[Rejected]) -> None:
         for one in rejected:
             line = json.dumps({"file": file, **asdict(one)}, ensure_ascii=False)
-            self._rejects.write(line.encode() + b"\n")
+            self._rejects.write(line.encode(errors="surrogateescape") + b"\n")
             self.tally.add(Tally(rejected=1, reasons={one.reason: 1}))
 
     def close(self) -> None:
@@ -143,7 +144,7 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
 def _schema(path: Path) -> pa.Schema | None:
     if not path.stat().st_size:
         return None
-    with pa.memory_map(str(path)) as source:
+    with pa.memory_map(os.fsencode(path)) as source:
         return pyarrow.ipc.open_stream(source).schema
 
 

@@ -1,5 +1,6 @@
 """Files of rows for the scorer: those of pipeline.rows, and Arrow IPC (.arrow, both kinds)."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -80,7 +81,7 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
 def _opened(path: str) -> Iterator[Any]:
     """A reader of either IPC format. Damage becomes a Failure with exit code 5."""
     try:
-        with closing(pa.memory_map(path)) as source:
+        with closing(pa.memory_map(os.fsencode(path))) as source:
             try:
                 reader = pyarrow.ipc.open_file(source)
             except pa.ArrowInvalid:
@@ -96,7 +97,9 @@ def _opened(path: str) -> Iterator[Any]:
 
 def _row_count(file: Path) -> int | None:
     if file.suffix == ".parquet":
-        return int(pyarrow.parquet.read_metadata(file).num_rows)
+        # Opened here: Arrow takes a path only where its letters can be told in UTF-8.
+        with file.open("rb") as content:
+            return int(pyarrow.parquet.read_metadata(content).num_rows)
     if file.suffix == ".gz" or is_arrow(str(file)):
         return None
     with file.open("rb") as lines:

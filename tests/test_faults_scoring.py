@@ -21,6 +21,7 @@ from pipeline.failures import Failure
 from pipeline.rows import read
 from pipeline.spec_file import parse_spec
 from serving import score
+from serving.run_files import json_lines
 
 FULL = os.environ.get("CI_FULL") == "1"
 pytestmark = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
@@ -60,7 +61,8 @@ def process(
     return subprocess.run(
         [*before, sys.executable, *line],
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
     )
 
@@ -125,16 +127,14 @@ def test_scores_are_the_same_anywhere(where: str, tmp_path: Path) -> None:
 
 
 _MEASURED = """
-import resource, runpy, sys
+import sys
 from pipeline.failures import main
-code = 0
 try:
     module = __import__(sys.argv.pop(1), fromlist=["run"])
     main(module.run)
-except SystemExit as end:
-    code = end.code
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024, flush=True)
-sys.exit(code)
+finally:
+    # Not ru_maxrss: that begins with what the process that started this one had.
+    print(next(line.split()[1] for line in open("/proc/self/status") if "VmHWM" in line))
 """
 
 
@@ -142,17 +142,7 @@ def megabytes(*line: str) -> tuple[int, int]:
     """Exit code and peak of memory of a command."""
     done = process("-c", _MEASURED, *line)
     assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, int(done.stdout.splitlines()[-1])
-
-
-def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
-    peaks = []
-    for count in (30_000, 300_000):
-        rows = rows_in(tmp_path / str(count), count)
-        code, peak = megabytes("serving.score", *score_line(rows, tmp_path / f"{count}.parquet"))
-        assert code == 0
-        peaks.append(peak)
-    assert peaks[1] - peaks[0] < 80, peaks
+    return done.returncode, int(done.stdout.split()[-1]) >> 10
 
 
 BOMBS = {
@@ -186,34 +176,32 @@ def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(tmp_path: Path) -> No
     assert not (tmp_path / "s.csv").exists()
 
 
-CELLS = st.one_of(
-    st.none(),
-    st.text(max_size=6),
-    st.sampled_from(
-        ["the", "cat", "", "1", "-0.5", "1e400", "nan", "x", "=1+1", "\x00", "e\u0301"]
-    ),
-)
-COLUMNS = ("word", "previous", "age", "size", "place")
+ODD = ["the", "cat", "", "1", "-0.5", "1e400", "nan", "x", "=1+1", "\x00", "e\u0301"]
+TEXTS = st.one_of(st.none(), st.text(max_size=6), st.sampled_from(ODD))
+NUMBERS = st.one_of(st.floats(-100, 100), st.integers(), st.floats(), TEXTS)
+CELLS = {
+    "word": TEXTS,
+    "previous": st.one_of(st.lists(TEXTS, max_size=4), TEXTS),
+    "age": NUMBERS,
+    "size": NUMBERS,
+    "place": NUMBERS,
+}
 
 
 @settings(max_examples=500 if FULL else 40, deadline=None)
-@given(table=st.lists(st.lists(CELLS, min_size=5, max_size=5), max_size=12))
+@given(table=st.lists(st.fixed_dictionaries(CELLS), max_size=12))
 def test_any_table_gives_one_row_for_each_accepted_row_with_its_key(
-    table: list[list[str | None]], tmp_path_factory: pytest.TempPathFactory
+    table: list[dict[str, object]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("table")
-    lines = [
-        {"key": f"row {at}", **dict(zip(COLUMNS, cells, strict=True))}
-        for at, cells in enumerate(table)
-    ]
+    lines = [{"key": f"row {at}", **cells} for at, cells in enumerate(table)]
     rows = folder / "rows.jsonl"
     rows.write_text("".join(json.dumps(line) + "\n" for line in lines))
     try:
         score.run(score_line(rows, folder / "s.parquet"))
     except Failure as failure:
         assert failure.exit_code == 4
-    rejected = folder / "s.parquet.rejected.jsonl"
-    bad = [json.loads(line)["row"] for line in rejected.open()] if rejected.exists() else []
+    bad = [one["row"] for one in json_lines(folder / "s.parquet.rejected.jsonl")]
     good = [line["key"] for at, line in enumerate(lines, start=1) if at not in bad]
     scored = folder / "s.parquet"
     keys = pyarrow.parquet.read_table(scored)["key"].to_pylist() if scored.exists() else []
