@@ -33,6 +33,7 @@ from serving.evaluation import Evaluation, evaluation_of, table
 from serving.long_form import RESULTS, opened_long
 from serving.parts import Part, Parts, Tally
 from serving.scorer import Scorer
+from serving.sign import verify
 from serving.sources import check_columns, read, rows_about
 from serving.streams import FORMATS, STREAM, given, taken
 from serving.writers import Opener, opened, suffix
@@ -70,6 +71,8 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
+    if options.require_signature:
+        verify(Path(options.model), options.require_signature)
     load = {"workers": options.workers, "unchecked": options.unchecked}
     scorer = Scorer(options.model, labels_only=options.labels_only, **load)
     heads, weight = scorer.heads(options.heads), scorer.metadata.weight
@@ -251,6 +254,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
     parser.add_argument("--workers", type=positive, help="threads (default: one per core)")
     parser.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
+    parser.add_argument(
+        "--require-signature",
+        type=Path,
+        metavar="KEY",
+        help="refuse a model without its signature (serving.sign)",
+    )
     parser.add_argument("--unchecked", action="store_true", help="load without model.onnx.sha256")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     return parser
