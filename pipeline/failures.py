@@ -86,7 +86,7 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     finally:
         if {"-h", "--help"} & set(sys.argv[1:]):
             print(f"\nEvery command also takes: {EVERYWHERE}")
-    # Python would look for cycles among all of TensorFlow's objects before it ends: most of a second.
+    # Python would search all of TensorFlow for cycles before it ends: most of a second.
     gc.freeze()
     sys.exit(Exit.DONE)
 

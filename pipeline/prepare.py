@@ -163,7 +163,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         allow_abbrev=False,
     )
     parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
-    parser.add_argument("--spec", type=Path)
+    parser.add_argument("--spec", help="a YAML file, here or at gs:// or s3://")
     parser.add_argument(
         "--input", nargs="+", metavar="FILES", help="paths or globs, here or at gs:// or s3://"
     )

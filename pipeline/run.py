@@ -179,7 +179,9 @@ def _parser() -> argparse.ArgumentParser:
         "(any other option is Apache Beam's, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
-    parser.add_argument("--spec", type=Path, required=True, help="the spec, a YAML file")
+    parser.add_argument(
+        "--spec", required=True, help="the spec: a YAML file, here or at gs:// or s3://"
+    )
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(

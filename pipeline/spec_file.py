@@ -7,6 +7,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 
@@ -39,15 +40,18 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def read_spec(path: Path, *, settings: Sequence[str] = ()) -> Spec:
-    """Reads a spec from YAML or JSON (JSON is YAML), changed by `settings` (see `parse_spec`).
-    Raises Failure with exit code 2 or 5."""
+def read_spec(path: Path | str, *, settings: Sequence[str] = ()) -> Spec:
+    """Reads a spec from YAML or JSON (JSON is YAML), here or in a store, changed by `settings`
+    (see `parse_spec`). Raises Failure with exit code 2 or 5."""
     try:
-        if path.stat().st_size > MAX_SPEC_BYTES:
-            raise Failure(Exit.USAGE, f"a spec has at most {MAX_SPEC_BYTES:,} bytes", received=path)
-        text = path.read_text(encoding="utf-8")
+        with stores.reader(str(path)) as file:
+            content = file.read(MAX_SPEC_BYTES + 1)
     except FileNotFoundError:
         raise Failure(Exit.USAGE, "the spec must be a file that exists", received=path) from None
+    if len(content) > MAX_SPEC_BYTES:
+        raise Failure(Exit.USAGE, f"a spec has at most {MAX_SPEC_BYTES:,} bytes", received=path)
+    try:
+        text = content.decode()
     except UnicodeDecodeError:
         raise Failure(Exit.USAGE, "the spec must be UTF-8 text", received=path) from None
     return parse_spec(text, source=str(path), settings=settings)

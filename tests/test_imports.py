@@ -47,7 +47,16 @@ STAGES = {
 SPEC_PARTS = {path.stem for path in (ROOT / "pipeline").glob("spec*.py")} - {"spec_docs"}
 # What the later stages may use of the first one's package.
 FROM_PIPELINE = {
-    "trainer": {*SPEC_PARTS, "manifest", "failures", "log_format", "progress", "quiet", "room"},
+    "trainer": {
+        *SPEC_PARTS,
+        "manifest",
+        "failures",
+        "log_format",
+        "progress",
+        "quiet",
+        "room",
+        "stores",
+    },
     "serving": {
         *SPEC_PARTS,
         "room",

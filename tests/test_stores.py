@@ -12,6 +12,7 @@ from object_stores import named, served
 
 from pipeline import manifest, prepare, rows, stores
 from pipeline.failures import Exit, Failure
+from pipeline.spec_file import read_spec
 
 SPEC = """
 name: stored
@@ -107,6 +108,16 @@ def test_prepared_data_are_published_in_a_store(bucket: str, tmp_path: Path) -> 
         source: {"read": ROWS + 1, "written": ROWS, "rejected": 1}
     }
     assert [p for p in stores.listed(f"{bucket}/out") if "staging" in p] == []
+
+
+def test_a_spec_is_read_from_a_store(bucket: str, tmp_path: Path) -> None:
+    source = _put(f"{bucket}/spec/a.csv", CSV.encode())
+    spec = _put(f"{bucket}/spec/spec.yaml", SPEC.encode())
+    output = tmp_path / "data"
+    prepare.run(["--spec", spec, "--input", source, "--output", str(output)])
+    assert json.loads((output / "spec.json").read_text())["name"] == "stored"
+    with pytest.raises(Failure, match=r"must be a file that exists\. Received: .*/none\.yaml"):
+        read_spec(f"{bucket}/spec/none.yaml")
 
 
 def test_the_same_again_is_skipped_and_another_refused(
