@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from google.cloud.dataflow_v1beta3.types import ContainerSpec, SDKInfo
 from object_stores import environment, named, served
 
 from pipeline import stores
@@ -98,7 +99,7 @@ def bucket() -> Iterator[tuple[str, int]]:
 def _submit(
     folder: Path, bucket: tuple[str, int], service: str, *more: str
 ) -> "subprocess.CompletedProcess[str]":
-    place, port = bucket
+    place, _ = bucket
     (folder / "spec.yaml").write_text(SPEC)
     options = {
         "spec": folder / "spec.yaml",
@@ -118,16 +119,23 @@ def _submit(
         "dataflow_endpoint": service,
     }
     arguments = [f"--{name}={value}" for name, value in options.items()]
+    return _started(folder, bucket, service, ["-m", "pipeline.prepare", *arguments, *more], ROOT)
+
+
+def _started(
+    folder: Path, bucket: tuple[str, int], service: str, command: list[str], where: Path
+) -> "subprocess.CompletedProcess[str]":
     surroundings = {
         **os.environ,
-        **environment("gs", port),
+        **environment("gs", bucket[1]),
         "GOOGLE_APPLICATION_CREDENTIALS": str(_credentials(folder, service)),
         "NO_GCE_CHECK": "true",
         "DATABASE_PASSWORD": SECRET,
+        "PYTHONPATH": str(ROOT),
     }
     return subprocess.run(
-        [sys.executable, "-m", "pipeline.prepare", *arguments, *more],
-        cwd=ROOT,
+        [sys.executable, *command],
+        cwd=where,
         env=surroundings,
         capture_output=True,
         text=True,
@@ -205,6 +213,75 @@ def test_a_classic_template_is_written(
         said = json.loads(file.read())
     assert _pool(said)["machineType"] == "n2-standard-4"
     assert SECRET not in json.dumps(said)
+
+
+def _flex_template() -> ContainerSpec:
+    """As Google's own client reads it: a field that Dataflow does not know is an error."""
+    text = (ROOT / "docker" / "flex-template.json").read_text()
+    return ContainerSpec.from_json(text, ignore_unknown_fields=False)
+
+
+def test_a_flex_template_is_in_dataflows_form() -> None:
+    template = _flex_template()
+    assert template.sdk_info.language == SDKInfo.Language.PYTHON
+    said = json.loads((ROOT / "docker" / "flex-template.json").read_text())["metadata"]
+    assert all(one["label"] and one["helpText"] for one in said["parameters"])
+    examples = {
+        "spec": "gs://bucket/spec.yaml",
+        "input": "gs://bucket/rows/*.parquet",
+        "output": "gs://bucket/data",
+        "shards": "7",
+    }
+    for parameter in template.metadata.parameters:
+        assert all(re.fullmatch(one, examples[parameter.name]) for one in parameter.regexes)
+        assert not any(re.fullmatch(one, "rows.csv") for one in parameter.regexes)
+
+
+def test_a_flex_template_launches_a_job_with_its_parameters(
+    tmp_path: Path, bucket: tuple[str, int], service: str, job: dict[str, Any]
+) -> None:
+    """Started as Google's launcher does: a file, elsewhere, that writes the job for the service."""
+    place, _ = bucket
+    stores.write(f"{place}/spec.yaml", SPEC.encode())
+    values = {
+        "spec": f"{place}/spec.yaml",
+        "input": f"{place}/rows/*.csv",
+        "output": f"{place}/flex",
+        "shards": "2",
+    }
+    template = _flex_template()
+    parameters = {one.name: values[one.name] for one in template.metadata.parameters}
+    launchers = {
+        "runner": "DataflowRunner",
+        "project": "project",
+        "region": "europe-west4",
+        "job_name": "prepare-1",
+        "temp_location": f"{place}/temp",
+        "staging_location": f"{place}/staging",
+        "template_location": f"{place}/launches/job_object",
+        "sdk_container_image": template.default_environment.sdk_container_image,
+        "machine_type": template.default_environment.machine_type,
+        "disk_size_gb": template.default_environment.disk_size_gb,
+    }
+    arguments = [f"--{name}={value}" for name, value in {**parameters, **launchers}.items()]
+    command = [str(ROOT / "docker" / "launch.py"), *arguments]
+    done = _started(tmp_path, bucket, service, command, tmp_path)
+    assert done.returncode == 0, done.stderr
+    with stores.reader(f"{place}/launches/job_object") as file:
+        said = json.loads(file.read())
+    images = {one["containerImage"] for one in _pool(said)["sdkHarnessContainerImages"]}
+    assert images == {IMAGE}
+
+
+def test_the_launchers_image_has_what_its_template_asks_for() -> None:
+    text = (ROOT / "docker" / "launcher.Dockerfile").read_text().replace("\\\n", " ")
+    steps = [line.split() for line in text.splitlines() if line and not line.startswith("#")]
+    assert steps[0] == ["FROM", _flex_template().default_environment.sdk_container_image]
+    copied = {step[-1]: step[-2] for step in steps if step[0] == "COPY"}
+    (started,) = [step[1].partition("=")[2] for step in steps if step[0] == "ENV"]
+    assert (ROOT / copied[started]).exists()
+    (entry,) = [json.loads(step[1]) for step in steps if step[0] == "ENTRYPOINT"]
+    assert entry == [copied["/opt/google/dataflow/python_template_launcher"]]
 
 
 def test_an_option_that_there_is_not_is_named(
