@@ -26,7 +26,7 @@ from pipeline.fields import Fields
 from pipeline.learning import Learned
 from pipeline.plan import standardised
 from pipeline.quiet import tensorflow
-from pipeline.reading import file_of, side_of
+from pipeline.reading import as_message, file_of, side_of
 from pipeline.reports import Piece, Report
 from pipeline.sides import SIDES
 
@@ -96,7 +96,8 @@ class WriteExamples(beam.DoFn):
         return self._writers[side, shard]
 
     def finish_bundle(self) -> Iterator[Any]:
-        pieces = tuple(writer.close() for writer in self._writers.values())
+        with as_message():
+            pieces = tuple(writer.close() for writer in self._writers.values())
         yield GlobalWindows.windowed_value(Report(self._counts, pieces))
 
 

@@ -88,6 +88,7 @@ def prepare(
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first)]
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
+        before = _state(output)
         if _is_done(output, made_from, force):
             log.info("prepare: %s is there already, made from the same; skipped", output)
             return
@@ -104,7 +105,7 @@ def prepare(
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
-                *(earlier, fail_on_drift),
+                *(before, earlier, fail_on_drift),
             )
             published = graph.run(result, values, beam_args, known)
     if published:
@@ -128,8 +129,17 @@ def _work(output: str) -> Iterator[str]:
 
 
 def _lock(output: str) -> AbstractContextManager[None]:
-    """One run at a time writes to a folder of this machine; a store has no locks."""
-    return nullcontext() if stores.is_object(output) else manifest.lock(Path(output))
+    """One run at a time writes to a folder of this machine; in a store one at a time publishes."""
+    if not stores.is_object(output):
+        return manifest.lock(Path(output))
+    stores.check_unclaimed(output)
+    return nullcontext()
+
+
+def _state(output: str) -> str | None:
+    """What a store has in the place of the manifest; a folder of this machine is locked instead."""
+    path = stores.under(output, manifest.MANIFEST)
+    return stores.state(path) if stores.is_object(output) else None
 
 
 def _is_done(output: str, made_from: str, force: bool) -> bool:

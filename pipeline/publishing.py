@@ -2,8 +2,9 @@
 
 It runs on a worker, so that whoever started the pipeline need not wait. Pieces and what was learned
 are put together on that worker's disk. On a file system the finished folder takes its place by
-one rename. Objects have no rename: there the old folder goes, manifest first, the files come, and
-the manifest comes last.
+one rename. Objects have no rename: there a run claims the place, and gives up where another has
+changed it since the run began; the old folder goes, manifest first, the files come, and the
+manifest comes last.
 """
 
 import json
@@ -45,6 +46,7 @@ class Result:
     """What is published, where, and under which conditions.
 
     `output` is the folder's path; `work` is where workers put their pieces, and is used up.
+    `before` is the state of the manifest that the run found in a store, and may replace.
     `earlier` has the distributions from which these rows may not drift, if `fail_on_drift`.
     """
 
@@ -56,6 +58,7 @@ class Result:
     shards: int
     max_bad_fraction: float
     made_from: str
+    before: str | None = None
     earlier: dict[str, Any] | None = None
     fail_on_drift: bool = False
 
@@ -99,9 +102,13 @@ def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
         return
     done = folder.with_name(STAGE)
     said = manifest.publish(done, stage=STAGE, made_from=result.made_from, facts=facts)
-    stores.delete_all(result.output)
-    for name in [*said.files, manifest.MANIFEST]:
-        stores.upload(done / name, stores.under(result.output, name))
+    with stores.claimed(result.output, result.work.rpartition("-")[2]):
+        if stores.state(stores.under(result.output, manifest.MANIFEST)) != result.before:
+            rule = f"{result.output} must be as it was when this run began"
+            raise Failure(Exit.OCCUPIED, rule, received="what another run has published since")
+        stores.delete_all(result.output)
+        for name in [*said.files, manifest.MANIFEST]:
+            stores.upload(done / name, stores.under(result.output, name))
     stores.delete_all(result.work)
 
 

@@ -4,10 +4,16 @@ Through pyarrow's file systems: reading rows needs pyarrow anyway, so the scorer
 reach both stores without a library more, and start no slower. Credentials are those that Google's
 and Amazon's own tools find. STORAGE_EMULATOR_HOST and AWS_ENDPOINT_URL name another server, as they
 do for those tools.
+
+Both stores list what was written before: claims (`claimed`) rest on that. A store that is busy is
+asked again by pyarrow; one that still does not answer is a Failure with exit code 6.
 """
 
 import hashlib
 import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -16,6 +22,8 @@ from pipeline.failures import Exit, Failure
 
 GOOGLE, AMAZON = "gs://", "s3://"
 _WILD = "*?["
+# Of ten calls in a row that fail by chance three times in ten, six in a million all fail.
+_ATTEMPTS = 10
 
 
 def is_object(path: str) -> bool:
@@ -37,7 +45,8 @@ def reader(path: str) -> IO[bytes]:
     if not is_object(path):
         return Path(path).open("rb")
     store, key = _located(path)
-    opened: IO[bytes] = store.open_input_file(key)
+    with _asked(path):
+        opened: IO[bytes] = store.open_input_file(key)
     return opened
 
 
@@ -47,16 +56,28 @@ def write(path: str, content: bytes) -> None:
         Path(path).write_bytes(content)
         return
     store, key = _located(path)
-    with store.open_output_stream(key, compression=None) as file:
+    with _asked(path), store.open_output_stream(key, compression=None) as file:
         file.write(content)
 
 
 def upload(file: Path, path: str) -> None:
     """Copies a file of this machine to an object. Readers see all of it or nothing."""
     store, key = _located(path)
-    with file.open("rb") as source, store.open_output_stream(key, compression=None) as target:
-        while block := source.read(8 << 20):
-            target.write(block)
+    with (
+        _asked(path),
+        file.open("rb") as source,
+        store.open_output_stream(key, compression=None) as target,
+    ):
+        shutil.copyfileobj(source, target, 8 << 20)
+
+
+def append(path: str, file: IO[bytes]) -> None:
+    """Adds the bytes of a file or an object, which was written before, to an open file."""
+    try:
+        with _asked(path), reader(path) as source:
+            shutil.copyfileobj(source, file, 1 << 20)
+    except FileNotFoundError:
+        raise Failure(Exit.ENVIRONMENT, "what was written must be there", received=path) from None
 
 
 def matching(pattern: str) -> list[str]:
@@ -87,14 +108,26 @@ def listed(folder: str) -> list[str]:
     from pyarrow import fs
 
     store, key = _located(folder)
-    found = store.get_file_info(fs.FileSelector(key, recursive=True, allow_not_found=True))
+    with _asked(folder):
+        found = store.get_file_info(fs.FileSelector(key, recursive=True, allow_not_found=True))
     return sorted(folder[: len(GOOGLE)] + one.path for one in found if one.is_file)
 
 
 def exists(path: str) -> bool:
     """Whether there is such an object."""
+    return bool(_info(path).is_file)
+
+
+def _info(path: str) -> Any:
     store, key = _located(path)
-    return bool(store.get_file_info(key).is_file)
+    with _asked(path):
+        return store.get_file_info(key)
+
+
+def state(path: str) -> str | None:
+    """What changes whenever an object is written, None where there is none."""
+    found = _info(path)
+    return f"{found.size} bytes, {found.mtime_ns} ns" if found.is_file else None
 
 
 def fingerprint(path: str) -> str:
@@ -102,16 +135,60 @@ def fingerprint(path: str) -> str:
     if not is_object(path):
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    store, key = _located(path)
-    found = store.get_file_info(key)
-    return f"{found.size} bytes, {found.mtime_ns} ns"
+    return str(state(path))
 
 
 def delete_all(folder: str) -> None:
     """Deletes all objects under a folder, its manifest first: what is half deleted is not done."""
     for path in sorted(listed(folder), key=lambda one: not one.endswith("/manifest.json")):
-        store, key = _located(path)
+        _delete(path)
+
+
+def _delete(path: str) -> None:
+    store, key = _located(path)
+    with _asked(path):
         store.delete_file(key)
+
+
+@contextmanager
+def claimed(folder: str, by: str) -> Iterator[None]:
+    """Holds a folder of a store alone, among those who ask for it here.
+
+    Whoever writes a claim and then sees no other has it. Of two at once the later to look sees the
+    other's claim, so never both go on; both may give up. Raises Failure 3 for who gives up. A claim
+    outlives the one who wrote it only where that one was killed.
+    """
+    own = under(_claims(folder), by)
+    write(own, b"claimed\n")
+    try:
+        check_unclaimed(folder, but=own)
+        yield
+    finally:
+        _delete(own)
+
+
+def check_unclaimed(folder: str, *, but: str | None = None) -> None:
+    """Raises Failure 3 where a folder of a store is claimed."""
+    if others := [path for path in listed(_claims(folder)) if path != but]:
+        rule = f"one run at a time publishes {folder}; delete the claim of a run that was killed"
+        raise Failure(Exit.OCCUPIED, rule, received=others[0])
+
+
+def _claims(folder: str) -> str:
+    return f"{folder.rstrip('/')}.claims"
+
+
+@contextmanager
+def _asked(path: str) -> Iterator[None]:
+    """Raises Failure 6 where a store does not answer, however often it is asked."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None or not is_object(path):
+            raise
+        said = " ".join(str(error).split())
+        rule = f"{path} must be within reach"
+        raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
 
 
 def _located(path: str) -> tuple[Any, str]:
@@ -125,8 +202,11 @@ def _store(scheme: str) -> Any:
     from pyarrow import fs
 
     if scheme == AMAZON:
-        region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-        return fs.S3FileSystem(region=region, endpoint_override=os.environ.get("AWS_ENDPOINT_URL"))
+        return fs.S3FileSystem(
+            region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
+            endpoint_override=os.environ.get("AWS_ENDPOINT_URL"),
+            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+        )
     if emulator := os.environ.get("STORAGE_EMULATOR_HOST"):
         kind, _, host = emulator.rpartition("://")
         return fs.GcsFileSystem(anonymous=True, scheme=kind or "http", endpoint_override=host)

@@ -57,7 +57,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
 
 
 @contextmanager
-def named(kind: str, port: int) -> Iterator[str]:
+def named(kind: str, port: int, *, make: bool = True) -> Iterator[str]:
     """The scheme and the bucket of a store that everything in this process then finds."""
     from pipeline import stores
 
@@ -65,7 +65,7 @@ def named(kind: str, port: int) -> Iterator[str]:
     os.environ.update(environment(kind, port))
     stores._store.cache_clear()
     try:
-        if kind == "s3":
+        if kind == "s3" and make:
             url = f"http://127.0.0.1:{port}/{BUCKET}"
             urllib.request.urlopen(urllib.request.Request(url, method="PUT")).close()
         yield f"{kind}://{BUCKET}"

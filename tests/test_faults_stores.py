@@ -1,0 +1,146 @@
+"""Stores that are busy, late or shared: a run completes or fails clean, and no row is lost."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import flaky_store
+import pytest
+from object_stores import named, served
+
+from pipeline import manifest, prepare, publishing, stores
+from pipeline.failures import Exit, Failure
+
+SPEC = """
+name: stored
+vocabularies: {words: {}}
+inputs: {word: {kind: category, vocabulary: words}, x: {kind: number}}
+heads: {y: {kind: binary}}
+split: {by: hash, columns: [x], eval: 0.2, test: 0.2}
+"""
+ROWS = 300
+CSV = "word,x,y\n" + "".join(f"w{i % 7},{i},{i % 2}\n" for i in range(ROWS)) + "w,bad,1\n"
+# Both clients wait for seconds between their later attempts.
+slow = pytest.mark.skipif(os.environ.get("CI_FULL") != "1", reason="slow; CI_FULL=1 runs it")
+KINDS = ["s3", pytest.param("gs", marks=slow)]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
+    with served(request.param) as port, named(request.param, port) as bucket:
+        yield bucket
+
+
+def _run(folder: Path, bucket: str, *more: str) -> str:
+    """Prepares rows of a store into it; gives the output's path."""
+    (folder / "spec.yaml").write_text(SPEC)
+    stores.write(f"{bucket}/{folder.name}/a.csv", CSV.encode())
+    output = f"{bucket}/{folder.name}/data"
+    inputs = ["--input", f"{bucket}/{folder.name}/*.csv", "--output", output]
+    prepare.run(["--spec", str(folder / "spec.yaml"), *inputs, *more])
+    return output
+
+
+def _assert_whole(output: str, to: Path) -> None:
+    for path in stores.listed(output):
+        file = to / path.removeprefix(output + "/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with stores.reader(path) as content:
+            file.write_bytes(content.read())
+    facts = manifest.verify(to, stage="data").facts
+    said = json.loads((to / "statistics.json").read_text())["rows"]
+    assert sum(facts["examples"].values()) == ROWS
+    assert (said["read"], said["rejected"]) == (ROWS + 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "share"),
+    [("s3", 0.1), pytest.param("s3", 0.3, marks=slow), pytest.param("gs", 0.3, marks=slow)],
+)
+def test_a_store_that_is_often_busy_is_asked_again(kind: str, share: float, tmp_path: Path) -> None:
+    with served(kind) as port, named(kind, port) as bucket:
+        with flaky_store.before(port, share) as (proxy, told), named(kind, proxy, make=False):
+            output = _run(tmp_path, bucket)
+            refused = told.read_text().splitlines()
+        assert len(refused) > 20 * share
+        assert {line[:3] for line in refused} == {"503", "429"}
+        _assert_whole(output, tmp_path / "found")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_object_that_is_not_there_after_it_was_written_ends_the_run(
+    kind: str, tmp_path: Path
+) -> None:
+    with served(kind) as port, named(kind, port) as bucket:
+        with flaky_store.before(port, 0.0, "train-0-") as (proxy, told):
+            with (
+                named(kind, proxy, make=False),
+                pytest.raises(Failure, match="what was written must be there") as failure,
+            ):
+                _run(tmp_path, bucket)
+            assert failure.value.exit_code == Exit.ENVIRONMENT
+            assert told.read_text().startswith("404")
+        output = f"{bucket}/{tmp_path.name}/data"
+        assert stores.listed(output) == []
+        _run(tmp_path, bucket)
+        _assert_whole(output, tmp_path / "found")
+
+
+def test_a_store_that_never_answers_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "_ATTEMPTS", 2)
+    with (
+        served("s3") as port,
+        flaky_store.before(port, 1.0) as (proxy, _),
+        named("s3", proxy, make=False) as bucket,
+        pytest.raises(Failure, match="must be within reach") as failure,
+    ):
+        stores.exists(f"{bucket}/a.csv")
+    assert failure.value.exit_code == Exit.ENVIRONMENT
+
+
+def test_a_run_gives_up_where_another_has_published_since(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, theirs = f"{bucket}/{tmp_path.name}/data", b'{"made_from": "other rows"}'
+    place = publishing._put_in_place
+
+    def late(*arguments: object) -> None:
+        stores.write(f"{output}/manifest.json", theirs)
+        place(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(publishing, "_put_in_place", late)
+    with pytest.raises(Failure, match="as it was when this run began") as failure:
+        _run(tmp_path, bucket)
+    assert failure.value.exit_code == Exit.OCCUPIED
+    assert _content(f"{output}/manifest.json") == theirs
+    assert stores.listed(f"{output}.claims") == []
+    monkeypatch.undo()
+    _run(tmp_path, bucket, "--force")
+    _assert_whole(output, tmp_path / "found")
+
+
+def _content(path: str) -> bytes:
+    with stores.reader(path) as file:
+        return file.read()
+
+
+def _claim(folder: str) -> Callable[[], None]:
+    def claim() -> None:
+        with stores.claimed(folder, "second"):
+            raise AssertionError("claimed twice")
+
+    return claim
+
+
+def test_a_folder_is_claimed_once_and_free_afterwards(bucket: str, tmp_path: Path) -> None:
+    folder = f"{bucket}/{tmp_path.name}/data"
+    with stores.claimed(folder, "first"):
+        for refused in (_claim(folder), lambda: _run(tmp_path, bucket)):
+            with pytest.raises(Failure, match=r"data\.claims/first") as failure:
+                refused()
+            assert failure.value.exit_code == Exit.OCCUPIED
+    with stores.claimed(folder, "second"):
+        assert stores.listed(f"{folder}.claims") == [f"{folder}.claims/second"]
