@@ -8,6 +8,8 @@ import pyarrow.compute as pc
 
 from pipeline.casting_columns import Bad, Unreadable, plain, where
 
+# From here on a float does not tell an integer from the next one.
+EXACT = 2.0**53
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
@@ -30,7 +32,7 @@ def _float_text(column: pa.Array) -> pa.Array:
     """The plain text of floats: 5.0 is "5", as it was before a missing value made it a float."""
     values = column.cast(pa.float64())
     column = pc.if_else(pc.is_nan(values), pa.scalar(None, column.type), column)
-    whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), 2.0**53))
+    whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), EXACT))
     integers = pc.if_else(whole, values, None).cast(pa.int64())
     return pc.if_else(whole, integers.cast(pa.string()), column.cast(pa.string()))
 

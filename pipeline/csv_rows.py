@@ -13,9 +13,10 @@ import pyarrow.csv
 
 from pipeline.casting import Rejected
 from pipeline.casting_columns import decoded
+from pipeline.csv_beginnings import beginnings
 from pipeline.failures import Exit, Failure
-from pipeline.raw_batches import BLOCK_BYTES, RawBatch, numbered, slices
-from pipeline.row_files import opened
+from pipeline.raw_batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
+from pipeline.row_files import Stretch, opened, stretches
 
 DELIMITERS = ",\t;|\x01\x1f"
 _PATIENCE_SECONDS = 30.0
@@ -25,22 +26,39 @@ def names(path: str) -> list[str]:
     return _header(path)[1]
 
 
-def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
+def parts(path: str) -> list[Stretch | None]:
+    """Stretches between line ends that stand in no quotes (pipeline.csv_beginnings)."""
+    delimiter = _header(path)[0]
+    return stretches(path, lambda file: beginnings(file, delimiter), PART_BYTES)
+
+
+def read(
+    path: str, columns: list[str], batch_rows: int, part: Stretch | None = None
+) -> Iterator[RawBatch]:
     broken: list[Rejected] = []
+    first_row = 1 if part is None else part.first_row
+    delimiter, header = _header(path)
+    # A stretch in the middle begins with a row, and Arrow counts that as the first.
+    in_the_middle = first_row > 1
+    before = first_row - 1 if in_the_middle else -1
 
     def set_aside(row: pyarrow.csv.InvalidRow) -> str:
         said = f"{row.actual_columns} cells, the header has {row.expected_columns}: {row.text}"
-        broken.append(Rejected(row.number - 1, "", "ragged", said))
+        broken.append(Rejected(row.number + before, "", "ragged", said))
         return "skip"
 
     if not _has_lines_after_the_header(path):
         return
     reader = _arrow_reader(
-        opened(path),
+        opened(path, part),
         # Threads would read the rows without their numbers.
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=BLOCK_BYTES),
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=False,
+            block_size=BLOCK_BYTES,
+            column_names=header if in_the_middle else None,
+        ),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=_header(path)[0],
+            delimiter=delimiter,
             newlines_in_values=True,
             invalid_row_handler=set_aside,
         ),
@@ -53,7 +71,8 @@ def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
         ),
     )
     batches = (part for block in reader for part in slices(block, batch_rows))
-    for batch in numbered(batches, broken, pa.schema([(c, pa.binary()) for c in columns])):
+    empty = pa.schema([(c, pa.binary()) for c in columns])
+    for batch in numbered(batches, broken, empty, first_row):
         yield _as_text(batch)
 
 

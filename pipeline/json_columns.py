@@ -6,7 +6,6 @@ flat lists; what the others hold does not matter. Used by pipeline.json_rows onl
 """
 
 import json
-import math
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from pipeline.casting import Rejected
+from pipeline.casting_texts import EXACT
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
@@ -77,8 +77,11 @@ class _Broken(Exception):
 
 def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
     """All rows of the block, or None where one of them needs a closer look."""
-    if not block.strip():
+    beginning = block.lstrip()[:1]
+    if not beginning:
         return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
+    if beginning != b"{":
+        return None  # Arrow 25 ends the process where the first line says `null`.
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(block),
@@ -90,10 +93,10 @@ def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
         table.validate(full=True)
     except pa.ArrowException:
         return None
-    if table.num_rows != _line_count(block):
+    if table.num_rows != line_count(block):
         return None
     batches = table.select(schema.names).combine_chunks().to_batches()
-    if len(batches) != 1 or _has_empty_row(batches[0]):
+    if len(batches) != 1 or _has_empty_row(batches[0]) or _has_inexact(batches[0]):
         return None
     return batches[0]
 
@@ -106,7 +109,15 @@ def _has_empty_row(rows: pa.RecordBatch) -> bool:
     return bool(pc.any(empty).as_py())
 
 
-def _line_count(block: bytes) -> int:
+def _has_inexact(rows: pa.RecordBatch) -> bool:
+    """Whether a float may have been an integer that floats cannot tell from its neighbour."""
+    floats = [column for column in rows.columns if pa.types.is_floating(column.type)]
+    large = [pc.any(pc.greater_equal(pc.abs(column), EXACT)).as_py() for column in floats]
+    return any(large)
+
+
+def line_count(block: bytes) -> int:
+    """How many lines of a block are rows: those that are not blank."""
     return sum(1 for line in block.split(b"\n") if line and not line.isspace())
 
 
@@ -182,8 +193,13 @@ def _texts(values: list[Any] | None) -> list[str | None] | None:
 
 
 def _text(value: Any) -> str | None:
+    """The text that casting gives the same value in a column of its own type."""
     if value is None or isinstance(value, str):
         return value
-    if isinstance(value, float) and math.isfinite(value) and value.is_integer():
-        return f"{value:.0f}" if abs(value) < 2**53 else repr(value)
-    return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list):
+        return json.dumps(_texts(value), ensure_ascii=False)
+    if not isinstance(value, float):
+        return json.dumps(value)
+    if value.is_integer() and abs(value) < EXACT:
+        return f"{int(value)}"
+    return str(pa.scalar(value).cast(pa.string()).as_py())

@@ -6,36 +6,52 @@ from typing import IO
 import pyarrow as pa
 
 from pipeline.casting import Rejected
-from pipeline.json_columns import JsonColumns, object_keys
-from pipeline.raw_batches import BLOCK_BYTES, RawBatch, numbered, slices
-from pipeline.row_files import opened
+from pipeline.json_columns import JsonColumns, line_count, object_keys
+from pipeline.raw_batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
+from pipeline.row_files import Stretch, opened, stretches
 
 
 def names(path: str) -> list[str]:
     with opened(path) as file:
-        return object_keys(next(_line_blocks(file), b""))
+        return object_keys(next((block for block in _line_blocks(file) if block.strip()), b""))
 
 
-def read(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
+def parts(path: str) -> list[Stretch | None]:
+    """A row begins at every line end, so a large file that is not packed has many."""
+    return stretches(path, _beginnings, PART_BYTES)
+
+
+def _beginnings(file: IO[bytes]) -> Iterator[tuple[int, int]]:
+    at, row = file.tell(), 1
+    for block in _line_blocks(file):
+        at += len(block)
+        row += line_count(block)
+        yield at, row
+
+
+def read(
+    path: str, columns: list[str], batch_rows: int, part: Stretch | None = None
+) -> Iterator[RawBatch]:
+    start = 1 if part is None else part.first_row
     broken: list[Rejected] = []
     reader = JsonColumns(columns)
 
     def batches(file: IO[bytes]) -> Iterator[pa.RecordBatch]:
-        first_row = 1
+        first_row = start
         for block in _line_blocks(file):
             rows, bad = reader.parse(block, first_row)
             broken.extend(bad)
             first_row += rows.num_rows + len(bad)
             yield from slices(rows, batch_rows)
 
-    with opened(path) as file:
+    with opened(path, part) as file:
         empty = pa.schema([(name, pa.string()) for name in columns])
-        yield from numbered(batches(file), broken, empty)
+        yield from numbered(batches(file), broken, empty, start)
 
 
 def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, about BLOCK_BYTES at a time, without a byte order mark."""
-    parts = [file.read(BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf")]
+    """Whole lines, about BLOCK_BYTES at a time."""
+    parts = [file.read(BLOCK_BYTES)]
     while parts[-1]:
         whole, newline, rest = parts[-1].rpartition(b"\n")
         if newline:

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import pyarrow.parquet
 
 from pipeline import stores
-from pipeline.raw_batches import RawBatch
-
-PART_BYTES = 128 << 20
+from pipeline.raw_batches import PART_BYTES, RawBatch
 
 
 def names(path: str) -> list[str]:

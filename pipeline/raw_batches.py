@@ -12,6 +12,8 @@ from pipeline.casting import Rejected
 BATCH_ROWS = 32_768
 # One row has to fit into a block, and a few blocks are in memory at a time.
 BLOCK_BYTES = 16 << 20
+# What of one file a worker takes at a time, where its format can be read in parts.
+PART_BYTES = 128 << 20
 
 
 @dataclass(frozen=True)
@@ -40,13 +42,12 @@ def slices(block: pa.RecordBatch, batch_rows: int) -> Iterator[pa.RecordBatch]:
 
 
 def numbered(
-    batches: Iterator[pa.RecordBatch], broken: list[Rejected], empty: pa.Schema
+    batches: Iterator[pa.RecordBatch], broken: list[Rejected], empty: pa.Schema, first_row: int
 ) -> Iterator[RawBatch]:
     """Gives every row its number, given the numbers of the broken rows between them.
 
     The reader adds to `broken` while it reads, at least up to the batch that it gives.
     """
-    first_row = 1
     for rows in batches:
         count = rows.num_rows
         gaps = np.array([one.row for one in broken], dtype=np.int64)

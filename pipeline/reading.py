@@ -30,7 +30,7 @@ class Part(NamedTuple):
     """The number of a file, and which part of it is meant (pipeline.rows); None for all of it."""
 
     file: int
-    part: range | None = None
+    part: rows.Part = None
 
 
 class FindParts(beam.DoFn):
@@ -53,9 +53,9 @@ class _Reader(beam.DoFn):
 
     def _batches(self, part: Part) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
         """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
-        at, groups = part
+        at, of_file = part
         path, wanted = self._paths[at], self._fields.all()
-        for raw in rows.read(path, self._fields.columns(), part=groups):
+        for raw in rows.read(path, self._fields.columns(), part=of_file):
             typed, good, bad = cast(raw.rows, wanted)
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]

@@ -1,8 +1,11 @@
-"""Files of rows whatever their format: how one is opened, and what is said of a damaged one."""
+"""Files of rows whatever their format: opened, shared out, and what is said of a damaged one."""
 
 import csv
 import gzip
-from typing import IO
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from typing import IO, NamedTuple
 
 import pyarrow as pa
 
@@ -10,11 +13,79 @@ from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import BLOCK_BYTES
 
+_MARK = b"\xef\xbb\xbf"
 
-def opened(path: str) -> IO[bytes]:
-    """The bytes of a file or an object, unpacked where its name ends in .gz."""
-    file = stores.reader(path)
-    return _Unpacked(file) if path.endswith(".gz") else file  # type: ignore[return-value]
+
+class Stretch(NamedTuple):
+    """Bytes of a file that can be read by themselves, and the number of their first row.
+
+    `stop` is None where they go on to the end.
+    """
+
+    start: int
+    stop: int | None
+    first_row: int
+
+
+def opened(path: str, stretch: Stretch | None = None) -> IO[bytes]:
+    """The bytes of a file or an object behind its byte order mark, or a stretch of them.
+
+    They are unpacked where the name ends in .gz; such a file has no stretches.
+    """
+    raw = stores.reader(path)
+    file: IO[bytes] = _Unpacked(raw) if path.endswith(".gz") else raw  # type: ignore[assignment]
+    if stretch is not None:
+        file.seek(stretch.start)
+        return _Until(file, stretch.stop)  # type: ignore[return-value]
+    if file.read(len(_MARK)) != _MARK:
+        file.seek(0)
+    return file
+
+
+def stretches(
+    path: str, beginnings: Callable[[IO[bytes]], Iterator[tuple[int, int]]], part_bytes: int
+) -> list[Stretch | None]:
+    """A file of text in stretches of some `part_bytes`; one that is packed or small is whole.
+
+    `beginnings` says where rows begin, here and there: the place of one and its number.
+    """
+    if path.endswith(".gz"):
+        return [None]
+    with opened(path) as file:
+        start = file.tell()
+        size = file.seek(0, io.SEEK_END)
+        if size <= part_bytes:
+            return [None]
+        file.seek(start)
+        found = [(start, 1)]
+        for at, row in beginnings(file):
+            if found[-1][0] + part_bytes <= at < size:
+                found.append((at, row))
+    stops = [*(at for at, _ in found[1:]), None]
+    return [Stretch(at, stop, row) for (at, row), stop in zip(found, stops, strict=True)]
+
+
+class _Until(io.RawIOBase):
+    """A stream that ends at a place in another; no place is that one's end."""
+
+    def __init__(self, file: IO[bytes], stop: int | None) -> None:
+        super().__init__()
+        self._file = file
+        self._left = None if stop is None else stop - file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        if self._left is None:
+            return self._file.read(size)
+        content = self._file.read(self._left if size < 0 else min(size, self._left))
+        self._left -= len(content)
+        return content
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _Unpacked(gzip.GzipFile):
@@ -29,6 +100,7 @@ class _Unpacked(gzip.GzipFile):
         self._packed.close()
 
 
+_DAMAGE = (pa.ArrowException, EOFError, csv.Error, zlib.error)
 # What an error begins with where it is a store's, not the content's.
 _STORES = ("AWS Error", "google::cloud")
 
@@ -45,7 +117,7 @@ class damage:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # Arrow's readers raise an OSError without a number for damage, and so does gzip.
         damaged = isinstance(error, OSError) and error.errno is None
-        if not (damaged or isinstance(error, pa.ArrowException | EOFError | csv.Error)):
+        if not (damaged or isinstance(error, _DAMAGE)):
             return
         said = " ".join(str(error).split())
         if any(store in said for store in _STORES):

@@ -9,13 +9,16 @@ import glob
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import TypeAlias
 
 from pipeline import csv_rows, json_rows, parquet_rows, stores
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import BATCH_ROWS, RawBatch
-from pipeline.row_files import damage
+from pipeline.row_files import Stretch, damage
 
-# Each module reads one format: the `names` of a file's columns, and `read` for its rows.
+# What can be read of a file by itself: row groups, or bytes; None is the whole.
+Part: TypeAlias = range | Stretch | None
+# Each module reads one format: the `names` of a file's columns, its `parts`, and `read` for rows.
 _FORMATS = {
     ".csv": csv_rows,
     ".tsv": csv_rows,
@@ -57,22 +60,20 @@ def column_names(path: str) -> list[str]:
     return names
 
 
-def parts(path: str) -> list[range | None]:
-    """What of a file can be read by itself: row groups of Parquet, else the file as a whole.
+def parts(path: str) -> list[Part]:
+    """The parts of a file that can be read by themselves; together they are all its rows.
 
     Raises Failure: 2 for an unknown suffix, 5 for a damaged file.
     """
-    if _format(path) is not parquet_rows:
-        return [None]
     with damage(path):
-        return [*parquet_rows.parts(path)]
+        return [*_format(path).parts(path)]
 
 
 def read(
     path: str,
     columns: Sequence[str],
     batch_rows: int = BATCH_ROWS,
-    part: range | None = None,
+    part: Part = None,
 ) -> Iterator[RawBatch]:
     """Streams the named columns of a file, every row of it in some batch or its `broken`.
 
@@ -89,10 +90,7 @@ def read(
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
     with damage(path):
-        if part is None:
-            yield from _format(path).read(path, wanted, batch_rows)
-        else:
-            yield from parquet_rows.read(path, wanted, batch_rows, part)
+        yield from _format(path).read(path, wanted, batch_rows, part)
 
 
 def check_columns(path: str, columns: Sequence[str]) -> list[str]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from pipeline import prepare
+from pipeline import csv_beginnings, csv_rows, json_rows, parquet_rows, prepare, rows
 from pipeline.failures import Exit, Failure
 
 ROWS, BAD = 34_000, 340
@@ -78,9 +78,14 @@ def _lines(folder: Path) -> list[Any]:
 
 
 def test_exactly_the_bad_rows_are_rejected(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _made(tmp_path)
+    for module in (csv_rows, json_rows, parquet_rows):
+        monkeypatch.setattr(module, "PART_BYTES", 100_000)
+    for text in (csv_beginnings, json_rows):
+        monkeypatch.setattr(text, "BLOCK_BYTES", 30_000)
+    assert all(len(rows.parts(path)) > 2 for path in {one[0] for one in expected})
     output = _run(tmp_path, "--max-bad-fraction", "0.01")
     assert _lines(output / "rejected") == sorted(expected)
     said = json.loads((output / "statistics.json").read_text())

@@ -66,7 +66,7 @@ FROM_PIPELINE = {
         "log_format",
         "progress",
         *("rows", "row_files", "raw_batches", "stores"),
-        *("csv_rows", "json_rows", "json_columns", "parquet_rows"),
+        *("csv_rows", "csv_beginnings", "json_rows", "json_columns", "parquet_rows"),
         *("casting", "casting_columns", "casting_numbers", "casting_texts"),
         "fields",
     },

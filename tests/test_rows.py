@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import csv_rows, json_rows, parquet_rows, rows
+from pipeline import csv_beginnings, csv_rows, json_rows, parquet_rows, rows
+from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 
 
@@ -24,10 +25,12 @@ def _write(folder: Path, name: str, content: bytes) -> str:
     return str(path)
 
 
-def _all(path: str, columns: list[str], batch_rows: int = 2) -> tuple[list[Any], list[Any]]:
+def _all(
+    path: str, columns: list[str], batch_rows: int = 2, part: rows.Part = None
+) -> tuple[list[Any], list[Any]]:
     """[(number, *cells)] of the good rows, [(number, column, reason, text)] of the others."""
     good, broken = [], []
-    for batch in rows.read(path, columns, batch_rows):
+    for batch in rows.read(path, columns, batch_rows, part):
         assert batch.rows.num_rows <= batch_rows
         cells = [column.to_pylist() for column in batch.rows.columns]
         good += list(zip(batch.numbers().tolist(), *cells, strict=True))
@@ -142,6 +145,15 @@ def test_deep_json_is_set_aside(tmp_path: Path) -> None:
     assert [(b[0], b[2]) for b in broken] == [(2, "invalid_json")]
 
 
+@pytest.mark.parametrize("lines", [b"null", b" null\n", b"null\n{}\n", b'null\n{"a": "x"}'])
+def test_a_block_that_begins_with_null_does_not_end_the_process(
+    tmp_path: Path, lines: bytes
+) -> None:
+    good, broken = _all(_write(tmp_path, "a.jsonl", lines), ["a"])
+    assert [b[:3] for b in broken] == [(1, "", "invalid_json")]
+    assert [row[0] for row in good] == ([2] if b"{" in lines else [])
+
+
 def test_json_types_may_change_after_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,9 +196,113 @@ def test_parts_of_a_parquet_file_are_the_file(
     assert sorted(found) == [(i + 1, str(i)) for i in range(100)]
 
 
-def test_what_has_no_parts_is_read_as_a_whole(tmp_path: Path) -> None:
+def _in_parts(path: str, columns: list[str], part_bytes: int) -> tuple[int, list[Any], list[Any]]:
+    """How many parts a file has when they are that small, and what `_all` would give of them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_rows, "PART_BYTES", part_bytes)
+        patch.setattr(csv_beginnings, "BLOCK_BYTES", part_bytes)
+        patch.setattr(json_rows, "PART_BYTES", part_bytes)
+        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        parts = rows.parts(path)
+    found = [_all(path, columns, part=part) for part in parts]
+    return len(parts), [g for good, _ in found for g in good], [b for _, bad in found for b in bad]
+
+
+def _texts(path: str, part_bytes: int) -> list[Any]:
+    """[(number, lists of texts)] of a file that is read in blocks and parts of that size."""
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "PART_BYTES", part_bytes)
+        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        for part in rows.parts(path):
+            for batch in rows.read(path, ["a", "b"], part=part):
+                typed, good, _ = cast(batch.rows, [Field("a", "list"), Field("b", "list")])
+                cells = [column.to_pylist() for column in typed.columns]
+                found += list(zip(batch.numbers()[good].tolist(), *cells, strict=True))
+    return found
+
+
+@settings(max_examples=2_000 if os.environ.get("CI_FULL") == "1" else 80, deadline=None)
+@given(
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    body=st.text(st.sampled_from('ab,"\n\r'), max_size=120)
+    | st.lists(
+        st.tuples(*[st.sampled_from(["a", '"x\n"', '"\r\n,"', '""', '"a""\n"', ""])] * 2),
+        max_size=30,
+    ).map(lambda cells: "\r\n".join(map(",".join, cells))),
+    part_bytes=st.sampled_from([3, 8, 20, 64]),
+)
+def test_parts_of_a_csv_file_are_the_file(
+    mark: bytes, body: str, part_bytes: int, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    path = tmp_path_factory.mktemp("csv") / "a.csv"
+    path.write_bytes(mark + b"a,b\n" + body.encode())
+    _, good, broken = _in_parts(str(path), ["b", "a"], part_bytes)
+    whole_good, whole_broken = _all(str(path), ["b", "a"])
+    assert good == whole_good
+    assert sorted(broken) == sorted(whole_broken)
+
+
+def test_a_csv_file_with_quoted_line_ends_has_many_parts(tmp_path: Path) -> None:
+    lines = "".join(f'"{at}\n""x""\r\n",{at}\r\n' for at in range(500))
+    path = _write(tmp_path, "a.csv", b'\xef\xbb\xbf"a\n",b\r\n' + lines.encode() + b"short\n\xe9,7")
+    count, good, broken = _in_parts(path, ["b", "a\n"], 300)
+    assert count > 10
+    assert good == [(at + 1, str(at), f'{at}\n"x"\r\n') for at in range(500)]
+    assert [b[:3] for b in broken] == [(501, "", "ragged"), (502, "a\n", "invalid_utf8")]
+
+
+def test_from_a_quote_amid_a_cell_on_a_csv_file_is_one_part(tmp_path: Path) -> None:
+    plain, quote = b"1,2\n" * 100, b'3" pipe,"4\n"\n' * 100
+    path = _write(tmp_path, "a.csv", b"a,b\n" + plain + quote + plain)
+    count, good, broken = _in_parts(path, ["a", "b"], 40)
+    assert 8 <= count <= 11
+    assert (good, broken) == _all(path, ["a", "b"])
+    assert len(good) == 300
+
+
+_JSON_CELL = st.sampled_from(
+    [
+        *("1", "-7", "9007199254740993", "12345678901234567890"),
+        *("1.5", "-0.0", "5.0", "1e22", "1e-7", "1e300", "0.1", "1e400"),
+        *('"x"', '"\\udc00"', "null", '["p", 5.0, null]', "{}", "NaN"),
+    ]
+)
+_JSON_LINE = st.tuples(_JSON_CELL, _JSON_CELL).map(
+    lambda two: f'{{"a": {two[0]}, "b": {two[1]}}}'
+) | st.sampled_from(["", " ", "{}", "broken", "null", '{"b": 1}', "[1]"])
+
+
+@settings(max_examples=2_000 if os.environ.get("CI_FULL") == "1" else 80, deadline=None)
+@given(
+    mark=st.sampled_from([b"", b"\xef\xbb\xbf"]),
+    lines=st.lists(_JSON_LINE, min_size=1, max_size=25),
+    end=st.sampled_from(["\n", "\r\n"]),
+    last=st.sampled_from(["", "\n"]),
+    part_bytes=st.sampled_from([10, 60, 200]),
+)
+def test_parts_of_a_json_file_are_the_file(
+    mark: bytes,
+    lines: list[str],
+    end: str,
+    last: str,
+    part_bytes: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    path = tmp_path_factory.mktemp("json") / "a.jsonl"
+    path.write_bytes(mark + (end.join(lines) + last).encode())
+    _, good, broken = _in_parts(str(path), ["a", "b"], part_bytes)
+    whole_good, whole_broken = _all(str(path), ["a", "b"])
+    assert [row[0] for row in good] == [row[0] for row in whole_good]
+    assert broken == whole_broken
+    assert _texts(str(path), part_bytes) == _texts(str(path), 1 << 20)
+
+
+def test_what_is_small_or_packed_has_one_part(tmp_path: Path) -> None:
     assert rows.parts(_write(tmp_path, "a.csv", b"a\n1\n")) == [None]
     assert rows.parts(_write(tmp_path, "a.jsonl", b"{}\n")) == [None]
+    packed = _write(tmp_path, "a.jsonl.gz", gzip.compress(JSON_LINES))
+    assert _in_parts(packed, ["a"], 10) == (1, *_all(packed, ["a"]))
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv.gz", "a.jsonl.gz"])
