@@ -26,7 +26,7 @@ from pipeline.fields import Fields
 from pipeline.learning import Found, Learn
 from pipeline.moments import restored, stored
 from pipeline.sides import by_file
-from pipeline.stores import is_object
+from pipeline.stores import is_object, is_table
 
 # The files used last are kept up to this size in all.
 CACHE_BYTES = 10 << 30
@@ -80,7 +80,7 @@ def opened(
 class FindInFiles(reading.ReadTrainingRows):
     """Part of a file to what is found in its training rows: from the cache, or by reading them.
 
-    The cache knows whole files only.
+    The cache knows whole files only, and no tables.
     """
 
     def __init__(
@@ -96,14 +96,15 @@ class FindInFiles(reading.ReadTrainingRows):
 
     def process(self, part: reading.Part) -> Iterator[Found]:
         path, found = self._paths[part.file], self._learn.create_accumulator()
-        if self._cache and (known := self._cache.load(path, found)):
+        cache = None if is_table(path) else self._cache
+        if cache and (known := cache.load(path, found)):
             yield known
             return
         for rows in super().process(part):
             found = self._learn.add_input(found, rows)
         found = self._learn.compact(found)
-        if self._cache:
-            self._cache.store(path, found)
+        if cache:
+            cache.store(path, found)
         yield found
 
 

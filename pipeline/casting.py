@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting_columns import Bad, Indices, Unreadable, plain, where
+from pipeline.casting_columns import Bad, Indices, Unreadable, Values, only, plain, where
 from pipeline.casting_numbers import flag, number
 from pipeline.casting_texts import lists, text
 from pipeline.failures import Exit, Failure
@@ -100,6 +100,9 @@ def cast(
 
 
 def _shown(value: pa.Scalar) -> str:
+    if isinstance(value, pa.ExtensionScalar) and value.value is not None:
+        cells = value.value
+        value = cells.values[0] if len(cells.values) == 1 else cells
     try:
         said = value.as_py()
     except UnicodeDecodeError:
@@ -111,7 +114,11 @@ def _shown(value: pa.Scalar) -> str:
 
 def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     received = column.type
-    column, problems = plain(column)
+    problems: list[Bad] = []
+    if isinstance(received, Values) and field.kind != "list":
+        column, problems = only(column)
+    column, not_text = plain(column)
+    problems += not_text
     try:
         array, more = _typed(column, field)
     except Unreadable:

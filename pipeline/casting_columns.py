@@ -28,6 +28,35 @@ class Unreadable(Exception):
     """A column's type can never become what is asked for."""
 
 
+class Values(pa.ExtensionType):
+    """Cells of any number of values each, as tf.Example has them.
+
+    What is asked for decides what they are: a list takes all, anything else the only one.
+    """
+
+    def __init__(self, kind: pa.DataType) -> None:
+        super().__init__(pa.list_(kind), "values")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> "Values":
+        return cls(storage.value_type)
+
+    def __hash__(self) -> int:
+        return hash(self.storage_type)
+
+
+def only(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """The one value of each cell of a column of `Values`, null where there is none."""
+    lengths = pc.fill_null(pc.list_value_length(column.storage), 0).to_numpy(zero_copy_only=False)
+    places = pa.array(np.cumsum(lengths) - lengths, mask=lengths != 1)
+    return column.storage.flatten().take(places), [
+        Bad("several_values", np.flatnonzero(lengths > 1))
+    ]
+
+
 def plain(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     """Without dictionaries and extension types; bytes as checked text."""
     if isinstance(column, pa.ExtensionArray):

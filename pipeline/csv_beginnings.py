@@ -8,7 +8,7 @@ holds another one, no row is said to begin anywhere.
 """
 
 from collections.abc import Iterator
-from typing import IO
+from typing import IO, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,8 @@ import numpy.typing as npt
 from pipeline.raw_batches import BLOCK_BYTES
 
 _QUOTE, _LF, _CR = b'"\n\r'
-_Bytes, _Places = npt.NDArray[np.uint8], npt.NDArray[np.int64]
+_Bytes: TypeAlias = npt.NDArray[np.uint8]
+_Places: TypeAlias = npt.NDArray[np.int64]
 
 
 def beginnings(file: IO[bytes], delimiter: str) -> Iterator[tuple[int, int]]:

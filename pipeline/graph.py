@@ -10,7 +10,7 @@ Nothing is downloaded: the local engine is FnApiRunner by whatever name it is as
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import absl.logging
@@ -18,7 +18,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import reading, reports, stores
+from pipeline import bigquery_rows, reading, reports, stores
 from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
@@ -65,6 +65,10 @@ def run(
     except Exception as error:
         if failure := reading.failure_in(error):
             raise failure from None
+        if said := _service_error(error):
+            raise Failure(
+                Exit.ENVIRONMENT, "Google's services must answer", received=said
+            ) from None
         raise
     log.info("prepare: the engine ran for %.1f s", time.monotonic() - started)
     return True
@@ -89,12 +93,13 @@ def build(
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
     learn = Learn(plan_of(spec, fields, first))
+    columns = fields.columns()
     learned = (
-        (_parts if cache is None else _files)(pipeline, "Training", paths)
+        _rows(pipeline, "Training", paths, columns, _parts if cache is None else _files)
         | "FindInFiles" >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache))
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
-    rows = _parts(pipeline, "All", paths) | "ReadRows" >> beam.ParDo(
+    rows = _rows(pipeline, "All", paths, columns, _parts) | "ReadRows" >> beam.ParDo(
         reading.ReadRows(paths, fields, spec.split, work)
     ).with_outputs(reading.REPORTS, main="rows")
     written = (
@@ -119,9 +124,28 @@ def vocabulary_sizes(learned: Learned) -> dict[str, int]:
     return {name: len(entries.values) for name, entries in learned.entries.items()}
 
 
+def _rows(
+    pipeline: beam.Pipeline,
+    label: str,
+    paths: Sequence[str],
+    columns: Sequence[str],
+    of_files: Callable[..., Any],
+) -> Any:
+    """What there is to read of files, and what was read of tables."""
+    tables = [
+        pipeline
+        | f"{label}Table{at}" >> bigquery_rows.source(path, columns)
+        | f"{label}Batches{at}" >> bigquery_rows.batches()
+        | f"{label}Part{at}" >> beam.ParDo(reading.AsPart(at, path, columns))
+        for at, path in enumerate(paths)
+        if stores.is_table(path)
+    ]
+    return (of_files(pipeline, label, paths), *tables) | f"{label}Parts" >> beam.Flatten()
+
+
 def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
     """Whole files, shared out among the workers."""
-    parts = [reading.Part(at) for at in range(len(paths))]
+    parts = [reading.Part(at) for at, path in enumerate(paths) if not stores.is_table(path)]
     return (
         pipeline
         | f"{label}Files" >> beam.Create(parts, reshuffle=False)
@@ -140,9 +164,16 @@ def _parts(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
 
 def _check_shared(paths: Sequence[str]) -> None:
     """Raises Failure 2 for a path that the workers of a cluster would not find."""
-    if lone := [path for path in paths if not stores.is_object(path)]:
+    if lone := [p for p in paths if not (stores.is_object(p) or stores.is_table(p))]:
         rule = "rows and output must be at gs:// or s3://, where the engine's workers find them"
         raise Failure(Exit.USAGE, rule, received=lone[:5])
+
+
+def _service_error(error: Exception) -> str:
+    """What one of Google's libraries said, if that is why the pipeline ended."""
+    kind = f"{type(error).__module__}.{type(error).__name__}"
+    lines = [line.strip() for line in f"{kind}: {error}".splitlines()]
+    return next((one for one in lines[::-1] if one.startswith(("google.", "apitools."))), "")
 
 
 def _job(running: Any) -> str:

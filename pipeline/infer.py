@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from pipeline import rows
 from pipeline.casting import Field, Kind, cast
+from pipeline.casting_columns import Values, only
 from pipeline.failures import Exit, Failure
 from pipeline.roles import Column, column_of
 
@@ -58,15 +59,27 @@ def _sampled(paths: Sequence[str]) -> dict[str, pa.Array]:
 
 def _joined(arrays: list[pa.Array]) -> pa.Array:
     kinds = {array.type for array in arrays}
-    return pa.concat_arrays(arrays) if len(kinds) == 1 else pa.nulls(1)
+    if len(kinds) > 1:
+        return pa.nulls(1)
+    joined = pa.concat_arrays(arrays)
+    if not isinstance(joined.type, Values):
+        return joined
+    values, several = only(joined)
+    return joined.storage if any(len(bad.at) for bad in several) else values
 
 
 def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:
-    kind: Kind = "list" if pa.types.is_nested(batch.column(name).type) else "text"
+    """The good cells of a column. Whether `Values` are lists only all batches together say."""
+    received = batch.column(name).type
+    is_list = pa.types.is_nested(received) or isinstance(received, Values)
+    kind: Kind = "list" if is_list else "text"
     try:
-        return cast(batch, [Field(name, kind)])[0].column(0)
+        cells = cast(batch, [Field(name, kind)])[0].column(0)
     except Failure:
         return pa.nulls(batch.num_rows)
+    if not isinstance(received, Values):
+        return cells
+    return pa.ExtensionArray.from_storage(Values(pa.string()), cells)
 
 
 def _head(columns: Sequence[Column]) -> tuple[Column, str]:

@@ -175,7 +175,10 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
     parser.add_argument("--spec", help="a YAML file, here or at gs:// or s3://")
     parser.add_argument(
-        "--input", nargs="+", metavar="FILES", help="paths or globs, here or at gs:// or s3://"
+        "--input",
+        nargs="+",
+        metavar="FILES",
+        help="paths or globs, here or at gs:// or s3://; bigquery:// and a table or a query",
     )
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
     parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
@@ -225,7 +228,8 @@ def _log_to_stderr() -> None:
 
 def _check_columns(paths: Sequence[str], fields: Fields) -> None:
     extra: dict[str, None] = {}
-    for path in paths:
+    # What a table has only the service knows; a column that is not there ends the run.
+    for path in [path for path in paths if not stores.is_table(path)]:
         extra.update(dict.fromkeys(rows.check_columns(path, fields.columns())))
     if extra:
         log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))

@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline import rows, sides, stores
+from pipeline import bigquery_rows, rows, sides, stores
 from pipeline import spec as specs
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
+from pipeline.raw_batches import RawBatch
 from pipeline.reports import Piece, Report, Sample, sampled
 
 REPORTS = "reports"
@@ -27,10 +28,13 @@ _FILE_BITS, _SIDE_BITS = 42, 2
 
 
 class Part(NamedTuple):
-    """The number of a file, and which part of it is meant (pipeline.rows); None for all of it."""
+    """The number of a file, and which part of it is meant (pipeline.rows); None for all of it.
+
+    Of a table there are no parts to be read, but rows that were.
+    """
 
     file: int
-    part: rows.Part = None
+    part: rows.Part | RawBatch = None
 
 
 class FindParts(beam.DoFn):
@@ -45,17 +49,34 @@ class FindParts(beam.DoFn):
                 yield Part(whole.file, part)
 
 
+class AsPart(beam.DoFn):
+    """Rows of a table, as dictionaries, to the part that they are."""
+
+    def __init__(self, at: int, path: str, columns: Sequence[str]) -> None:
+        self._at, self._path, self._columns = at, path, list(columns)
+
+    def process(self, found: Sequence[dict[str, Any]]) -> Iterator[Part]:
+        with as_message():
+            yield Part(self._at, bigquery_rows.raw_batch(self._path, found, self._columns))
+
+
 class _Reader(beam.DoFn):
     """Reads, types and splits one part of a file after the other."""
 
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
         self._paths, self._fields, self._split = list(paths), fields, split
 
+    def _raw(self, path: str, meant: rows.Part | RawBatch) -> Iterator[RawBatch]:
+        if isinstance(meant, RawBatch):
+            yield meant
+        else:
+            yield from rows.read(path, self._fields.columns(), part=meant)
+
     def _batches(self, part: Part) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
         """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
-        at, of_file = part
+        at, meant = part
         path, wanted = self._paths[at], self._fields.all()
-        for raw in rows.read(path, self._fields.columns(), part=of_file):
+        for raw in self._raw(path, meant):
             typed, good, bad = cast(raw.rows, wanted)
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]

@@ -125,5 +125,6 @@ class damage:
             raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
         if "straddl" in said:
             said = f"a row of more than {BLOCK_BYTES >> 20} MB, or a quote that is never closed"
-        rule = f"{self._path} is damaged or cut short"
+        state = "encrypted" if "crypt" in said else "damaged or cut short"
+        rule = f"{self._path} is {state}"
         raise Failure(Exit.INTEGRITY, rule, received=said[:300]) from None

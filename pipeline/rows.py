@@ -1,8 +1,8 @@
-"""Files of rows to Arrow batches: CSV, JSONL and Parquet, as a stream, with a number for every row.
+"""Files of rows to Arrow batches: CSV, JSONL, Parquet, TFRecord, each row with its number.
 
-Nothing is cast here: CSV gives text only ("00123" stays), JSONL and Parquet their own types. A row
-that the format itself cannot give is set aside with a reason and the rest is read on. Standard
-library, numpy and pyarrow only: the scorer reads its rows here too.
+Nothing is cast here: CSV gives text only ("00123" stays), the others their own types. A row that
+the format itself cannot give is set aside with a reason and the rest is read on. Standard library,
+numpy and pyarrow only, but for TFRecord: the scorer reads its rows here too.
 """
 
 import glob
@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from pipeline import csv_rows, json_rows, parquet_rows, stores
+from pipeline import csv_rows, json_rows, parquet_rows, stores, tfrecord_rows
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import BATCH_ROWS, RawBatch
 from pipeline.row_files import Stretch, damage
@@ -25,16 +25,19 @@ _FORMATS = {
     ".jsonl": json_rows,
     ".ndjson": json_rows,
     ".parquet": parquet_rows,
+    ".tfrecord": tfrecord_rows,
 }
+# In these a row may lack a column.
+_LOOSE = (json_rows, tfrecord_rows)
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
-    """The files and objects that the patterns name, sorted.
+    """The files and objects that the patterns name, and the tables, sorted.
 
     Raises Failure 2 for a pattern without one.
     """
-    found = set()
-    for pattern in patterns:
+    found = {pattern for pattern in patterns if stores.is_table(pattern)}
+    for pattern in [one for one in patterns if one not in found]:
         files = stores.matching(pattern) if stores.is_object(pattern) else _files(pattern)
         if not files:
             raise Failure(Exit.USAGE, "an input must name at least one file", received=pattern)
@@ -49,7 +52,7 @@ def _files(pattern: str) -> list[str]:
 
 
 def column_names(path: str) -> list[str]:
-    """The columns of a file: its header, its schema, or the keys of its first JSON rows.
+    """The columns of a file: its header, its schema, or the keys of its first rows.
 
     Empty where the file is. Raises Failure: 2 for a column named twice, 5 for a damaged file.
     """
@@ -86,7 +89,7 @@ def read(
     if not names:
         return
     missing = [name for name in wanted if name not in names]
-    if missing and _format(path) is not json_rows:
+    if missing and _format(path) not in _LOOSE:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
     with damage(path):
@@ -96,11 +99,11 @@ def read(
 def check_columns(path: str, columns: Sequence[str]) -> list[str]:
     """The columns of the file beyond the named ones. Raises Failure 2 where a named one is missing.
 
-    A JSON row may leave a key out, so a JSONL file lacks a column only if no early row has it.
+    A row of JSONL or TFRecord may leave one out, so the file lacks it only if no early row has it.
     """
     names = column_names(path)
-    if names == [""] and _format(path) is json_rows:
-        return []  # No line is an object: its rows are rejected one by one.
+    if names == [""] and _format(path) in _LOOSE:
+        return []  # No row is one: they are rejected one by one.
     if missing := [name for name in dict.fromkeys(columns) if names and name not in names]:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
@@ -111,6 +114,6 @@ def _format(path: str) -> ModuleType:
     plain = Path(path.removesuffix(".gz"))
     found = _FORMATS.get(plain.suffix.lower())
     if found is None or (found is parquet_rows and path.endswith(".gz")):
-        rule = "rows are read from .csv, .tsv, .jsonl, .ndjson (each also .gz) and .parquet"
+        rule = "rows are read from .csv, .tsv, .jsonl, .ndjson, .tfrecord (each also .gz), .parquet"
         raise Failure(Exit.USAGE, rule, received=path)
     return found

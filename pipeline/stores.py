@@ -21,6 +21,7 @@ from typing import IO, Any
 from pipeline.failures import Exit, Failure
 
 GOOGLE, AMAZON = "gs://", "s3://"
+BIGQUERY = "bigquery://"
 _WILD = "*?["
 # Of ten calls in a row that fail by chance three times in ten, six in a million all fail.
 _ATTEMPTS = 10
@@ -29,6 +30,11 @@ _ATTEMPTS = 10
 def is_object(path: str) -> bool:
     """Whether a path names an object of a store, not a file of this machine."""
     return path.startswith((GOOGLE, AMAZON))
+
+
+def is_table(path: str) -> bool:
+    """Whether a path names a table or a query of BigQuery (pipeline.bigquery_rows)."""
+    return path.startswith(BIGQUERY)
 
 
 def under(folder: str, name: str) -> str:
@@ -131,7 +137,12 @@ def state(path: str) -> str | None:
 
 
 def fingerprint(path: str) -> str:
-    """What changes with the content: SHA-256 of a file; size and time of change of an object."""
+    """What changes with the content: SHA-256 of a file; size and time of change of an object.
+
+    Of a table nothing is known but its name.
+    """
+    if is_table(path):
+        return path
     if not is_object(path):
         with Path(path).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,5 +1,6 @@
 """What comes of odd and of broken files, a line of a table each: rows, rejects or a failure."""
 
+import base64
 import datetime
 import decimal
 import gzip
@@ -8,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet
+import pyarrow.parquet.encryption
 import pytest
 
 from pipeline import csv_rows, rows
@@ -225,6 +227,34 @@ def test_a_cut_parquet_file_is_damaged(tmp_path: Path, size: int) -> None:
     with pytest.raises(Failure, match=r"a\.parquet is damaged") as failure:
         _read(path, ("a",))
     assert failure.value.exit_code == Exit.INTEGRITY
+
+
+class _OpenSafe(pyarrow.parquet.encryption.KmsClient):
+    """Keeps keys by writing them down."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+
+    def wrap_key(self, key: bytes, name: str) -> bytes:
+        return base64.b64encode(key)
+
+
+@pytest.mark.parametrize("plain_footer", [True, False])
+def test_an_encrypted_parquet_file_is_said_to_be(tmp_path: Path, plain_footer: bool) -> None:
+    encryption = pyarrow.parquet.encryption
+    safe = encryption.CryptoFactory(_OpenSafe)
+    locks = encryption.EncryptionConfiguration(
+        footer_key="footer", column_keys={"column": ["a"]}, plaintext_footer=plain_footer
+    )
+    keys = safe.file_encryption_properties(encryption.KmsConnectionConfig(), locks)
+    table, path = pa.table({"a": ["x"], "b": ["y"]}), tmp_path / "a.parquet"
+    with pyarrow.parquet.ParquetWriter(path, table.schema, encryption_properties=keys) as file:
+        file.write_table(table)
+    with pytest.raises(Failure, match=r"a\.parquet is encrypted") as failure:
+        _read(path)
+    assert failure.value.exit_code == Exit.INTEGRITY
+    if plain_footer:
+        assert _read(path, ("b",)) == ([(1, "y")], [])
 
 
 @pytest.mark.parametrize("place", [0.1, 0.3, 0.5])

@@ -67,6 +67,7 @@ FROM_PIPELINE = {
         "progress",
         *("rows", "row_files", "raw_batches", "stores"),
         *("csv_rows", "csv_beginnings", "json_rows", "json_columns", "parquet_rows"),
+        "tfrecord_rows",
         *("casting", "casting_columns", "casting_numbers", "casting_texts"),
         "fields",
     },
