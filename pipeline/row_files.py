@@ -106,7 +106,8 @@ _STORES = ("AWS Error", "google::cloud")
 
 
 class damage:
-    """Turns the readers' errors over a damaged file into a Failure with exit code 5."""
+    """Turns the readers' errors over a damaged file into a Failure with exit code 5, over one that
+    has gone since it was found into one with exit code 6."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -115,6 +116,9 @@ class damage:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, FileNotFoundError):
+            rule = "an input must stay until it has been read"
+            raise Failure(Exit.ENVIRONMENT, rule, received=f"no {self._path} any more") from None
         # Arrow's readers raise an OSError without a number for damage, and so does gzip.
         damaged = isinstance(error, OSError) and error.errno is None
         if not (damaged or isinstance(error, _DAMAGE)):

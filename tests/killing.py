@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 _SERVER = """
-import importlib, json, os, sys
+import importlib, json, os, sys, traceback
 from pipeline.failures import main
 stage = [importlib.import_module(name) for name in sys.argv[1:]][0]
 for line in sys.stdin:
@@ -26,18 +26,31 @@ for line in sys.stdin:
         os.setsid()
         to = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(to, 1), os.dup2(to, 2)
-        sys.argv = ["stage", *arguments]
-        main(stage.run)
+        sys.argv, code = ["stage", *arguments], 1
+        try:
+            main(stage.run)
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
+        # Python's own end would wait for threads of the libraries that a fork does not bring along.
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(code)
     print(child, flush=True)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 
 class Stage:
-    """One command, as a process that is started again and again."""
+    """One command, as a process that is started again and again.
 
-    def __init__(self, server: "subprocess.Popen[str]", log: Path) -> None:
-        self._server, self._log = server, log
+    `temporary` is its folder for temporary files. `seconds_after` says how long the last run went
+    on after its signal.
+    """
+
+    def __init__(self, server: "subprocess.Popen[str]", log: Path, temporary: Path) -> None:
+        self._server, self._log, self.temporary = server, log, temporary
+        self.seconds_after = 0.0
 
     def run(
         self, arguments: Sequence[str], *, after: float | None = None, number: int = signal.SIGKILL
@@ -52,7 +65,10 @@ class Stage:
             time.sleep(after)
             with suppress(ProcessLookupError):  # it had ended by then
                 os.killpg(child, number)
-        return int(self._server.stdout.readline())
+        signalled = time.monotonic()
+        code = int(self._server.stdout.readline())
+        self.seconds_after = time.monotonic() - signalled
+        return code
 
     def log(self) -> str:
         return self._log.read_text(encoding="utf-8", errors="replace")
@@ -62,15 +78,17 @@ class Stage:
 def stage(folder: Path, *modules: str) -> Iterator[Stage]:
     """A process that has imported `modules`; the first one's `run` is the command."""
     environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    temporary = folder / "temporary"
+    temporary.mkdir()
     with subprocess.Popen(
         [sys.executable, "-c", _SERVER, *modules],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+        env=environment | {"TF_CPP_MIN_LOG_LEVEL": "3", "TMPDIR": str(temporary)},
         text=True,
     ) as server:
-        yield Stage(server, folder / "log")
+        yield Stage(server, folder / "log", temporary)
         assert server.stdin is not None
         server.stdin.close()
 

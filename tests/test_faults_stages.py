@@ -1,7 +1,8 @@
 """Each stage under faults: killed, on a full disk, without permission; then started again.
 
-Whatever happened to it, it ends with the same bits as one that nothing happened to. Few kills here;
-`make faults` makes twenty of each stage, and eight in a row.
+Whatever happened to it, it ends with the same bits as one that nothing happened to. `make test`
+kills each stage once; `make faults` kills each twenty times and eight times in a row, and does the
+rest. It says how many kills met the stage at work and how long a signal to end took.
 """
 
 import io
@@ -29,9 +30,11 @@ from tiny_data import tiny_data, tiny_spec
 from pipeline.manifest import verify
 
 FULL = os.environ.get("CI_FULL") == "1"
-pytestmark = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
-# So many kills in a row, each time followed by a run to the end.
-KILLS = [1] * 20 + [8] if FULL else [2]
+slow = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
+# So many kills in a row, each time followed by a run to the end; and within which part of a run.
+KILLS, WITHIN = ([1] * 20 + [8], 1.0) if FULL else ([1], 0.5)
+# So many signals to end.
+ENDS = 5 if FULL else 1
 
 ROWS = "\n".join(["key,word,x,y", *(f"{i},w{i % 37},{i % 11}.5,{i % 2}" for i in range(600))])
 SPEC = """
@@ -156,7 +159,7 @@ def tried(
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[Path]:
     """A small file system of its own."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     line = ["mount", "-t", "tmpfs", "-o", options, "none", str(folder)]
     if subprocess.run(line, capture_output=True).returncode != 0:
         pytest.skip("only root may mount a small file system")
@@ -166,18 +169,25 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-def test_killed_runs_end_with_the_same_bits(tried: Tried, tmp_path: Path) -> None:
+def test_killed_runs_end_with_the_same_bits(
+    tried: Tried, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    met = 0
     for number, kills in enumerate(KILLS):
         output, line = tried.line(tmp_path / f"killed {number}")
-        for after in moments(tried.seconds, kills, f"{tried.name} {number}"):
+        for after in moments(WITHIN * tried.seconds, kills, f"{tried.name} {number}"):
             code = tried.process.run(line, after=after)
             assert code in (0, -signal.SIGKILL, 3), tried.process.log()
+            met += code == -signal.SIGKILL
             # Nothing half done can be read as done.
             assert not output.exists() or tried.case.content(output) == tried.expected
         assert tried.process.run(tried.line(output.parent, force=output.exists())[1]) == 0
         assert tried.case.content(output) == tried.expected
+    with capsys.disabled():
+        print(f"\n{tried.name}: {sum(KILLS)} kills, {met} of them at work; all ended the same")
 
 
+@slow
 def test_a_full_disk_leaves_what_was_there(tried: Tried, tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "size=16m") as folder:
         output, line = tried.line(folder, force=True)
@@ -195,6 +205,7 @@ def test_a_full_disk_leaves_what_was_there(tried: Tried, tmp_path: Path) -> None
         assert tried.case.content(output) == tried.expected
 
 
+@slow
 def test_a_folder_that_must_not_be_written_ends_it_before_any_work(
     tried: Tried, tmp_path: Path
 ) -> None:
@@ -203,6 +214,7 @@ def test_a_folder_that_must_not_be_written_ends_it_before_any_work(
         assert re.search(r"\nerror: Read-only file system: .*\n$", "\n" + tried.process.log())
 
 
+@slow
 def test_a_file_in_the_place_of_the_folder_is_no_fault_of_ours(
     tried: Tried, tmp_path: Path
 ) -> None:
@@ -213,10 +225,33 @@ def test_a_file_in_the_place_of_the_folder_is_no_fault_of_ours(
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_signal_to_end_ends_it_soon(tried: Tried, tmp_path: Path) -> None:
+@slow
+def test_a_full_folder_for_temporary_files_costs_no_bits(tried: Tried, tmp_path: Path) -> None:
+    """A stage does without it, or says that a disk is full; then it ends the same."""
     output, line = tried.line(tmp_path)
-    code = tried.process.run(line, after=0.6 * tried.seconds, number=signal.SIGTERM)
-    # 143 where the loop saves, the signal itself elsewhere (143 too, as shells tell it).
-    assert code in (143, -signal.SIGTERM, 0)
+    with mounted(tried.process.temporary, "size=64k") as folder:
+        (folder / "filler").write_bytes(bytes(shutil.disk_usage(folder).free))
+        code = tried.process.run(line)
+        assert code in (0, 6), tried.process.log()
+        assert code == 0 or "error: No space left on device" in tried.process.log()
+        assert "Traceback" not in tried.process.log()
     assert tried.process.run(tried.line(tmp_path, force=output.exists())[1]) == 0
     assert tried.case.content(output) == tried.expected
+
+
+@slow
+def test_a_signal_to_end_ends_it_soon(
+    tried: Tried, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waited = []
+    for number, after in enumerate(moments(tried.seconds, ENDS, f"{tried.name} ends")):
+        output, line = tried.line(tmp_path / str(number))
+        code = tried.process.run(line, after=after, number=signal.SIGTERM)
+        waited.append(tried.process.seconds_after)
+        # 143 where the loop saves, the signal itself elsewhere (143 too, as shells tell it).
+        assert code in (143, -signal.SIGTERM, 0), tried.process.log()
+        assert tried.process.run(tried.line(output.parent, force=output.exists())[1]) == 0
+        assert tried.case.content(output) == tried.expected
+    with capsys.disabled():
+        print(f"\n{tried.name}: ended at most {max(waited):.1f} s after SIGTERM, of {ENDS} times")
+    assert max(waited) < 10

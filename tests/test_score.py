@@ -176,3 +176,15 @@ def test_scoring_imports_nothing_heavy() -> None:
     code = f"import sys, serving.score; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_input_that_goes_away_during_the_run_ends_it_cleanly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = [as_parquet(tmp_path / f"{n}.parquet", small_rows(20, seed=n)) for n in (1, 2)]
+    # Counted last before the first row is read.
+    monkeypatch.setattr(score, "rows_about", lambda _: files[1].unlink())
+    with pytest.raises(Failure, match=r"no .*2\.parquet any more") as gone:
+        run(tmp_path / "s.csv", *files)
+    assert gone.value.exit_code == Exit.ENVIRONMENT
+    assert not (tmp_path / "s.csv").exists()

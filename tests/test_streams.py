@@ -1,10 +1,13 @@
 """Standard input and output, and Arrow IPC."""
 
+import errno
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.ipc
@@ -115,3 +118,18 @@ def test_a_stream_needs_a_format_and_stands_alone(tmp_path: Path, more: tuple[st
     with pytest.raises(Failure) as failure:
         score.run(["--model", model, *more, "--output", str(tmp_path / "s.csv")])
     assert failure.value.exit_code == Exit.USAGE
+
+
+def test_a_full_folder_for_temporary_files_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: object, file: BinaryIO) -> None:
+        file.write(b"x" * 9_000)
+        file.flush()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("serving.streams.shutil.copyfileobj", full)
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"key")))
+    with pytest.raises(Failure, match="standard_input needs more than the 9,000 bytes") as told:
+        score.run(words("-", tmp_path / "s.csv", "--format", "csv"))
+    assert told.value.exit_code == Exit.ENVIRONMENT
