@@ -45,7 +45,8 @@ def lists(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
         raise Unreadable
     texts = text(column)
     split = pc.split_pattern(texts, separator)
-    split = pc.if_else(pc.equal(texts, ""), pa.scalar([], split.type), split)
+    if pc.any(empty := pc.equal(texts, "")).as_py():
+        split = pc.if_else(empty, pa.scalar([], split.type), split)
     json_lists = where(pc.starts_with(texts, "["))
     if not len(json_lists):
         return split, []

@@ -30,12 +30,13 @@ class JsonColumns:
 
     def parse(self, block: bytes, first_row: int) -> tuple[pa.RecordBatch, list[Rejected]]:
         """The good rows of whole lines, and the broken ones with their numbers in the file."""
-        if self._schema is None:
-            sample = [line for line in block.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line]
-            self._schema = self._by_line(sample, 1)[0].schema
-        rows = _at_once(block, self._schema)
-        if rows is not None:
-            return rows, []
+        # A block of few lines has long ones, and room for them once.
+        if block.count(b"\n") > SAMPLE_LINES:
+            if self._schema is None:
+                self._schema = self._by_line(_first_lines(block), 1)[0].schema
+            rows = _at_once(block, self._schema)
+            if rows is not None:
+                return rows, []
         lines = [line for line in block.split(b"\n") if line.strip()]
         found, broken = self._by_line(lines, first_row)
         self._schema = found.schema
@@ -55,6 +56,10 @@ class JsonColumns:
                 column.append(cell)
         arrays = [_array(column) for column in values]
         return pa.RecordBatch.from_arrays(arrays, names=self._columns), broken
+
+
+def _first_lines(block: bytes) -> list[bytes]:
+    return [line for line in block.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line]
 
 
 def object_keys(block: bytes) -> list[str]:

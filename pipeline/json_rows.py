@@ -53,10 +53,11 @@ def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
     """Whole lines, about BLOCK_BYTES at a time."""
     parts = [file.read(BLOCK_BYTES)]
     while parts[-1]:
-        whole, newline, rest = parts[-1].rpartition(b"\n")
-        if newline:
-            yield b"".join([*parts[:-1], whole, newline])
-            parts = [rest]
+        end = parts[-1].rfind(b"\n") + 1
+        if end:
+            block = b"".join([*parts[:-1], parts[-1][:end]])
+            parts = [parts[-1][end:]]
+            yield block
         parts.append(file.read(BLOCK_BYTES))
     if last := b"".join(parts):
         yield last
