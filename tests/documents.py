@@ -1,11 +1,36 @@
-"""The fenced blocks of the documents."""
+"""The fenced blocks of the documents, and the shell commands among them."""
 
 import re
+import shlex
 from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+# What a fence says of anything but commands; commands stand behind a bare one.
+OTHERS = {"csv", "json", "python", "sql", "text", "yaml"}
 
 
 def blocks(document: Path, language: str) -> list[str]:
     """What stands between fences with this word behind the first one ("" for none)."""
+    return [body for word, body in fenced(document) if word == language]
+
+
+def fenced(document: Path) -> list[tuple[str, str]]:
+    """(the word behind the first fence, what follows up to the second) of each block."""
     text = document.read_text(encoding="utf-8")
-    fenced = re.findall(r"^```(\w*)\n(.*?)^```$", text, re.S | re.M)
-    return [body for word, body in fenced if word == language]
+    return re.findall(r"^```([^\n]*)\n(.*?)^```$", text, re.S | re.M)
+
+
+def commands(document: Path) -> list[str]:
+    """The shell commands of a document, continued lines joined, without comments."""
+    lines = "".join(blocks(document, "")).replace("\\\n", " ").splitlines()
+    return [line.partition("  #")[0].strip() for line in lines if line.strip()]
+
+
+def module_of(command: str) -> str | None:
+    """
+    >>> module_of("python -m serving.ask --model model.onnx")
+    'serving.ask'
+    """
+    words = shlex.split(command)
+    return words[words.index("-m") + 1] if "-m" in words else None
