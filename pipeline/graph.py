@@ -11,6 +11,7 @@ Nothing is downloaded: the local engine is FnApiRunner by whatever name it is as
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import absl.logging
@@ -18,7 +19,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import bigquery_rows, reading, reports, stores
+from pipeline import bigquery_rows, reading, reports, row_progress, stores
 from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
@@ -55,13 +56,10 @@ def run(
     started = time.monotonic()
     build(pipeline, result, first, cache)
     try:
-        running = pipeline.run()
-        if is_cluster:
-            log.info(
-                "prepare: %s is on its way; it publishes %s itself", _job(running), result.output
-            )
-            return False
-        running.wait_until_finish()
+        with nullcontext() if is_cluster else row_progress.shown(result.paths):
+            running = pipeline.run()
+            if not is_cluster:
+                running.wait_until_finish()
     except Exception as error:
         if failure := reading.failure_in(error):
             raise failure from None
@@ -70,6 +68,9 @@ def run(
                 Exit.ENVIRONMENT, "Google's services must answer", received=said
             ) from None
         raise
+    if is_cluster:
+        log.info("prepare: %s is on its way; it publishes %s itself", _job(running), result.output)
+        return False
     log.info("prepare: the engine ran for %.1f s", time.monotonic() - started)
     return True
 

@@ -26,7 +26,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
 from pipeline.room import room
-from pipeline.spec_file import read_spec
+from pipeline.spec_file import add_set, read_spec
 from pipeline.summary import summary
 
 STAGE = "data"
@@ -40,7 +40,10 @@ def run(argv: Sequence[str]) -> None:
         print(infer.spec_for(rows.expand(args.infer)), end="")
         return
     _log_to_stderr()
-    spec = read_spec(args.spec)
+    spec = read_spec(args.spec, settings=args.set)
+    if args.print_config:
+        print(spec.to_json(), end="")
+        return
     prepare(
         spec,
         rows.expand(args.input),
@@ -174,6 +177,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
     parser.add_argument("--spec", help="a YAML file, here or at gs:// or s3://")
+    add_set(parser)
     parser.add_argument(
         "--input",
         nargs="+",
@@ -194,6 +198,9 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument("--fail-on-drift", action="store_true", help="exit code 4 where they do")
     parser.add_argument("--force", action="store_true", help="replace what is there")
+    parser.add_argument(
+        "--print-config", action="store_true", help="print the spec as it would be used, and end"
+    )
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):
         parser.error("--spec, --input and --output are needed, or --infer")

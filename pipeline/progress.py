@@ -15,7 +15,7 @@ BAR_WIDTH = 24
 class Progress:
     """Says how far a stage is.
 
-    `total` may be unknown (None). `note` is whatever the caller wants at the end of the line.
+    `total` may be unknown (None), or an estimate: at the end it is what was done. `note` is whatever the caller wants at the end of the line.
     """
 
     def __init__(
@@ -37,6 +37,7 @@ class Progress:
             self._say(done, note, end="" if self._rewrites else "\n")
 
     def end(self, done: int, note: str = "") -> None:
+        self._total = self._total and done
         self._say(done, note, end="\n")
 
     def _say(self, done: int, note: str, *, end: str) -> None:
@@ -79,7 +80,7 @@ def progress_line(
     parts = [f"{done:,} of {total:,} {unit}" if total else f"{done:,} {unit}"]
     parts.append(f"{rate:,.0f} {unit}/s" if rate >= 1 else f"{rate:.2f} {unit}/s")
     if total and rate:
-        parts.append(f"{duration((total - done) / rate)} left")
+        parts.append(f"{duration(max(0, total - done) / rate)} left")
     return f"{title}: " + ", ".join(parts + [note] * bool(note))
 
 

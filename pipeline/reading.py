@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -21,6 +21,15 @@ from pipeline.raw_batches import RawBatch
 from pipeline.reports import Piece, Report, Sample, sampled
 
 REPORTS = "reports"
+
+
+def nobody(doing: str, rows: int) -> None:
+    """The listener of a process in which nobody wants to know."""
+
+
+# Told what a reader of this process does and how many rows it has just read. Beam has no way
+# to hear that from a pipeline while it runs (pipeline.row_progress).
+listener: Callable[[str, int], None] = nobody
 REJECTED = "rejected"
 _MARK = "pipeline failure "
 # An origin is file * 2^42 + row * 4 + side: four million million rows a file, two million files.
@@ -63,6 +72,8 @@ class AsPart(beam.DoFn):
 class _Reader(beam.DoFn):
     """Reads, types and splits one part of a file after the other."""
 
+    doing = "write"
+
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
         self._paths, self._fields, self._split = list(paths), fields, split
 
@@ -84,6 +95,7 @@ class _Reader(beam.DoFn):
             side = sides.sides(self._split, path, columns, typed.num_rows)
             origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
+            listener(self.doing, raw.rows.num_rows)
             yield raw.rows, typed, origin, all_rejected
 
 
@@ -97,6 +109,8 @@ def file_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 class ReadTrainingRows(_Reader):
     """Part of a file to the batches of its rows that are on the training side."""
+
+    doing = "learn"
 
     def process(self, part: Part) -> Iterator[pa.RecordBatch]:
         with as_message():

@@ -26,7 +26,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock
 from pipeline.run_table import Finished, published, table
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec_file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
 
@@ -56,13 +56,15 @@ def commands(
     stages: Sequence[str] = STAGES,
     score: Sequence[str] | None = None,
     keep: Sequence[str] = (),
+    settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
     beam_options: Sequence[str] = (),
 ) -> list[Command]:
     """The processes of the chosen stages, in their order.
 
-    `rows` are paths or patterns, and so are those to `score`: the same where none are given.
+    `rows` are paths or patterns, and so are those to `score`: the same where none are given. The
+    `settings`, such as `training.epochs=3`, change the spec.
     """
     names = ("data", "run", "model", "scores.parquet", "report.html")
     data, run, model, scores, report = (Path(output) / name for name in names)
@@ -70,12 +72,16 @@ def commands(
     replace = ["--force"] * force
     limit = ["--max-bad-fraction", max_bad_fraction]
     kept = ["--keep", *keep] if keep else []
+    changed = [word for setting in settings for word in ("--set", setting)]
     lines: dict[str, list[Any]] = {
         "prepare": [
             *("pipeline.prepare", "--spec", spec, "--input", *rows, "--output", data),
-            *(*limit, *replace, *beam_options),
+            *(*changed, *limit, *replace, *beam_options),
         ],
-        "train": ["trainer.task", "--data", data, "--output", run, "--spec", spec, *replace],
+        "train": [
+            *("trainer.task", "--data", data, "--output", run, "--spec", spec),
+            *(*changed, *replace),
+        ],
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
             *("serving.score", *graph, "--input", *(score or rows)),
@@ -107,7 +113,7 @@ def run_stage(command: Command) -> float:
 def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours are Beam's and go to the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
-    spec = read_spec(options.spec)
+    spec = read_spec(options.spec, settings=options.set)
     chosen = commands(
         options.spec,
         options.input,
@@ -115,6 +121,7 @@ def run(arguments: Sequence[str]) -> None:
         stages=options.stages,
         score=options.score,
         keep=options.keep,
+        settings=options.set,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
         beam_options=beam_options,
@@ -182,6 +189,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--spec", required=True, help="the spec: a YAML file, here or at gs:// or s3://"
     )
+    add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(

@@ -1,5 +1,6 @@
 """A spec from YAML text: without YAML's surprises, refused with one line that names the place."""
 
+import argparse
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -80,6 +81,17 @@ def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ())
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
         raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems[:5])) from None
+
+
+def add_set(parser: argparse.ArgumentParser) -> None:
+    """The option `--set`, whose values are the `settings` of a spec."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="PLACE=VALUE",
+        help="another value for a place of the spec, such as training.batch_size=512",
+    )
 
 
 def _change(said: dict[str, Any], setting: str) -> None:

@@ -17,6 +17,7 @@ from onnx import TensorProto, helper
 
 from pipeline.casting import Field
 from pipeline.failures import Exit, Failure
+from pipeline.progress import Progress
 from serving.cases import ODD_BATCH
 from serving.core import FEATURE
 from serving.feeds import feeds
@@ -98,11 +99,17 @@ def certify(
     report = Report()
     name, rows = next(iter(cases.items()))
     first = {f"every_label/{name}": rows.slice(0, LABEL_ROWS)} if labels else {}
-    for case, rows in {**cases, **first}.items():
+    all_cases = {**cases, **first}
+    count = sum(rows.num_rows for rows in all_cases.values())
+    progress, done = Progress("export, compare with Keras", total=count, unit="rows"), 0
+    for case, rows in all_cases.items():
         report.cases[case] = rows.num_rows
         k = max(map(len, labels.values())) if case in first else top_k
         for part in _slices(rows):
             _compare(file, reference, heads, labels, part, k, case, report)
+            done += part.num_rows
+            progress.at(done)
+    progress.end(done)
     return report
 
 

@@ -89,12 +89,14 @@ def test_a_broken_graph_is_refused(break_it: Callable[[onnx.ModelProto], None]) 
     assert failure.value.exit_code == Exit.INTEGRITY
 
 
-def test_the_right_graph_passes_all_cases() -> None:
+def test_the_right_graph_passes_all_cases(capsys: pytest.CaptureFixture[str]) -> None:
     model = onnx.load_from_string(built())
     report = export.compare(loaded(), check(model))
     assert {"held_out", "unseen", "empty_text", "long_text", "unicode", "missing_numbers"} <= set(
         report.cases
     )
+    rows = sum(report.cases.values())
+    assert f"export, compare with Keras: {rows:,} of {rows:,} rows" in capsys.readouterr().err
     assert report.cases["batch_of_1"] == 1
     assert report.cases["batch_of_1001"] == 1001
     assert report.cases["every_value"] == len(WORDS)

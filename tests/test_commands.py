@@ -38,6 +38,9 @@ def test_every_command_of_the_contract_and_its_options_are_found() -> None:
     assert {"--help", "--model", "--top-k", "--keep"} <= set(options(texts["serving.score"]))
 
 
+SETTING = ["--set", "training.epochs=7"]
+
+
 def completed(*words: str) -> list[str]:
     """What bash offers for the last of some words."""
     typed = " ".join(f'"{word}"' for word in words)
@@ -64,13 +67,14 @@ def test_what_a_run_would_do_is_printed_whole(tmp_path: Path) -> None:
     spec = ROOT / "examples" / "tennis" / "spec.yaml"
     line = f"-m pipeline.run --spec {spec} --input rows.csv --output {tmp_path / 'out'}".split()
     done = subprocess.run(
-        [sys.executable, *line, "--stages", "prepare,train", "--print-config"],
+        [sys.executable, *line, "--stages", "prepare,train", "--print-config", *SETTING],
         capture_output=True,
         text=True,
         cwd=ROOT,
     )
     said = json.loads(done.stdout)
-    assert said["spec"]["name"] == "tennis" and said["spec"]["training"]["batch_size"] > 0
+    assert said["spec"]["name"] == "tennis" and said["spec"]["training"]["epochs"] == 7
     assert list(said["stages"]) == ["prepare", "train"]
+    assert all(" --set training.epochs=7" in command for command in said["stages"].values())
     assert said["stages"]["prepare"].startswith(f"python -m pipeline.prepare --spec {spec} --input")
     assert not (tmp_path / "out").exists()

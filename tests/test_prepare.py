@@ -85,6 +85,20 @@ def _examples(folder: Path, side: str) -> list[dict[str, Any]]:
     return found
 
 
+def test_both_readings_of_the_rows_are_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "train.csv").write_text("x,y\n1,2\n3,4\n")
+    arguments = ["--input", str(tmp_path / "train.csv"), "--set", "inputs.x.scale=log"]
+    _run(tmp_path, SMALL, *arguments, "--print-config")
+    assert json.loads(capsys.readouterr().out)["inputs"]["x"]["scale"] == "log"
+    assert not (tmp_path / "out").exists()
+    _run(tmp_path, SMALL, *arguments)
+    said = capsys.readouterr().err
+    assert "prepare, learn: 2 of 2 rows" in said and "prepare, write: 2 of 2 rows" in said
+    assert json.loads((tmp_path / "out/data/spec.json").read_text())["inputs"]["x"]["scale"] == "log"
+
+
 def test_every_row_is_accounted_for(folder: Path) -> None:
     said = _statistics(folder)
     assert said["rows"] == {"read": 9, "rejected": 3, "train": 2, "eval": 2, "test": 2}

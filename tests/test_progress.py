@@ -17,6 +17,15 @@ def test_without_a_total_nothing_is_promised() -> None:
     assert progress_line("score", "rows", 1234, None, 10.0) == "score: 1,234 rows, 123 rows/s"
 
 
+def test_an_estimate_that_was_too_low_promises_no_time_before_now() -> None:
+    assert progress_line("prepare", "rows", 12, 10, 2.0).endswith("6 rows/s, 0:00 left")
+
+
+def test_at_the_end_an_estimate_is_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    Progress("prepare", total=90, unit="rows").end(100)
+    assert "100 of 100 rows" in capsys.readouterr().err
+
+
 def test_the_first_moment_has_no_speed_and_no_end() -> None:
     assert progress_line("score", "rows", 0, 5, 0.0) == "score: 0 of 5 rows, 0.00 rows/s"
 

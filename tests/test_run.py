@@ -45,6 +45,13 @@ def test_options_that_are_not_ours_go_to_beam() -> None:
     assert "flink" not in lines["train"]
 
 
+def test_a_setting_changes_the_spec_of_both_stages_that_read_it() -> None:
+    lines = command_lines(settings=["training.epochs=2", "trunk.layers=[8]"])
+    for stage in ("prepare", "train"):
+        assert " --set training.epochs=2 --set trunk.layers=[8]" in lines[stage]
+    assert not any("--set" in lines[stage] for stage in ("export", "score", "report"))
+
+
 def test_stages_can_be_chosen() -> None:
     assert list(command_lines(stages=["train", "export"])) == ["train", "export"]
     with pytest.raises(Failure, match="Received: trian"):
@@ -76,15 +83,17 @@ def test_the_command_hands_all_it_was_told_to_the_stages(
         started.append(command)
         return 1.0
 
-    monkeypatch.setattr("pipeline.run.read_spec", lambda path: None)
+    monkeypatch.setattr("pipeline.run.read_spec", lambda path, settings: None)
     monkeypatch.setattr("pipeline.run.run_stage", note)
     monkeypatch.setattr("pipeline.run.table", lambda finished: "")
     more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
+    more += ["--set", "training.epochs=2"]
     output = str(tmp_path / "out")
     run([*WANTED[:-1], output, *more, "--runner=FlinkRunner"])
     said: dict[str, Any] = {
         "keep": ["k"],
         "score": ["new.csv"],
+        "settings": ["training.epochs=2"],
         "force": True,
         "max_bad_fraction": 0.5,
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
+from pipeline.spec_file import add_set
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m trainer.task",
         description=about,
+        epilog="--training.batch_size=512 and --batch_size=512 say what --set does.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
@@ -87,14 +89,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--force", action="store_true", help="start over, replace what is there")
     add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
     add("--print-config", action="store_true", help="print the spec as it would be used, and end")
-    add(
-        "--set",
-        action="append",
-        default=[],
-        metavar="PLACE=VALUE",
-        help="another value for a place of the spec, such as training.batch_size=512; "
-        "--training.batch_size=512 and --batch_size=512 say the same",
-    )
+    add_set(parser)
     add("--checkpoints", help="keep a copy of the unfinished run here (AIP_CHECKPOINT_DIR)")
     add("--tensorboard", help="where event files go (AIP_TENSORBOARD_LOG_DIR)")
     return parser

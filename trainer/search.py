@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, read_manifest
-from pipeline.spec_file import parse_spec
+from pipeline.spec_file import add_set, parse_spec
 from trainer.report import table
 
 if TYPE_CHECKING:
@@ -196,7 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--output", type=Path, required=True, help="the folder of the study, its runs and the best")
     add("--trials", type=int, default=8, help="how many in all, earlier ones included (8)")
     add("--spec", type=Path, help="another spec over the same prepared examples")
-    add("--set", action="append", default=[], metavar="PLACE=VALUE", help="the same in all trials")
+    add_set(parser)
     add(
         "--range",
         action="append",
