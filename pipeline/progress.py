@@ -15,7 +15,8 @@ BAR_WIDTH = 24
 class Progress:
     """Says how far a stage is.
 
-    `total` may be unknown (None), or an estimate: at the end it is what was done. `note` is whatever the caller wants at the end of the line.
+    `total` may be unknown (None), or an estimate: at the end it is what was done. `note` is
+    whatever the caller wants at the end of the line.
     """
 
     def __init__(

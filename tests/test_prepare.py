@@ -96,7 +96,8 @@ def test_both_readings_of_the_rows_are_told_of(
     _run(tmp_path, SMALL, *arguments)
     said = capsys.readouterr().err
     assert "prepare, learn: 2 of 2 rows" in said and "prepare, write: 2 of 2 rows" in said
-    assert json.loads((tmp_path / "out/data/spec.json").read_text())["inputs"]["x"]["scale"] == "log"
+    kept = json.loads((tmp_path / "out" / "data" / "spec.json").read_text())
+    assert kept["inputs"]["x"]["scale"] == "log"
 
 
 def test_every_row_is_accounted_for(folder: Path) -> None:
