@@ -99,18 +99,22 @@ def run_all(document: Path, folder: Path, done: Collection[str] = ()) -> None:
     made: set[str] = set()
     for command in commands(document):
         if not listed(command):
-            if command not in done:
-                make_room(command, folder, made)
+            make_room(command, folder, made, keep=command in done)
             (run_in_shell if FULL else run_here)(command, folder)
 
 
-def make_room(command: str, folder: Path, made: set[str]) -> None:
-    """What is there already goes, unless this document has made it."""
+def make_room(command: str, folder: Path, made: set[str], keep: bool) -> None:
+    """What is there already goes, unless this document has made it. A folder that the same command
+    has made may be kept: a stage then finds its result."""
     words = shlex.split(command)
     output = words[words.index("--output") + 1] if "--output" in words else None
-    if output and output not in made and "doctor" not in command:
-        shutil.rmtree(folder / output, ignore_errors=True)
+    if output and output not in made and module_of(command) != "pipeline.doctor":
         made.add(output)
+        path = folder / output
+        if path.is_file():
+            path.unlink()
+        elif not keep:
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def run_in_shell(command: str, folder: Path) -> None:
