@@ -1,4 +1,7 @@
-"""Scores the same raw rows in several ways, by turns in one run: `python -m benchmarks.score`.
+"""Scores the same raw rows in several ways, by turns in one run.
+
+    python -m benchmarks.score --run RUN --model MODEL --input GLOB [--rows N] [--turns N]
+                               [--torch-python PYTHON]
 
     ours         python -m serving.score's own function, Parquet to Parquet, all heads
     labels only  the same with --labels-only

@@ -63,8 +63,13 @@ def commands(package: str) -> list[str]:
 
 
 def helps(package: str) -> dict[str, str]:
-    """The help of each command of a package, asked for in a process of its own."""
-    line = [sys.executable, "-W", "ignore", "-c", ASK, *commands(package)]
+    """The help of each command of a package."""
+    return asked(commands(package))
+
+
+def asked(modules: Sequence[str]) -> dict[str, str]:
+    """The help of each of these commands of one package, asked for in a process of its own."""
+    line = [sys.executable, "-W", "ignore", "-c", ASK, *modules]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

@@ -108,7 +108,8 @@ def make_room(command: str, folder: Path, made: set[str], keep: bool) -> None:
     has made may be kept: a stage then finds its result."""
     words = shlex.split(command)
     output = words[words.index("--output") + 1] if "--output" in words else None
-    if output and output not in made and module_of(command) != "pipeline.doctor":
+    makes = module_of(command) != "pipeline.doctor" and "--print-config" not in words
+    if output and makes and output not in made:
         made.add(output)
         path = folder / output
         if path.is_file():
@@ -142,6 +143,8 @@ def run_here(command: str, folder: Path) -> None:
         as_process.setattr(sys, "stdin", io.StringIO(TYPED))
         as_process.setattr(stages, "run_stage", stage_here)
         as_process.setenv(VARIABLE, "plain")
+        # tf.Transform leaves it to the process that has loaded it.
+        as_process.delenv("TF_USE_LEGACY_KERAS", raising=False)
         if target:
             file = opened.enter_context(Path(target).open("w", encoding="utf-8"))
             opened.enter_context(contextlib.redirect_stdout(file))

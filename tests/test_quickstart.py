@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from documents import blocks
+from documents import blocks, commands
 
 from pipeline.spec_file import parse_spec
 
@@ -34,8 +34,12 @@ def write_packages(path: Path, count: int) -> None:
             lines.writerow([*row, f"a {section} package"])
 
 
-def commands() -> list[str]:
-    return [line for block in blocks(PAGE, "") for line in block.splitlines()]
+TERMINAL = ROOT / "docs" / "terminal.md"
+
+
+def without_figures(table: str) -> list[list[str]]:
+    """The words of each line, numbers and times left out."""
+    return [re.sub(r"[\d,:]*\d", "", line).split() for line in table.strip().splitlines()]
 
 
 def own_spec() -> str:
@@ -46,14 +50,18 @@ def own_spec() -> str:
 def test_every_command_works_in_its_turn(tmp_path: Path) -> None:
     write_packages(tmp_path / "packages.csv", 400)
     write_packages(tmp_path / "new.csv", 5)
-    assert len(commands()) >= 3
+    assert len(commands(PAGE)) >= 3
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    for command in commands():
+    for command in commands(PAGE):
         done = subprocess.run(
             command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        if "pipeline.run" in command:
+            (shown,) = [text for text in blocks(TERMINAL, "text") if text.startswith("stage")]
+            printed = done.stdout[done.stdout.rindex("\nstage ") :]
+            assert without_figures(printed) == without_figures(shown)
         if "--infer" in command:
             parse_spec((tmp_path / "my.yaml").read_text(encoding="utf-8"))
             (tmp_path / "my.yaml").write_text(own_spec(), encoding="utf-8")

@@ -4,17 +4,17 @@ import ast
 import importlib
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-from documents import blocks
+from documents import DOCUMENTS, ROOT, blocks, commands, module_of
 
-ROOT = Path(__file__).parents[1]
+from benchmarks import page
+from pipeline import completion
+from pipeline.log_format import EVERYWHERE
+
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PACKAGES = ("pipeline", "trainer", "serving", "examples", "benchmarks")
-DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 
 
 def job(path: Path) -> str:
@@ -43,37 +43,34 @@ def test_the_spec_in_the_readme_is_the_demos() -> None:
     assert (ROOT / "examples" / "next_identifier" / "spec.yaml").read_text().strip() in README
 
 
-def commands() -> list[list[str]]:
-    """Every `python -m` line of the documents, continued lines joined."""
-    found = []
-    for document in DOCUMENTS:
-        for block in blocks(document, ""):
-            joined = re.sub(r" *\\?\n {4,}", " ", block)
-            found += [
-                shlex.split(line) for line in joined.splitlines() if line.startswith("python -m")
-            ]
-    return found
-
-
-def modules() -> set[str]:
-    return {line[line.index("-m") + 1] for line in commands()}
+def modules(package: str = "") -> list[str]:
+    """The modules of a package that the documents run."""
+    said = {module_of(command) or "" for document in DOCUMENTS for command in commands(document)}
+    return sorted(module for module in said if module.startswith(package) and module)
 
 
 def test_the_documents_have_the_commands_of_the_contract() -> None:
-    stages = {"pipeline.run", "trainer.task", "serving.export", "serving.score"}
-    assert stages <= modules()
+    assert {"pipeline.run", "trainer.task", "serving.export", "serving.score"} <= set(modules())
 
 
-@pytest.mark.parametrize("module", sorted(modules()))
-def test_every_option_in_the_documents_is_one_that_the_command_has(module: str) -> None:
-    done = subprocess.run([sys.executable, "-m", module, "--help"], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for line in commands():
-        if module in line:
-            options = {word.strip("[]").split("=")[0] for word in line if "--" in word}
+@pytest.mark.parametrize("package", sorted({module.split(".")[0] for module in modules()}))
+def test_every_option_in_the_documents_is_one_that_the_command_has(package: str) -> None:
+    helps = completion.asked(modules(package))
+    for command in (command for document in DOCUMENTS for command in commands(document)):
+        if (module := module_of(command)) in helps:
+            words = shlex.split(command)
+            options = {word.strip("[]").split("=")[0] for word in words if "--" in word}
             # Ours have dashes; those with an underscore, and these three, are Beam's.
             ours = {o for o in options if "_" not in o} - {"--runner", "--project", "--region"}
-            assert {o for o in ours if o not in done.stdout} == set(), line
+            known = helps[module] + EVERYWHERE
+            assert {option for option in ours if option not in known} == set(), command
+
+
+def test_the_page_of_benchmarks_has_the_figures_of_their_files() -> None:
+    there = page.PAGE.read_text(encoding="utf-8")
+    assert there == page.page(page.HERE / "results"), "python -m benchmarks.page"
+    for path in (page.HERE / "results").glob("*.json"):
+        assert f"(../benchmarks/results/{path.name})" in there
 
 
 def test_every_link_leads_to_a_file() -> None:
