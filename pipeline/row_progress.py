@@ -49,9 +49,10 @@ class _Passes:
 
 def about(paths: Sequence[str]) -> int | None:
     """How many rows the files have, as far as it can be told without reading them: of Parquet as
-    many as it says, of text as many as its first megabyte has per byte. None where they are packed.
+    many as it says, of text as many as its first megabyte has per byte. None where they are packed
+    or a table.
     """
-    if any(path.endswith(".gz") for path in paths):
+    if any(stores.is_table(path) or path.endswith(".gz") for path in paths):
         return None
     return sum(map(_rows_of, paths))
 

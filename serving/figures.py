@@ -119,7 +119,7 @@ def curves(found: Found) -> Iterator[Chart]:
     bars = [(float(p["epochs_done"]), f"phase of {p['block']}") for p in phases]
     whole = [Series("eval", _by_epoch(epochs, "eval_loss"))]
     whole += _phase_series(phases)
-    titled = {"all heads, weighted": whole}
+    titled = {"all heads, weighted, on eval": whole}
     for head in found.spec.heads:
         titled[head] = [Series(side, _by_epoch(epochs, side, head)) for side in ("train", "eval")]
     for title, series in titled.items():
