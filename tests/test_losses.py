@@ -62,9 +62,13 @@ def test_the_softmax_gives_each_row_its_loss() -> None:
 
 
 def test_logits_that_would_overflow_exp_do_not() -> None:
+    """Nor does a label count for nothing whose share is less than a float32 can hold."""
     x, w, b, labels, weights = layer()
-    total, _ = softmax_sum(100 * x, 100 * w, b, labels, weights)
-    assert np.isfinite(total)
+    for scale in (10, 100):
+        total, rows = softmax_sum(scale * x, scale * w, b, labels, weights)
+        assert np.isfinite(total) and rows.numpy().max() > 100
+        stock = stock_sum(scale * x, scale * w, b, labels, weights, 0.0)
+        np.testing.assert_allclose(total, stock, rtol=1e-5)
 
 
 def test_rows_of_weight_zero_have_exactly_no_gradient() -> None:
@@ -122,6 +126,19 @@ def test_products_in_bfloat16_change_loss_and_gradient_by_their_rounding_only() 
     for exact, rounded in zip(*results, strict=True):
         error = np.linalg.norm(exact - rounded) / np.linalg.norm(exact)
         assert 0 < error < 2**-6
+
+
+def test_sums_over_many_classes_do_not_lose_bits_to_bfloat16() -> None:
+    draw, classes = np.random.default_rng(0), 25_001
+    w = tf.constant(draw.normal(size=(classes, WIDTH)), tf.float32)
+    b = tf.constant(-np.log1p(np.arange(classes)), tf.float32)
+    x, _, _, labels, weights = layer()
+    exact, rounded = (
+        softmax_sum(x, w, b, labels, weights, 0.0, products)[1].numpy()
+        for products in (tf.float32, tf.bfloat16)
+    )
+    # Of a loss two terms are rounded: the label's logit and the logarithm of its share.
+    assert np.abs(exact - rounded).max() < 2**-8 * (np.abs(exact).max() + 1)
 
 
 @pytest.mark.parametrize("products", [tf.float32, tf.bfloat16])

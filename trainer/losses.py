@@ -13,6 +13,7 @@ import tensorflow as tf
 # the kernel's gradient up more often, which costs more than the processor's cache gains.
 LOGITS_AT_ONCE = 1 << 24
 ROWS_AT_LEAST = 128
+SMALLEST_SHARE = 1e-36
 
 
 def known(targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -39,23 +40,23 @@ def softmax_sum(
     valid), weights [batch] to (the sum of weight times loss, the losses [batch]). Only the sum has
     a gradient, with regard to the first three.
 
-    With e = exp(logits - their maximum) and s = sum of e, the gradient of the logits is
-    w (e / s - label). The division and the label are moved out of batch x classes: the first scales
-    rows of [batch, width], the second touches one row of the kernel for each example. That leaves
-    one pass of exp over the logits, in slices, so that memory does not grow with the batch.
-    Smoothing mixes in `smoothing / classes` of every class; as the sum of all logits is linear in
-    the mean row of the kernel, it costs no pass over the logits either.
+    With p the shares that the logits stand for, the gradient of the logits is w (p - label). Weight
+    and label are moved out of batch x classes: the first scales rows of [batch, width], the second
+    touches one row of the kernel for each example. That leaves one pass over the logits between the
+    products, in slices, so that memory does not grow with the batch. Smoothing mixes in
+    `smoothing / classes` of every class; as the sum of all logits is linear in the mean row of the
+    kernel, it costs no pass over the logits either.
 
     `products` is the type of what the three products over batch x classes multiply: with bfloat16
-    their results are rounded to its 8 bits too, the exponentials, their sums and all else are
-    float32.
+    their results, logits and shares among them, are rounded to its 8 bits too; sums, weights and
+    all else are float32.
     """
 
     @tf.custom_gradient
     def with_gradient(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[Any, Any]:
         multiplied = tf.cast(w, products)
         slices = [
-            _softmax_slice(x[rows], multiplied, b, weights[rows])
+            _softmax_slice(x[rows], multiplied, b, labels[rows], weights[rows])
             for rows in _slices(x.shape[0], w.shape[0])
         ]
         lse, d_hidden, d_kernel, d_bias = zip(*slices, strict=True)
@@ -86,22 +87,52 @@ def _slices(batch: int | None, classes: int) -> Iterator[slice]:
 
 
 def _softmax_slice(
-    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, weights: tf.Tensor
+    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """(log sum exp [rows], and the gradients of its weighted sum by x, w and b)."""
-    z = tf.nn.bias_add(_product(x, w, transpose_b=True), b)
-    highest = tf.reduce_max(z, axis=1, keepdims=True)
-    e = tf.exp(z - highest)
-    s = tf.reduce_sum(e, axis=1, keepdims=True)
-    lse = tf.squeeze(tf.math.log(s) + highest, 1)
-    r = weights[:, None] / s
-    e = tf.cast(e, w.dtype)
-    # One product for the kernel and the bias: a column of r beside the rows of x.
-    by_class = _product(e, tf.concat([x * r, r], axis=1), transpose_a=True)
-    return lse, r * _product(e, w), by_class[:, :-1], by_class[:, -1]
+    lse, shares = softmax(_logits(x, w, b), labels)
+    weights = weights[:, None]
+    # One product for the kernel and the bias: a column of weights beside the rows of x.
+    by_class = product(shares, tf.concat([weights * x, weights], axis=1), transpose_a=True)
+    return lse, weights * product(shares, w), by_class[:, :-1], by_class[:, -1]
 
 
-def _product(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
+def _logits(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+    """[rows, classes] in the type of w.
+
+    Beside bfloat16 rows of the kernel the bias is two more columns, which hold 16 of its bits: a
+    float32 pass over the logits that adds it would take half as long as their product.
+    """
+    if w.dtype == tf.float32:
+        return tf.nn.bias_add(tf.matmul(x, w, transpose_b=True), b)
+    high = tf.cast(b, w.dtype)
+    low = tf.cast(b - tf.cast(high, tf.float32), w.dtype)
+    ones = tf.ones([tf.shape(x)[0], 2], w.dtype)
+    columns = tf.concat([w, high[:, None], low[:, None]], axis=1)
+    return tf.matmul(tf.concat([tf.cast(x, w.dtype), ones], axis=1), columns, transpose_b=True)
+
+
+def softmax(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Logits [rows, classes] and int32 [rows] to (log sum exp [rows] in float32, shares
+    [rows, classes] in the type of the logits).
+
+    TensorFlow's softmax is one pass over the logits, faster than a maximum, an exponential and a
+    sum. The sum follows from any class whose share did not underflow, so from the label's: only
+    where that is next to nothing does it take passes of its own.
+    """
+    shares = tf.nn.softmax(z)
+    own, share = (
+        tf.cast(tf.gather(of_all, labels, batch_dims=1), tf.float32) for of_all in (z, shares)
+    )
+    lse = tf.cond(
+        tf.reduce_all(share > SMALLEST_SHARE),
+        lambda: own - tf.math.log(share),
+        lambda: tf.reduce_logsumexp(tf.cast(z, tf.float32), axis=1),
+    )
+    return lse, shares
+
+
+def product(a: tf.Tensor, b: tf.Tensor, **transposed: bool) -> tf.Tensor:
     """A product in the narrower type of the two, as float32."""
     narrow = tf.bfloat16 if tf.bfloat16 in (a.dtype, b.dtype) else tf.float32
     return tf.cast(tf.matmul(tf.cast(a, narrow), tf.cast(b, narrow), **transposed), tf.float32)

@@ -93,8 +93,8 @@ def head_sum(
         return _sum(multilabel_rows(logits(head, hidden), targets), weights)
     target, _ = known(targets)
     if drawn is not None:
-        x = head_input(head, hidden)
-        return _sum(sampled_softmax_rows(x, head.kernel, head.bias, target, drawn), weights)
+        layer = (head_input(head, hidden), head.kernel, head.bias)
+        return _sum(sampled_softmax_rows(*layer, target, drawn, loss.products), weights)
     if head.kind == "classification":
         x, kernel = head_input(head, hidden), kernel_rows(head)
         bias = tf.convert_to_tensor(head.bias)

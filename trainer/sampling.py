@@ -14,10 +14,12 @@ What is random is a function of seed and step: a resumed run draws the same clas
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from trainer.losses import product, softmax
 
 # Between uniform (0), which wastes draws, and the classes' own frequencies (1), which starve the
 # rare ones; the usual choice since word2vec (Mikolov et al. 2013).
@@ -73,13 +75,37 @@ def build_samplers(
 
 
 def sampled_softmax_rows(
-    hidden: tf.Tensor, kernel: tf.Variable, bias: tf.Variable, labels: tf.Tensor, drawn: Negatives
+    hidden: tf.Tensor,
+    kernel: tf.Variable,
+    bias: tf.Variable,
+    labels: tf.Tensor,
+    drawn: Negatives,
+    products: tf.DType = tf.float32,
 ) -> tf.Tensor:
     """hidden [batch, width], kernel [at least classes, width], bias [classes], labels int32 [batch]
     to the estimated losses [batch]. The gradients of kernel and bias are IndexedSlices, in which a
-    class may occur several times."""
+    class may occur several times. `products`: as for `losses.softmax_sum`."""
     own = tf.reduce_sum(hidden * tf.gather(kernel, labels), axis=1) + tf.gather(bias, labels)
     offsets = tf.gather(bias, drawn.ids) - drawn.log_expected
-    others = tf.matmul(hidden, tf.gather(kernel, drawn.ids), transpose_b=True) + offsets
-    others = tf.where(drawn.ids == labels[:, None], REMOVED, others)
-    return tf.nn.softplus(tf.reduce_logsumexp(others, axis=1) - own)
+    rows = tf.cast(tf.gather(kernel, drawn.ids), products)
+    others = product(hidden, rows, transpose_b=True) + offsets
+    return _estimates(own, others, drawn.ids == labels[:, None])
+
+
+def _estimates(own: tf.Tensor, others: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
+    """The losses [batch] of a softmax over own [batch] and others [batch, negatives], without the
+    `hits` among these."""
+
+    @tf.custom_gradient
+    def with_gradient(own: tf.Tensor, others: tf.Tensor) -> tuple[tf.Tensor, Any]:
+        kept = tf.where(hits, REMOVED, others)
+        first = tf.zeros_like(own, tf.int32)
+        lse, shares = softmax(tf.concat([own[:, None], kept], axis=1), first)
+
+        def gradient(scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            scaled = scale[:, None] * shares
+            return scaled[:, 0] - scale, scaled[:, 1:]
+
+        return lse - own, gradient
+
+    return with_gradient(own, others)
