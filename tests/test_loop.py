@@ -21,7 +21,7 @@ from trainer.judgement import make_results_step
 from trainer.loop import Plan, train
 from trainer.ordinary import Step, make_step
 from trainer.run import Run, open_run
-from trainer.training import ordinary_step, train_run
+from trainer.training import ordinary_step, sampled_steps, train_run
 
 STEPS = 3
 
@@ -274,10 +274,34 @@ def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
         return step
 
     monkeypatch.setattr("trainer.training.make_step", told)
-    step, batch = ordinary_step(run, total_steps=4), next(iter(run.batches("train")))
+    step = ordinary_step(run, sampled_steps(run, total_steps=4))
+    batch = next(iter(run.batches("train")))
     for _ in range(4):
         step(batch, tf.constant(0.1))
     assert said == 3 * ["sampled"] + ["exact"]
+
+
+def test_the_history_tells_the_pace_of_sampled_and_of_exact_steps(tmp_path: Path) -> None:
+    made = script([1.0])
+    made.train(tmp_path / "history.jsonl", plan(epochs=1, patience=None, sampled=1))
+    (line,) = lines(tmp_path / "history.jsonl")
+    assert list(line["pace"]) == ["sampled", "exact"]
+    waiting = [pace["share_waiting_for_data"] for pace in line["pace"].values()]
+    assert all(0 <= share <= 1 for share in waiting)
+
+
+def test_the_rows_of_the_next_epoch_are_asked_for_before_the_held_out_ones_are_judged(
+    tmp_path: Path,
+) -> None:
+    made, said = script([2.0, 1.0]), plan(epochs=2)
+
+    def batches(epoch: int, skip: int) -> list[None]:
+        made.said.append(f"rows {epoch}")
+        return [None] * (said.steps - skip)
+
+    made.train(tmp_path / "history.jsonl", said, batches=batches)
+    kept = [what for what in made.said if what.startswith("rows") or what == "evaluate"]
+    assert kept == ["rows 0", "rows 1", "evaluate", "evaluate"]
 
 
 def test_a_whole_step_compiles_to_the_same_numbers(

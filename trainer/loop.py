@@ -19,6 +19,7 @@ from trainer.course import Course, averages_in_place, judge
 from trainer.data import Batch, steps_per_epoch
 from trainer.history import History
 from trainer.ordinary import Step
+from trainer.pace import Paces, timed
 from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
@@ -37,17 +38,26 @@ def no_opening(epoch: int) -> dict[str, Any]:
 @dataclass(frozen=True)
 class Plan:
     """How long and how fast: `rows` of an epoch, `rate` as a function of the steps done, `patience`
-    in epochs."""
+    in epochs, `sampled` as the steps at the start of the run that sample classes."""
 
     epochs: int
     rows: int
     batch_size: int
     rate: Callable[[int], float]
     patience: int | None
+    sampled: int = 0
 
     @property
     def steps(self) -> int:
         return steps_per_epoch(self.rows, self.batch_size)
+
+    def kind(self, step: int) -> str:
+        """What the step that follows `step` earlier ones sums over."""
+        return "sampled" if step < self.sampled else "exact"
+
+    def rows_at(self, place: int) -> int:
+        """The rows of an epoch's batch number `place`: the last batch may be short."""
+        return min(self.batch_size, self.rows - place * self.batch_size)
 
     def mean(self, sums: np.ndarray, steps: int) -> np.ndarray:
         """Sums of the means of full batches to means over the rows: the last batch may be short."""
@@ -77,11 +87,16 @@ def train(
     if history:
         history.trim(finished=int(course.finished), opened=int(course.opened))
     with stop_signal() as stopped:
+        coming: Iterator[Batch] | None = None
         while not is_over(course, plan):
             epoch = int(course.finished)
+            done = int(course.step) - epoch * plan.steps
+            coming = coming or iter(batches(epoch, done))
             with ended_at_once():
                 open_epoch(course, epoch, opening, save, tell)
-            facts = run_epoch(course, plan, epoch, heads, step, batches, save, stopped)
+            facts = run_epoch(course, plan, epoch, heads, step, coming, save, stopped)
+            # The next epoch's rows are read and shuffled while the held-out ones are judged.
+            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < plan.epochs else None
             with averages_in_place(course.averages):
                 facts |= judge(course, evaluate)
             tell({"epoch": epoch + 1, **facts})
@@ -126,21 +141,22 @@ def run_epoch(
     epoch: int,
     heads: Sequence[str],
     step: Step,
-    batches: Callable[[int, int], tf.data.Dataset],
+    batches: Iterator[Batch],
     save: Callable[[], None],
     stopped: Callable[[], bool],
 ) -> dict[str, Any]:
-    """The ordinary steps of an epoch that are left; gives their losses and speed."""
+    """The ordinary steps of an epoch that are left, over the rest of its batches; gives their
+    losses and speed."""
     done = int(course.step) - epoch * plan.steps
     sums = course.losses.numpy()
     started = saved = time.monotonic()
-    waiting, rate = 0.0, 0.0
+    paces, rate = Paces(), 0.0
     progress = Progress(f"epoch {epoch + 1} of {plan.epochs}", total=plan.steps, unit="steps")
-    for place, batch, waited in timed(batches(epoch, done), start=done):
+    for place, batch, waited in timed(batches, start=done):
         rate = plan.rate(epoch * plan.steps + place)
         means = step(batch, tf.constant(rate, tf.float32))
         sums += finite(means, heads, epoch, epoch * plan.steps + place)
-        waiting += waited
+        paces.add(plan.kind(epoch * plan.steps + place), plan.rows_at(place), waited)
         progress.at(place + 1, _note(heads, plan.mean(sums, place + 1)))
         if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             course.losses.assign(sums)
@@ -157,17 +173,9 @@ def run_epoch(
         "learning_rate": rate,
         "seconds": round(seconds, 3),
         "examples_per_second": round(max(0, rows) / seconds, 1),
-        "share_waiting_for_data": round(waiting / seconds, 4),
+        "pace": paces.facts(),
         "train": {name: float(s) for name, s in zip(heads, losses, strict=True)},
     }
-
-
-def timed(batches: tf.data.Dataset, *, start: int) -> Iterator[tuple[int, Batch, float]]:
-    """(place, batch, seconds that it was waited for)."""
-    asked = time.monotonic()
-    for place, batch in enumerate(batches, start=start):
-        yield place, batch, time.monotonic() - asked
-        asked = time.monotonic()
 
 
 def finite(

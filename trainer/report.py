@@ -41,17 +41,25 @@ def phase_line(facts: Mapping[str, Any]) -> str:
 
 
 def speed_line(lines: Sequence[Mapping[str, Any]]) -> str:
-    """How fast a run's ordinary steps were, from the lines of its history; empty without any.
+    """How fast a run's ordinary steps were, from the lines of its history; empty without any. With
+    sampled classes the sampled steps and the exact ones apart.
 
-    >>> speed_line([{"seconds": 2.0, "examples_per_second": 50.0, "share_waiting_for_data": 0.01}])
+    >>> pace = {"seconds": 2.0, "examples_per_second": 50.0, "share_waiting_for_data": 0.01}
+    >>> speed_line([{"pace": {"exact": pace}}])
     '50 examples/s, 1.0 % of the time waiting for data'
     """
-    epochs = [line for line in lines if "examples_per_second" in line]
-    seconds = sum(line["seconds"] for line in epochs)
-    if not seconds:
-        return ""
-    examples = sum(line["seconds"] * line["examples_per_second"] for line in epochs)
-    waited = sum(line["seconds"] * line["share_waiting_for_data"] for line in epochs)
+    paces = [line["pace"] for line in lines if "pace" in line]
+    kinds = dict.fromkeys(kind for pace in paces for kind in pace)
+    told = {kind: _speed([pace[kind] for pace in paces if kind in pace]) for kind in kinds}
+    if list(told) == ["exact"]:
+        return told["exact"]
+    return "\n".join(f"{kind} steps: {speed}" for kind, speed in told.items())
+
+
+def _speed(paces: Sequence[Mapping[str, float]]) -> str:
+    seconds = sum(pace["seconds"] for pace in paces) or 1.0
+    examples = sum(pace["seconds"] * pace["examples_per_second"] for pace in paces)
+    waited = sum(pace["seconds"] * pace["share_waiting_for_data"] for pace in paces)
     share = f"{waited / seconds:.1%}".replace("%", " %")
     return f"{examples / seconds:,.0f} examples/s, {share} of the time waiting for data"
 

@@ -18,18 +18,22 @@ from trainer.ordinary import Step, make_step, one_then_other
 from trainer.run import Run
 
 
-def ordinary_step(run: Run, total_steps: int) -> Step:
-    """The step of a run: with sampled classes at first where the spec says so, then exact."""
-    settings = run.spec.training
-    products = tf.as_dtype(settings.precision)
+def sampled_steps(run: Run, total_steps: int) -> int:
+    """How many steps of a run begin with sampled classes."""
+    said = run.spec.training.sampled
+    return int(said.share * total_steps) if said and run.samplers else 0
+
+
+def ordinary_step(run: Run, sampled: int) -> Step:
+    """The step of a run: the first `sampled` with sampled classes, then exact ones."""
+    products = tf.as_dtype(run.spec.training.precision)
     losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
     parts = (run.network, run.optimizer, losses, run.signature(), run.workers)
     exact = make_step(*parts)
-    if settings.sampled is None or not run.samplers:
+    if not sampled:
         return exact
-    change = int(settings.sampled.share * total_steps)
-    sampled = make_step(*parts, run.samplers)
-    return one_then_other(sampled, exact, change=change, done=run.optimizer.step)
+    few = make_step(*parts, run.samplers)
+    return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
 
 
 def nothing() -> None:
@@ -62,6 +66,7 @@ def train_run(
             total_steps=total_steps,
         ),
         patience=settings.patience,
+        sampled=sampled_steps(run, total_steps),
     )
     folder = work / "checkpoints"
     chosen = history or History(work / "history.jsonl", str(work / "tensorboard"))
@@ -79,7 +84,7 @@ def train_run(
         run.course,
         plan,
         heads=list(run.network.heads),
-        step=ordinary_step(run, total_steps),
+        step=ordinary_step(run, plan.sampled),
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
         save=save,
