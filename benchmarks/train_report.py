@@ -39,7 +39,7 @@ def seconds_to(result: Mapping[str, Any], measure: str, aim: float) -> float | N
 def report(races: Results, speeds: Speeds) -> str:
     """The tables, as they stand in the output folder."""
     rows = [[name, *_cells(of_seeds)] for name, of_seeds in races.items() if of_seeds]
-    header = ["contestant at its best", *MEASURES, "seconds", "epochs' examples", "seeds"]
+    header = ["contestant at its best", *MEASURES, "seconds", "examples", "seeds", "ended"]
     fast = [[name, f"{median(found):,.0f}"] for name, found in speeds.items() if found]
     spread = [[f"{min(found):,.0f} to {max(found):,.0f}"] for found in speeds.values() if found]
     speed_rows = [row + of for row, of in zip(fast, spread, strict=True)]
@@ -54,6 +54,7 @@ def _cells(of_seeds: Sequence[Mapping[str, Any]]) -> list[str]:
         f"{mean(b['seconds'] for b in bests):.0f}",
         f"{mean(b['examples'] for b in bests):,.0f}",
         str(len(bests)),
+        ", ".join(dict.fromkeys(result["ended"] for result in of_seeds)),
     ]
 
 

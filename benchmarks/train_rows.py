@@ -3,9 +3,11 @@
 NumPy alone: contestants in an environment of their own import this too.
 """
 
+import argparse
+import json
 import resource
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -15,6 +17,9 @@ import numpy as np
 BATCH = 1024
 CUTS = (1, 10)
 POINTS_PER_EPOCH = 3
+EPOCHS = 10
+# How a race ended whose process did not come to its end.
+CUT_OFF = "cut off"
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,44 @@ def parts_of_epoch(rows: int, seed: int, epoch: int) -> list[np.ndarray]:
     return [part.ravel() for part in np.array_split(batches, POINTS_PER_EPOCH)]
 
 
+def entry(names: Iterable[str]) -> argparse.ArgumentParser:
+    """The command line of a contestant's process."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("name", choices=list(names))
+    parser.add_argument("--rows", type=Path, required=True)
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--minutes", type=float, default=15, help="of training, at most")
+    parser.add_argument("--epochs", type=int, help="at most")
+    parser.add_argument("--batches", type=int, help="measure the speed of so many, train nothing")
+    return parser
+
+
+def take_part(contestant: Contestant, rows: int, said: argparse.Namespace, epochs: int) -> None:
+    """A race of `epochs` where the command line does not say fewer, or a measurement of speed."""
+    if said.batches:
+        found = {"examples_per_s": speed(contestant, rows, said.batches)}
+        said.output.write_text(json.dumps(found), encoding="utf-8")
+        return
+    epochs = said.epochs or epochs
+    race(contestant, rows, said.output, epochs=epochs, seed=said.seed, minutes=said.minutes)
+
+
+def speed(contestant: Contestant, rows: int, batches: int) -> float:
+    """Examples a second over so many batches, after a few to get warm."""
+    part = np.concatenate(parts_of_epoch(rows, 0, 0))
+    contestant.train(part[: 3 * BATCH])
+    places = part[: batches * BATCH]
+    started = time.perf_counter()
+    contestant.train(places)
+    return len(places) / (time.perf_counter() - started)
+
+
 def race(
-    contestant: Contestant, rows: int, *, epochs: int, seed: int, seconds_at_most: float
-) -> dict[str, Any]:
+    contestant: Contestant, rows: int, output: Path, *, epochs: int, seed: int, minutes: float
+) -> None:
     """Trains until an epoch ends worse than the one before, or time is up at the end of a part.
-    Only training is on the clock."""
+    Only training is on the clock. What is known so far is in `output` after each part."""
     points: list[dict[str, Any]] = []
     seconds, examples = 0.0, 0
     for epoch in range(epochs):
@@ -74,12 +112,21 @@ def race(
             contestant.train(part)
             seconds, examples = seconds + time.perf_counter() - started, examples + len(part)
             points.append({"seconds": seconds, "examples": examples, **contestant.measure()})
-            if seconds > seconds_at_most:
-                return {"points": points, "peak_mb": peak_megabytes()}
+            write_result(output, points, CUT_OFF)
+            if seconds > 60 * minutes:
+                return write_result(output, points, "out of time")
         ends = [point["log_loss"] for point in points[POINTS_PER_EPOCH - 1 :: POINTS_PER_EPOCH]]
         if len(ends) > 1 and ends[-1] > ends[-2]:
-            break
-    return {"points": points, "peak_mb": peak_megabytes()}
+            return write_result(output, points, "loss rose")
+    return write_result(output, points, "all epochs")
+
+
+def write_result(output: Path, points: Sequence[Mapping[str, Any]], ended: str) -> None:
+    """`ended` says why there are no more points."""
+    result = {"points": points, "ended": ended, "peak_mb": peak_megabytes()}
+    partial = output.with_suffix(".partial")
+    partial.write_text(json.dumps(result), encoding="utf-8")
+    partial.replace(output)
 
 
 def measures(losses: np.ndarray, ranks: np.ndarray) -> dict[str, float]:

@@ -3,16 +3,20 @@
 The same layers, batches and optimizer as for Keras.
 """
 
-import argparse
-import json
-import time
-from pathlib import Path
-
 import numpy as np
 import torch
 from torch import nn
 
-from benchmarks.train_rows import BATCH, Rows, load_rows, measures, of, parts_of_epoch, race, slices
+from benchmarks.train_rows import (
+    EPOCHS,
+    Rows,
+    entry,
+    load_rows,
+    measures,
+    of,
+    slices,
+    take_part,
+)
 
 NAMES = ("tokens", "package", "label")
 
@@ -73,36 +77,10 @@ class Torch:
 
 
 def run() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("name", choices=("torch", "torch bfloat16"))
-    parser.add_argument("--rows", type=Path, required=True)
-    parser.add_argument("--output", type=Path, required=True)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--minutes", type=float, default=15, help="of training, at most")
-    parser.add_argument("--batches", type=int)
-    said = parser.parse_args()
+    said = entry(("torch", "torch bfloat16")).parse_args()
     rows = load_rows(said.rows)
-    contestant, count = (
-        Torch(rows, said.seed, narrow=said.name.endswith("16")),
-        len(rows.train["label"]),
-    )
-    if said.batches:
-        part = np.concatenate(parts_of_epoch(count, 0, 0))
-        contestant.train(part[: 3 * BATCH])
-        started = time.perf_counter()
-        contestant.train(part[: said.batches * BATCH])
-        seconds = time.perf_counter() - started
-        result = {"examples_per_s": len(part[: said.batches * BATCH]) / seconds}
-    else:
-        result = race(
-            contestant,
-            count,
-            epochs=said.epochs,
-            seed=said.seed,
-            seconds_at_most=60 * said.minutes,
-        )
-    said.output.write_text(json.dumps(result), encoding="utf-8")
+    contestant = Torch(rows, said.seed, narrow=said.name.endswith("16"))
+    take_part(contestant, len(rows.train["label"]), said, EPOCHS)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import pytest
 from benchmarks import train_scaling
 from benchmarks.train import run
 from benchmarks.train_report import gain, gain_over_fasttext
-from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, save_rows
+from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, race, save_rows
 
 CLASSES = 5_000
 
@@ -40,6 +40,34 @@ def test_it_ends_with_its_numbers_and_does_not_run_a_contestant_twice(
     again, err = capfd.readouterr()
     assert json.loads(again.splitlines()[-1]) == line
     assert "seed" not in err
+
+
+class Stopped:
+    """A contestant that is stopped in its third part."""
+
+    parts = 0
+
+    def train(self, places: np.ndarray) -> None:
+        self.parts += 1
+        if self.parts == 3:
+            raise KeyboardInterrupt
+
+    def measure(self) -> dict[str, float]:
+        return {"log_loss": 5.0 - self.parts, "accuracy@1": 0.1, "accuracy@10": 0.2}
+
+
+def test_a_race_that_is_stopped_is_reported_as_far_as_it_came_and_can_be_run_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = Rows(side(4 * BATCH), side(100), tokens=52, packages=5, classes=CLASSES)
+    save_rows(tmp_path / "rows.npz", rows)
+    with pytest.raises(KeyboardInterrupt):
+        race(Stopped(), 4 * BATCH, tmp_path / "torch-1.json", epochs=2, seed=1, minutes=1)
+    run(["--output", str(tmp_path), "--quick", "--only", "torch"])
+    out, err = capsys.readouterr()
+    (found,) = (line for line in out.splitlines() if line.startswith("torch"))
+    assert "3.0000" in found and "cut off" in found
+    assert "torch: not run" in err  # it would be, with a Python that has it
 
 
 def test_every_contestant_sees_the_same_rows_once_in_whole_batches() -> None:
