@@ -68,8 +68,11 @@ def run(argv: Sequence[str]) -> None:
     speeds = run_speeds(said, rows)
     (said.output / "train.md").write_text(report(races, speeds), encoding="utf-8")
     curves(races, said.output / "train.png")
+    line = summary(races, speeds)
+    whole = json.dumps(line | {"speeds": speeds, "races": races})
+    (said.output / "train.json").write_text(whole + "\n", encoding="utf-8")
     print(report(races, speeds))
-    print(json.dumps(summary(races, speeds)))
+    print(json.dumps(line))
 
 
 def prepared_rows(folder: Path, count: str) -> Rows:
