@@ -106,7 +106,9 @@ class Workers:
         def sums(parts: list[tf.Tensor]) -> list[tf.Tensor]:
             found = _local(strategy, strategy.run(of_devices, args=(parts,)))
             # Whole numbers must stay exact, and floats keep what is after the point.
-            return [v // of_one_process if v.dtype.is_integer else v / of_one_process for v in found]
+            return [
+                v // of_one_process if v.dtype.is_integer else v / of_one_process for v in found
+            ]
 
         return sums
 
