@@ -17,6 +17,7 @@ from typing import Any
 import apache_beam as beam
 import numpy as np
 import pyarrow as pa
+from apache_beam.io.gcp.bigquery_tools import parse_table_reference
 
 from pipeline.failures import Exit, Failure
 from pipeline.raw_batches import RawBatch
@@ -35,14 +36,28 @@ def source(path: str, columns: Sequence[str]) -> beam.PTransform:
     direct = beam.io.ReadFromBigQuery.Method.DIRECT_READ
     if " " in asked:
         return beam.io.ReadFromBigQuery(query=asked, use_standard_sql=True, method=direct)
-    names = asked.split(".")
-    if len(names) != 3 or not all(names):
+    if not _is_whole_name(asked):
         rule = f"a table is named {BIGQUERY}project.dataset.table"
         raise Failure(Exit.USAGE, rule, received=path)
-    project, dataset, table = names
-    return beam.io.ReadFromBigQuery(
-        table=f"{project}:{dataset}.{table}", selected_fields=list(columns), method=direct
-    )
+    return beam.io.ReadFromBigQuery(table=asked, selected_fields=list(columns), method=direct)
+
+
+def _is_whole_name(name: str) -> bool:
+    try:
+        return bool(parse_table_reference(name).projectId)
+    except ValueError:
+        return False
+
+
+def check_credentials() -> None:
+    """Raises Failure 6 where there are none: the libraries would ask for a browser, and wait."""
+    import google.auth
+
+    try:
+        google.auth.default()
+    except google.auth.exceptions.DefaultCredentialsError as error:
+        said = " ".join(str(error).split())
+        raise Failure(Exit.ENVIRONMENT, "BigQuery needs credentials", received=said) from None
 
 
 def batches() -> beam.PTransform:

@@ -55,6 +55,8 @@ def run(
         raise Failure(Exit.USAGE, "the engine must have its options", received=said) from None
     started = time.monotonic()
     build(pipeline, result, first, cache)
+    if any(stores.is_table(path) for path in result.paths):
+        bigquery_rows.check_credentials()
     try:
         with nullcontext() if is_cluster else row_progress.shown(result.paths):
             running = pipeline.run()

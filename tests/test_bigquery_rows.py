@@ -52,7 +52,7 @@ def test_the_graph_reads_a_table_for_the_columns_of_the_spec() -> None:
     for source in sources:
         assert source.method == "DIRECT_READ"
         assert source._kwargs == {
-            "table": "project:dataset.table",
+            "table": "project.dataset.table",
             "selected_fields": ["word", "x", "y"],
         }
 
@@ -65,7 +65,7 @@ def test_the_graph_asks_a_query_in_standard_sql() -> None:
         }
 
 
-@pytest.mark.parametrize("name", ["table", "dataset.table", "a..b", "a.b.c.d", ""])
+@pytest.mark.parametrize("name", ["table", "dataset.table", "project..b", "p.d.t", ""])
 def test_a_table_has_a_whole_name(name: str) -> None:
     with pytest.raises(Failure, match=r"bigquery://project\.dataset\.table") as failure:
         bigquery_rows.source(f"bigquery://{name}", ["a"])
@@ -79,6 +79,13 @@ def test_without_googles_libraries_there_is_one_message(monkeypatch: pytest.Monk
     monkeypatch.setattr(importlib.util, "find_spec", lacking)
     with pytest.raises(Failure, match=r"\[gcp\]") as failure:
         bigquery_rows.source(TABLE, ["a"])
+    assert failure.value.exit_code == Exit.ENVIRONMENT
+
+
+def test_without_credentials_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
+    with pytest.raises(Failure, match="BigQuery needs credentials") as failure:
+        bigquery_rows.check_credentials()
     assert failure.value.exit_code == Exit.ENVIRONMENT
 
 
@@ -122,6 +129,7 @@ def test_every_row_of_a_run_is_in_one_place(
     ]
     found[7]["x"] = float("inf")
     monkeypatch.setattr(bigquery_rows, "source", lambda path, columns: beam.Create(found))
+    monkeypatch.setattr(bigquery_rows, "check_credentials", lambda: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     csv = tmp_path / "a.csv"
     csv.write_text("word,x,y\n" + "007,1,yes\n" * 100)
