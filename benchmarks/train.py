@@ -41,8 +41,9 @@ MODULES = {
     "fasttext hs": "benchmarks.train_fasttext",
     "fasttext ova": "benchmarks.train_fasttext",
 }
-SPEEDS = ("ours exact", "ours float32", "keras", "torch", "torch bfloat16")
-SPEED, SPEED_BATCHES, TURNS = "speed", 20, 3
+PLAIN = ("ours exact, plain Adam", "ours float32, plain Adam")
+SPEEDS = (*PLAIN, "keras", "torch", "torch bfloat16")
+SPEED, SPEED_BATCHES, TURNS = "speed", 20, 5
 SEEDS = {"ours fast": 3, "ours fast, bias from 0": 2}
 Results = dict[str, list[dict[str, Any]]]
 

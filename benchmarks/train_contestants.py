@@ -52,7 +52,8 @@ def build(rows: Rows, spec: Spec, *, prior: bool, seed: int) -> Network:
 
 
 class Ours:
-    """The trainer's own step. `sampled` is the share of the steps that sample."""
+    """The trainer's own step. `sampled` is the share of the steps that sample; `plain` is without
+    dropout and weight decay, as the others are."""
 
     def __init__(
         self,
@@ -62,11 +63,16 @@ class Ours:
         precision: str = "bfloat16",
         sampled: float = 0.0,
         prior: bool = True,
+        plain: bool = False,
     ) -> None:
         spec = read_spec(SPEC)
+        if plain:
+            without = spec.trunk.model_copy(update={"dropout": 0.0})
+            spec = spec.model_copy(update={"trunk": without})
+        decay = None if plain else WEIGHT_DECAY
         self.rows, self.network = rows, build(rows, spec, prior=prior, seed=seed)
         variables = self.network.variables()
-        optimizer = build_optimizer("adam", variables, weight_decay=WEIGHT_DECAY)
+        optimizer = build_optimizer("adam", variables, weight_decay=decay)
         self.done = optimizer.step
         self.steps = OUR_EPOCHS * (len(rows.train["label"]) // BATCH)
         columns = columns_of(spec, {"token": rows.tokens - 2, "package": rows.packages - 2})
@@ -159,7 +165,8 @@ class Keras:
 
 CONTESTANTS: dict[str, tuple[int, Callable[[Rows, int], Contestant]]] = {
     "ours exact": (OUR_EPOCHS, Ours),
-    "ours float32": (OUR_EPOCHS, partial(Ours, precision="float32")),
+    "ours exact, plain Adam": (OUR_EPOCHS, partial(Ours, plain=True)),
+    "ours float32, plain Adam": (OUR_EPOCHS, partial(Ours, plain=True, precision="float32")),
     "ours fast": (OUR_EPOCHS, partial(Ours, sampled=SAMPLED_SHARE)),
     "ours fast, bias from 0": (OUR_EPOCHS, partial(Ours, sampled=SAMPLED_SHARE, prior=False)),
     "keras": (EPOCHS, Keras),
