@@ -3,6 +3,10 @@
 import hashlib
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -157,3 +161,39 @@ def test_a_failure_in_a_worker_keeps_its_message(rows: Path, tmp_path: Path) -> 
         with pytest.raises(Failure, match=r"bad\.parquet is damaged") as failure:
             prepare.run(["--spec", str(rows / "spec.yaml"), *inputs, *more])
         assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def _workers(of: int) -> list[int]:
+    """The worker processes under a process, each in a shell of its own."""
+    listed = subprocess.check_output(["ps", "-ww", "-eo", "pid=,ppid=,args="], text=True)
+    found = [line.split(maxsplit=2) for line in listed.splitlines()]
+    shells = [pid for pid, parent, _ in found if parent == str(of)]
+    return [int(pid) for pid, parent, said in found if parent in shells and "sdk_worker" in said]
+
+
+@slow
+@pytest.mark.parametrize("seconds", [0.0, 2.0, 4.0, 6.0])
+def test_a_run_whose_worker_is_killed_fails_and_says_so(
+    rows: Path, tmp_path: Path, seconds: float
+) -> None:
+    """Killed as it starts, while it loads, and while it works."""
+    options = ["--spec", str(rows / "spec.yaml"), "--input", str(rows / "part-*.parquet")]
+    command = [sys.executable, "-m", "pipeline.prepare", *options, *TWO_PROCESSES]
+    output = tmp_path / "out"
+    with subprocess.Popen(
+        [*command, "--output", str(output)], stderr=subprocess.PIPE, text=True
+    ) as process:
+        while len(_workers(process.pid)) < 2:
+            assert process.poll() is None
+            time.sleep(0.05)
+        time.sleep(seconds)
+        killed = _workers(process.pid)
+        if killed:
+            os.kill(killed[0], signal.SIGKILL)
+        said = process.communicate(timeout=120)[1]
+    if process.returncode == 0:
+        assert manifest.verify(output, stage="data")
+        return
+    assert process.returncode == Exit.ENVIRONMENT
+    assert "error: every worker process must run to its end" in said
+    assert not output.exists()
