@@ -26,8 +26,9 @@ test: check ## the checks, then every test
 memory: $(READY) ## peak memory of scoring 1 and 10 million rows; takes minutes
 	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/test_score_memory.py
 
-faults: $(READY) ## kills, full disks, damaged and hostile files, many of each: about an hour
-	CI_FULL=1 .venv/bin/python -m pytest tests/test_faults_*.py tests/test_bad_*.py tests/test_rows.py
+KILLS ?= 20
+faults: $(READY) ## KILLS of each stage, full disks, damaged and hostile files: about an hour
+	CI_FULL=1 KILLS=$(KILLS) .venv/bin/python -m pytest tests/test_faults_*.py tests/test_bad_*.py tests/test_rows.py
 
 CHAINS ?= 50
 SOAK_MINUTES ?= 30

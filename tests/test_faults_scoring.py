@@ -145,6 +145,25 @@ def megabytes(*line: str) -> tuple[int, int]:
     return done.returncode, int(done.stdout.split()[-1]) >> 10
 
 
+@pytest.mark.parametrize("count", [2, 8])
+def test_one_of_several_that_start_together_wins(
+    count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "s.csv"
+    line = [sys.executable, "-m", "serving.score", *score_line(rows_in(tmp_path), output)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    started = time.monotonic()
+    runs = [
+        subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
+        for _ in range(count)
+    ]
+    told = [run.communicate()[1].decode() for run in runs]
+    with capsys.disabled():
+        print(f"\n{count} at once: all had ended after {time.monotonic() - started:.1f} s")
+    assert sorted(run.returncode for run in runs) == [0, *[3] * (count - 1)], told
+    assert len(output.read_text(encoding="utf-8").splitlines()) == 501
+
+
 BOMBS = {
     "aliases": "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n" * 2_000,
     "an object": "name: !!python/object/apply:os.system [true]\n",

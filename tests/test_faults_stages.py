@@ -1,8 +1,8 @@
 """Each stage under faults: killed, on a full disk, without permission; then started again.
 
 Whatever happened to it, it ends with the same bits as one that nothing happened to. `make test`
-kills each stage once; `make faults` kills each twenty times and eight times in a row, and does the
-rest. It says how many kills met the stage at work and how long a signal to end took.
+kills each stage once; `make faults` kills each twenty times, training also eight times in a row,
+and does the rest. It says how many kills met the stage at work and how long a signal to end took.
 """
 
 import io
@@ -31,8 +31,9 @@ from pipeline.manifest import verify
 
 FULL = os.environ.get("CI_FULL") == "1"
 slow = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
-# So many kills in a row, each time followed by a run to the end; and within which part of a run.
-KILLS, WITHIN = ([1] * 20 + [8], 1.0) if FULL else ([1], 0.5)
+# So many kills of each stage, each followed by a run to the end, and so many in a row; they fall
+# into that part of a run.
+KILLS, IN_A_ROW, WITHIN = (int(os.environ.get("KILLS", "20")), 8, 1.0) if FULL else (1, 0, 0.5)
 # So many signals to end.
 ENDS = 5 if FULL else 1
 
@@ -172,8 +173,8 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
 def test_killed_runs_end_with_the_same_bits(
     tried: Tried, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    met = 0
-    for number, kills in enumerate(KILLS):
+    met, rows = 0, [1] * KILLS + [IN_A_ROW] * (tried.name == "train")
+    for number, kills in enumerate(rows):
         output, line = tried.line(tmp_path / f"killed {number}")
         for after in moments(WITHIN * tried.seconds, kills, f"{tried.name} {number}"):
             code = tried.process.run(line, after=after)
@@ -184,7 +185,7 @@ def test_killed_runs_end_with_the_same_bits(
         assert tried.process.run(tried.line(output.parent, force=output.exists())[1]) == 0
         assert tried.case.content(output) == tried.expected
     with capsys.disabled():
-        print(f"\n{tried.name}: {sum(KILLS)} kills, {met} of them at work; all ended the same")
+        print(f"\n{tried.name}: {sum(rows)} kills, {met} of them at work; all ended the same")
 
 
 @slow
