@@ -9,13 +9,9 @@ Nothing is downloaded: the local engine is FnApiRunner by whatever name it is as
 """
 
 import logging
-import os
-import signal
-import sys
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import absl.logging
@@ -28,13 +24,12 @@ from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
 from pipeline.learning import Join, Learn, Learned
+from pipeline.lost_workers import no_worker_lost
 from pipeline.plan import plan_of
 from pipeline.publishing import Result, publish
 from pipeline.statistics import features_of
 
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct", "fnapirunner", "directrunner")
-# How long a run whose worker was killed may take to end by itself.
-LOST_AFTER_S = 5.0
 log = logging.getLogger("pipeline.prepare")
 
 
@@ -65,7 +60,7 @@ def run(
         bigquery_rows.check_credentials()
     try:
         watched = nullcontext() if is_cluster else row_progress.shown(result.paths)
-        with _no_worker_lost(), watched:
+        with no_worker_lost(), watched:
             running = pipeline.run()
             if not is_cluster:
                 running.wait_until_finish()
@@ -82,46 +77,6 @@ def run(
         return False
     log.info("prepare: the engine ran for %.1f s", time.monotonic() - started)
     return True
-
-
-@contextmanager
-def _no_worker_lost() -> Iterator[None]:
-    """Beam may wait for ever for a local worker process that was killed: here the run ends with it.
-
-    Raises Failure 6.
-    """
-    lost: list[str] = []
-    usual = threading.excepthook
-    rule = "every worker process must run to its end"
-    # Where the worker had not begun, Beam waits for it even then.
-    last = threading.Timer(LOST_AFTER_S, lambda: _end(f"error: {rule}. Received: {lost[0]}"))
-    last.daemon = True
-
-    def told(of: threading.ExceptHookArgs) -> None:
-        if "Worker subprocess exited" not in str(of.exc_value):
-            usual(of)
-            return
-        lost.append(str(of.exc_value))
-        # A real signal: nothing else wakes a thread that waits for a lock.
-        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
-        last.start()
-
-    threading.excepthook = told
-    try:
-        yield
-    except (KeyboardInterrupt, RuntimeError) as error:
-        if not lost and "Channel closed prematurely" not in str(error):
-            raise
-        said = lost[0] if lost else "its connection was closed"
-        raise Failure(Exit.ENVIRONMENT, rule, received=said) from None
-    finally:
-        threading.excepthook = usual
-        last.cancel()
-
-
-def _end(said: str) -> None:
-    print(said, file=sys.stderr, flush=True)
-    os._exit(Exit.ENVIRONMENT)
 
 
 def engine(beam_args: Sequence[str]) -> tuple[Any, PipelineOptions]:
