@@ -192,7 +192,8 @@ def test_killed_runs_end_with_the_same_bits(
 
 @slow
 def test_a_full_disk_leaves_what_was_there(tried: Tried, tmp_path: Path) -> None:
-    with mounted(tmp_path / "small", "size=16m") as folder:
+    # Room for what scoring needs at its end: the output before, its parts, the new output.
+    with mounted(tmp_path / "small", "size=64m") as folder:
         output, line = tried.line(folder, force=True)
         copy = shutil.copytree if tried.whole.is_dir() else shutil.copyfile
         copy(tried.whole, output)
