@@ -70,7 +70,7 @@ def run(argv: Sequence[str]) -> None:
     (said.output / "train.md").write_text(report(races, speeds), encoding="utf-8")
     curves(races, said.output / "train.png")
     line = summary(races, speeds)
-    whole = json.dumps(line | {"speeds": speeds, "races": races})
+    whole = json.dumps(line | {"speeds": {n: [round(s) for s in of] for n, of in speeds.items()}})
     (said.output / "train.json").write_text(whole + "\n", encoding="utf-8")
     print(report(races, speeds))
     print(json.dumps(line))
