@@ -194,8 +194,9 @@ def _asked(path: str) -> Iterator[None]:
     """Raises Failure 6 where a store does not answer, however often it is asked."""
     try:
         yield
-    except OSError as error:
-        if error.errno is not None or not is_object(path):
+    except (OSError, ValueError) as error:
+        # Arrow's own errors are of both kinds, and have no number.
+        if getattr(error, "errno", None) is not None or not is_object(path):
             raise
         said = " ".join(str(error).split())
         rule = f"{path} must be within reach"
