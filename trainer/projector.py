@@ -1,7 +1,7 @@
 """TensorBoard's projector: the vectors of tokens and of labels with their strings.
 
-The files are a checkpoint, a table of strings for each set of vectors, and a config that names
-them; TensorBoard itself need not be installed.
+The files are plain text: for each set of vectors a table of them and one of their strings, and a
+config that names both. TensorBoard reads them without TensorFlow, and need not be installed here.
 """
 
 import json
@@ -13,18 +13,20 @@ import tensorflow as tf
 from trainer.run import Run
 
 OUT_OF_VOCABULARY, MISSING = "(out of vocabulary)", "(missing)"
-CHECKPOINT, CONFIG = "projector.ckpt", "projector_config.pbtxt"
+CONFIG = "projector_config.pbtxt"
 
 
 def write_projector(run: Run, folder: str) -> None:
     """Writes what the projector shows into the folder that TensorBoard is pointed at."""
-    shown = vectors_of(run)
-    checkpoint = tf.train.Checkpoint(**{name: tf.Variable(v) for name, (v, _) in shown.items()})
     tf.io.gfile.makedirs(folder)
-    checkpoint.write(tf.io.gfile.join(folder, CHECKPOINT))
-    for name, (_, strings) in shown.items():
-        _write(folder, f"{name}.tsv", "".join(f"{escaped(text)}\n" for text in strings))
-    _write(folder, CONFIG, config(list(shown)))
+    shown = vectors_of(run)
+    for name, (vectors, strings) in shown.items():
+        with _opened(folder, vectors_file(name)) as file:
+            np.savetxt(file, vectors, fmt="%.6g", delimiter="\t")
+        with _opened(folder, strings_file(name)) as file:
+            file.write("".join(f"{escaped(text)}\n" for text in strings))
+    with _opened(folder, CONFIG) as file:
+        file.write(config(list(shown)))
 
 
 def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
@@ -74,25 +76,33 @@ _ESCAPES = str.maketrans(
 )
 
 
+def vectors_file(name: str) -> str:
+    return f"{name}.vectors.tsv"
+
+
+def strings_file(name: str) -> str:
+    return f"{name}.strings.tsv"
+
+
 def config(names: Sequence[str]) -> str:
     """A ProjectorConfig in text form.
 
     >>> print(config(["tokens_words"]))
-    model_checkpoint_path: "projector.ckpt"
     embeddings {
-      tensor_name: "tokens_words/.ATTRIBUTES/VARIABLE_VALUE"
-      metadata_path: "tokens_words.tsv"
+      tensor_name: "tokens_words"
+      tensor_path: "tokens_words.vectors.tsv"
+      metadata_path: "tokens_words.strings.tsv"
     }
     <BLANKLINE>
     """
-    parts = [f"model_checkpoint_path: {json.dumps(CHECKPOINT)}\n"]
+    parts = []
     for name in names:
-        tensor = json.dumps(f"{name}/.ATTRIBUTES/VARIABLE_VALUE")
-        table = json.dumps(f"{name}.tsv")
-        parts.append(f"embeddings {{\n  tensor_name: {tensor}\n  metadata_path: {table}\n}}\n")
+        files = {"tensor_path": vectors_file(name), "metadata_path": strings_file(name)}
+        said = {"tensor_name": name, **files}
+        lines = [f"  {key}: {json.dumps(value)}\n" for key, value in said.items()]
+        parts.append(f"embeddings {{\n{''.join(lines)}}}\n")
     return "".join(parts)
 
 
-def _write(folder: str, name: str, text: str) -> None:
-    with tf.io.gfile.GFile(tf.io.gfile.join(folder, name), "w") as file:
-        file.write(text)
+def _opened(folder: str, name: str) -> tf.io.gfile.GFile:
+    return tf.io.gfile.GFile(tf.io.gfile.join(folder, name), "w")
