@@ -17,7 +17,7 @@ from pipeline import stores
 from pipeline.casting import Rejected
 from pipeline.casting_columns import Values
 from pipeline.failures import Exit, Failure
-from pipeline.quiet import quiet_import
+from pipeline.quiet import quiet_import, tensorflow
 from pipeline.raw_batches import BLOCK_BYTES, RawBatch
 
 # So many records leave TensorFlow together.
@@ -73,13 +73,13 @@ def _records(path: str, most: int) -> Iterator[list[bytes]]:
 
 def _tensorflow(path: str) -> Any:
     try:
+        found = tensorflow()
         with quiet_import():
-            import tensorflow
             import tfx_bsl  # noqa: F401
     except ImportError as error:
         rule = f"{path} is read with tensorflow and tfx-bsl; without them, give Parquet"
         raise Failure(Exit.ENVIRONMENT, rule, received=error) from None
-    return tensorflow
+    return found
 
 
 @contextmanager

@@ -10,6 +10,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 BUCKET = "tests-bucket"
+# Rows to be prepared from a store, all of them good but for one more at the end.
+SPEC = """
+name: stored
+vocabularies: {words: {}}
+inputs: {word: {kind: category, vocabulary: words}, x: {kind: number}}
+heads: {y: {kind: binary}}
+split: {by: hash, columns: [x], eval: 0.2, test: 0.2}
+"""
+ROWS = 300
+CSV = "word,x,y\n" + "".join(f"w{i % 7},{i},{i % 2}\n" for i in range(ROWS)) + "w,bad,1\n"
 _SERVERS = {
     "s3": ("from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"),
     "gs": (

@@ -8,20 +8,11 @@ from pathlib import Path
 
 import flaky_store
 import pytest
-from object_stores import named, served
+from object_stores import CSV, ROWS, SPEC, named, served
 
 from pipeline import manifest, prepare, publishing, stores
 from pipeline.failures import Exit, Failure
 
-SPEC = """
-name: stored
-vocabularies: {words: {}}
-inputs: {word: {kind: category, vocabulary: words}, x: {kind: number}}
-heads: {y: {kind: binary}}
-split: {by: hash, columns: [x], eval: 0.2, test: 0.2}
-"""
-ROWS = 300
-CSV = "word,x,y\n" + "".join(f"w{i % 7},{i},{i % 2}\n" for i in range(ROWS)) + "w,bad,1\n"
 # Both clients wait for seconds between their later attempts.
 slow = pytest.mark.skipif(os.environ.get("CI_FULL") != "1", reason="slow; CI_FULL=1 runs it")
 KINDS = ["s3", pytest.param("gs", marks=slow)]

@@ -8,21 +8,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from object_stores import named, served
+from object_stores import CSV, ROWS, SPEC, named, served
 
 from pipeline import manifest, prepare, rows, stores
 from pipeline.failures import Exit, Failure
 from pipeline.spec_file import read_spec
-
-SPEC = """
-name: stored
-vocabularies: {words: {}}
-inputs: {word: {kind: category, vocabulary: words}, x: {kind: number}}
-heads: {y: {kind: binary}}
-split: {by: hash, columns: [x], eval: 0.2, test: 0.2}
-"""
-ROWS = 300
-CSV = "word,x,y\n" + "".join(f"w{i % 7},{i},{i % 2}\n" for i in range(ROWS)) + "w,bad,1\n"
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])
