@@ -23,7 +23,7 @@ import tensorflow as tf
 from pipeline.failures import Exit, Failure, main
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.openings import make_opening, phase_rows
 from trainer.ordinary import make_step
 from trainer.run import Run, open_run

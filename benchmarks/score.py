@@ -43,7 +43,7 @@ from benchmarks.score_contestants import (
 )
 from pipeline.failures import main
 from pipeline.rows import expand
-from serving import export, run_folder
+from serving import model_folder, run_folder
 from serving.metadata import FileHead
 
 Array = NDArray[Any]
@@ -106,7 +106,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
     source = run_folder.load(options.run)
-    heads = export.file_heads(source.spec, source.vocabularies)
+    heads = model_folder.file_heads(source.spec, source.vocabularies)
     head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
     table = first_rows(expand(options.input), options.rows)
     size = options.rows // options.turns

@@ -26,7 +26,8 @@ from benchmarks.train_report import curves, report, summary
 from benchmarks.train_rows import CUT_OFF, Rows, save_rows
 from examples.next_identifier import rows as demo_rows
 from pipeline.failures import main
-from trainer.data import batches, columns_of, read_data
+from trainer.data import batches, columns_of
+from trainer.data_folder import read_data
 
 SPEC = Path(__file__).with_name("train.yaml")
 HELD_OUT_ROWS = 20_480

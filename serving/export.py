@@ -8,18 +8,11 @@ serving.certificate). Beam, tf.Transform and the trainer are not needed.
 """
 
 import argparse
-import hashlib
-import json
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
-
-import onnx
 
 from pipeline.failures import main
-from pipeline.fields import fields_of
 from pipeline.manifest import (
     Manifest,
     code_hash,
@@ -29,24 +22,10 @@ from pipeline.manifest import (
     lock,
     publish,
     verify,
-    write_text,
 )
 from pipeline.quiet import quiet_import
 from pipeline.room import room
-from pipeline.spec import Multilabel, Spec
-
-with quiet_import():
-    from serving.card import CARD, card
-    from serving.cases import hard_cases
-    from serving.certificate import Report, certify, exported
-    from serving.core import convert_core
-    from serving.folding import fold_linear_blocks
-    from serving.graph import assemble, check, column_lengths, default_top_k
-    from serving.metadata import KEY, FileHead, Metadata, outputs_of
-    from serving.profiles import MODEL, PROFILES, Profile, triton_config
-    from serving.reference import Reference
-    from serving.run_files import json_file
-    from serving.run_folder import Run, load, padding
+from serving.profiles import PROFILES, Profile
 
 STAGE = "model"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
@@ -57,14 +36,17 @@ def run(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     folder, output = Path(options.run), Path(options.output)
     profile = PROFILES[options.profile]
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     with lock(output), room(output):
         manifest = verify(folder, stage="run")
         made_from = _made_from(manifest, profile)
         if is_done(output, stage=STAGE, made_from=made_from, force=options.force):
             print(f"{output} is up to date")
             return
-        path, report = _export(folder, fresh_staging(output), manifest, profile)
+        # TensorFlow takes seconds to load: who is refused, or has nothing to do, does without it.
+        with quiet_import():
+            from serving.model_folder import write_model
+        work = fresh_staging(output)
+        path, report = write_model(folder, work, manifest, profile, _versions())
         publish(output, stage=STAGE, made_from=made_from, facts={"versions": _versions()})
     largest = max(report.heads.values(), default=0.0)
     rows = sum(report.cases.values())
@@ -78,117 +60,6 @@ def _made_from(manifest: Manifest, profile: Profile) -> str:
 
 def _versions() -> dict[str, str]:
     return {library: version(library) for library in _LIBRARIES}
-
-
-def _export(folder: Path, work: Path, manifest: Manifest, profile: Profile) -> tuple[str, Report]:
-    """Fills the folder `work`; returns where in it the file lies."""
-    source = load(folder)
-    facts = {
-        "spec": source.spec.model_dump(mode="json"),
-        "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
-        "versions": _versions(),
-        "metrics": json_file(folder / "metrics.json"),
-    }
-    model, folded = build(source, profile)
-    report = compare(source, check(model, profile.most_bytes))
-    certificate = {**report.content(), "folded_tables": folded, "versions": _versions()}
-    certificate |= {"profile": profile.name}
-    facts["certificate"] = certificate
-    metadata = metadata_of(source.spec, source.vocabularies, facts)
-    content = check(with_metadata(model, metadata), profile.most_bytes)
-    sha256 = hashlib.sha256(content).hexdigest()
-    path = profile.model_path(source.spec.name)
-    file = work / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    write_text(file.with_name(f"{MODEL}.sha256"), f"{sha256}  {MODEL}\n")
-    if profile.is_repository:
-        config = triton_config(source.spec.name, model.graph)
-        write_text(work / source.spec.name / "config.pbtxt", config)
-    whole = {"model": path, "sha256": sha256, **certificate}
-    write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
-    examples = manifest.facts.get("examples", {})
-    write_text(work / CARD, card(metadata, source.spec, examples, sha256))
-    return path, report
-
-
-def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.ModelProto, list[str]]:
-    """The whole graph, not yet checked, and the names of the tables that were folded."""
-    core = convert_core(source.model, profile.opset)
-    folded = fold_linear_blocks(core)
-    model = assemble(
-        core,
-        source.spec,
-        fields_of(source.spec).inputs,
-        numbers=source.statistics["numbers"],
-        vocabularies=source.vocabularies,
-        opset=profile.opset,
-        ir_version=profile.ir_version,
-    )
-    return model, folded
-
-
-def compare(source: Run, content: bytes) -> Report:
-    """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
-    spec, fields = source.spec, fields_of(source.spec)
-    inputs = list(dict.fromkeys(fields.inputs.values()))
-    embedded = spec.embedded_inputs()
-    values = {
-        fields.inputs[n].output: source.vocabularies[p.vocabulary] for n, p in embedded.items()
-    }
-    cases = {"held_out": source.samples, **hard_cases(source.samples, inputs, values)}
-    lengths = column_lengths(spec, fields.inputs)
-    return certify(
-        exported(content, source.model.input, inputs, lengths),
-        Reference(
-            source.transform, source.model, {**fields.inputs, **fields.heads}, padding(source)
-        ),
-        file_heads(spec, source.vocabularies),
-        cases,
-        labels={n: source.vocabularies[h.vocabulary] for n, h in spec.label_heads().items()},
-        top_k=default_top_k(spec),
-    )
-
-
-def metadata_of(
-    spec: Spec, vocabularies: Mapping[str, Sequence[str]], facts: dict[str, Any]
-) -> Metadata:
-    """What the file says about itself."""
-    fields = fields_of(spec).inputs
-    return Metadata(
-        name=spec.name,
-        fields=tuple(dict.fromkeys(fields.values())),
-        lengths=column_lengths(spec, fields),
-        keys=spec.keys,
-        heads=file_heads(spec, vocabularies),
-        top_k=default_top_k(spec),
-        weight=spec.weight,
-        facts=facts,
-    )
-
-
-def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:
-    """The heads as the file has them."""
-    entries = {n: len(vocabularies[h.vocabulary]) for n, h in spec.label_heads().items()}
-    return tuple(
-        FileHead(
-            n,
-            h.kind,
-            spec.head_column(n),
-            outputs_of(n, h.kind),
-            entries.get(n),
-            h.separator if isinstance(h, Multilabel) else None,
-        )
-        for n, h in spec.heads.items()
-    )
-
-
-def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:
-    """The same graph with its `metadata_props`."""
-    said = onnx.ModelProto()
-    said.CopyFrom(model)
-    onnx.helper.set_model_props(said, {KEY: metadata.to_json()})
-    return said
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -10,7 +10,7 @@ from onnx import numpy_helper
 from small_run import AGE_MEAN, WORDS, exported
 
 from pipeline.failures import Exit, Failure
-from serving import certificate, export, run_folder
+from serving import certificate, model_folder, run_folder
 from serving.certificate import label_difference, value_difference
 from serving.graph import check
 
@@ -22,7 +22,7 @@ def loaded() -> run_folder.Run:
 
 @functools.cache
 def built() -> bytes:
-    content: bytes = export.build(loaded())[0].SerializeToString()
+    content: bytes = model_folder.build(loaded())[0].SerializeToString()
     return content
 
 
@@ -85,13 +85,13 @@ def test_a_broken_graph_is_refused(break_it: Callable[[onnx.ModelProto], None]) 
     model = onnx.load_from_string(built())
     break_it(model)
     with pytest.raises(Failure, match=BREAKS[break_it]) as failure:
-        export.compare(loaded(), check(model))
+        model_folder.compare(loaded(), check(model))
     assert failure.value.exit_code == Exit.INTEGRITY
 
 
 def test_the_right_graph_passes_all_cases(capsys: pytest.CaptureFixture[str]) -> None:
     model = onnx.load_from_string(built())
-    report = export.compare(loaded(), check(model))
+    report = model_folder.compare(loaded(), check(model))
     assert {"held_out", "unseen", "empty_text", "long_text", "unicode", "missing_numbers"} <= set(
         report.cases
     )

@@ -10,7 +10,8 @@ import tensorflow as tf
 from tiny_data import ENTRIES, LENGTH, WORDS, serialized, tiny_data, tiny_spec, write_data
 
 from pipeline.failures import Exit, Failure
-from trainer.data import batch_signature, batches, collect, columns_of, parse, read_data
+from trainer.data import batch_signature, batches, collect, columns_of, parse
+from trainer.data_folder import read_data
 
 COLUMNS = columns_of(tiny_spec(), ENTRIES)
 PADDING = WORDS + 1

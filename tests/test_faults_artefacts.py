@@ -21,7 +21,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.manifest import verify
 from serving import network
 from serving.scorer import Scorer
-from trainer.data import read_data
+from trainer.data_folder import read_data
 
 CHANGED_MODELS = 2_000 if os.environ.get("CI_FULL") == "1" else 100
 

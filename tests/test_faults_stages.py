@@ -123,8 +123,10 @@ CASES = {
         "out",
         data_content,
     ),
-    "train": Case(("trainer.task",), train_arguments, "out", run_content),
-    "export": Case(("serving.export",), export_arguments, "out", model_content),
+    "train": Case(("trainer.task", "trainer.stage"), train_arguments, "out", run_content),
+    "export": Case(
+        ("serving.export", "serving.model_folder"), export_arguments, "out", model_content
+    ),
     "score": Case(("serving.score",), score_arguments, "s.parquet", Path.read_bytes),
 }
 

@@ -15,7 +15,8 @@ from tiny_data import tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
 from trainer.course import Course
-from trainer.data import Batch, read_data
+from trainer.data import Batch
+from trainer.data_folder import read_data
 from trainer.history import History
 from trainer.judgement import make_results_step
 from trainer.loop import Plan, train

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 import trainer.phases
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.descent import Descent
 from trainer.network import shared_group
 from trainer.openings import make_opening, phase_rows

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tiny_data import LABELS, WORDS, tiny_data, tiny_spec
 
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.projector import escaped, write_projector
 from trainer.run import open_run
 

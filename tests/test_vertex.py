@@ -56,7 +56,7 @@ def test_a_machine_that_is_taken_away_is_replaced_by_another(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("trainer.task.final_metrics", die)
+        patched.setattr("trainer.stage.final_metrics", die)
         with pytest.raises(KeyboardInterrupt):
             run(told)
     assert files_in(f"{bucket}/model") == []

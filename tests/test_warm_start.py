@@ -22,7 +22,7 @@ from tiny_data import (
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.network import inference_model
 from trainer.run import Run, open_run
 from trainer.task import run

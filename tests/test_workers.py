@@ -18,12 +18,13 @@ from two_workers import SECONDS_AT_MOST, ends, start, weights_of
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.network import shift_seeds
+from trainer.options import place_in
 from trainer.run import open_run
-from trainer.task import agreed
+from trainer.stage import agreed
 from trainer.training import train_run
-from trainer.workers import Workers, check_batch_size, place_in
+from trainer.workers import Workers, check_batch_size
 
 PHASES = "common: {units: 5, phases: {every: 1, between: joint, rows: 48, accept: train}}"
 

@@ -9,7 +9,7 @@ import tensorflow as tf
 from tiny_data import tiny_data, tiny_spec
 from two_workers import weights_of
 
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.run import Run, open_run
 from trainer.training import train_run
 from trainer.workers import ALONE, Workers

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from trainer.data import read_data
+from trainer.data_folder import read_data
 from trainer.run import Run, open_run
 from trainer.training import train_run
 from trainer.workers import join_workers

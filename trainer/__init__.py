@@ -2,9 +2,5 @@
 
 import os
 
-from pipeline.quiet import quiet_import
-
-# Before the first import: Keras reads its backend then.
+# Keras reads its backend when it is first imported.
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-with quiet_import():
-    import keras  # noqa: F401

@@ -5,12 +5,17 @@ it: `--training.learning_rate=0.01`, and those of `training` without their first
 """
 
 import argparse
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
 from pipeline.spec_file import add_set
+
+# Of the manifest of a run folder.
+STAGE = "run"
+_CHIEFS = ("chief", "master")
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,37 @@ def settings_in(arguments: Sequence[str]) -> list[str]:
             raise Failure(Exit.USAGE, rule, received=name)
         settings.append(f"{place}={value if equals else left.pop(0)}")
     return settings
+
+
+def is_elsewhere(folder: str) -> bool:
+    """Whether it is an address, not a local path.
+
+    >>> is_elsewhere("gs://bucket/folder"), is_elsewhere("/gcs/bucket/folder")
+    (True, False)
+    """
+    return "://" in folder
+
+
+def place_in(tf_config: str) -> tuple[int, int]:
+    """(number of this process, how many train together) of a TF_CONFIG.
+
+    >>> place_in('{"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]},'
+    ...          ' "task": {"type": "worker", "index": 1}}')
+    (2, 3)
+    """
+    try:
+        said = json.loads(tf_config or "{}")
+        cluster, task = said.get("cluster", {}), said.get("task", {})
+        chiefs = sum(len(cluster.get(kind, ())) for kind in _CHIEFS)
+        count = chiefs + len(cluster.get("worker", ()))
+        kind, index = task.get("type", "chief"), int(task.get("index", 0))
+    except (ValueError, AttributeError, TypeError):
+        rule = "TF_CONFIG must be JSON with `cluster` and `task`"
+        raise Failure(Exit.USAGE, rule, received=f"{tf_config:.200}") from None
+    if kind not in ("worker", *_CHIEFS):
+        rule = "the `task` of TF_CONFIG must be a chief or a worker: there is nothing else to do"
+        raise Failure(Exit.USAGE, rule, received=kind)
+    return index + chiefs * (kind == "worker"), max(1, count)
 
 
 def _parser(about: str) -> argparse.ArgumentParser:

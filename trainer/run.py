@@ -12,12 +12,12 @@ from trainer.course import Course, start_course
 from trainer.data import (
     Batch,
     Columns,
-    Data,
     batch_signature,
     batches,
     collect,
     columns_of,
 )
+from trainer.data_folder import Data
 from trainer.heads import classes_of
 from trainer.network import Network, Scale, build_network, shared_group
 from trainer.objective import HeadLoss, head_losses

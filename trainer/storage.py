@@ -15,15 +15,6 @@ from pipeline.manifest import MANIFEST
 gfile = tf.io.gfile
 
 
-def is_elsewhere(folder: str) -> bool:
-    """Whether it is an address, not a local path.
-
-    >>> is_elsewhere("gs://bucket/folder"), is_elsewhere("/gcs/bucket/folder")
-    (True, False)
-    """
-    return "://" in folder
-
-
 def copy_in(folder: str, local: Path) -> None:
     """Copies all files of a folder; nothing where there is none."""
     with reachable(folder):

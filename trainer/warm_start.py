@@ -22,9 +22,10 @@ import numpy as np
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import verify
 from pipeline.spec_file import parse_spec
-from trainer.data import vocabulary_values
+from trainer.data_folder import vocabulary_values
 from trainer.heads import Head
 from trainer.network import Scale
+from trainer.options import STAGE
 from trainer.run import Run
 
 Weights = list[np.ndarray]
@@ -35,7 +36,7 @@ def warm_start(run: Run, earlier: Path) -> None:
 
     Raises Failure: 2 where a layer has another shape there, 5 where the folder was changed.
     """
-    verify(earlier, stage="run")
+    verify(earlier, stage=STAGE)
     model = keras.saving.load_model(earlier / "model.keras", compile=False)
     old = {layer.name: layer.get_weights() for layer in model.layers}
     earlier_spec = parse_spec((earlier / "spec.json").read_text("utf-8"), source="spec.json")

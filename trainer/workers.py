@@ -7,7 +7,6 @@ of `TF_CONFIG`, as tf.distribute.MultiWorkerMirroredStrategy reads it. The first
 alone writes checkpoints, history and model.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,6 +20,7 @@ import tensorflow as tf
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch
 from trainer.optimizer import merged
+from trainer.options import place_in
 
 # A batch to the gradient of each variable (None where there is none) and the heads' mean losses.
 Gradients = Callable[[Batch], tuple[Sequence[Any], Mapping[str, tf.Tensor]]]
@@ -35,7 +35,6 @@ _LOST = (
     tf.errors.DeadlineExceededError,
     tf.errors.InternalError,
 )
-_CHIEFS = ("chief", "master")
 
 
 @dataclass(frozen=True)
@@ -142,28 +141,6 @@ def join_workers() -> Workers:
     if len(tf.config.list_logical_devices("GPU")) > 1:
         return Workers(tf.distribute.MirroredStrategy())
     return ALONE
-
-
-def place_in(tf_config: str) -> tuple[int, int]:
-    """(number of this process, how many train together) of a TF_CONFIG.
-
-    >>> place_in('{"cluster": {"chief": ["a:1"], "worker": ["b:1", "c:1"]},'
-    ...          ' "task": {"type": "worker", "index": 1}}')
-    (2, 3)
-    """
-    try:
-        said = json.loads(tf_config or "{}")
-        cluster, task = said.get("cluster", {}), said.get("task", {})
-        chiefs = sum(len(cluster.get(kind, ())) for kind in _CHIEFS)
-        count = chiefs + len(cluster.get("worker", ()))
-        kind, index = task.get("type", "chief"), int(task.get("index", 0))
-    except (ValueError, AttributeError, TypeError):
-        rule = "TF_CONFIG must be JSON with `cluster` and `task`"
-        raise Failure(Exit.USAGE, rule, received=f"{tf_config:.200}") from None
-    if kind not in ("worker", *_CHIEFS):
-        rule = "the `task` of TF_CONFIG must be a chief or a worker: there is nothing else to do"
-        raise Failure(Exit.USAGE, rule, received=kind)
-    return index + chiefs * (kind == "worker"), max(1, count)
 
 
 def rows_of(batch: Batch, place: Any, devices: int) -> Batch:

@@ -1,0 +1,143 @@
+"""A run folder to a model folder: the graph is built, compared with Keras and written.
+
+The command, which has taken the lock by then, is serving.export.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from pipeline.fields import fields_of
+from pipeline.manifest import Manifest, write_text
+from pipeline.spec import Multilabel, Spec
+from serving.card import CARD, card
+from serving.cases import hard_cases
+from serving.certificate import Report, certify, exported
+from serving.core import convert_core
+from serving.folding import fold_linear_blocks
+from serving.graph import assemble, check, column_lengths, default_top_k
+from serving.metadata import KEY, FileHead, Metadata, outputs_of
+from serving.profiles import MODEL, PROFILES, Profile
+from serving.reference import Reference
+from serving.run_files import json_file
+from serving.run_folder import Run, load, padding
+from serving.triton import config
+
+
+def write_model(
+    folder: Path, work: Path, manifest: Manifest, profile: Profile, versions: Mapping[str, str]
+) -> tuple[str, Report]:
+    """Fills the folder `work`; returns where in it the file lies."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    source = load(folder)
+    facts = {
+        "spec": source.spec.model_dump(mode="json"),
+        "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
+        "versions": versions,
+        "metrics": json_file(folder / "metrics.json"),
+    }
+    model, folded = build(source, profile)
+    report = compare(source, check(model, profile.most_bytes))
+    certificate = {**report.content(), "folded_tables": folded, "versions": versions}
+    certificate |= {"profile": profile.name}
+    facts["certificate"] = certificate
+    metadata = metadata_of(source.spec, source.vocabularies, facts)
+    content = check(with_metadata(model, metadata), profile.most_bytes)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = profile.model_path(source.spec.name)
+    file = work / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    write_text(file.with_name(f"{MODEL}.sha256"), f"{sha256}  {MODEL}\n")
+    if profile.is_repository:
+        text = config(source.spec.name, model.graph)
+        write_text(work / source.spec.name / "config.pbtxt", text)
+    whole = {"model": path, "sha256": sha256, **certificate}
+    write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
+    examples = manifest.facts.get("examples", {})
+    write_text(work / CARD, card(metadata, source.spec, examples, sha256))
+    return path, report
+
+
+def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.ModelProto, list[str]]:
+    """The whole graph, not yet checked, and the names of the tables that were folded."""
+    core = convert_core(source.model, profile.opset)
+    folded = fold_linear_blocks(core)
+    model = assemble(
+        core,
+        source.spec,
+        fields_of(source.spec).inputs,
+        numbers=source.statistics["numbers"],
+        vocabularies=source.vocabularies,
+        opset=profile.opset,
+        ir_version=profile.ir_version,
+    )
+    return model, folded
+
+
+def compare(source: Run, content: bytes) -> Report:
+    """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
+    spec, fields = source.spec, fields_of(source.spec)
+    inputs = list(dict.fromkeys(fields.inputs.values()))
+    embedded = spec.embedded_inputs()
+    values = {
+        fields.inputs[n].output: source.vocabularies[p.vocabulary] for n, p in embedded.items()
+    }
+    cases = {"held_out": source.samples, **hard_cases(source.samples, inputs, values)}
+    lengths = column_lengths(spec, fields.inputs)
+    return certify(
+        exported(content, source.model.input, inputs, lengths),
+        Reference(
+            source.transform, source.model, {**fields.inputs, **fields.heads}, padding(source)
+        ),
+        file_heads(spec, source.vocabularies),
+        cases,
+        labels={n: source.vocabularies[h.vocabulary] for n, h in spec.label_heads().items()},
+        top_k=default_top_k(spec),
+    )
+
+
+def metadata_of(
+    spec: Spec, vocabularies: Mapping[str, Sequence[str]], facts: dict[str, Any]
+) -> Metadata:
+    """What the file says about itself."""
+    fields = fields_of(spec).inputs
+    return Metadata(
+        name=spec.name,
+        fields=tuple(dict.fromkeys(fields.values())),
+        lengths=column_lengths(spec, fields),
+        keys=spec.keys,
+        heads=file_heads(spec, vocabularies),
+        top_k=default_top_k(spec),
+        weight=spec.weight,
+        facts=facts,
+    )
+
+
+def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:
+    """The heads as the file has them."""
+    entries = {n: len(vocabularies[h.vocabulary]) for n, h in spec.label_heads().items()}
+    return tuple(
+        FileHead(
+            n,
+            h.kind,
+            spec.head_column(n),
+            outputs_of(n, h.kind),
+            entries.get(n),
+            h.separator if isinstance(h, Multilabel) else None,
+        )
+        for n, h in spec.heads.items()
+    )
+
+
+def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:
+    """The same graph with its `metadata_props`."""
+    said = onnx.ModelProto()
+    said.CopyFrom(model)
+    onnx.helper.set_model_props(said, {KEY: metadata.to_json()})
+    return said

@@ -1,0 +1,154 @@
+"""The train stage: a data folder to a run folder, with all that needs TensorFlow.
+
+The command, which has taken the lock by then and read what it was told, is trainer.task.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.failures import Exit, Failure
+from pipeline.manifest import fresh_staging, publish, staging, write_text
+from pipeline.spec import Spec
+from trainer import checkpoint
+from trainer.data_folder import Data
+from trainer.history import History, scalars, write_scalars
+from trainer.judgement import baselines, final_metrics, fit_temperatures
+from trainer.network import inference_model, parameters, shapes
+from trainer.options import STAGE, Options
+from trainer.projector import write_projector
+from trainer.report import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.run import Arrays, Run, open_run
+from trainer.storage import copy_in, keep_copy
+from trainer.tracking import tracked
+from trainer.training import nothing, train_run
+from trainer.tuner import tuner_reports
+from trainer.warm_start import warm_start
+from trainer.workers import Workers, all_needed, join_workers
+
+COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
+MARKER = ".made-from"
+
+
+def train_stage(
+    said: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
+) -> bool:
+    """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
+    Failure as the exit codes say."""
+    workers = join_workers()
+    with all_needed(workers):
+        if agreed(workers, made_from, done):
+            return True
+        # Resuming to the same bits needs every operation to give the same bits twice.
+        tf.config.experimental.enable_op_determinism()
+        made, train_columns = open_run(data, spec, workers)
+        if said.warm_start:
+            warm_start(made, Path(said.warm_start))
+        if workers.is_chief:
+            make_run(said, made, train_columns, output, made_from)
+        else:
+            train_run(made, staging(output))
+    return False
+
+
+def make_run(said: Options, made: Run, train_columns: Arrays, output: Path, made_from: str) -> None:
+    """What the chief does: trains and publishes the folder."""
+    work = resumed_staging(output, made_from, force=said.force, copy=said.checkpoints)
+    events = said.tensorboard or str(work / "tensorboard")
+    with tracked(made.spec, work, os.environ) as tracking:
+        told = (*tracking.epochs, *tuner_reports(os.environ))
+        history = History(work / "history.jsonl", events, told)
+        metrics = make_run_folder(made, train_columns, work, history, copying(work, said))
+        tracking.result(metrics)
+    (work / MARKER).unlink()
+    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(made))
+    print(metrics_table(metrics))
+    print(f"\ntrain: {said.output}")
+
+
+def agreed(workers: Workers, made_from: str, done: bool) -> bool:
+    """Whether the chief has nothing to do, as all workers know it then. Raises Failure with exit
+    code 2 on a worker that was given something else than the chief."""
+    own = int(made_from[:15], 16)
+    chiefs, chief_is_done = workers.chiefs(own, done)
+    if int(chiefs) != own:
+        rule = "every worker must have the chief's data, spec and code"
+        raise Failure(Exit.USAGE, rule, received=f"others on worker {workers.place}")
+    return bool(chief_is_done)
+
+
+def resumed_staging(output: Path, made_from: str, *, force: bool, copy: str | None = None) -> Path:
+    """The staging folder: as an interrupted run for the same inputs left it, here or in a copy
+    that was kept elsewhere, else empty."""
+    work = staging(output)
+    marker = work / MARKER
+    if copy and not force and not marker.exists():
+        copy_in(copy, work)
+    if force or not marker.exists() or marker.read_text(encoding="utf-8") != made_from:
+        work = fresh_staging(output)
+        write_text(marker, made_from)
+    return work
+
+
+def copying(work: Path, said: Options) -> Callable[[], None]:
+    """What follows each checkpoint: a copy of the unfinished run, where one is wanted."""
+    if said.checkpoints is None:
+        return nothing
+    folder = said.checkpoints
+    return lambda: keep_copy(work, folder)
+
+
+def make_run_folder(
+    made: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
+) -> dict[str, Any]:
+    """Trains, measures and saves into `work`; gives the metrics."""
+    print(parameter_table(parameters(made.network)), flush=True)
+    train_run(made, work, history=history, saved=saved)
+    write_projector(made, history.events)
+    lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    epochs_and_phases = [json.loads(line) for line in lines]
+    print(speed_line(epochs_and_phases), flush=True)
+    if said := phase_summary(epochs_and_phases):
+        print(said, flush=True)
+    held_out = final_metrics(made)
+    write_scalars(history.events, dict(scalars(held_out)), int(made.course.finished))
+    metrics = held_out | {"baselines": baselines(made, train_columns)}
+    temperatures = fit_temperatures(made)
+    metrics["temperatures"] = temperatures
+    model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
+    model.save(work / "model.keras")
+    write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
+    write_text(work / "spec.json", made.spec.to_json())
+    copy_from_data(made.data.folder, work)
+    checkpoint.remove(work / "checkpoints")
+    return metrics
+
+
+def copy_from_data(data: Path, work: Path) -> None:
+    """Makes the run folder complete in itself."""
+    for name in COPIED:
+        if (data / name).is_dir():
+            shutil.copytree(data / name, work / name, dirs_exist_ok=True)
+        elif (data / name).exists():
+            shutil.copy2(data / name, work / name)
+
+
+def run_facts(made: Run) -> dict[str, Any]:
+    manifest = made.data.manifest
+    versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
+    return {
+        "name": made.spec.name,
+        "seed": made.spec.training.seed,
+        "versions": versions,
+        "data_made_from": manifest.made_from,
+        "examples": manifest.facts["examples"],
+        "weights": shapes(made.network),
+        "prepared_at_cost": manifest.facts.get("cost"),
+    }
