@@ -6,6 +6,7 @@ L-infinity distance for categories, the Jensen-Shannon divergence (base 2, from 
 numbers. Numpy and pyarrow only.
 """
 
+import json
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -15,20 +16,31 @@ import numpy.typing as npt
 from pipeline.counting import Counts, chosen
 
 TOP = 100
+# And as many of them as fit here, as JSON: they travel with the model.
+TOP_BYTES = 4096
 # The most frequent values are found among so many distinct ones, exactly as long as there are no
 # more. Beyond, a count is low by at most the number of values divided by 100,000.
 COUNTED = 200_000
 PERCENT = 100
 Floats: TypeAlias = npt.NDArray[np.float64]
-# {"values": int, "missing": int} and either "top": [[text, count], ...] or "percentiles": [101].
+# {"values": int, "missing": int} and "percentiles": [101] of numbers; of texts "top": [[text,
+# count], ...] and "unlisted", the count of the most frequent text beyond it, 0 if there is none.
 Distribution: TypeAlias = dict[str, Any]
 
 
 def of_texts(counts: Counts, values: int, missing: int) -> Distribution:
     """The distribution of texts whose counts were kept with `limit=COUNTED`."""
-    entries = chosen(counts, TOP, 1)
+    entries = chosen(counts, TOP + 1, 1)
     pairs = zip(entries.values.to_pylist(), entries.counts.to_pylist(), strict=True)
-    return {"values": values, "missing": missing, "top": [list(pair) for pair in pairs]}
+    top: list[list[Any]] = []
+    room, unlisted = TOP_BYTES, 0
+    for pair in map(list, pairs):
+        room -= len(json.dumps(pair)) + len(", ")
+        if room < 0 or len(top) == TOP:
+            unlisted = pair[1]
+            break
+        top.append(pair)
+    return {"values": values, "missing": missing, "top": top, "unlisted": unlisted}
 
 
 def of_numbers(percentiles: Sequence[float], values: int, missing: int) -> Distribution:
@@ -39,11 +51,11 @@ def of_numbers(percentiles: Sequence[float], values: int, missing: int) -> Distr
 def l_infinity(old: Distribution, new: Distribution) -> tuple[float, str | None]:
     """The greatest difference of a value's share, and that value; None is a missing one.
 
-    A value beyond the TOP may have any share up to the last one listed: it counts as the one that
-    makes the difference least, so the distance is never said too great.
+    A value that is not listed may have any share up to that of the most frequent such one: it
+    counts as the one that makes the difference least, so the distance is never said too great.
 
-    >>> old = {"values": 4, "missing": 0, "top": [["a", 3], ["b", 1]]}
-    >>> new = {"values": 2, "missing": 2, "top": [["a", 2]]}
+    >>> old = {"values": 4, "missing": 0, "top": [["a", 3], ["b", 1]], "unlisted": 0}
+    >>> new = {"values": 2, "missing": 2, "top": [["a", 2]], "unlisted": 0}
     >>> l_infinity(old, new)
     (0.5, None)
     """
@@ -65,9 +77,7 @@ def _shares(one: Distribution) -> dict[str | None, float]:
 
 def _unlisted(one: Distribution) -> float:
     """The greatest share that a value may have which is not listed."""
-    if len(one["top"]) < TOP:
-        return 0.0
-    return one["top"][-1][1] / max(1, one["values"] + one["missing"])
+    return float(one["unlisted"] / max(1, one["values"] + one["missing"]))
 
 
 def edges(one: Distribution) -> Floats:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from pipeline import spec as specs
 from pipeline.fields import Fields
+from pipeline.sources import is_missing, last, list_lengths, lists_of
 from pipeline.statistics import DROPPED, WEIGHT
 
-Ids = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 
@@ -49,26 +49,6 @@ def features(
     return pa.RecordBatch.from_pydict(made)
 
 
-def is_missing(texts: pa.Array) -> pa.Array:
-    """Whether an input's value is missing: null or empty."""
-    return pc.fill_null(pc.equal(texts, ""), True)
-
-
-def last(lists: pa.Array, length: int) -> pa.Array:
-    """The last `length` elements of each list, oldest first; a null list is an empty one.
-
-    >>> last(pa.array([["a", "b", "c"], None, ["d"]]), 2).to_pylist()
-    [['b', 'c'], [], ['d']]
-    """
-    lengths = _lengths(lists)
-    values = lists.flatten()
-    if (lengths > length).any():
-        place = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        values = values.filter(pa.array(place >= np.repeat(lengths - length, lengths)))
-        lengths = np.minimum(lengths, length)
-    return _lists(values, lengths)
-
-
 def curved(scale: str, values: Floats) -> Floats:
     """Values on a logarithmic scale where that is asked for, their signs kept."""
     if scale != "log":
@@ -82,16 +62,6 @@ def one_each(values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, values)
 
 
-def _lengths(lists: pa.Array) -> Ids:
-    lengths = pc.fill_null(pc.list_value_length(lists), 0)
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
-def _lists(values: pa.Array, lengths: Ids) -> pa.Array:
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
 def _looked_up(texts: pa.Array, values: pa.Array) -> pa.Array:
     """int64 ids; the number of values for any other, and for null."""
     return pc.fill_null(pc.index_in(texts, values), len(values)).cast(pa.int64())
@@ -101,7 +71,7 @@ def _embedded(part: specs.Category | specs.Sequence, column: pa.Array, tables: T
     values = tables.values[part.vocabulary]
     if isinstance(part, specs.Sequence):
         lists = last(column, part.length)
-        return _lists(_input_ids(lists.flatten(), values), _lengths(lists))
+        return lists_of(_input_ids(lists.flatten(), values), list_lengths(lists))
     return one_each(_input_ids(column, values))
 
 
@@ -155,7 +125,7 @@ def _target(name: str, head: specs.Head, column: pa.Array, tables: Tables) -> di
 def _labels(name: str, column: pa.Array, values: pa.Array) -> dict[str, pa.Array]:
     """Each row's known labels once, rising, or -1 where the target is missing; and how many
     labels were unknown."""
-    lengths, count, size = _lengths(column), len(column), len(values)
+    lengths, count, size = list_lengths(column), len(column), len(values)
     ids = _looked_up(pc.fill_null(column.flatten(), ""), values).to_numpy()
     owner = np.repeat(np.arange(count), lengths)
     unknown = np.bincount(owner[ids == size], minlength=count).astype(np.int64)
@@ -164,7 +134,7 @@ def _labels(name: str, column: pa.Array, values: pa.Array) -> dict[str, pa.Array
     ids = np.concatenate([ids[ids < size], np.full(len(missing), -1)])
     keys = np.unique(owner * (size + 1) + ids + 1)
     owner, ids = np.divmod(keys, size + 1)
-    lists = _lists(pa.array(ids - 1), np.bincount(owner, minlength=count))
+    lists = lists_of(pa.array(ids - 1), np.bincount(owner, minlength=count))
     return {name: lists, name + DROPPED: one_each(pa.array(unknown))}
 
 

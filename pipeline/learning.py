@@ -20,7 +20,8 @@ from pipeline.counting import Counts, Entries, added, chosen, merged, table_of, 
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
 from pipeline.features import curved
 from pipeline.moments import Moment, Quantiles
-from pipeline.plan import Plan, numbers, standardised, texts
+from pipeline.plan import Plan, standardised
+from pipeline.sources import numbers, texts
 
 Floats = npt.NDArray[np.float32]
 

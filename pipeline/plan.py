@@ -1,37 +1,14 @@
-"""What a spec asks to be learned from the training rows, and from which columns.
-
-Numpy and pyarrow only: the drift of rows to score is measured with the same values.
-"""
+"""What a spec asks to be learned from the training rows, and from which columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from pipeline import spec as specs
-from pipeline.casting import Field
-from pipeline.features import is_missing, last
 from pipeline.fields import Fields
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where the values of an input or a head come from.
-
-    A length cuts a list to its last elements. An empty text is a value of a label only.
-    """
-
-    field: Field
-    length: int | None
-    is_label: bool
-
-    @property
-    def is_number(self) -> bool:
-        return self.field.kind == "number"
+from pipeline.sources import Source
 
 
 @dataclass(frozen=True)
@@ -79,21 +56,3 @@ def standardised(spec: specs.Spec) -> list[str]:
     """The inputs and heads that have a mean and a deviation, in the order of the graph's."""
     parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
     return [n for n, part in parts.items() if getattr(part, "scale", "") in ("standard", "log")]
-
-
-def texts(rows: pa.RecordBatch, source: Source) -> tuple[pa.Array, int]:
-    """The texts of a column that count, and how many are missing. A flag is "0" or "1"."""
-    column = rows.column(source.field.output)
-    if pa.types.is_list(column.type):
-        column = column if source.length is None else last(column, source.length)
-        column = pc.fill_null(column.flatten(), "")
-    if pa.types.is_floating(column.type):
-        column = pc.if_else(pc.is_nan(column), None, column).cast(pa.int8()).cast(pa.string())
-    missing = column.is_null() if source.is_label else is_missing(column)
-    values = column.filter(pc.invert(missing))
-    return values, len(column) - len(values)
-
-
-def numbers(rows: pa.RecordBatch, source: Source) -> npt.NDArray[np.float32]:
-    """The numbers of a column, NaN where one is missing."""
-    return rows.column(source.field.output).to_numpy(zero_copy_only=False)

@@ -12,7 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from typing import Any
 import pyarrow.parquet
 
 from pipeline import (
-    drift,
     examples,
     learning,
     manifest,
@@ -30,6 +29,7 @@ from pipeline import (
 )
 from pipeline import spec as specs
 from pipeline.anomalies import anomalies
+from pipeline.distances import MEASURES, THRESHOLD, Drift, between
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
@@ -208,11 +208,12 @@ def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:
 
 def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:
     """The distances from earlier rows, and all warnings with those about them."""
-    found = list(drift.between(earlier, said["distributions"]))
-    warnings = drift.above(found, {one.measure: drift.THRESHOLD for one in found})
+    distances = list(between(earlier, said["distributions"]))
+    found = Drift(said["rows"]["train"], distances, dict.fromkeys(MEASURES, THRESHOLD))
     if fail:
-        drift.fail_on(warnings)
-    return {"drift": [asdict(one) for one in found], "warnings": said["warnings"] + warnings}
+        found.fail()
+    warnings = said["warnings"] + found.warnings
+    return {"drift": found.content()["distances"], "warnings": warnings}
 
 
 def _facts(spec: specs.Spec, said: dict[str, Any]) -> dict[str, Any]:

@@ -50,8 +50,9 @@ class FileHead:
 class Metadata:
     """What the file is. `lengths` says how many elements of each typed list column it reads.
 
-    `weight` is the column of the rows' weights. `facts` are for people and later checks:
-    hashes, versions, metrics, the spec, the certificate.
+    `weight` is the column of the rows' weights. `training` says of each input how its values were
+    spread among the training rows (serving.drift). `facts` are for people and later checks: hashes,
+    versions, metrics, the spec, the certificate.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Metadata:
     heads: tuple[FileHead, ...]
     top_k: int
     weight: str | None = None
+    training: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> str:
@@ -68,7 +70,7 @@ class Metadata:
         fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
         heads = [{k: v for k, v in asdict(h).items() if v is not None} for h in self.heads]
         content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
-        content |= _if_any("weight", self.weight)
+        content |= _if_any("weight", self.weight) | _if_any("training", self.training or None)
         return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
 
 
@@ -93,6 +95,7 @@ def from_json(text: str) -> Metadata:
             heads=tuple(heads),
             top_k=int(content.pop("top_k")),
             weight=content.pop("weight", None),
+            training=dict(content.pop("training", {})),
             facts=content,
         )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):

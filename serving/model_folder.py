@@ -12,13 +12,16 @@ from typing import Any
 
 import onnx
 
+from pipeline.distributions import Distribution
 from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
+from pipeline.plan import sources_of
 from pipeline.spec import Multilabel, Spec
 from serving.card import CARD, card
 from serving.cases import hard_cases
 from serving.certificate import Report, certify, exported
 from serving.core import convert_core
+from serving.drift import training_of
 from serving.folding import fold_linear_blocks
 from serving.graph import assemble, check, column_lengths, default_top_k
 from serving.metadata import KEY, FileHead, Metadata, outputs_of
@@ -46,7 +49,8 @@ def write_model(
     certificate = {**report.content(), "folded_tables": folded, "versions": versions}
     certificate |= {"profile": profile.name}
     facts["certificate"] = certificate
-    metadata = metadata_of(source.spec, source.vocabularies, facts)
+    known = training(source.spec, source.statistics.get("distributions", {}))
+    metadata = metadata_of(source.spec, source.vocabularies, facts, known)
     content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     path = profile.model_path(source.spec.name)
@@ -103,7 +107,10 @@ def compare(source: Run, content: bytes) -> Report:
 
 
 def metadata_of(
-    spec: Spec, vocabularies: Mapping[str, Sequence[str]], facts: dict[str, Any]
+    spec: Spec,
+    vocabularies: Mapping[str, Sequence[str]],
+    facts: dict[str, Any],
+    training: dict[str, Any],
 ) -> Metadata:
     """What the file says about itself."""
     fields = fields_of(spec).inputs
@@ -115,8 +122,16 @@ def metadata_of(
         heads=file_heads(spec, vocabularies),
         top_k=default_top_k(spec),
         weight=spec.weight,
+        training=training,
         facts=facts,
     )
+
+
+def training(spec: Spec, distributions: Mapping[str, Distribution]) -> dict[str, Any]:
+    """How the values of each input were spread among the training rows, as far as that is known."""
+    sources = sources_of(spec, fields_of(spec))
+    known = [name for name in spec.inputs if name in distributions]
+    return {name: training_of(sources[name], distributions[name]) for name in known}
 
 
 def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:

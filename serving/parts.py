@@ -4,6 +4,7 @@
         made_from              what the parts depend on; other contents: all parts are dropped
         00000.arrow            the scored rows of the first batches, typed as in the output
         00000.rejected.jsonl
+        00000.seen             how its values are spread, where that is asked for
         00000.json             their tally; written last: without it the part is not finished
 
 The output is made of the parts in the end, by an interrupted run and by one that was not.
@@ -12,7 +13,7 @@ The output is made of the parts in the end, by an interrupted run and by one tha
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ import pyarrow.ipc
 from pipeline.casting import Rejected
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
+from pipeline.seen import Seen
 
 _MADE_FROM = "made_from"
 
@@ -48,9 +50,20 @@ class Tally:
 
 
 class Parts:
-    """The folder of parts. `tallies` has one entry for each finished part, in order."""
+    """The folder of parts. `tallies` has one entry for each finished part, in order.
 
-    def __init__(self, output: Path, made_from: str, *, fresh: bool = False) -> None:
+    `counting` makes the empty counts of a part, None where nothing is counted.
+    """
+
+    def __init__(
+        self,
+        output: Path,
+        made_from: str,
+        *,
+        fresh: bool = False,
+        counting: Callable[[], Seen] | None = None,
+    ) -> None:
+        self._counting = counting
         self._folder = output.with_name(f".{output.name}.parts")
         if fresh or _text(self._folder / _MADE_FROM) != made_from:
             self.remove()
@@ -69,9 +82,12 @@ class Parts:
             self._path(number, "arrow").open("wb") as rows,
             self._path(number, "rejected.jsonl").open("wb") as rejects,
         ):
-            part = Part(rows, rejects, self.schema)
+            part = Part(rows, rejects, self.schema, self._counting and self._counting())
             yield part
             part.close()
+        if part.seen is not None:
+            with self._path(number, "seen").open("wb") as file:
+                part.seen.write(file)
         self.schema = part.schema
         write_text(self._path(number, "json"), json.dumps(asdict(part.tally)))
         self.tallies.append(part.tally)
@@ -87,6 +103,16 @@ class Parts:
         for number in range(len(self.tallies)):
             with self._path(number, "rejected.jsonl").open("rb") as part:
                 shutil.copyfileobj(part, to)
+
+    def seen(self) -> Seen | None:
+        """What was counted in all finished parts."""
+        if self._counting is None:
+            return None
+        total = self._counting()
+        for number in range(len(self.tallies)):
+            with self._path(number, "seen").open("rb") as file:
+                total.read(file)
+        return total
 
     def total(self) -> Tally:
         total = Tally()
@@ -107,8 +133,10 @@ class Parts:
 class Part:
     """One part while it is written. The first batch of a run says the types of all."""
 
-    def __init__(self, rows: BinaryIO, rejects: BinaryIO, schema: pa.Schema | None) -> None:
-        self.tally, self.schema = Tally(), schema
+    def __init__(
+        self, rows: BinaryIO, rejects: BinaryIO, schema: pa.Schema | None, seen: Seen | None
+    ) -> None:
+        self.tally, self.schema, self.seen = Tally(), schema, seen
         self._rows, self._rejects = rows, rejects
         self._writer: pyarrow.ipc.RecordBatchStreamWriter | None = None
 
@@ -119,6 +147,11 @@ class Part:
             self._writer = pyarrow.ipc.new_stream(self._rows, self.schema, options=options)
         self._writer.write_batch(_as(batch, self.schema))
         self.tally.scored += batch.num_rows
+
+    def count(self, typed: pa.RecordBatch) -> None:
+        """Rows as the model reads them."""
+        if self.seen is not None:
+            self.seen.add(typed)
 
     def reject(self, file: str, rejected: list[Rejected]) -> None:
         for one in rejected:

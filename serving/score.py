@@ -4,7 +4,8 @@ Reads Parquet, CSV, JSONL and Arrow IPC and writes them, by the output's suffix.
 for each row that fits the model, in order: the kept columns, then labels and scores of each head.
 Rows that do not fit go to `<output>.rejected.jsonl`. A stream from end to end: memory does not
 grow with the rows. The same command again continues a killed run. With `--evaluate`, rows that
-hold targets also give `<output>.metrics.json`. Needs onnxruntime, numpy and pyarrow only.
+hold targets also give `<output>.metrics.json`; with `--drift`, rows are held against the training
+rows, in `<output>.drift.json`. Needs onnxruntime, numpy and pyarrow only.
 """
 
 import argparse
@@ -23,12 +24,14 @@ from typing import TypeVar
 import pyarrow as pa
 
 from pipeline.casting import Rejected, cast
+from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.progress import Progress
 from pipeline.raw_batches import RawBatch
 from pipeline.room import room
 from pipeline.rows import expand
+from serving import drift
 from serving.evaluation import Evaluation, evaluation_of, table
 from serving.long_form import RESULTS, opened_long
 from serving.parts import Part, Parts, Tally
@@ -49,9 +52,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Piece:
-    """One batch: what to carry along, a function that waits for the results, and its rejects."""
+    """One batch: its rows as the model reads them, what to carry along, a function that waits for
+    the results, and its rejects."""
 
     file: str
+    typed: pa.RecordBatch
     carried: pa.RecordBatch
     results: Callable[[], pa.RecordBatch]
     rejected: list[Rejected]
@@ -83,17 +88,26 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
     names, is_coarse = scorer.schema(options.heads).names, scorer.is_coarse(options.heads)
-    what = [options.top_k, names, is_coarse, kept]
+    is_drift = options.drift or options.fail_on_drift
+    counting = drift.counting(scorer.metadata) if is_drift else None
+    what = [options.top_k, names, is_coarse, kept, is_drift]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
-    parts = Parts(output, made_from, fresh=options.evaluate)
+    parts = Parts(output, made_from, fresh=options.evaluate, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
     pieces = _pieces(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
     _fill(parts, _ahead(pieces, BATCHES_AHEAD), rows_about(files))
-    tally = parts.total()
+    tally, seen = parts.total(), parts.seen()
+    said = sys.stderr if options.output == STREAM else sys.stdout
+    if seen is not None and tally.scored:
+        found = Drift(tally.scored, list(seen.distances()), limits(options))
+        # Where it fails the parts stay: the same command with --drift alone publishes them.
+        drift.tell(found, _beside(output, "drift.json"), said, fail=options.fail_on_drift)
+    for kind, made in (("metrics.json", evaluation), ("drift.json", seen)):
+        if made is None:
+            _beside(output, kind).unlink(missing_ok=True)
     wide = partial(opened, output, raw_csv=options.raw_csv)
     _publish(parts, output, partial(opened_long, wide, kept, heads) if options.long else wide)
-    said = sys.stderr if options.output == STREAM else sys.stdout
     if evaluation is not None:
         metrics = evaluation.metrics()
         write_text(_beside(output, "metrics.json"), json.dumps(metrics, indent=2) + "\n")
@@ -165,7 +179,7 @@ def _pieces(
         fit = raw.rows.take(pa.array(good))
         if evaluation is not None:
             evaluation.add(typed, fit)
-        yield Piece(file, fit.select(kept), results, _rejected(raw, unfit))
+        yield Piece(file, typed, fit.select(kept), results, _rejected(raw, unfit))
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:
@@ -199,6 +213,7 @@ def _fill(parts: Parts, pieces: Iterator[Piece], rows: int | None) -> None:
 
 def _write(part: Part, piece: Piece) -> None:
     part.reject(piece.file, piece.rejected)
+    part.count(piece.typed)
     results = piece.results()
     if results.num_rows:
         schema = pa.schema([*piece.carried.schema, *results.schema])
@@ -252,6 +267,13 @@ def _parser() -> argparse.ArgumentParser:
         "--long", action="store_true", help="a row for each rank: head, rank, label, score"
     )
     parser.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
+    parser.add_argument(
+        "--drift", action="store_true", help="how far the rows are from the training rows"
+    )
+    parser.add_argument(
+        "--fail-on-drift", action="store_true", help="exit code 4 where they are too far"
+    )
+    add_thresholds(parser)
     parser.add_argument("--workers", type=positive, help="threads (default: one per core)")
     parser.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
     parser.add_argument(

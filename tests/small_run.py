@@ -9,6 +9,7 @@ import functools
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -211,8 +212,41 @@ def _statistics() -> dict[str, Any]:
             "age": {"mean": float(AGE_MEAN), "std": float(AGE_STD), "missing": 0.2},
             "size": {"mean": float(SIZE_MEAN), "std": float(SIZE_STD), "missing": 0.2},
             "band": {"boundaries": BOUNDARIES, "missing": 0.2},
-        }
+        },
+        "distributions": _distributions(),
     }
+
+
+def training_rows() -> pa.Table:
+    """The rows from which the distributions of the run are, though nothing was trained on them."""
+    return small_rows(1_000, seed=11)
+
+
+def _distributions() -> dict[str, Any]:
+    """How the inputs' values are spread, as statistics.json has it."""
+    rows = training_rows()
+    lists = rows["previous"].to_pylist()
+    texts = {"word": rows["word"].to_pylist()} | {
+        name: [word for words in lists for word in words[-length:]]
+        for name, length in {"before": 4, "last": 2, "story": 4}.items()
+    }
+    columns = {"age": "age", "size": "size", "place": "place", "band": "size"}
+    numbers = {name: rows[column].drop_null().to_numpy() for name, column in columns.items()}
+    return {name: _spread_of_texts(values) for name, values in texts.items()} | {
+        name: {
+            "values": len(there),
+            "missing": len(rows) - len(there),
+            "percentiles": np.percentile(there.astype(np.float32), np.arange(101)).tolist(),
+        }
+        for name, there in numbers.items()
+    }
+
+
+def _spread_of_texts(values: list[str | None]) -> dict[str, Any]:
+    counts = Counter(value for value in values if value)
+    there = counts.total()
+    top = [list(pair) for pair in counts.most_common()]
+    return {"values": there, "missing": len(values) - there, "top": top, "unlisted": 0}
 
 
 @functools.cache

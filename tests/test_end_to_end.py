@@ -21,6 +21,7 @@ from examples.made_up_rows import rows_for
 from pipeline.casting import cast
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
+from serving import score
 from serving.feeds import feeds
 from serving.scorer import Scorer
 
@@ -205,6 +206,21 @@ def test_the_model_needs_only_its_own_folder(output: Path, tmp_path: Path, rows:
     shutil.copytree(output / "model", tmp_path / "moved")
     moved = Scorer(tmp_path / "moved" / "model.onnx").score(rows.slice(0, 5))
     assert moved.equals(Scorer(output / "model" / "model.onnx").score(rows.slice(0, 5)))
+
+
+def test_the_model_knows_how_its_training_rows_were_spread(output: Path, spec: Spec) -> None:
+    """What travelled from prepare to the file is what prepare found, of every input."""
+    said = json.loads((output / "run" / "statistics.json").read_text())["distributions"]
+    known = Scorer(output / "model" / "model.onnx").metadata.training
+    assert list(known) == list(spec.inputs)
+    assert all(said[name].items() <= one.items() for name, one in known.items())
+    to = output / "drift.csv"
+    model, rows = output / "model" / "model.onnx", output / "rows.parquet"
+    # Seven tenths of these rows are the training rows.
+    limits = ("--fail-on-drift", "--infinity-norm", "0.05")
+    score.run(words("--model", model, "--input", rows, "--output", to, *limits))
+    distances = json.loads(to.with_name("drift.csv.drift.json").read_text())["distances"]
+    assert {one["of"] for one in distances} == set(spec.inputs)
 
 
 def test_a_missing_column_ends_the_scoring_with_its_name(output: Path, tmp_path: Path) -> None:

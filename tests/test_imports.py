@@ -70,6 +70,7 @@ FROM_PIPELINE = {
         "tfrecord_rows",
         *("casting", "casting_columns", "casting_numbers", "casting_texts"),
         "fields",
+        *("plan", "sources", "counting", "distributions", "distances", "seen"),
     },
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.
