@@ -3,14 +3,16 @@
     python -m benchmarks.phases_cost --data OUT/data [--rows 65536] [--rounds 3] [--results FOLDER]
 
 A gradient of the block alone needs no gradients of the other weights and no optimizer, so that an
-evaluation may cost two thirds of an ordinary pass, forward and backward, over the same rows. Both
-are timed by turns in one process, on rows in memory, for each method. A phase is a whole one: the
-reading of its rows, hashes, held-out losses and K-FAC's curvature are in it. It may end before its
-12 evaluations; the bound is that of those it took. Prints medians and, last, one JSON object with
-them, which also goes to --results.
+evaluation may cost two thirds of an ordinary pass, forward and backward, over as many rows. Both
+are timed by turns in one process, for each method, and both whole: a pass reads and shuffles its
+rows as an epoch does, at the spec's learning rate; the reading of a phase's rows, its hashes,
+held-out losses and K-FAC's curvature are in it. A phase may end before its 12 evaluations; the
+bound is that of those it took. Prints medians and, last, one JSON object with them, which also goes
+to --results.
 """
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -23,8 +25,9 @@ import tensorflow as tf
 from pipeline.failures import Exit, Failure, main
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
+from trainer.data import steps_per_epoch
 from trainer.data_folder import read_data
-from trainer.openings import make_opening, phase_rows
+from trainer.openings import make_opening
 from trainer.ordinary import make_step
 from trainer.run import Run, open_run
 from trainer.schedule import phase_plans
@@ -51,14 +54,16 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def training_pass(run: Run) -> Callable[[], None]:
-    """An ordinary pass over the rows of a phase, held in memory."""
+    """An ordinary pass over as many rows as a phase has, other ones each time."""
     [plan] = phase_plans(run.spec)
-    batches = list(phase_rows(run, plan, 1).batches)
+    steps = steps_per_epoch(plan.rows or run.data.rows("train"), run.spec.training.batch_size)
     step = make_step(run.network, run.optimizer, run.losses, run.signature())
-    rate = tf.constant(1e-4)
+    rate = tf.constant(run.spec.training.learning_rate)
+    numbers = itertools.count()
 
     def one_pass() -> None:
-        for batch in batches:
+        order = (run.spec.training.seed, next(numbers))
+        for batch in run.batches("train", order=order).take(steps):
             losses = step(batch, rate)
         float(next(iter(losses.values())))
 

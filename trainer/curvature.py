@@ -110,10 +110,10 @@ def _by_sums(layer: layers.Dense, vectors: tf.Tensor, gradient: tf.Tensor) -> tf
 
 
 def _outer(vectors: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
+    """A batch's products are float32, since they are half of this pass; the sums over them float64."""
     places = int(np.prod(vectors.shape[1:-1]))
-    flat = tf.reshape(tf.cast(vectors, tf.float64), [-1, vectors.shape[-1]])
-    kept = flat * tf.repeat(tf.cast(there, tf.float64), places)[:, None]
-    return tf.matmul(kept, kept, transpose_a=True)
+    kept = tf.reshape(vectors, [-1, vectors.shape[-1]]) * tf.repeat(there, places)[:, None]
+    return tf.cast(tf.matmul(kept, kept, transpose_a=True), tf.float64)
 
 
 def pseudo_loss(head: Head, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
@@ -123,18 +123,12 @@ def pseudo_loss(head: Head, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
         x, kernel = head_input(head, hidden), kernel_rows(head)
         bias = tf.convert_to_tensor(head.bias)
         scores = tf.stop_gradient(logits(head, hidden))
-        drawn = tf.argmax(scores + _gumbel(tf.shape(scores), seed), axis=1, output_type=tf.int32)
+        drawn = tf.random.stateless_categorical(scores, 1, seed, dtype=tf.int32)[:, 0]
         return softmax_sum(x, kernel, bias, drawn, roots)[0]
     scores = logits(head, hidden)
     signs = tf.sign(tf.random.stateless_uniform(tf.shape(scores), seed, -1.0, 1.0))
     bend = tf.stop_gradient(signs * tf.sqrt(_second_derivative(head.kind, scores)))
     return tf.reduce_sum(roots[:, None] * bend * scores)
-
-
-def _gumbel(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    smallest = np.finfo(np.float32).tiny
-    uniform = tf.random.stateless_uniform(shape, seed, minval=smallest, maxval=1.0)
-    return -tf.math.log(-tf.math.log(uniform))
 
 
 def _second_derivative(kind: str, scores: tf.Tensor) -> tf.Tensor:

@@ -35,7 +35,7 @@ def make_judgement(run: Run) -> Callable[[], tuple[float, dict[str, float]]]:
     some = max(1, ROWS_BETWEEN_EPOCHS // size)
     capped = rows > some * size
     order = (run.spec.training.seed, 0) if capped else None
-    judged = run.batches("eval", order=order).take(some)
+    judged = run.batches("eval", order=order).take(some).cache()
 
     def judge() -> tuple[float, dict[str, float]]:
         results = gather_results(step, judged, min(rows, some * size))
