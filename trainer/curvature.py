@@ -110,7 +110,7 @@ def _by_sums(layer: layers.Dense, vectors: tf.Tensor, gradient: tf.Tensor) -> tf
 
 
 def _outer(vectors: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
-    """A batch's products are float32, since they are half of this pass; the sums over them float64."""
+    """The products of a batch are float32, as they are half of this pass; all sums are float64."""
     places = int(np.prod(vectors.shape[1:-1]))
     kept = tf.reshape(vectors, [-1, vectors.shape[-1]]) * tf.repeat(there, places)[:, None]
     return tf.cast(tf.matmul(kept, kept, transpose_a=True), tf.float64)
