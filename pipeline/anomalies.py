@@ -8,7 +8,14 @@ from typing import Any
 
 from pipeline import spec as specs
 
-ID_SHARE, UNSEEN_SHARE = 0.9, 0.5
+ID_SHARE, UNSEEN_SHARE, LEAK_SHARE = 0.9, 0.5, 0.001
+_LEAKS = {
+    "examples": (
+        "EXAMPLES_IN_TRAIN",
+        "are the same to the model as a training row, targets too",
+    ),
+    "keys": ("KEYS_IN_TRAIN", "have the key of a training row"),
+}
 
 
 def anomalies(
@@ -20,6 +27,8 @@ def anomalies(
         found += _named(name, _of_input(spec, said, name))
     for name in spec.heads:
         found += _named(name, _of_head(spec, said, counts, name))
+    for side in ("eval", "test"):
+        found += _named(side, _of_side(said["leaks"], side))
     return found
 
 
@@ -65,6 +74,20 @@ def _of_head(
             yield "CONSTANT", "all training rows have the same target"
     elif isinstance(head, specs.Classification) and _is_alone(spec, head.vocabulary):
         yield from _of_labels([count for count in counts[head.vocabulary] if count])
+
+
+def _of_side(leaks: dict[str, Any], side: str) -> Iterator[tuple[str, str]]:
+    for what, (kind, text) in _LEAKS.items():
+        leak = leaks[what].get(side)
+        if leak and leak["in_train"] >= LEAK_SHARE * leak["compared"] > 0:
+            share = f"{leak['in_train']:,} of {leak['compared']:,} rows"
+            pairs = [(_place(one["row"]), _place(one["train"])) for one in leak["shown"][:1]]
+            first = "".join(f": {here} and {there}" for here, there in pairs)
+            yield kind, f"{share} {text}{first}"
+
+
+def _place(row: dict[str, Any]) -> str:
+    return f"row {row['row']} of {row['file']}"
 
 
 def _of_labels(counts: list[int]) -> Iterator[tuple[str, str]]:

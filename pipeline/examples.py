@@ -19,10 +19,11 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from pipeline import reports, statistics, stores
+from pipeline import leaks, reports, statistics, stores
 from pipeline import spec as specs
 from pipeline.features import Tables, features
 from pipeline.fields import Fields
+from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.plan import standardised
 from pipeline.quiet import tensorflow
@@ -69,6 +70,7 @@ class WriteExamples(beam.DoFn):
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._written: Counter[str] = Counter()
+        self._sketches: dict[tuple[str, str], Sketch] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
         batch, origin = element
@@ -77,6 +79,7 @@ class WriteExamples(beam.DoFn):
             if len(there):
                 rows = batch if len(there) == len(origin) else batch.take(pa.array(there))
                 self._write(side, rows, int(origin[there[0]]), sizes)
+                self._sketch(side, rows, origin[there])
 
     def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
         path = self._paths[int(file_of(np.array(first)))]
@@ -90,6 +93,12 @@ class WriteExamples(beam.DoFn):
             if own:
                 self._writer(side, shard, first).write(own)
 
+    def _sketch(self, side: str, rows: pa.RecordBatch, origin: Origin) -> None:
+        key = (leaks.EXAMPLES, side)
+        found = leaks.example_hashes(rows, self._features.compared)
+        if sketch := leaks.sketched(found, origin, self._sketches.get(key)):
+            self._sketches[key] = sketch
+
     def _writer(self, side: str, shard: int, first: int) -> "_Writer":
         if (side, shard) not in self._writers:
             self._writers[side, shard] = _Writer(self._work, side, shard, first)
@@ -98,7 +107,7 @@ class WriteExamples(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
             pieces = tuple(writer.close() for writer in self._writers.values())
-        yield GlobalWindows.windowed_value(Report(self._counts, pieces))
+        yield GlobalWindows.windowed_value(Report(self._counts, pieces, sketches=self._sketches))
 
 
 def _records(path: Path) -> Any:

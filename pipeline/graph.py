@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import bigquery_rows, reading, reports, row_progress, stores
+from pipeline import bigquery_rows, leaks, reading, reports, row_progress, stores
 from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
@@ -105,7 +105,7 @@ def build(
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
     rows = _rows(pipeline, "All", paths, columns, _parts) | "ReadRows" >> beam.ParDo(
-        reading.ReadRows(paths, fields, spec.split, work)
+        reading.ReadRows(paths, fields, spec.split, work, compared_keys=leaks.may_share_keys(spec))
     ).with_outputs(reading.REPORTS, main="rows")
     written = (
         rows["rows"]

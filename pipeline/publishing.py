@@ -21,6 +21,7 @@ import pyarrow.parquet
 
 from pipeline import (
     examples,
+    leaks,
     learning,
     manifest,
     reading,
@@ -77,7 +78,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
         _keep_rejected(report.pieces, folder / reading.REJECTED)
         _check_rows(report.counts, result, folder / reading.REJECTED)
         _gather(report, result.shards, folder)
-        said = _write_what_was_learned(report.counts, learned, result, folder)
+        said = _write_what_was_learned(report, learned, result, folder)
         transform_graph.write(learned, result.spec, result.fields, folder / "transform")
         _put_in_place(folder, result, _facts(result.spec, said))
     return result.output
@@ -169,15 +170,17 @@ def _kept(rejected: Path, kept: str) -> str:
 
 
 def _write_what_was_learned(
-    counts: Counts, learned: learning.Learned, result: Result, folder: Path
+    report: Report, learned: learning.Learned, result: Result, folder: Path
 ) -> dict[str, Any]:
     """spec.json, vocabulary/ and statistics.json, whose content it gives."""
     manifest.write_text(folder / "spec.json", result.spec.to_json())
     with tempfile.TemporaryDirectory() as scratch:
         learning.save(learned, result.spec, scratch)
-        _vocabularies(result.spec, counts, Path(scratch), folder)
+        _vocabularies(result.spec, report.counts, Path(scratch), folder)
         found = json.loads(Path(scratch, "learned.json").read_text(encoding="utf-8"))
-    said = statistics(counts, list(result.paths), features_of(result.spec), found)
+    paths = list(result.paths)
+    said = statistics(report.counts, paths, features_of(result.spec), found)
+    said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
     said["warnings"] = anomalies(result.spec, said, _entry_counts(result.spec, folder))
     if result.earlier is not None:
         said |= _compared(said, result.earlier, result.fail_on_drift)

@@ -12,11 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline import bigquery_rows, rows, sides, stores
+from pipeline import bigquery_rows, leaks, rows, sides, stores
 from pipeline import spec as specs
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
+from pipeline.leaks import Sketch
 from pipeline.raw_batches import RawBatch
 from pipeline.reports import Piece, Report, Sample, sampled
 
@@ -107,6 +108,12 @@ def file_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     return origin >> _FILE_BITS
 
 
+def place(origin: int, paths: Sequence[str]) -> dict[str, Any]:
+    """The file and the row of an origin."""
+    row = (origin & ((1 << _FILE_BITS) - 1)) >> _SIDE_BITS
+    return {"file": paths[origin >> _FILE_BITS], "row": row}
+
+
 class ReadTrainingRows(_Reader):
     """Part of a file to the batches of its rows that are on the training side."""
 
@@ -124,17 +131,26 @@ class ReadRows(_Reader):
     """Part of a file to the batches of all its good rows and their origin, int64 [rows].
 
     What is not good goes to a file. The output `reports` counts rows read and rejected, and
-    carries samples of each side.
+    carries samples of each side, and hashes of its keys where they are `compared_keys`.
     """
 
-    def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split, work: str) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        fields: Fields,
+        split: specs.Split,
+        work: str,
+        *,
+        compared_keys: bool,
+    ) -> None:
         super().__init__(paths, fields, split)
-        self._work = work
+        self._work, self._compared_keys = work, compared_keys
 
     def start_bundle(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._samples: dict[str, Sample] = {}
         self._pieces: list[Piece] = []
+        self._sketches: dict[tuple[str, str], Sketch] = {}
 
     def process(self, part: Part) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         at = part.file
@@ -144,6 +160,8 @@ class ReadRows(_Reader):
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
                 self._sample(typed, origin)
+                if self._compared_keys:
+                    self._compare_keys(typed, origin)
                 if typed.num_rows:
                     yield typed, origin
 
@@ -171,8 +189,16 @@ class ReadRows(_Reader):
             if sample is not None:
                 self._samples[side] = sample
 
+    def _compare_keys(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
+        keys = [typed.column(field.output) for field in self._fields.keys.values()]
+        found, there = leaks.key_hashes(keys)
+        for number, side in enumerate(sides.SIDES):
+            own, key = there & (side_of(origin) == number), (leaks.KEYS, side)
+            if sketch := leaks.sketched(found[own], origin[own], self._sketches.get(key)):
+                self._sketches[key] = sketch
+
     def finish_bundle(self) -> Iterator[Any]:
-        report = Report(self._counts, tuple(self._pieces), self._samples)
+        report = Report(self._counts, tuple(self._pieces), self._samples, self._sketches)
         yield beam.pvalue.TaggedOutput(REPORTS, GlobalWindows.windowed_value(report))
 
 

@@ -5,19 +5,23 @@ the report of the attempt that counted arrives, so files of other attempts are n
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
 
-from pipeline import stores
+from pipeline import leaks, stores
+from pipeline.leaks import Sketch
 from pipeline.sides import Hashes
 
 SAMPLES = 4000
 Key = tuple[str, ...]
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(frozen=True, order=True)
@@ -41,11 +45,13 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """Counts by key, for example ("file", path, "read"); pieces; samples by side."""
+    """Counts by key, for example ("file", path, "read"); pieces; samples by side; hashes of
+    examples and keys by side (pipeline.leaks)."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     pieces: tuple[Piece, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
+    sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -54,12 +60,16 @@ def merged(reports: Iterable[Report]) -> Report:
 
 
 def _both(one: Report, other: Report) -> Report:
-    samples = dict(one.samples)
-    for side, sample in other.samples.items():
-        samples[side] = smallest(samples[side], sample) if side in samples else sample
     counts = Counter(one.counts)
     counts.update(other.counts)
-    return Report(counts, one.pieces + other.pieces, samples)
+    samples = _joined(one.samples, other.samples, smallest)
+    sketches = _joined(one.sketches, other.sketches, leaks.both)
+    return Report(counts, one.pieces + other.pieces, samples, sketches)
+
+
+def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
+    shared = {key: join(one[key], value) for key, value in other.items() if key in one}
+    return one | other | shared
 
 
 def smallest(one: Sample, other: Sample) -> Sample:

@@ -22,7 +22,8 @@ class Features:
 
     `embedded` and `labels` map a name to its vocabulary; `numbers` map one to the feature that
     says which are missing and the value that says so. `given` are the vocabularies whose values the
-    spec names: their values are counted here, all others where they are chosen.
+    spec names: their values are counted here, all others where they are chosen. `compared` are
+    the features in which two rows must differ to be different examples.
     """
 
     written: list[str]
@@ -33,6 +34,7 @@ class Features:
     binary: list[str]
     numbers: dict[str, tuple[str, float]]
     given: frozenset[str]
+    compared: list[str]
 
 
 def features_of(spec: specs.Spec) -> Features:
@@ -54,6 +56,7 @@ def features_of(spec: specs.Spec) -> Features:
         binary=[name for name, head in spec.heads.items() if isinstance(head, specs.Binary)],
         numbers=numbers,
         given=frozenset(n for n, v in spec.vocabularies.items() if v.values is not None),
+        compared=written,
     )
 
 
