@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf2onnx
 
 from pipeline.failures import Exit, Failure
+from serving.canonical import canonical
 
 OPSET = 18
 FEATURE = "/feature/"
@@ -39,8 +40,7 @@ def convert_core(model: keras.Model, opset: int = OPSET) -> onnx.GraphProto:
         raise Failure(Exit.INTEGRITY, "the core must have one output per head", received=heads)
     names = {f"feature_{at}": FEATURE + name for at, name in enumerate(features)}
     names |= {o.name: OUTPUT + head for o, head in zip(graph.output, heads, strict=True)}
-    _rename(graph, names)
-    return graph
+    return canonical(graph, names, CORE)
 
 
 def _signature(model: keras.Model, features: list[str]) -> list[tf.TensorSpec]:
@@ -138,17 +138,3 @@ def _erfc(ctx: Any, node: Any, name: str, _args: object) -> None:
     erf = ctx.make_node("Erf", [source]).output[0]
     one = ctx.make_const(f"{name}/one", np.array(1, np.float32)).name
     ctx.make_node("Sub", [one, erf], outputs=[output], name=name)
-
-
-def _rename(graph: onnx.GraphProto, names: dict[str, str]) -> None:
-    """Renames every tensor in place: those in `names` so, all others with the core's prefix."""
-
-    def new(name: str) -> str:
-        return names.get(name) or (CORE + name if name else "")  # "" is an input left out
-
-    for value in (*graph.input, *graph.output, *graph.initializer, *graph.value_info):
-        value.name = new(value.name)
-    for node in graph.node:
-        node.name = new(node.name)
-        node.input[:] = [new(name) for name in node.input]
-        node.output[:] = [new(name) for name in node.output]

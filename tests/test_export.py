@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -15,6 +18,8 @@ from serving import export, run_folder
 from serving.graph import check
 from serving.metadata import KEY, from_json
 from serving.run_files import counts_by_value
+
+ROOT = Path(__file__).parents[1]
 
 
 def run(folder: Path, output: Path, *more: str) -> None:
@@ -72,6 +77,18 @@ def test_the_same_run_is_not_exported_twice(
     run(out / "run", out / "model")
     assert "up to date" in capsys.readouterr().out
     assert (out / "model" / "model.onnx").stat().st_mtime_ns == before
+
+
+def test_the_same_run_gives_the_same_bytes_in_another_process(tmp_path: Path) -> None:
+    """Sets are ordered otherwise there: by other hashes of strings, by other places in memory."""
+    said = {"--run": exported() / "run", "--output": tmp_path / "model"}
+    line = ["-m", "serving.export", *(str(word) for pair in said.items() for word in pair)]
+    environment = {**os.environ, "PYTHONHASHSEED": "4321", "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, *line], env=environment, check=True, capture_output=True)
+    for name in ("model.onnx", "model.onnx.sha256", "certificate.json", "README.md"):
+        assert (tmp_path / "model" / name).read_bytes() == (
+            exported() / "model" / name
+        ).read_bytes()
 
 
 def test_a_damaged_run_is_refused(tmp_path: Path) -> None:
