@@ -69,6 +69,8 @@ class Ours:
         if plain:
             without = spec.trunk.model_copy(update={"dropout": 0.0})
             spec = spec.model_copy(update={"trunk": without})
+        training = spec.training.model_copy(update={"precision": precision})
+        spec = spec.model_copy(update={"training": training})
         decay = None if plain else WEIGHT_DECAY
         self.rows, self.network = rows, build(rows, spec, prior=prior, seed=seed)
         variables = self.network.variables()

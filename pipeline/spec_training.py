@@ -74,5 +74,6 @@ class Training(Part):
     sampled: Sampled | None = None
     """Begin with sampled classes; `{}` for the usual numbers."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """What the products of a softmax head multiply in ordinary steps; sums, weights and everything
-    measured are float32. bfloat16 is for processors with instructions of its own."""
+    """What the products of a softmax head multiply in ordinary steps, and the trunk's first one
+    behind a shared matrix; sums, weights and everything measured are float32. bfloat16 is for
+    processors with instructions of its own."""

@@ -127,6 +127,20 @@ def test_weight_decay_is_kerass_adamw_and_spares_biases() -> None:
         np.testing.assert_allclose(mine, other.numpy(), rtol=1e-5, atol=1e-5)
 
 
+def test_decay_comes_every_eighth_step_where_rows_are_updated() -> None:
+    matrix = tf.Variable(np.ones([3, 2], np.float32))
+    other = tf.Variable(np.ones([3, 2], np.float32))
+    optimizer = build_optimizer("sgd", [matrix, other], weight_decay=0.5)
+    none = tf.IndexedSlices(tf.zeros([1, 2]), tf.constant([1]), tf.constant([3, 2]))
+    seen = []
+    for _ in range(17):
+        apply(optimizer, [none, tf.zeros([3, 2])], tf.constant(0.02), by_rows=[matrix])
+        seen.append((matrix.numpy(), other.numpy()))
+    kept = 1 - 8 * 0.02 * 0.5
+    for step, found in enumerate(seen, start=1):
+        np.testing.assert_allclose(found, np.full([2, 3, 2], kept ** (step // 8)), rtol=1e-6)
+
+
 def test_the_average_is_the_weighted_mean_of_the_steps_so_far_from_the_first_one_on() -> None:
     variable = tf.Variable([10.0, -3.0])
     optimizer = build_optimizer("sgd", [variable], averaging=0.8)

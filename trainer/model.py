@@ -17,6 +17,7 @@ from keras import layers, ops
 from pipeline.spec import Category, Layer, Number, Spec, Trunk
 from pipeline.spec import Sequence as SequenceInput
 from trainer.embeddings import attend, last_step, pooled
+from trainer.first_layer import reordered
 
 Vectors = dict[str, keras.KerasTensor]
 
@@ -40,7 +41,8 @@ class Taps:
 
 @dataclass(frozen=True)
 class Body:
-    """`model` maps the features to {head: float32 [batch, width]}.
+    """`model` maps the features to {head: float32 [batch, width]}. So does `learning`, up to
+    rounding, with fewer multiplications (see `first_layer`).
 
     `tables` and `shared` own their weights; every other layer belongs to the trunk. `uses` holds
     for each shared block, once for each input through it, what goes in and what comes out of each
@@ -48,6 +50,7 @@ class Body:
     """
 
     model: keras.Model
+    learning: keras.Model
     tables: dict[str, layers.Embedding]
     shared: dict[str, tuple[layers.Dense, ...]]
     uses: dict[str, list[list[keras.KerasTensor]]]
@@ -67,6 +70,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     }
     uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
+    plain: Vectors = {}
     for name, part in spec.inputs.items():
         match part:
             case Number():
@@ -74,6 +78,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
             case _:
                 embedded = tables[part.table_name](inputs[name])
                 if part.through:
+                    plain[name] = embedded
                     uses[part.through].append(projections(embedded, shared[part.through]))
                     embedded = uses[part.through][-1][-1]
                 padding = entries[part.vocabulary] + 1
@@ -84,7 +89,8 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     if len(hidden) < len(spec.heads):
         top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
-    return Body(keras.Model(inputs, hidden, name=spec.name), tables, shared, uses)
+    model = keras.Model(inputs, hidden, name=spec.name)
+    return Body(model, reordered(model, spec, plain, vectors), tables, shared, uses)
 
 
 def feature_inputs(spec: Spec) -> Vectors:

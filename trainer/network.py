@@ -23,9 +23,11 @@ Groups = dict[str, tuple[tf.Variable, ...]]
 @dataclass(frozen=True)
 class Network:
     """`uncertainty` holds log variances of the heads where they weigh themselves, else nothing.
+    `learning` is the body as ordinary steps compute it (see `first_layer`).
     `taps` gives the body with a view into a shared block."""
 
     body: keras.Model
+    learning: keras.Model
     heads: dict[str, Head]
     uncertainty: dict[str, tf.Variable]
     groups: Groups
@@ -77,7 +79,7 @@ def build_network(
         },
         [*(v.value for v in body.model.trainable_variables), *head_variables],
     )
-    return Network(body.model, heads, uncertainty, groups, body.taps)
+    return Network(body.model, body.learning, heads, uncertainty, groups, body.taps)
 
 
 def shared_group(block: str) -> str:
