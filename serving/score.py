@@ -250,7 +250,12 @@ def _note(tally: Tally) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serving.score", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.score",
+        # All options once more would not leave room for them on a screen.
+        usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
+        description=__doc__,
+    )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows, or -")
     parser.add_argument(
