@@ -50,14 +50,23 @@ def read(
 
 
 def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, about BLOCK_BYTES at a time."""
-    parts = [file.read(BLOCK_BYTES)]
-    while parts[-1]:
-        end = parts[-1].rfind(b"\n") + 1
-        if end:
-            block = b"".join([*parts[:-1], parts[-1][:end]])
-            parts = [parts[-1][end:]]
-            yield block
-        parts.append(file.read(BLOCK_BYTES))
-    if last := b"".join(parts):
-        yield last
+    """Whole lines, about BLOCK_BYTES at a time. A block that was given is not held on to."""
+    begun: list[bytes] = []
+    while more := file.read(BLOCK_BYTES):
+        end = more.rfind(b"\n") + 1
+        whole, more = more[:end], more[end:]
+        if whole:
+            begun.append(whole)
+            del whole
+            yield _taken(begun)
+        if more:
+            begun.append(more)
+    if begun:
+        yield _taken(begun)
+
+
+def _taken(parts: list[bytes]) -> bytes:
+    """The parts as one, none of them held any more."""
+    whole = b"".join(parts)
+    parts.clear()
+    return whole
