@@ -12,8 +12,9 @@ from pipeline.casting_texts import text
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 _NAN = r"^[+-]?(?i:nan)$"
-_TRUE = ("1", "true", "yes", "t", "y")
-_FALSE = ("0", "false", "no", "f", "n")
+# A column of flags with a missing one is often written as numbers with a point.
+_TRUE = ("1", "1.0", "true", "yes", "t", "y")
+_FALSE = ("0", "0.0", "false", "no", "f", "n")
 
 
 def number(column: pa.Array) -> tuple[pa.Array, list[Bad]]:

@@ -3,9 +3,14 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+from chain import read_json, through_all_stages
 
 from pipeline import prepare
+from pipeline.spec_file import parse_spec
 
 SPEC = """
 name: odd
@@ -98,3 +103,18 @@ def test_each_anomaly_is_named_and_no_other(data: Path) -> None:
 def test_the_share_of_a_flag_is_counted(data: Path) -> None:
     said = json.loads((data / "statistics.json").read_text())["heads"]["mixed"]["train"]
     assert said == {"targets": 30, "missing": 0.0, "positive": pytest.approx(20 / 30)}
+
+
+def test_columns_of_no_use_train_export_and_score(tmp_path: Path) -> None:
+    """All but a head without a target, which training refuses (test_targets)."""
+    text = SPEC.replace("  nothing: {kind: regression}\n", "")
+    spec = parse_spec(text + "trunk: {layers: [4]}\ntraining: {epochs: 1, batch_size: 16}\n")
+    rows = [_row(at) | {"varies": at} for at in range(ROWS)]
+    output = through_all_stages(spec, pa.Table.from_pylist(rows), tmp_path / "out")
+    metrics = read_json(output / "run" / "metrics.json")["eval"]
+    assert set(metrics) == set(spec.heads)
+    assert np.isfinite([value for head in metrics.values() for value in head.values()]).all()
+    scores = pyarrow.parquet.read_table(output / "scores.parquet")
+    assert len(scores) == ROWS
+    for name in ("label.scores", "colour.scores", "sure.score", "price.value"):
+        assert np.isfinite(np.ravel(scores[name].to_pylist())).all()

@@ -83,6 +83,82 @@ def test_headers_that_are_refused(tmp_path: Path, content: bytes, said: str) -> 
     assert failure.value.exit_code == Exit.USAGE
 
 
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a", "b", "a"], "named once"),
+        (["a"], r"missing: \['b'\]"),
+        (["a", "B"], r"missing: \['b'\]"),
+        (["a", " b"], r"missing: \['b'\]"),
+    ],
+)
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl"])
+def test_columns_that_are_refused(tmp_path: Path, names: list[str], said: str, suffix: str) -> None:
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        table = pa.Table.from_arrays([pa.array(["1"])] * len(names), names=names)
+        pyarrow.parquet.write_table(table, path)
+    else:
+        path.write_text("{" + ", ".join(f'"{name}": "1"' for name in names) + "}\n")
+    if suffix == "jsonl" and said == "named once":
+        # A row may have any keys, and one in which a key is there twice is a bad row.
+        assert _read(path, ("a", "b")) == ([], [(1, "a", "invalid_json")])
+        return
+    with pytest.raises(Failure, match=said) as failure:
+        rows.check_columns(str(path), ["a", "b"])
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_columns_are_found_by_their_names_in_any_order(tmp_path: Path) -> None:
+    pyarrow.parquet.write_table(
+        pa.table({"b": ["2"], "x": [5], "a": ["1"]}), tmp_path / "a.parquet"
+    )
+    path = _file(tmp_path, "a.jsonl", b'{"b": "2", "x": 5, "a": "1"}\n')
+    for file in (tmp_path / "a.parquet", path):
+        assert rows.check_columns(str(file), ["a", "b"]) == ["x"]
+        assert _read(file) == (AB[:1], [])
+
+
+@pytest.mark.parametrize(
+    ("content", "good", "broken"),
+    [
+        pytest.param(b'\xef\xbb\xbf{"a":"1","b":"2"}\n', AB[:1], [], id="byte order mark"),
+        pytest.param(b'{"a":"1","b":"2"}\r\n{"a":"3","b":"4"}', AB, [], id="CR LF, no last end"),
+        pytest.param(
+            b'{"a":"1","b":"2"}\r{"a":"3","b":"4"}\r', [], [(1, "", "invalid_json")], id="CR"
+        ),
+        pytest.param(
+            '{"a":"1"}\n'.encode("utf-16-le"),
+            [],
+            [(1, "", "invalid_json"), (2, "", "invalid_json")],
+            id="UTF-16",
+        ),
+        pytest.param(
+            b'{"a":"1\\u0000","b":"2"}\n{"a":"\0"}\n',
+            [(1, "1\0", "2")],
+            [(2, "", "invalid_json")],
+            id="NUL",
+        ),
+        pytest.param(
+            b'{"a":"\xe9","b":"\xc3\xa9"}\n{"a":"3","b":"4"}\n',
+            AB[1:],
+            [(1, "a", "invalid_utf8")],
+            id="mixed in one row",
+        ),
+        pytest.param(
+            '{"a":"\u00e9","b":"e\u0301\u2028"}\n'.encode(),
+            [(1, "\u00e9", "e\u0301\u2028")],
+            [],
+            id="NFC, NFD and Unicode's line end",
+        ),
+    ],
+)
+def test_encodings_and_line_ends_of_json(
+    tmp_path: Path, content: bytes, good: list[Any], broken: list[Any]
+) -> None:
+    assert _read(_file(tmp_path, "a.jsonl", content)) == (good, broken)
+
+
 def test_further_columns_are_named(tmp_path: Path) -> None:
     path = _file(tmp_path, "a.csv", b"x,a,b, y\n1,2,3,4\n")
     assert rows.check_columns(str(path), ["a", "b"]) == ["x", " y"]

@@ -3,12 +3,15 @@
 import datetime
 import decimal
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline import rows
 from pipeline.casting import MAX_TEXT, Field, cast
 from pipeline.failures import Exit, Failure
 
@@ -90,13 +93,40 @@ def test_native_numbers_at_the_edge(value: Any, type_: pa.DataType, number: floa
     assert [str(v) for v in values] == ([] if number is None else [str(number)])
 
 
+DOCUMENT = (Path(__file__).parent.parent / "docs" / "preparing.md").read_text("utf-8")
+ODD = re.findall(
+    r"^\| (?:`([^`]*)`|<code>(.*)</code>|\(empty\)) \| (\S+) \| (\S+) \|$", DOCUMENT, re.M
+)
+
+
+@pytest.mark.parametrize("row", ODD, ids=lambda row: row[0] or row[1] or "empty")
+def test_odd_cells_become_what_the_document_says(row: tuple[str, ...], tmp_path: Path) -> None:
+    cell = (row[0] or row[1]).replace("&nbsp;", " ")
+    (tmp_path / "a.csv").write_text(f'x\n"{cell}"\n', encoding="utf-8")
+    (batch,) = rows.read(str(tmp_path / "a.csv"), ["x"])
+    (text,) = batch.rows.column("x").to_pylist()
+    assert text == cell
+    for kind, said in zip(("number", "flag"), row[2:], strict=True):
+        values, rejected = _cast([text], kind)
+        if said.startswith("`"):
+            assert rejected == [(0, said.strip("`"))]
+        elif said == "missing":
+            assert math.isnan(values[0])
+        else:
+            assert str(np.float32(values[0])) == str(np.float32(said))
+
+
+def test_the_document_has_them_all() -> None:
+    assert len(ODD) >= 24
+
+
 def test_minus_zero_keeps_its_sign() -> None:
     assert math.copysign(1, _cast(["-0.0"], "number")[0][0]) == -1
 
 
 def test_flags() -> None:
-    true, false = ["1", "true", "YES", "t", " y "], ["0", "False", "no", "F", "n"]
-    assert _cast(true + false, "flag") == ([1.0] * 5 + [0.0] * 5, [])
+    true, false = ["1", "1.0", "true", "YES", "t", " y "], ["0", "0.0", "False", "no", "F", "n"]
+    assert _cast(true + false, "flag") == ([1.0] * 6 + [0.0] * 6, [])
     assert _cast(["2", "yes"], "flag") == ([1.0], [(0, "not_a_flag")])
     assert math.isnan(_cast([""], "flag")[0][0])
     assert _cast([True, False], "flag", pa.bool_()) == ([1.0, 0.0], [])

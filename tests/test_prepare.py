@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
@@ -236,6 +237,9 @@ def test_too_many_bad_rows_publish_nothing_and_are_kept(tmp_path: Path) -> None:
     ("files", "exit_code", "message"),
     [
         ({"one": "x,y\n"}, Exit.BAD_ROWS, "must have rows"),
+        ({"one": ""}, Exit.BAD_ROWS, "must have rows"),
+        ({"one": "x,y\n1,1\n", "two": "x\n"}, Exit.USAGE, r"missing: \['y'\]"),
+        ({"one": "x,y\na,1\n2,inf\n"}, Exit.BAD_ROWS, "2 of 2 rows, 1 of them"),
         ({"eval_1": "x,y\n1,1\n"}, Exit.BAD_ROWS, "training side"),
     ],
 )
@@ -245,6 +249,34 @@ def test_no_rows_to_train_on(
     with pytest.raises(Failure, match=message) as failure:
         _run(tmp_path, SMALL, *_small(tmp_path, **files))
     assert failure.value.exit_code == exit_code
+
+
+LABELS = ["NA", "null", "None", "N/A", "nan", "00123", "0", "-0.0", "1e5", "true", " x ", "", "é"]
+AS_TEXT = """
+name: text
+vocabularies: {words: {}, labels: {}}
+inputs: {word: {kind: category, vocabulary: words}}
+heads: {next: {kind: classification, vocabulary: labels}}
+split: {by: file, eval: ["eval*"]}
+"""
+
+
+def test_labels_that_look_like_something_else_stay_themselves(tmp_path: Path) -> None:
+    table = pa.table({"word": LABELS, "next": LABELS})
+    pyarrow.parquet.write_table(table, tmp_path / "a.parquet")
+    pyarrow.csv.write_csv(table, tmp_path / "b.csv")
+    rows = "".join(json.dumps({"word": one, "next": one}) + "\n" for one in LABELS)
+    (tmp_path / "c.jsonl").write_text(rows, encoding="utf-8")
+    files = [str(tmp_path / name) for name in ("a.parquet", "b.csv", "c.jsonl")]
+    _run(tmp_path, AS_TEXT, "--input", *files)
+    folder = tmp_path / "out" / "data" / "vocabulary"
+    found = {
+        name: dict(map(json.loads, (folder / f"{name}.jsonl").read_text("utf-8").splitlines()))
+        for name in ("words", "labels")
+    }
+    assert found["labels"] == dict.fromkeys(LABELS, len(files))
+    # An input that is empty is missing.
+    assert found["words"] == dict.fromkeys([one for one in LABELS if one], len(files))
 
 
 def test_an_empty_vocabulary_is_refused(tmp_path: Path) -> None:
