@@ -20,6 +20,8 @@ from pipeline.row_files import Stretch, opened, stretches
 
 DELIMITERS = ",\t;|\x01\x1f"
 _PATIENCE_SECONDS = 30.0
+# Arrow reads up to 32 blocks ahead of whoever takes them. So they are small as long as rows fit.
+_SMALLER = 8
 
 
 def names(path: str) -> list[str]:
@@ -34,6 +36,23 @@ def parts(path: str) -> list[Stretch | None]:
 
 def read(
     path: str, columns: list[str], batch_rows: int, part: Stretch | None = None
+) -> Iterator[RawBatch]:
+    done = 0
+    for block_bytes in (BLOCK_BYTES // _SMALLER, BLOCK_BYTES):
+        try:
+            for batch in _read(path, columns, batch_rows, part, block_bytes):
+                if batch.last_row() > done:
+                    yield batch.after(done)
+                    done = batch.last_row()
+            return
+        except pa.ArrowInvalid:
+            # A row that does not fit into a small block may fit into a large one.
+            if block_bytes == BLOCK_BYTES:
+                raise
+
+
+def _read(
+    path: str, columns: list[str], batch_rows: int, part: Stretch | None, block_bytes: int
 ) -> Iterator[RawBatch]:
     broken: list[Rejected] = []
     first_row = 1 if part is None else part.first_row
@@ -54,7 +73,7 @@ def read(
         # Threads would read the rows without their numbers.
         read_options=pyarrow.csv.ReadOptions(
             use_threads=False,
-            block_size=BLOCK_BYTES,
+            block_size=block_bytes,
             column_names=header if in_the_middle else None,
         ),
         parse_options=pyarrow.csv.ParseOptions(
@@ -70,10 +89,25 @@ def read(
             quoted_strings_can_be_null=False,
         ),
     )
-    batches = (part for block in reader for part in slices(block, batch_rows))
+    blocks = _joined(reader, batch_rows, BLOCK_BYTES // block_bytes)
+    batches = (part for block in blocks for part in slices(block, batch_rows))
     empty = pa.schema([(c, pa.binary()) for c in columns])
     for batch in numbered(batches, broken, empty, first_row):
         yield _as_text(batch)
+
+
+def _joined(
+    blocks: Iterator[pa.RecordBatch], batch_rows: int, most: int
+) -> Iterator[pa.RecordBatch]:
+    """So many blocks as one that it has at least `batch_rows`, at `most` so many."""
+    held: list[pa.RecordBatch] = []
+    for block in blocks:
+        held.append(block)
+        if len(held) == most or sum(one.num_rows for one in held) >= batch_rows:
+            yield pa.concat_batches(held)
+            held = []
+    if held:
+        yield pa.concat_batches(held)
 
 
 def _arrow_reader(file: IO[bytes], **options: Any) -> Any:

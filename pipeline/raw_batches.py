@@ -34,6 +34,18 @@ class RawBatch:
             return self.row_numbers
         return np.arange(self.first_row, self.first_row + self.rows.num_rows, dtype=np.int64)
 
+    def last_row(self) -> int:
+        """The number of the last row, good or broken."""
+        return max([*self.numbers()[-1:].tolist(), *(one.row for one in self.broken)], default=0)
+
+    def after(self, row: int) -> "RawBatch":
+        """What comes behind a row."""
+        if self.first_row > row:
+            return self
+        start = int(np.searchsorted(self.numbers(), row, side="right"))
+        broken = [one for one in self.broken if one.row > row]
+        return RawBatch(row + 1, self.rows.slice(start), broken, self.numbers()[start:])
+
 
 def slices(block: pa.RecordBatch, batch_rows: int) -> Iterator[pa.RecordBatch]:
     """The same rows, at most so many at a time."""

@@ -1,6 +1,7 @@
 """A spec from YAML text: without YAML's surprises, refused with one line that names the place."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 
 MAX_SPEC_BYTES = 1_000_000
+# A spec nests five deep. PyYAML looks at every open bracket again for each new one.
+_MAX_DEPTH = 100
+_BRACKET = re.compile(r"[\[\]{}]")
 
 
 class _Loader(yaml.SafeLoader):
@@ -68,6 +72,8 @@ def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ())
     Traceback (most recent call last):
     pipeline.failures.Failure: spec: heads: Field required
     """
+    if _depth(text) > _MAX_DEPTH:
+        raise Failure(Exit.USAGE, f"{source}: brackets must nest at most {_MAX_DEPTH} deep")
     try:
         said = yaml.load(text, Loader=_Loader)  # a SafeLoader made stricter
     except (yaml.YAMLError, RecursionError) as error:
@@ -81,6 +87,22 @@ def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ())
     except ValidationError as error:
         problems = [_problem(details) for details in error.errors()]
         raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems[:5])) from None
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest, those in quotes and comments among them; at most one more than is
+    allowed.
+
+    >>> _depth("a: [{b: []}, {}]")
+    3
+    """
+    depth = most = 0
+    for bracket in _BRACKET.finditer(text):
+        depth = depth + 1 if bracket[0] in "[{" else max(depth - 1, 0)
+        most = max(most, depth)
+        if most > _MAX_DEPTH:
+            break
+    return most
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:

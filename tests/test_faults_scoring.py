@@ -127,7 +127,7 @@ def test_scores_are_the_same_anywhere(where: str, tmp_path: Path) -> None:
 
 
 _MEASURED = """
-import sys
+import sys, time
 from pipeline.failures import main
 try:
     module = __import__(sys.argv.pop(1), fromlist=["run"])
@@ -135,14 +135,16 @@ try:
 finally:
     # Not ru_maxrss: that begins with what the process that started this one had.
     print(next(line.split()[1] for line in open("/proc/self/status") if "VmHWM" in line))
+    print(time.process_time())
 """
 
 
-def megabytes(*line: str) -> tuple[int, int]:
-    """Exit code and peak of memory of a command."""
+def measured(*line: str) -> tuple[int, int, float]:
+    """Exit code, peak of memory in MB, and seconds of CPU of a command, its start among them."""
     done = process("-c", _MEASURED, *line)
     assert "Traceback" not in done.stderr, done.stderr
-    return done.returncode, int(done.stdout.split()[-1]) >> 10
+    kib, seconds = done.stdout.split()[-2:]
+    return done.returncode, int(kib) >> 10, float(seconds)
 
 
 @pytest.mark.parametrize("count", [2, 8])
@@ -168,18 +170,19 @@ BOMBS = {
     "aliases": "a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\nd: [*c, *c]\n" * 2_000,
     "an object": "name: !!python/object/apply:os.system [true]\n",
     "depth": "[" * 900_000,
+    "depth by lines": "".join(" " * depth + "a:\n" for depth in range(1_400)),
     "50 MB": "# " + "x" * 50_000_000,
     "json depth": '{"a":' * 200_000,
 }
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_a_spec_that_is_a_bomb_is_refused_in_200_mb(bomb: str, tmp_path: Path) -> None:
+def test_a_spec_that_is_a_bomb_is_refused_in_a_second_and_200_mb(bomb: str, tmp_path: Path) -> None:
     spec = tmp_path / "spec.yaml"
     spec.write_text(BOMBS[bomb])
     line = ["--spec", str(spec), "--input", "none.csv", "--output", str(tmp_path / "out")]
-    code, peak = megabytes("pipeline.run", *line)
-    assert (code, peak < 200) == (2, True), peak
+    code, peak, seconds = measured("pipeline.run", *line)
+    assert (code, peak < 200, seconds < 1) == (2, True, True), (peak, seconds)
     assert not (tmp_path / "out").exists()
 
 
@@ -190,7 +193,7 @@ def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(tmp_path: Path) -> No
         for _ in range(400):
             file.write(b"x" * 1_000_000)
     assert path.stat().st_size < 500_000
-    code, peak = megabytes("serving.score", *score_line(path, tmp_path / "s.csv"))
+    code, peak, _ = measured("serving.score", *score_line(path, tmp_path / "s.csv"))
     assert (code, peak < 700) == (5, True), peak
     assert not (tmp_path / "s.csv").exists()
 

@@ -5,6 +5,7 @@ import gzip
 import io
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,39 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
         (n, *r) for n, r in numbered if len(r) == 2
     ]
     assert [b[0] for b in broken] == [n for n, r in numbered if len(r) != 2]
+
+
+def test_a_row_that_fits_into_no_small_block_is_read_with_its_number(tmp_path: Path) -> None:
+    """All before it come from small blocks, it and all behind it from large ones."""
+    long = "x" * 3_000_000
+    lines = [*(f"{i},y" for i in range(300_000)), "1,2,3", f"{long},z", "bad", "last,y"]
+    path = _write(tmp_path, "a.csv", "\n".join(["a,b", *lines]).encode())
+    good, broken = _all(path, ["a", "b"], 50_000)
+    assert [row[0] for row in good] == [*range(1, 300_001), 300_002, 300_004]
+    assert [row[1] for row in good[:-2]] == [str(i) for i in range(300_000)]
+    assert [row[1:] for row in good[-2:]] == [(long, "z"), ("last", "y")]
+    assert [b[0] for b in broken] == [300_001, 300_003]
+
+
+def test_a_csv_file_is_not_read_far_ahead(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow its rows are taken: Arrow takes 32 blocks, so the blocks must be small."""
+    path, seen = _write(tmp_path, "a.csv", b"a,b\n" + b"12345,7890\n" * 400_000), []
+
+    class Counted(io.FileIO):
+        def read(self, size: int | None = -1) -> bytes:
+            content = super().read(size)
+            seen.append(len(content or b""))
+            return content or b""
+
+    monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 160_000)
+    rows = csv_rows.read(path, ["a", "b"], 100)
+    monkeypatch.setattr(csv_rows, "opened", lambda *_: Counted(path))
+    next(rows)
+    before = -1
+    while before != (before := len(seen)):
+        time.sleep(0.2)
+    # The header is looked at some times, and once in a large block.
+    assert sum(seen) < 160_000 + 34 * 20_000 + 100_000 < Path(path).stat().st_size / 4
 
 
 JSON_LINES = b"""{"a": "2020-01-01", "n": 1, "other": {}}
