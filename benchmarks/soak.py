@@ -1,6 +1,6 @@
 """A soak: the whole chain again and again with kills at random, then scoring at full load.
 
-    python -m benchmarks.soak --chains 50 --minutes 30
+    python -m benchmarks.soak --chains 50 --minutes 30 [--results FOLDER]
 
 Each chain prepares, trains, exports and scores other rows into the same folder; about every second
 one is killed at a random moment first. Then one process scores the same rows without a pause. Fails
@@ -9,6 +9,7 @@ chain, or the memory of scoring grows.
 """
 
 import argparse
+import json
 import os
 import random
 import resource
@@ -50,12 +51,17 @@ def run(argv: Sequence[str]) -> None:
     with TemporaryDirectory(prefix="soak-") as folder:
         output = Path(folder)
         (output / "spec.yaml").write_text(SPEC, encoding="utf-8")
-        chains(output, options.chains)
-        score_for(output, 60 * options.minutes)
+        found = {"chains": chains(output, options.chains)}
+        print(found["chains"], flush=True)
+        found["scoring"] = score_for(output, 60 * options.minutes)
+        print(found["scoring"])
+    if options.results:
+        text = json.dumps(found, indent=2) + "\n"
+        (options.results / "soak.json").write_text(text, encoding="utf-8")
 
 
-def chains(output: Path, count: int) -> None:
-    """Raises Failure where one of them does not end as it should."""
+def chains(output: Path, count: int) -> dict[str, int]:
+    """What so many took and left. Raises Failure where one does not end as it should."""
     draw, killed, sizes, started = random.Random(1), 0, list[int](), time.monotonic()
     for number in range(count):
         table = rows_for(parse_spec(SPEC), ROWS, seed=number)
@@ -74,9 +80,13 @@ def chains(output: Path, count: int) -> None:
     seconds = time.monotonic() - started
     if max(sizes) > 1.5 * sizes[0]:
         raise Failure(Exit.FAULT, "the folder must not grow from chain to chain", received=sizes)
-    print(
-        f"{count} chains, {killed} killed, {seconds:,.0f} s, {min(sizes):,} to {max(sizes):,} bytes"
-    )
+    return {
+        "chains": count,
+        "killed": killed,
+        "seconds": round(seconds),
+        "smallest_folder_bytes": min(sizes),
+        "largest_folder_bytes": max(sizes),
+    }
 
 
 def _chain(output: Path) -> "subprocess.Popen[bytes]":
@@ -99,8 +109,9 @@ def _killed(output: Path, after: float) -> bool:
     return True
 
 
-def score_for(output: Path, seconds: float) -> None:
-    """Scores the rows again and again. Raises Failure where memory grows after the first tenth."""
+def score_for(output: Path, seconds: float) -> dict[str, int]:
+    """Scores the rows again and again, and gives how many. Raises Failure where memory grows after
+    the first tenth."""
     scorer = Scorer(output / "model" / "model.onnx")
     table = pyarrow.parquet.read_table(output / "rows.parquet")
     started, rows, early = time.monotonic(), 0, 0
@@ -109,9 +120,14 @@ def score_for(output: Path, seconds: float) -> None:
         if passed < seconds / 10:
             early = _peak_mb()
     late = _peak_mb()
-    print(f"{rows:,} rows scored in {passed:,.0f} s, peak {early} MB at first, {late} MB at last")
     if late - early > GROWN_MB:
         raise Failure(Exit.FAULT, f"memory must not grow by {GROWN_MB} MB", received=late - early)
+    return {
+        "rows": rows,
+        "seconds": round(passed),
+        "peak_mb_after_a_tenth": early,
+        "peak_mb_at_last": late,
+    }
 
 
 def _peak_mb() -> int:
@@ -122,6 +138,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.soak", description=__doc__)
     parser.add_argument("--chains", type=int, default=50, help="how often the whole chain runs")
     parser.add_argument("--minutes", type=float, default=30.0, help="of scoring at full load")
+    parser.add_argument("--results", type=Path, help="folder for the figures")
     return parser.parse_args(argv)
 
 
