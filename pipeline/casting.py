@@ -109,6 +109,8 @@ def _shown(value: pa.Scalar) -> str:
         said = value.as_buffer().to_pybytes()
     if isinstance(said, bytes):
         return said.decode(errors="replace")
+    if isinstance(said, float):
+        (said,) = text(pa.array([said], value.type)).to_pylist()
     return "" if said is None else str(said)
 
 

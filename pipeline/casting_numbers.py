@@ -12,6 +12,8 @@ from pipeline.casting_texts import text
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 _NAN = r"^[+-]?(?i:nan)$"
+# As a column of flags gives them: a text is not to be another number than what it was made of.
+_FLAGS = {"true": 1.0, "false": 0.0}
 # A column of flags with a missing one is often written as numbers with a point.
 _TRUE = ("1", "1.0", "true", "yes", "t", "y")
 _FALSE = ("0", "0.0", "false", "no", "f", "n")
@@ -67,6 +69,10 @@ def _parsed(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     infinite = pc.match_substring_regex(said, _INFINITE)
     values = pc.if_else(infinite, math.inf, digits.cast(pa.float64()))
     known = pc.or_(pc.or_(plain, infinite), pc.match_substring_regex(said, _NAN))
+    lower = pc.utf8_lower(said)
+    for flag_text, value in _FLAGS.items():
+        is_flag = pc.equal(lower, flag_text)
+        values, known = pc.if_else(is_flag, value, values), pc.or_(known, is_flag)
     return values, [Bad("not_a_number", where(pc.invert(known)))]
 
 

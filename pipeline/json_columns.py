@@ -103,7 +103,13 @@ def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
     batches = table.select(schema.names).combine_chunks().to_batches()
     if len(batches) != 1 or _has_empty_row(batches[0]) or _has_inexact(batches[0]):
         return None
-    return batches[0]
+    columns = [_one_zero(column) for column in batches[0].columns]
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def _one_zero(column: pa.Array) -> pa.Array:
+    """Without -0.0, which no text tells from 0 and so no column of several types."""
+    return pc.add(column, 0.0) if pa.types.is_floating(column.type) else column
 
 
 def _has_empty_row(rows: pa.RecordBatch) -> bool:
@@ -189,7 +195,7 @@ def _array(values: list[Any]) -> pa.Array:
     if kinds == {int} and all(v is None or -(2**63) <= v < 2**63 for v in values):
         return pa.array(values, pa.int64())
     if kinds == {float}:
-        return pa.array(values, pa.float64())
+        return _one_zero(pa.array(values, pa.float64()))
     return pa.array([_text(value) for value in values], pa.string())
 
 

@@ -217,7 +217,9 @@ def _store(scheme: str) -> Any:
         return fs.S3FileSystem(
             region=os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"),
             endpoint_override=os.environ.get("AWS_ENDPOINT_URL"),
-            retry_strategy=fs.AwsStandardS3RetryStrategy(max_attempts=_ATTEMPTS),
+            # Amazon's "standard" strategy gives up for good after 100 repeated calls of a process:
+            # through Arrow it is never told that a call went well.
+            retry_strategy=fs.AwsDefaultS3RetryStrategy(max_attempts=_ATTEMPTS),
         )
     if emulator := os.environ.get("STORAGE_EMULATOR_HOST"):
         kind, _, host = emulator.rpartition("://")

@@ -65,6 +65,16 @@ def test_a_store_that_is_often_busy_is_asked_again(kind: str, share: float, tmp_
             _assert_whole(output, tmp_path / "found")
 
 
+def test_a_process_asks_again_any_number_of_times() -> None:
+    """Amazon's client has a budget of 100 in one of its modes."""
+    with served("s3") as port, named("s3", port) as bucket:
+        stores.write(f"{bucket}/a", b"a")
+        with flaky_store.before(port, 0.3) as (proxy, told), named("s3", proxy, make=False):
+            for _ in range(400):
+                assert stores.exists(f"{bucket}/a")
+            assert len(told.read_text().splitlines()) > 110
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_object_that_is_not_there_after_it_was_written_ends_the_run(
     kind: str, tmp_path: Path

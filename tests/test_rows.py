@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import csv_beginnings, csv_rows, json_rows, parquet_rows, rows
+from pipeline import csv_beginnings, csv_rows, json_columns, json_rows, parquet_rows, rows
 from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 
@@ -330,6 +330,65 @@ def test_parts_of_a_json_file_are_the_file(
     assert [row[0] for row in good] == [row[0] for row in whole_good]
     assert broken == whole_broken
     assert _texts(str(path), part_bytes) == _texts(str(path), 1 << 20)
+
+
+_PLAIN_CELL = st.sampled_from(
+    [
+        *("true", "false", "null", "0", "1", "-7", "12345678901234567890", "9007199254740993"),
+        *("-0.0", "1.0", "2.5", "1e22", "1e400", "5e-324", '"x"', '"1.5"', '"true"', '""'),
+    ]
+)
+
+
+@settings(max_examples=2_000 if os.environ.get("CI_FULL") == "1" else 80, deadline=None)
+@given(
+    kinds=st.lists(_PLAIN_CELL, min_size=1, max_size=4),
+    picks=st.lists(st.integers(0, 3), min_size=1, max_size=40),
+    part_bytes=st.sampled_from([10, 60, 200]),
+    sample=st.sampled_from([1, 3, 200]),
+)
+def test_json_values_are_cast_alike_in_any_company(
+    kinds: list[str],
+    picks: list[int],
+    part_bytes: int,
+    sample: int,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    """Each alone in its file, and together: read at once, by line, in blocks and parts."""
+    folder = tmp_path_factory.mktemp("json")
+    alone = {cell: _cast_all(_write_cells(folder / "a.jsonl", [cell]), 1 << 20) for cell in kinds}
+    cells = [kinds[pick % len(kinds)] for pick in picks]
+    path = _write_cells(folder / "b.jsonl", cells)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_columns, "SAMPLE_LINES", sample)
+        for size in (part_bytes, 1 << 20):
+            assert _cast_all(path, size) == [one for cell in cells for one in alone[cell]]
+
+
+def _write_cells(path: Path, cells: list[str]) -> str:
+    path.write_text("".join(f'{{"a": {cell}}}\n' for cell in cells))
+    return str(path)
+
+
+def _cast_all(path: str, part_bytes: int) -> list[Any]:
+    """Each row as text, list, number and flag, a reason where it is none."""
+    found: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(json_rows, "PART_BYTES", part_bytes)
+        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        for batch in [b for part in rows.parts(path) for b in rows.read(path, ["a"], part=part)]:
+            found += zip(*(_cast_one(batch.rows, kind) for kind in _KINDS), strict=True)
+    return found
+
+
+_KINDS: tuple[Any, ...] = ("text", "list", "number", "flag")
+
+
+def _cast_one(batch: pa.RecordBatch, kind: Any) -> list[str]:
+    typed, good, rejected = cast(batch, [Field("a", kind)])
+    said = dict(zip(good.tolist(), map(repr, typed.column("a").to_pylist()), strict=True))
+    said |= {one.row: f"{one.reason}: {one.text}" for one in rejected}
+    return [said[at] for at in range(batch.num_rows)]
 
 
 def test_what_is_small_or_packed_has_one_part(tmp_path: Path) -> None:
