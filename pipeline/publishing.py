@@ -103,13 +103,15 @@ def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
         return
     done = folder.with_name(STAGE)
     said = manifest.publish(done, stage=STAGE, made_from=result.made_from, facts=facts)
-    with stores.claimed(result.output, result.work.rpartition("-")[2]):
+    with stores.claimed(result.output, result.work.rpartition("-")[2]) as check_held:
         if stores.state(stores.under(result.output, manifest.MANIFEST)) != result.before:
             rule = f"{result.output} must be as it was when this run began"
             raise Failure(Exit.OCCUPIED, rule, received="what another run has published since")
         stores.delete_all(result.output)
-        for name in [*said.files, manifest.MANIFEST]:
+        for name in said.files:
             stores.upload(done / name, stores.under(result.output, name))
+        check_held()
+        stores.upload(done / manifest.MANIFEST, stores.under(result.output, manifest.MANIFEST))
     stores.delete_all(result.work)
 
 

@@ -12,8 +12,10 @@ asked again by pyarrow; one that still does not answer is a Failure with exit co
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -25,6 +27,8 @@ BIGQUERY = "bigquery://"
 _WILD = "*?["
 # Of ten calls in a row that fail by chance three times in ten, six in a million all fail.
 _ATTEMPTS = 10
+# Many times the other, so that a store may be out of reach for a while.
+STALE_SECONDS, _RENEW_SECONDS = 15 * 60, 60
 
 
 def is_object(path: str) -> bool:
@@ -156,33 +160,78 @@ def delete_all(folder: str) -> None:
 
 
 def _delete(path: str) -> None:
+    """Deletes an object, if it is there."""
     store, key = _located(path)
-    with _asked(path):
+    with _asked(path), suppress(FileNotFoundError):
         store.delete_file(key)
 
 
 @contextmanager
-def claimed(folder: str, by: str) -> Iterator[None]:
+def claimed(folder: str, by: str) -> Iterator[Callable[[], None]]:
     """Holds a folder of a store alone, among those who ask for it here.
 
     Whoever writes a claim and then sees no other has it. Of two at once the later to look sees the
-    other's claim, so never both go on; both may give up. Raises Failure 3 for who gives up. A claim
-    outlives the one who wrote it only where that one was killed.
+    other's claim, so never both go on; both may give up. Raises Failure 3 for who gives up.
+
+    A claim is written again all the time while it is held. One that has not been for STALE_SECONDS,
+    by the store's own clock, is of a run that was killed, and is taken away. What is given raises
+    Failure 3 where that has happened to this claim, to a process that was stopped meanwhile: it is
+    to be asked before the write that counts.
     """
     own = under(_claims(folder), by)
     write(own, b"claimed\n")
-    try:
+
+    def check_held() -> None:
+        if not exists(own):
+            rule = "a run must hold its claim until it has published"
+            raise Failure(Exit.OCCUPIED, rule, received=f"{own} was taken away")
+
+    with ExitStack() as ending:
+        ending.callback(_delete, own)
         check_unclaimed(folder, but=own)
+        ending.enter_context(_renewed(own, check_held))
+        yield check_held
+
+
+@contextmanager
+def _renewed(claim: str, check_held: Callable[[], None]) -> Iterator[None]:
+    """Writes a claim again while the block runs, in a thread: no upload is too long for that."""
+    ended = threading.Event()
+
+    def renew() -> None:
+        last = time.time()
+        # A process that was stopped for so long does not bring back what may be taken away.
+        while not ended.wait(_RENEW_SECONDS) and time.time() - last <= STALE_SECONDS:
+            # A store that does not answer once may do so in time for the next.
+            with suppress(Failure):
+                check_held()
+                write(claim, b"claimed\n")
+                last = time.time()
+
+    thread = threading.Thread(target=renew, daemon=True)
+    thread.start()
+    try:
         yield
     finally:
-        _delete(own)
+        ended.set()
+        thread.join()
 
 
 def check_unclaimed(folder: str, *, but: str | None = None) -> None:
-    """Raises Failure 3 where a folder of a store is claimed."""
-    if others := [path for path in listed(_claims(folder)) if path != but]:
-        rule = f"one run at a time publishes {folder}; delete the claim of a run that was killed"
-        raise Failure(Exit.OCCUPIED, rule, received=others[0])
+    """Raises Failure 3 where a folder of a store is claimed.
+
+    Who has a claim, `but`, takes stale ones away; before there is one they are let be.
+    """
+    claims = [path for path in listed(_claims(folder)) if path != but]
+    now = time.time() if but is None else _info(but).mtime_ns / 1e9
+    for path in claims:
+        found = _info(path)
+        if found.is_file and now - found.mtime_ns / 1e9 <= STALE_SECONDS:
+            rule = f"one run at a time publishes {folder}; one that was killed is in the way"
+            rule += f" for {STALE_SECONDS // 60} minutes"
+            raise Failure(Exit.OCCUPIED, rule, received=path)
+        if but is not None:
+            _delete(path)
 
 
 def _claims(folder: str) -> str:

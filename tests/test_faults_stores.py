@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext, suppress
 from pathlib import Path
@@ -151,3 +152,51 @@ def test_a_folder_is_claimed_once_and_free_afterwards(bucket: str, tmp_path: Pat
             assert failure.value.exit_code == Exit.OCCUPIED
     with stores.claimed(folder, "second"):
         assert stores.listed(f"{folder}.claims") == [f"{folder}.claims/second"]
+
+
+def test_the_claim_of_a_run_that_was_killed_is_taken_away_once_it_is_stale(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = f"{bucket}/{tmp_path.name}/data"
+    stores.write(f"{folder}.claims/killed", b"claimed\n")
+    with pytest.raises(Failure, match=r"data\.claims/killed") as failure:
+        _run(tmp_path, bucket)
+    assert failure.value.exit_code == Exit.OCCUPIED
+    monkeypatch.setattr(stores, "STALE_SECONDS", 1)
+    time.sleep(2.5)
+    _run(tmp_path, bucket)
+    assert stores.listed(f"{folder}.claims") == []
+    _assert_whole(folder, tmp_path / "found")
+
+
+def test_a_claim_that_is_held_does_not_become_stale(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stores, "STALE_SECONDS", 3)
+    monkeypatch.setattr(stores, "_RENEW_SECONDS", 0.3)
+    folder = f"{bucket}/{tmp_path.name}/data"
+    with stores.claimed(folder, "first") as check_held:
+        time.sleep(5)
+        with pytest.raises(Failure, match=r"data\.claims/first"):
+            _claim(folder)()
+        check_held()
+        monkeypatch.setattr(stores, "_RENEW_SECONDS", 60)
+    assert stores.listed(f"{folder}.claims") == []
+
+
+def test_a_run_whose_claim_was_taken_away_does_not_publish(
+    bucket: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that was stopped for long, and goes on."""
+    output, upload = f"{bucket}/{tmp_path.name}/data", stores.upload
+
+    def stopped(file: Path, path: str) -> None:
+        upload(file, path)
+        if path == f"{output}/statistics.json":
+            stores.delete_all(f"{output}.claims")
+
+    monkeypatch.setattr(stores, "upload", stopped)
+    with pytest.raises(Failure, match="was taken away") as failure:
+        _run(tmp_path, bucket)
+    assert failure.value.exit_code == Exit.OCCUPIED
+    assert not stores.exists(f"{output}/manifest.json")
