@@ -357,7 +357,8 @@ def products(traced: Any) -> int:
             needed.add(op.name)
             left += [*op.control_inputs, *(t.op for t in op.inputs)]
             if "MatMul" in op.type:
-                inner = op.inputs[0].shape[-2 if op.get_attr("transpose_a") else -1]
+                transposed = op.get_attr("adj_x" if "Batch" in op.type else "transpose_a")
+                inner = op.inputs[0].shape[-2 if transposed else -1]
                 total += int(np.prod(op.outputs[0].shape)) * inner
     return total
 

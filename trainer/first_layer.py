@@ -4,7 +4,7 @@ The stock layers multiply each looked-up vector x [embedding] by a block's matri
 [embedding, units], and what comes of it by the vector's rows W of the first layer's kernel
 [units, width]. x (S W) is the same number, and S W is made once for a batch: with 11 vectors of 50,
 128 units and a width of 256 a row then takes 141 thousand multiplications in the place of 431
-thousand. Training uses this order; what is judged and exported uses the stock layers.
+thousand. Steps and phases use this order; what is judged and exported uses the stock layers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Vectors = Mapping[str, keras.KerasTensor]
 class FirstLayer(layers.Layer):
     """`dense` over parts [batch, width of the part] side by side. A part with a block holds vectors
     that the block has yet to multiply. It has no weights of its own. `products` is the type of what
-    the product over the batch multiplies, as for `losses.softmax_sum`."""
+    the product over the batch multiplies in training, as for `losses.softmax_sum`."""
 
     def __init__(
         self, dense: layers.Dense, blocks: Sequence[layers.Dense | None], products: str
@@ -30,12 +30,13 @@ class FirstLayer(layers.Layer):
         super().__init__(name=f"{dense.name}.reordered")
         self.dense, self.blocks, self.products = dense, blocks, products
 
-    def call(self, parts: Sequence[Any]) -> Any:
+    def call(self, parts: Sequence[Any], training: bool = False) -> Any:
         widths = [_joined_width(x, block) for x, block in zip(parts, self.blocks, strict=True)]
         rows = ops.split(self.dense.kernel, np.cumsum(widths[:-1]).tolist())
         kernels = [self._kernel(of, block) for of, block in zip(rows, self.blocks, strict=True)]
         factors = ops.concatenate(parts, axis=1), ops.concatenate(kernels, axis=0)
-        sums = ops.cast(ops.matmul(*(ops.cast(f, self.products) for f in factors)), "float32")
+        products = self.products if training else "float32"
+        sums = ops.cast(ops.matmul(*(ops.cast(f, products) for f in factors)), "float32")
         return self.dense.activation(sums + self.dense.bias if self.dense.use_bias else sums)
 
     def _kernel(self, rows: Any, block: layers.Dense | None) -> Any:

@@ -23,7 +23,7 @@ Groups = dict[str, tuple[tf.Variable, ...]]
 @dataclass(frozen=True)
 class Network:
     """`uncertainty` holds log variances of the heads where they weigh themselves, else nothing.
-    `learning` is the body as ordinary steps compute it (see `first_layer`).
+    `learning` is the body as steps and phases compute it (see `first_layer`).
     `taps` gives the body with a view into a shared block."""
 
     body: keras.Model

@@ -75,8 +75,7 @@ def head_sums(
     drawn: Mapping[str, Negatives] | None = None,
 ) -> dict[str, HeadSum]:
     """One pass of the network over a batch; the heads in `drawn` sum over these classes only."""
-    body = network.learning if training else network.body
-    hidden = body(batch.features, training=training)
+    hidden = network.learning(batch.features, training=training)
     drawn = drawn or {}
     return {
         name: head_sum(head, losses[name], hidden[name], batch, drawn.get(name))
