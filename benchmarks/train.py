@@ -37,6 +37,7 @@ MODULES = {
     "ours fast": OURS,
     "keras": OURS,
     "torch": "benchmarks.train_torch",
+    "ours fast, short": OURS,
     "ours fast, bias from 0": OURS,
     "keras, merged ids": OURS,
     "fasttext hs": "benchmarks.train_fasttext",
@@ -45,7 +46,7 @@ MODULES = {
 PLAIN = ("ours exact, plain Adam", "ours float32, plain Adam")
 SPEEDS = (*PLAIN, "keras", "torch", "torch bfloat16")
 SPEED, SPEED_BATCHES, TURNS = "speed", 20, 5
-SEEDS = {"ours fast": 3, "ours fast, bias from 0": 2}
+SEEDS = {"ours fast": 3, "ours fast, short": 3, "ours fast, bias from 0": 2}
 Results = dict[str, list[dict[str, Any]]]
 
 

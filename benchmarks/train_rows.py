@@ -5,6 +5,7 @@ NumPy alone: contestants in an environment of their own import this too.
 
 import argparse
 import json
+import math
 import resource
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -79,7 +80,7 @@ def entry(names: Iterable[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def take_part(contestant: Contestant, rows: int, said: argparse.Namespace, epochs: int) -> None:
+def take_part(contestant: Contestant, rows: int, said: argparse.Namespace, epochs: float) -> None:
     """A race of `epochs` where the command line does not say fewer, or a measurement of speed."""
     if said.batches:
         found = {"examples_per_s": speed(contestant, rows, said.batches)}
@@ -100,14 +101,16 @@ def speed(contestant: Contestant, rows: int, batches: int) -> float:
 
 
 def race(
-    contestant: Contestant, rows: int, output: Path, *, epochs: int, seed: int, minutes: float
+    contestant: Contestant, rows: int, output: Path, *, epochs: float, seed: int, minutes: float
 ) -> None:
-    """Trains until an epoch ends worse than the one before, or time is up at the end of a part.
+    """Trains until an epoch ends worse than the one before, or time is up at the end of a part. The
+    last epoch may be one or two parts only.
     Only training is on the clock. What is known so far is in `output` after each part."""
     points: list[dict[str, Any]] = []
     seconds, examples = 0.0, 0
-    for epoch in range(epochs):
-        for part in parts_of_epoch(rows, seed, epoch):
+    for epoch in range(math.ceil(epochs)):
+        parts = parts_of_epoch(rows, seed, epoch)
+        for part in parts[: round((epochs - epoch) * POINTS_PER_EPOCH)]:
             started = time.perf_counter()
             contestant.train(part)
             seconds, examples = seconds + time.perf_counter() - started, examples + len(part)

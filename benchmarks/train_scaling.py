@@ -1,16 +1,17 @@
 """What a step of the trainer costs as classes, hidden width and batch grow.
 
-    python -m benchmarks.train_scaling [--quick]
+    python -m benchmarks.train_scaling [--results FOLDER] [--quick]
 
-The model of benchmarks/train.yaml with drawn ids; each shape's three ways in turns, medians.
+The model of benchmarks/train.yaml with drawn ids; each shape's three ways in turns, medians of the
+milliseconds of a step. The figures go to standard output, and as train_scaling.json to --results.
 """
 
 import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from statistics import median
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -68,7 +69,7 @@ def steps(classes: int, hidden: int, batch: int) -> dict[str, Step]:
 
 
 def milliseconds(shape: dict[str, int], turns: int) -> dict[str, float]:
-    """{way: the median time of a step}."""
+    """{way: the median milliseconds of a step}."""
     draw, batch = np.random.default_rng(1), shape["batch"]
     tokens = np.minimum(draw.pareto(1.0, (batch, 10)), IDS - 1).astype(np.int32)
     label = np.minimum(draw.pareto(1.0, batch), shape["classes"] - 1).astype(np.int32)
@@ -79,26 +80,31 @@ def milliseconds(shape: dict[str, int], turns: int) -> dict[str, float]:
         for way, step in ways.items():
             started = time.perf_counter()
             float(step(rows, tf.constant(1e-3))[HEAD])
-            if turn:  # the first is traced
+            if turn:  # the first one warms up
                 times[way].append(1e3 * (time.perf_counter() - started))
-    return {way: median(found) for way, found in times.items()}
+    return {way: round(median(found), 1) for way, found in times.items()}
 
 
 def run(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.train_scaling")
+    parser.add_argument("--results", type=Path, help="folder for the figures")
     parser.add_argument("--quick", action="store_true", help="one shape, one turn")
-    quick = parser.parse_args(argv).quick
-    found: list[dict[str, Any]] = []
-    for shape in list(shapes())[: 1 if quick else None]:
-        found.append(shape | milliseconds(shape, 1 if quick else TURNS))
+    said = parser.parse_args(argv)
+    found = {
+        name_of(**shape): milliseconds(shape, 1 if said.quick else TURNS)
+        for shape in list(shapes())[: 1 if said.quick else None]
+    }
     ways = ("float32", "bfloat16", "sampled")
-    rows = [
-        [f"{line['classes']:,}", *(str(line[n]) for n in ("hidden", "batch"))]
-        + [f"{line[way]:.0f}" if way in line else "-" for way in ways]
-        for line in found
-    ]
-    print(table(["classes", "hidden", "batch", *(f"{way} ms" for way in ways)], rows))
-    print(json.dumps({"benchmark": "train_scaling", "steps": found}))
+    rows = [[name, *(str(times.get(way, "-")) for way in ways)] for name, times in found.items()]
+    print(table(["milliseconds of a step", *ways], rows))
+    line = json.dumps({"benchmark": "train_scaling", "milliseconds_of_a_step": found})
+    print(line)
+    if said.results:
+        (said.results / "train_scaling.json").write_text(line + "\n", encoding="utf-8")
+
+
+def name_of(classes: int, hidden: int, batch: int) -> str:
+    return f"{classes:,} classes, hidden {hidden}, batch {batch:,}"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import train_scaling
 from benchmarks.train import run
-from benchmarks.train_report import gain, gain_over_fasttext
+from benchmarks.train_report import gain, gain_over_fasttext, summary
 from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, race, save_rows
 
 CLASSES = 5_000
@@ -96,11 +96,34 @@ def test_gains_are_theirs_over_ours() -> None:
     assert gain(races, "keras") == 20 / 4
     assert gain(races, "torch") == 40 / 4  # it never gets there: its own best counts
     assert gain_over_fasttext(races) == 8 / 2
+    short = races | {"ours fast, short": result((1.6, 3.0, 0.4))}
+    assert gain_over_fasttext(short) == 8 / 1.6
     assert gain({"keras": races["keras"]}, "torch") is None
 
 
-def test_the_cost_of_a_step_is_told_for_each_shape(capsys: pytest.CaptureFixture[str]) -> None:
-    train_scaling.run(["--quick"])
-    (line,) = json.loads(capsys.readouterr().out.splitlines()[-1])["steps"]
-    assert line["classes"] == 1_000 and line["float32"] > 0 and "sampled" not in line
+def test_the_line_holds_the_means_over_the_seeds_of_the_better_contestant() -> None:
+    def seed(loss: float, accuracy: float) -> dict[str, Any]:
+        return {"points": [{"seconds": 1, "log_loss": loss, "accuracy@10": accuracy}]}
+
+    races = {"ours exact": [seed(2.5, 0.9)], "ours fast": [seed(2.0, 0.5), seed(2.2, 0.6)]}
+    line = summary(races, {})
+    assert (line["log_loss"], line["accuracy_at_10"]) == (2.1, 0.55)
+
+
+def test_the_last_epoch_of_a_race_may_be_a_part_of_one(tmp_path: Path) -> None:
+    contestant = Stopped()
+    race(contestant, 6 * BATCH, tmp_path / "race.json", epochs=2 / 3, seed=1, minutes=1)
+    assert contestant.parts == 2
+    assert json.loads((tmp_path / "race.json").read_text())["ended"] == "all epochs"
+
+
+def test_the_cost_of_a_step_is_told_for_each_shape_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train_scaling.run(["--quick", "--results", str(tmp_path)])
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert (tmp_path / "train_scaling.json").read_text() == line + "\n"
+    ((shape, times),) = json.loads(line)["milliseconds_of_a_step"].items()
+    assert shape == "1,000 classes, hidden 128, batch 1,024"
+    assert times["float32"] > 0 and "sampled" not in times
     assert len(list(train_scaling.shapes())) == 9

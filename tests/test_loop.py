@@ -72,7 +72,7 @@ class Script:
 
     def train(self, history: Path, said: Plan, **functions: Any) -> None:
         usual = {
-            "step": self.step,
+            "make_step": lambda: self.step,
             "batches": lambda _, skip: [None] * (said.steps - skip),
             "evaluate": self.evaluate,
             "save": self.save,
@@ -126,7 +126,7 @@ def test_averages_are_judged_and_kept_while_training_goes_on_from_the_weights(
         average.assign(weight / 10)
         return found
 
-    made.train(tmp_path / "history", plan(epochs=2), step=step, evaluate=evaluate)
+    made.train(tmp_path / "history", plan(epochs=2), make_step=lambda: step, evaluate=evaluate)
     assert left == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert judged == pytest.approx([0.3, 0.6])
     assert float(weight) == pytest.approx(0.6)

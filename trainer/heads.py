@@ -13,6 +13,8 @@ import tensorflow as tf
 from pipeline.spec import Classification, Multilabel, Spec
 from trainer.model import Body
 
+# The rows of a classification start with length 1 on average, as those of a table do: a rare label
+# has few steps to get there. This is for the other kinds.
 KERNEL_STDDEV = 0.01
 
 
@@ -62,7 +64,7 @@ def build_heads(
         part = spec.heads[name]
         table = part.tied if isinstance(part, Classification | Multilabel) else None
         hidden = int(body.model.output[name].shape[-1])
-        kernel, projection = _kernel(name, classes, hidden, body, table, generator)
+        kernel, projection = _kernel(name, part.kind, classes, hidden, body, table, generator)
         start = tf.Variable(np.float32(bias[name]), name=f"{name}.bias")
         heads[name] = Head(name, part.kind, classes, kernel, start, projection, table is not None)
     return heads
@@ -70,6 +72,7 @@ def build_heads(
 
 def _kernel(
     name: str,
+    kind: str,
     classes: int,
     hidden: int,
     body: Body,
@@ -77,7 +80,8 @@ def _kernel(
     generator: tf.random.Generator,
 ) -> tuple[tf.Variable, tf.Variable | None]:
     if table is None:
-        start = generator.normal([classes, hidden], stddev=KERNEL_STDDEV)
+        stddev = hidden**-0.5 if kind == "classification" else KERNEL_STDDEV
+        start = generator.normal([classes, hidden], stddev=stddev)
         return tf.Variable(start, name=f"{name}.kernel"), None
     kernel = body.tables[table].embeddings.value
     width = int(kernel.shape[1])

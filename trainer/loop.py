@@ -19,7 +19,7 @@ from trainer.course import Course, averages_in_place, judge
 from trainer.data import Batch, steps_per_epoch
 from trainer.history import History
 from trainer.ordinary import Step
-from trainer.pace import Paces, timed
+from trainer.pace import Paces, ahead, timed
 from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
@@ -69,7 +69,7 @@ def train(
     plan: Plan,
     *,
     heads: Sequence[str],
-    step: Step,
+    make_step: Callable[[], Step],
     batches: Callable[[int, int], tf.data.Dataset],
     evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
     save: Callable[[], None],
@@ -78,6 +78,7 @@ def train(
 ) -> None:
     """Runs the epochs that are left, and puts the best weights back at the end.
 
+    make_step: gives the step, and takes its time while the first rows are read
     history: what is told of it, but not by every worker
     batches: (epoch, how many to skip) to the rest of that epoch's batches
     evaluate: gives the loss that is judged, and each head's; None keeps the last weights
@@ -88,15 +89,17 @@ def train(
         history.trim(finished=int(course.finished), opened=int(course.opened))
     with stop_signal() as stopped:
         coming: Iterator[Batch] | None = None
+        step: Step | None = None
         while not is_over(course, plan):
             epoch = int(course.finished)
             done = int(course.step) - epoch * plan.steps
-            coming = coming or iter(batches(epoch, done))
+            coming = coming or ahead(iter(batches(epoch, done)))
+            step = step or make_step()
             with ended_at_once():
                 open_epoch(course, epoch, opening, save, tell)
             facts = run_epoch(course, plan, epoch, heads, step, coming, save, stopped)
             # The next epoch's rows are read and shuffled while the held-out ones are judged.
-            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < plan.epochs else None
+            coming = ahead(iter(batches(epoch + 1, 0))) if epoch + 1 < plan.epochs else None
             with averages_in_place(course.averages):
                 facts |= judge(course, evaluate)
             tell({"epoch": epoch + 1, **facts})

@@ -24,7 +24,7 @@ def make_step(
     workers: Workers = ALONE,
     samplers: Mapping[str, Sampler] = MappingProxyType({}),
 ) -> Step:
-    """One ordinary step over the optimizer's variables, traced once: (batch, learning rate) to the
+    """One ordinary step over the optimizer's variables, traced here: (batch, learning rate) to the
     heads' mean losses before the update. The heads in `samplers` learn from sampled classes, and of
     what they own only the rows of these are updated."""
     variables = list(optimizer.variables)
@@ -51,6 +51,7 @@ def make_step(
         apply(optimizer, found, rate, by_rows)
         return dict(means)
 
+    step.get_concrete_function()
     return step
 
 

@@ -84,7 +84,7 @@ def train_run(
         run.course,
         plan,
         heads=list(run.network.heads),
-        step=ordinary_step(run, plan.sampled),
+        make_step=lambda: ordinary_step(run, plan.sampled),
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
         evaluate=make_judgement(run) if run.data.rows("eval") else None,
         save=save,
