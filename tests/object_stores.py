@@ -20,12 +20,23 @@ split: {by: hash, columns: [x], eval: 0.2, test: 0.2}
 """
 ROWS = 300
 CSV = "word,x,y\n" + "".join(f"w{i % 7},{i},{i % 2}\n" for i in range(ROWS)) + "w,bad,1\n"
+# Of an upload of which nothing has come yet the emulator says that it has the first byte; Google's
+# own answer has no range then (https://cloud.google.com/storage/docs/performing-resumable-uploads).
+_GOOGLE = """
+from gcp_storage_emulator.handlers import objects
+from gcp_storage_emulator.server import create_server
+
+def incomplete(response, storage, upload_id, fallback_end=0):
+    response.status = objects.GoogleHTTPStatus.RESUME_INCOMPLETE
+    if received := storage.get_resumable_byte_count(upload_id):
+        response["Range"] = "bytes=0-%d" % (received - 1)
+
+objects._resumable_incomplete = incomplete
+create_server("127.0.0.1", {port}, in_memory=True, default_bucket="BUCKET").run()
+"""
 _SERVERS = {
-    "s3": ("from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])"),
-    "gs": (
-        "from gcp_storage_emulator.server import create_server; "
-        f"create_server('127.0.0.1', {{port}}, in_memory=True, default_bucket='{BUCKET}').run()"
-    ),
+    "s3": "from moto.server import main; main(['-H', '127.0.0.1', '-p', '{port}'])",
+    "gs": _GOOGLE.replace("BUCKET", BUCKET),
 }
 
 
