@@ -7,7 +7,7 @@ numbers. Numpy and pyarrow only.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -41,6 +41,19 @@ def of_texts(counts: Counts, values: int, missing: int) -> Distribution:
             break
         top.append(pair)
     return {"values": values, "missing": missing, "top": top, "unlisted": unlisted}
+
+
+def only_of(one: Distribution, values: Collection[str]) -> Distribution:
+    """The distribution of texts, of which only some may be listed.
+
+    >>> one = {"values": 6, "missing": 0, "top": [["a", 3], ["b", 2], ["c", 1]], "unlisted": 0}
+    >>> only_of(one, ["a", "c"])
+    {'values': 6, 'missing': 0, 'top': [['a', 3], ['c', 1]], 'unlisted': 2}
+    """
+    known = frozenset(values)
+    left_out = [count for text, count in one["top"] if text not in known]
+    top = [pair for pair in one["top"] if pair[0] in known]
+    return one | {"top": top, "unlisted": max([one["unlisted"], *left_out])}
 
 
 def of_numbers(percentiles: Sequence[float], values: int, missing: int) -> Distribution:

@@ -12,7 +12,7 @@ from typing import Any
 
 import onnx
 
-from pipeline.distributions import Distribution
+from pipeline.distributions import Distribution, only_of
 from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
 from pipeline.plan import sources_of
@@ -49,7 +49,8 @@ def write_model(
     certificate = {**report.content(), "folded_tables": folded, "versions": versions}
     certificate |= {"profile": profile.name}
     facts["certificate"] = certificate
-    known = training(source.spec, source.statistics.get("distributions", {}))
+    distributions = source.statistics.get("distributions", {})
+    known = training(source.spec, distributions, source.vocabularies)
     metadata = metadata_of(source.spec, source.vocabularies, facts, known)
     content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -127,11 +128,21 @@ def metadata_of(
     )
 
 
-def training(spec: Spec, distributions: Mapping[str, Distribution]) -> dict[str, Any]:
-    """How the values of each input were spread among the training rows, as far as that is known."""
+def training(
+    spec: Spec,
+    distributions: Mapping[str, Distribution],
+    vocabularies: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """How the values of each input were spread among the training rows, as far as that is known.
+
+    Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
+    """
     sources = sources_of(spec, fields_of(spec))
-    known = [name for name in spec.inputs if name in distributions]
-    return {name: training_of(sources[name], distributions[name]) for name in known}
+    said = {name: distributions[name] for name in spec.inputs if name in distributions}
+    for name, part in spec.embedded_inputs().items():
+        if name in said:
+            said[name] = only_of(said[name], vocabularies[part.vocabulary])
+    return {name: training_of(sources[name], one) for name, one in said.items()}
 
 
 def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:

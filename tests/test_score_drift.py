@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from small_run import exported, small_rows, training_rows
+from small_run import WORDS, exported, small_rows, training_rows
 
 from pipeline.counting import Counts, with_values
 from pipeline.distances import JENSEN_SHANNON, L_INFINITY
@@ -152,6 +152,14 @@ def test_rows_of_an_earlier_command_do_not_keep_their_distances(tmp_path: Path) 
     }
     run(rows, output, "--force")
     assert not list(tmp_path.glob("s.csv.*"))
+
+
+def test_a_model_says_no_value_that_its_vocabulary_does_not_hold() -> None:
+    known = Scorer(exported() / "model" / "model.onnx").metadata.training
+    counts = Counter(training_rows()["word"].to_pylist())
+    assert "dog" in counts and "dog" not in WORDS
+    assert dict(known["word"]["top"]) == {word: counts[word] for word in WORDS if word}
+    assert known["word"]["unlisted"] == counts["dog"]
 
 
 @pytest.mark.parametrize(
