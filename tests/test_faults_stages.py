@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
-from killing import Stage, moments, seconds_of, stage
+from killing import Stage, moments, stage
 from small_run import exported, small_model, small_rows, write_run
 from tiny_data import tiny_data, tiny_spec
 
@@ -131,14 +131,13 @@ CASES = {
 
 @dataclass(frozen=True)
 class Tried:
-    """A stage, what an undisturbed run of it took and gave, and a process to run it in."""
+    """A stage, what an undisturbed run of it gave, and a process to run it in."""
 
     name: str
     case: Case
     process: Stage
     arguments: list[str]
     whole: Path
-    seconds: float
     expected: Any
 
     def line(self, folder: Path, *, force: bool = False) -> tuple[Path, list[str]]:
@@ -155,8 +154,8 @@ def tried(
     case = CASES[name]
     arguments, whole = case.arguments(folder), folder / case.output
     with stage(folder, *case.modules) as process:
-        seconds = seconds_of(process, [*arguments, "--output", str(whole)])
-        yield Tried(name, case, process, arguments, whole, seconds, case.content(whole))
+        assert process.run([*arguments, "--output", str(whole)]) == 0, process.log()
+        yield Tried(name, case, process, arguments, whole, case.content(whole))
 
 
 @contextmanager
@@ -178,8 +177,8 @@ def test_killed_runs_end_with_the_same_bits(
     met, rows = 0, [1] * KILLS + [IN_A_ROW] * (tried.name == "train")
     for number, kills in enumerate(rows):
         output, line = tried.line(tmp_path / f"killed {number}")
-        for after in moments(WITHIN * tried.seconds, kills, f"{tried.name} {number}"):
-            code = tried.process.run(line, after=after)
+        for moment in moments(kills, f"{tried.name} {number}"):
+            code = tried.process.run(line, after=moment * WITHIN * tried.process.fastest)
             assert code in (0, -signal.SIGKILL, 3), tried.process.log()
             met += code == -signal.SIGKILL
             # Nothing half done can be read as done.
@@ -248,8 +247,9 @@ def test_a_signal_to_end_ends_it_soon(
     tried: Tried, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     waited = []
-    for number, after in enumerate(moments(tried.seconds, ENDS, f"{tried.name} ends")):
+    for number, moment in enumerate(moments(ENDS, f"{tried.name} ends")):
         output, line = tried.line(tmp_path / str(number))
+        after = moment * tried.process.fastest
         code = tried.process.run(line, after=after, number=signal.SIGTERM)
         waited.append(tried.process.seconds_after)
         # 143 where the loop saves, the signal itself elsewhere (143 too, as shells tell it).
