@@ -23,6 +23,7 @@ BENCHMARKS = (
     "prepare_cache",
     "train",
     "train_scaling",
+    "train_gpu",
     "phases",
     "phases_cost",
     "score",

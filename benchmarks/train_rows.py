@@ -43,6 +43,16 @@ class Contestant(Protocol):
         """log_loss, accuracy@1 and accuracy@10 of the held-out rows."""
 
 
+def drawn(batch: int, *, ids: int, classes: int, count: int = 8) -> list[dict[str, np.ndarray]]:
+    """So many batches of drawn rows, as `Rows.train` holds them; half the ids are 0."""
+    draw, batches = np.random.default_rng(1), []
+    for _ in range(count):
+        tokens = np.minimum(draw.pareto(1.0, (batch, 10)), ids - 1).astype(np.int32)
+        label = np.minimum(draw.pareto(1.0, batch), classes - 1).astype(np.int32)
+        batches.append({"tokens": tokens, "package": tokens[:, 0].copy(), "label": label})
+    return batches
+
+
 def save_rows(path: Path, rows: Rows) -> None:
     arrays: dict[str, Any] = {f"train.{n}": a for n, a in rows.train.items()}
     arrays |= {f"held_out.{n}": a for n, a in rows.held_out.items()}

@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.train_contestants import HEAD, SPEC, batch_of
+from benchmarks.train_rows import drawn
 from pipeline.spec import Spec
 from pipeline.spec_file import read_spec
 from trainer.data import batch_signature, columns_of
@@ -48,10 +49,14 @@ def shapes() -> Iterator[dict[str, int]]:
                 yield shape
 
 
-def steps(classes: int, hidden: int, batch: int) -> dict[str, Step]:
-    """{way: its step}; few classes are not sampled."""
+def steps(
+    classes: int, hidden: int, batch: int, *, dropout: float | None = None
+) -> dict[str, Step]:
+    """{way: its step}; few classes are not sampled. `dropout`: another than the model's."""
     said = read_spec(SPEC).model_dump(mode="json")
     said["trunk"]["layers"][-1]["units"] = hidden
+    if dropout is not None:
+        said["trunk"]["dropout"] = dropout
     spec = Spec.model_validate(said)
     entries = {"token": IDS, "package": IDS, HEAD: classes - 1}
     bias = -np.log1p(np.arange(classes))
@@ -70,10 +75,8 @@ def steps(classes: int, hidden: int, batch: int) -> dict[str, Step]:
 
 def milliseconds(shape: dict[str, int], turns: int) -> dict[str, float]:
     """{way: the median milliseconds of a step}."""
-    draw, batch = np.random.default_rng(1), shape["batch"]
-    tokens = np.minimum(draw.pareto(1.0, (batch, 10)), IDS - 1).astype(np.int32)
-    label = np.minimum(draw.pareto(1.0, batch), shape["classes"] - 1).astype(np.int32)
-    rows = batch_of({"tokens": tokens, "package": tokens[:, 0], "label": label})
+    [batch] = drawn(shape["batch"], ids=IDS, classes=shape["classes"], count=1)
+    rows = batch_of(batch)
     ways = steps(**shape)
     times: dict[str, list[float]] = {way: [] for way in ways}
     for turn in range(turns + 1):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import train_scaling
+from benchmarks import train_gpu, train_scaling
 from benchmarks.train import run
 from benchmarks.train_report import gain, gain_over_fasttext, summary
 from benchmarks.train_rows import BATCH, Rows, parts_of_epoch, race, save_rows
@@ -127,3 +127,13 @@ def test_the_cost_of_a_step_is_told_for_each_shape_and_kept(
     assert shape == "1,000 classes, hidden 128, batch 1,024"
     assert times["float32"] > 0 and "sampled" not in times
     assert len(list(train_scaling.shapes())) == 9
+
+
+def test_every_contestant_of_a_gpu_has_a_speed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(train_gpu, "exact_arithmetic", lambda: None)  # it is for a whole process
+    train_gpu.run(["--quick"])
+    speeds = json.loads(capsys.readouterr().out.splitlines()[-1])["examples_per_s"]
+    assert list(speeds) == ["ours, float32", "ours, bfloat16", "ours, sampled", "keras"]
+    assert all(speed > 0 for batches in speeds.values() for speed in batches.values())

@@ -305,14 +305,17 @@ def test_the_rows_of_the_next_epoch_are_asked_for_before_the_held_out_ones_are_j
     assert kept == ["rows 0", "rows 1", "evaluate", "evaluate"]
 
 
+@pytest.mark.parametrize("more", ["", SAMPLED], ids=["exact", "sampled"])
 def test_a_whole_step_compiles_to_the_same_numbers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str
 ) -> None:
     results, data = [], tiny_data(tmp_path / "data")
+    spec = tiny_spec(replace={"patience: null": f"patience: null, weight_decay: 0.5{more}"})
     for devices in ([], ["a GPU"]):
         monkeypatch.setattr(tf.config, "list_physical_devices", lambda _, found=devices: found)
-        run = open_run(read_data(data), tiny_spec())[0]
-        step = make_step(run.network, run.optimizer, run.losses, run.signature())
+        run = open_run(read_data(data), spec)[0]
+        parts = (run.network, run.optimizer, run.losses, run.signature())
+        step = make_step(*parts, samplers=run.samplers)
         means = step(next(iter(run.batches("train"))), tf.constant(0.01))
         results.append([*means.values(), *run.optimizer.variables])
     for compiled, plain in zip(*results, strict=True):

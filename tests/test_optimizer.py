@@ -14,6 +14,7 @@ from trainer.optimizer import (
     distinct_rows,
     learning_rate,
     merged,
+    touched_rows,
 )
 
 RATE = 0.1
@@ -159,6 +160,14 @@ def test_the_rate_falls_along_a_line() -> None:
     assert rates == [0.5, 1.0, 1.0, 0.75, 0.5, 0.25, 0.0, 0.0]
 
 
+@pytest.fixture(params=["cpu", "gpu"])
+def device(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is done on a GPU, done here."""
+    found = {"cpu": [], "gpu": ["a GPU"]}[request.param]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda _: found)
+
+
+@pytest.mark.usefixtures("device")
 @pytest.mark.parametrize("kind", ["adam", "adagrad", "sgd"])
 def test_rows_that_all_have_a_gradient_move_as_a_dense_update_moves_them(kind: str) -> None:
     draw = np.random.default_rng(0)
@@ -173,6 +182,7 @@ def test_rows_that_all_have_a_gradient_move_as_a_dense_update_moves_them(kind: s
     np.testing.assert_allclose(rowwise, dense, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("device")
 def test_rows_without_a_gradient_keep_their_weights_and_moments() -> None:
     variable = tf.Variable(tf.ones([3, 2]))
     optimizer = build_optimizer("adam", [variable])
@@ -189,6 +199,7 @@ def test_rows_without_a_gradient_keep_their_weights_and_moments() -> None:
 def test_an_averaged_gradient_has_the_rows_that_are_not_0() -> None:
     """What several workers have averaged is dense; rows that none of them drew must still rest."""
     for dense in (tf.constant([[0.0, 1.0], [0.0, 0.0], [2.0, 0.0]]), tf.constant([1.0, 0.0, 2.0])):
+        assert touched_rows(dense).numpy().tolist() == [True, False, True]
         found = distinct_rows(dense)
         assert found.indices.numpy().tolist() == [0, 2]
         np.testing.assert_array_equal(merged(found), dense)

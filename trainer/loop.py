@@ -23,6 +23,7 @@ from trainer.pace import Paces, ahead, timed
 from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
+LOSSES_AT_ONCE = 16
 # Runs before an epoch (0-based) and gives what the history should say about it.
 Opening = Callable[[int], dict[str, Any]]
 
@@ -151,24 +152,23 @@ def run_epoch(
     """The ordinary steps of an epoch that are left, over the rest of its batches; gives their
     losses and speed."""
     done = int(course.step) - epoch * plan.steps
-    sums = course.losses.numpy()
+    losses = Losses(heads, epoch, done, course.losses.numpy())
     started = saved = time.monotonic()
     paces, rate = Paces(), 0.0
     progress = Progress(f"epoch {epoch + 1} of {plan.epochs}", total=plan.steps, unit="steps")
     for place, batch, waited in timed(batches, start=done):
         rate = plan.rate(epoch * plan.steps + place)
-        means = step(batch, tf.constant(rate, tf.float32))
-        sums += finite(means, heads, epoch, epoch * plan.steps + place)
+        losses.add(step(batch, tf.constant(rate, tf.float32)), epoch * plan.steps + place)
         paces.add(plan.kind(epoch * plan.steps + place), plan.rows_at(place), waited)
-        progress.at(place + 1, _note(heads, plan.mean(sums, place + 1)))
+        progress.at(place + 1, losses.note(plan))
         if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
-            course.losses.assign(sums)
+            course.losses.assign(losses.read())
             save()
             saved = time.monotonic()
             if stopped():
                 raise SystemExit(TERMINATED)
-    losses = plan.mean(sums, plan.steps)
-    progress.end(plan.steps, _note(heads, losses))
+    means = plan.mean(losses.read(), plan.steps)
+    progress.end(plan.steps, losses.note(plan))
     seconds = time.monotonic() - started
     rows = plan.rows - done * plan.batch_size
     return {
@@ -177,8 +177,39 @@ def run_epoch(
         "seconds": round(seconds, 3),
         "examples_per_second": round(max(0, rows) / seconds, 1),
         "pace": paces.facts(),
-        "train": {name: float(s) for name, s in zip(heads, losses, strict=True)},
+        "train": {name: float(s) for name, s in zip(heads, means, strict=True)},
     }
+
+
+class Losses:
+    """The mean losses of an epoch's steps, added up. Those of a few steps are read at once, since
+    each reading waits until a GPU has nothing left to do.
+
+    sums: [heads] float64, of the first `steps` steps
+    """
+
+    def __init__(self, heads: Sequence[str], epoch: int, steps: int, sums: np.ndarray) -> None:
+        self._heads, self._epoch, self.steps, self.sums = heads, epoch, steps, sums
+        self._unread: list[tuple[int, Mapping[str, tf.Tensor]]] = []
+
+    def add(self, means: Mapping[str, tf.Tensor], step: int) -> None:
+        """Of the run's step that has so many before it."""
+        self._unread.append((step, means))
+        if len(self._unread) == LOSSES_AT_ONCE:
+            self.read()
+
+    def read(self) -> np.ndarray:
+        """The sums of all that was added. Raises Failure at a loss that is not finite."""
+        for step, means in self._unread:
+            self.sums = self.sums + finite(means, self._heads, self._epoch, step)
+        self.steps += len(self._unread)
+        self._unread = []
+        return self.sums
+
+    def note(self, plan: Plan) -> str:
+        """The means over what was read."""
+        means = zip(self._heads, plan.mean(self.sums, self.steps), strict=True)
+        return "loss " + " ".join(f"{n} {v:.4g}" for n, v in means) if self.steps else ""
 
 
 def finite(
@@ -194,7 +225,3 @@ def finite(
             )
             raise Failure(Exit.FAULT, rule, received=loss)
     return losses
-
-
-def _note(heads: Sequence[str], losses: np.ndarray) -> str:
-    return "loss " + " ".join(f"{n} {v:.4g}" for n, v in zip(heads, losses, strict=True))

@@ -9,9 +9,13 @@ from typing import Any
 
 import tensorflow as tf
 
-# So many logits at once (64 MiB of float32): slices of fewer rows make the products slower and add
-# the kernel's gradient up more often, which costs more than the processor's cache gains.
-LOGITS_AT_ONCE = 1 << 24
+from trainer.arithmetic import has_gpu
+from trainer.row_sums import subtract_by_row
+
+# So many logits at once. On a CPU (64 MiB of float32) slices of fewer rows make the products slower
+# and add the kernel's gradient up more often, which costs more than the processor's cache gains. On
+# a GPU (2 GiB) only its memory asks for slices.
+LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 1 << 24, 1 << 29
 ROWS_AT_LEAST = 128
 SMALLEST_SHARE = 1e-36
 
@@ -80,7 +84,8 @@ def _slices(batch: int | None, classes: int) -> Iterator[slice]:
     if batch is None:
         yield slice(None)
         return
-    fewest = -(-batch * classes // LOGITS_AT_ONCE)
+    at_once = LOGITS_AT_ONCE_ON_GPU if has_gpu() else LOGITS_AT_ONCE
+    fewest = -(-batch * classes // at_once)
     rows = max(ROWS_AT_LEAST, -(-batch // fewest))
     for start in range(0, batch, rows):
         yield slice(start, min(start + rows, batch))
@@ -156,8 +161,8 @@ def _label_terms(
     d_hidden, d_kernel, d_bias = gradients
     own = (1 - smoothing) * weights
     d_hidden -= own[:, None] * tf.gather(w, labels)
-    d_kernel = tf.tensor_scatter_nd_sub(d_kernel, labels[:, None], own[:, None] * x)
-    d_bias = tf.tensor_scatter_nd_sub(d_bias, labels[:, None], own)
+    d_kernel = subtract_by_row(d_kernel, labels, own[:, None] * x)
+    d_bias = subtract_by_row(d_bias, labels, own)
     if smoothing:
         d_hidden -= smoothing * weights[:, None] * tf.reduce_mean(w, 0)
         share = smoothing / tf.cast(tf.shape(w)[0], tf.float32)

@@ -20,8 +20,12 @@ every row all the same, but in every eighth step, eight times as strong, and so 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import tensorflow as tf
+
+from trainer.arithmetic import has_gpu
+from trainer.row_sums import sum_by_row
 
 ADAM_BETAS = (0.9, 0.999)
 ADAM_EPSILON = 1e-7
@@ -95,20 +99,23 @@ def apply(
     `by_rows` the rows without one."""
     rowwise = {id(variable) for variable in by_rows}
     found = [
-        (v, s, distinct_rows(g) if id(v) in rowwise else merged(g))
+        (v, s, *_summed(g, by_row=id(v) in rowwise))
         for v, s, g in _together(optimizer, gradients)
         if g is not None
     ]
-    dense = [g for _, _, g in found]
+    summed = [g for _, _, g, _ in found]
     if optimizer.clip_norm is not None:
-        dense, _ = tf.clip_by_global_norm(dense, optimizer.clip_norm)
+        summed, _ = tf.clip_by_global_norm(summed, optimizer.clip_norm)
     step = tf.cast(optimizer.step.assign_add(1), tf.float32)
-    for (variable, slots, _), gradient in zip(found, dense, strict=True):
+    for (variable, slots, _, touched), gradient in zip(found, summed, strict=True):
         if optimizer.weight_decay is not None and len(variable.shape) > 1:
             every = STEPS_BETWEEN_DECAYS if by_rows else 1
             _decay(variable, rate * optimizer.weight_decay, optimizer.step, every)
-        update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update
-        update(optimizer.kind, variable, slots, gradient, rate, step)
+        if touched is not None:
+            _update_touched(optimizer.kind, variable, slots, gradient, touched, rate, step)
+        else:
+            update = _update_rows if isinstance(gradient, tf.IndexedSlices) else _update
+            update(optimizer.kind, variable, slots, gradient, rate, step)
     if optimizer.averaging is not None:
         _average(optimizer, optimizer.averaging, step)
 
@@ -147,8 +154,7 @@ def merged(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
     """A dense gradient in which the parts of a repeated row are summed."""
     if not isinstance(gradient, tf.IndexedSlices):
         return gradient
-    rows = gradient.dense_shape[0]
-    return tf.math.unsorted_segment_sum(gradient.values, gradient.indices, rows)
+    return sum_by_row(gradient.values, gradient.indices, gradient.dense_shape[0])
 
 
 def distinct_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.IndexedSlices:
@@ -163,6 +169,26 @@ def distinct_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.IndexedSlices:
     return tf.IndexedSlices(values, rows, gradient.dense_shape)
 
 
+def _summed(
+    gradient: tf.Tensor | tf.IndexedSlices, *, by_row: bool
+) -> tuple[tf.Tensor | tf.IndexedSlices, tf.Tensor | None]:
+    """The gradient with the parts of a repeated row summed. `by_row`: of the rows that have one,
+    which a GPU is told by a mask [rows] beside all of them: XLA's shapes do not follow the data."""
+    if not by_row:
+        return merged(gradient), None
+    if not has_gpu():
+        return distinct_rows(gradient), None
+    return merged(gradient), touched_rows(gradient)
+
+
+def touched_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.Tensor:
+    """Which rows have a gradient, bool [rows]; of a dense one, those that are not 0."""
+    if not isinstance(gradient, tf.IndexedSlices):
+        return tf.reduce_any(tf.reshape(gradient, [gradient.shape[0], -1]) != 0, axis=1)
+    times = tf.ones_like(gradient.indices, tf.float32)
+    return sum_by_row(times, gradient.indices, gradient.dense_shape[0]) > 0
+
+
 def _update_rows(
     kind: str,
     variable: tf.Variable,
@@ -172,23 +198,47 @@ def _update_rows(
     step: tf.Tensor,
 ) -> None:
     """As `_update`, of some rows."""
-    rows, g = gradient.indices, gradient.values
+    rows = gradient.indices
+    olds = [tf.gather(slot, rows) for slot in slots]
+    news, change = _moved(kind, olds, gradient.values, rate, step)
+    for slot, new in zip(slots, news, strict=True):
+        slot.scatter_update(tf.IndexedSlices(new, rows))
+    variable.scatter_sub(tf.IndexedSlices(change, rows))
+
+
+def _update_touched(
+    kind: str,
+    variable: tf.Variable,
+    slots: tuple[tf.Variable, ...],
+    gradient: tf.Tensor,
+    touched: tf.Tensor,
+    rate: tf.Tensor,
+    step: tf.Tensor,
+) -> None:
+    """As `_update_rows`, of the rows that are `touched` [rows]."""
+    news, change = _moved(kind, slots, gradient, rate, step)
+    there = tf.reshape(touched, [-1] + [1] * (len(variable.shape) - 1))
+    for slot, new in zip(slots, news, strict=True):
+        slot.assign(tf.where(there, new, slot))
+    variable.assign_sub(tf.where(there, change, 0.0))
+
+
+def _moved(
+    kind: str, slots: Sequence[Any], g: tf.Tensor, rate: tf.Tensor, step: tf.Tensor
+) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """The slots after a gradient, and what it takes off the weights."""
     match kind:
         case "adam":
             first, second = ADAM_BETAS
-            m = first * tf.gather(slots[0], rows) + (1 - first) * g
-            v = second * tf.gather(slots[1], rows) + (1 - second) * g * g
-            slots[0].scatter_update(tf.IndexedSlices(m, rows))
-            slots[1].scatter_update(tf.IndexedSlices(v, rows))
+            m = first * slots[0] + (1 - first) * g
+            v = second * slots[1] + (1 - second) * g * g
             corrected = rate * tf.sqrt(1 - tf.pow(second, step)) / (1 - tf.pow(first, step))
-            change = corrected * m / (tf.sqrt(v) + ADAM_EPSILON)
+            return [m, v], corrected * m / (tf.sqrt(v) + ADAM_EPSILON)
         case "adagrad":
-            total = tf.gather(slots[0], rows) + g * g
-            slots[0].scatter_update(tf.IndexedSlices(total, rows))
-            change = rate * g / (tf.sqrt(total) + ADAGRAD_EPSILON)
+            total = slots[0] + g * g
+            return [total], rate * g / (tf.sqrt(total) + ADAGRAD_EPSILON)
         case _:
-            change = rate * g
-    variable.scatter_sub(tf.IndexedSlices(change, rows))
+            return [], rate * g
 
 
 def _update(

@@ -18,6 +18,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.manifest import fresh_staging, publish, staging, write_text
 from pipeline.spec import Spec
 from trainer import checkpoint
+from trainer.arithmetic import exact_arithmetic
 from trainer.data_folder import Data
 from trainer.history import History, scalars, write_scalars
 from trainer.judgement import baselines, final_metrics, fit_temperatures
@@ -46,8 +47,7 @@ def train_stage(
     with all_needed(workers):
         if agreed(workers, made_from, done):
             return True
-        # Resuming to the same bits needs every operation to give the same bits twice.
-        tf.config.experimental.enable_op_determinism()
+        exact_arithmetic()
         made, train_columns = open_run(data, spec, workers)
         if said.warm_start:
             warm_start(made, Path(said.warm_start))
