@@ -11,7 +11,7 @@ from pipeline.casting import Field, cast
 
 FEW = 20
 LONGEST = 50
-_FLAGS = {frozenset(pair) for pair in (("0", "1"), ("f", "t"), ("n", "y"))} | {
+_FLAGS = {frozenset(pair) for pair in (("0", "1"), ("0.0", "1.0"), ("f", "t"), ("n", "y"))} | {
     frozenset(pair) for pair in (("false", "true"), ("no", "yes"))
 }
 _TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}|$)"

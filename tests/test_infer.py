@@ -11,8 +11,10 @@ import pyarrow.parquet
 import pytest
 
 from pipeline import prepare
+from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.infer import spec_for
+from pipeline.roles import column_of
 from pipeline.spec import Spec
 from pipeline.spec_file import parse_spec
 
@@ -144,3 +146,11 @@ def test_rows_that_no_spec_fits(tmp_path: Path, content: str) -> None:
     with pytest.raises(Failure, match="a column to predict") as failure:
         spec_for([str(tmp_path / "a.csv")])
     assert failure.value.exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("pair", [("0", "1"), ("1.0", "0.0"), ("True", "False"), ("y", "n")])
+def test_what_casting_takes_for_a_flag_looks_like_one(pair: tuple[str, str]) -> None:
+    column = pa.array([*pair, "", *pair], pa.string())
+    assert column_of("x", column).role == "flag"
+    rows = pa.RecordBatch.from_arrays([column], names=["x"])
+    assert cast(rows, [Field("x", "flag")])[2] == []
