@@ -11,6 +11,7 @@ from trainer.data import Batch
 from trainer.heads import classes_of
 from trainer.network import Network, build_network
 from trainer.objective import HeadLoss, combined, expected_means, head_losses, head_sums
+from trainer.sampling import Negatives
 from trainer.targets import Target, describe_target
 
 ROWS = 40
@@ -168,3 +169,16 @@ def test_uncertainty_settles_where_a_heads_weight_is_one_over_its_loss() -> None
     for gradient in tape.gradient(total, list(network.uncertainty.values())):
         np.testing.assert_allclose(gradient, 0, atol=1e-6)
     assert {id(s) for s in network.uncertainty.values()} <= {id(v) for v in network.variables()}
+
+
+def test_a_missing_target_touches_no_row_of_a_sampled_head_but_what_was_drawn() -> None:
+    spec = spec_of()
+    network, losses = network_of(spec), dict.fromkeys(spec.heads, ONE)
+    labels = np.array([2, -1, 3, -1], np.int32)
+    batch = rows_of(batch_of(ROWS, missing=False), np.arange(ROWS) < len(labels))
+    batch = batch._replace(targets=batch.targets | {"label": tf.constant(labels)})
+    drawn = {"label": Negatives(tf.constant([4, 4, 5]), tf.zeros([3]))}
+    with tf.GradientTape() as tape:
+        total = head_sums(network, losses, batch, training=True, drawn=drawn)["label"].total
+    rows = tape.gradient(total, network.heads["label"].kernel).indices.numpy()
+    assert set(rows.tolist()) == {2, 3, 4, 5}

@@ -93,6 +93,8 @@ def head_sum(
         return _sum(multilabel_rows(logits(head, hidden), targets), weights)
     target, _ = known(targets)
     if drawn is not None:
+        # The place of a missing target is taken by a drawn class: no other row is to move for it.
+        target = tf.where(weights > 0, target, drawn.ids[0])
         layer = (head_input(head, hidden), head.kernel, head.bias)
         return _sum(sampled_softmax_rows(*layer, target, drawn, loss.products), weights)
     if head.kind == "classification":
