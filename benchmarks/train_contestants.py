@@ -43,7 +43,7 @@ HEAD = "identifier"
 OUR_EPOCHS, RATE, WARMUP_STEPS, WEIGHT_DECAY = 3, 1e-2, 50, 0.3
 SAMPLED_SHARE, NEGATIVES = 0.97, 1024
 # The short run is for accuracy alone: few exact steps at its end, and too few rows to overfit.
-SHORT_EPOCHS, SHORT_SAMPLED_SHARE = 5 / 3, 0.995
+SHORT_EPOCHS, SHORT_SAMPLED_SHARE = 1.5, 0.995
 
 
 def build(rows: Rows, spec: Spec, *, prior: bool, seed: int) -> Network:

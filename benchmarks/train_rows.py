@@ -17,7 +17,7 @@ import numpy as np
 
 BATCH = 1024
 CUTS = (1, 10)
-POINTS_PER_EPOCH = 3
+POINTS_PER_EPOCH = 4
 EPOCHS = 10
 # How a race ended whose process did not come to its end.
 CUT_OFF = "cut off"
@@ -114,7 +114,7 @@ def race(
     contestant: Contestant, rows: int, output: Path, *, epochs: float, seed: int, minutes: float
 ) -> None:
     """Trains until an epoch ends worse than the one before, or time is up at the end of a part. The
-    last epoch may be one or two parts only.
+    last epoch may be some of its parts only.
     Only training is on the clock. What is known so far is in `output` after each part."""
     points: list[dict[str, Any]] = []
     seconds, examples = 0.0, 0

@@ -112,7 +112,7 @@ def test_the_line_holds_the_means_over_the_seeds_of_the_better_contestant() -> N
 
 def test_the_last_epoch_of_a_race_may_be_a_part_of_one(tmp_path: Path) -> None:
     contestant = Stopped()
-    race(contestant, 6 * BATCH, tmp_path / "race.json", epochs=2 / 3, seed=1, minutes=1)
+    race(contestant, 6 * BATCH, tmp_path / "race.json", epochs=1 / 2, seed=1, minutes=1)
     assert contestant.parts == 2
     assert json.loads((tmp_path / "race.json").read_text())["ended"] == "all epochs"
 

@@ -83,15 +83,18 @@ def write_data(
     *,
     entries: Mapping[str, int] = ENTRIES,
     files: int = 2,
+    times: int = 1,
 ) -> Path:
-    """Publishes a data folder; `examples` maps a split to its rows."""
+    """Publishes a data folder; `examples` maps a split to its rows, those of train are there so
+    many `times`."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     work = fresh_staging(folder)
     for split, rows in examples.items():
         (work / "examples" / split).mkdir(parents=True)
         for part in range(files):
             name = f"part-{part:05}-of-{files:05}.tfrecord.gz"
-            _write(work / "examples" / split / name, rows[part::files])
+            repeated = times if split == "train" else 1
+            _write(work / "examples" / split / name, rows[part::files], repeated)
     (work / "vocabulary").mkdir()
     for name, size in entries.items():
         lines = [json.dumps([f"{name}{i}", size - i]) + "\n" for i in range(size)]
@@ -105,14 +108,17 @@ def write_data(
     write_text(work / "spec.json", spec.to_json())
     (work / "samples.parquet").write_bytes(b"samples")
     counts = {split: len(examples.get(split, ())) for split in ("train", "eval", "test")}
+    counts["train"] *= times
     publish(folder, stage="data", made_from="tests", facts={"examples": counts})
     return folder
 
 
-def _write(path: Path, rows: Sequence[Example]) -> None:
+def _write(path: Path, rows: Sequence[Example], times: int) -> None:
+    records = [serialized(row) for row in rows]
     with tf.io.TFRecordWriter(str(path), tf.io.TFRecordOptions("GZIP")) as writer:
-        for row in rows:
-            writer.write(serialized(row))
+        for _ in range(times):
+            for record in records:
+                writer.write(record)
 
 
 def serialized(row: Example) -> bytes:

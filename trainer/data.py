@@ -212,7 +212,8 @@ def collect(batches_of_rows: tf.data.Dataset, rows: int) -> dict[str, np.ndarray
 def _flat(batch: Batch, rows: int) -> Iterator[tuple[str, np.ndarray]]:
     """The first `rows` of a batch, the others only fill it up."""
     for name, values in batch.features.items():
-        yield name, (values if values.ndim == 1 else values[:, -1])[:rows]
+        # A copy: a view would keep the whole batch.
+        yield name, (values if values.ndim == 1 else values[:, -1].copy())[:rows]
     for name, all_values in batch.targets.items():
         values = all_values[:rows]
         if values.ndim == 1:

@@ -19,7 +19,7 @@ from trainer.course import Course, averages_in_place, judge
 from trainer.data import Batch, steps_per_epoch
 from trainer.history import History
 from trainer.ordinary import Step
-from trainer.pace import Paces, ahead, timed
+from trainer.pace import Paces, timed
 from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
@@ -94,13 +94,13 @@ def train(
         while not is_over(course, plan):
             epoch = int(course.finished)
             done = int(course.step) - epoch * plan.steps
-            coming = coming or ahead(iter(batches(epoch, done)))
+            coming = coming or iter(batches(epoch, done))
             step = step or make_step()
             with ended_at_once():
                 open_epoch(course, epoch, opening, save, tell)
             facts = run_epoch(course, plan, epoch, heads, step, coming, save, stopped)
             # The next epoch's rows are read and shuffled while the held-out ones are judged.
-            coming = ahead(iter(batches(epoch + 1, 0))) if epoch + 1 < plan.epochs else None
+            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < plan.epochs else None
             with averages_in_place(course.averages):
                 facts |= judge(course, evaluate)
             tell({"epoch": epoch + 1, **facts})

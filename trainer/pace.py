@@ -2,8 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import numpy as np
 
@@ -34,23 +32,6 @@ class Paces:
             }
             for kind, (rows, seconds, waited) in self.sums.items()
         }
-
-
-def ahead(batches: Iterator[Batch]) -> Iterator[Batch]:
-    """The same batches, of which the next one is fetched by another thread while a step runs. It
-    begins at once: to fetch one that lies ready takes TensorFlow a millisecond."""
-    end: Any = object()
-    pool = ThreadPoolExecutor(max_workers=1)
-    first = pool.submit(next, batches, end)
-
-    def handed_on() -> Iterator[Batch]:
-        with pool:
-            coming = first
-            while (batch := coming.result()) is not end:
-                coming = pool.submit(next, batches, end)
-                yield batch
-
-    return handed_on()
 
 
 def timed(batches: Iterator[Batch], *, start: int) -> Iterator[tuple[int, Batch, float]]:
