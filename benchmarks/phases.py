@@ -32,7 +32,7 @@ import tensorflow as tf
 from benchmarks.phases_rows import HEADS, prepared
 from pipeline.failures import main
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from trainer.data_folder import Data, read_data
 from trainer.judgement import final_metrics
 from trainer.openings import CURVATURE_EVERY

@@ -24,7 +24,7 @@ import tensorflow as tf
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from trainer.data import steps_per_epoch
 from trainer.data_folder import read_data
 from trainer.openings import make_opening

@@ -22,7 +22,7 @@ from pipeline.learning import Join, Learn, Learned
 from pipeline.manifest import file_sha256
 from pipeline.plan import plan_of
 from pipeline.reading import Part
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 
 def run(argv: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from pipeline.failures import main
 from pipeline.manifest import verify
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 DEMO = Path(__file__).parent.parent / "examples" / "next_identifier" / "spec.yaml"
 HEAD = "identifier"

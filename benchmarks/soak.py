@@ -26,7 +26,7 @@ import pyarrow.parquet
 
 from examples.made_up_rows import rows_for
 from pipeline.failures import Exit, Failure, main
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from serving.scorer import Scorer
 
 ROWS = 1_500

@@ -25,7 +25,7 @@ from benchmarks.train_rows import (
     take_part,
 )
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 from trainer.data import Batch, batch_signature, columns_of
 from trainer.heads import logits
 from trainer.metrics import label_results

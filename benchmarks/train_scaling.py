@@ -19,7 +19,7 @@ import tensorflow as tf
 from benchmarks.train_contestants import HEAD, SPEC, batch_of
 from benchmarks.train_rows import drawn
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 from trainer.data import batch_signature, columns_of
 from trainer.network import build_network
 from trainer.objective import HeadLoss

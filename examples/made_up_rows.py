@@ -33,7 +33,7 @@ from pipeline.spec import (
     Spec,
     Vocabulary,
 )
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 # Few enough values that a few thousand rows show each of them often.
 VALUES, LABELS = 40, 8

@@ -57,9 +57,10 @@ complete -o default -F _shared_weights python python3
 
 def commands(package: str) -> list[str]:
     """The modules of a package that can be run."""
-    files = (Path(__file__).parents[1] / package).glob("*.py")
-    runs = [path.stem for path in files if '__name__ == "__main__"' in path.read_text("utf-8")]
-    return [f"{package}.{name}" for name in sorted(runs)]
+    root = Path(__file__).parents[1]
+    files = (root / package).rglob("*.py")
+    runs = [path for path in files if '__name__ == "__main__"' in path.read_text("utf-8")]
+    return sorted(".".join(path.relative_to(root).with_suffix("").parts) for path in runs)
 
 
 def helps(package: str) -> dict[str, str]:

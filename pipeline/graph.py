@@ -19,7 +19,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import bigquery_rows, leaks, reading, reports, row_progress, stores
+from pipeline import leaks, reading, reports, row_progress, stores
 from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
@@ -27,6 +27,7 @@ from pipeline.learning import Join, Learn, Learned
 from pipeline.lost_workers import no_worker_lost
 from pipeline.plan import plan_of
 from pipeline.publishing import Result, publish
+from pipeline.rows import bigquery
 from pipeline.statistics import features_of
 
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct", "fnapirunner", "directrunner")
@@ -57,7 +58,7 @@ def run(
     started = time.monotonic()
     build(pipeline, result, first, cache)
     if any(stores.is_table(path) for path in result.paths):
-        bigquery_rows.check_credentials()
+        bigquery.check_credentials()
     try:
         watched = nullcontext() if is_cluster else row_progress.shown(result.paths)
         with no_worker_lost(), watched:
@@ -139,8 +140,8 @@ def _rows(
     """What there is to read of files, and what was read of tables."""
     tables = [
         pipeline
-        | f"{label}Table{at}" >> bigquery_rows.source(path, columns)
-        | f"{label}Batches{at}" >> bigquery_rows.batches()
+        | f"{label}Table{at}" >> bigquery.source(path, columns)
+        | f"{label}Batches{at}" >> bigquery.batches()
         | f"{label}Part{at}" >> beam.ParDo(reading.AsPart(at, path, columns))
         for at, path in enumerate(paths)
         if stores.is_table(path)

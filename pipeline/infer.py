@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from pipeline import rows
 from pipeline.casting import Field, Kind, cast
-from pipeline.casting_columns import Values, only
+from pipeline.casting.columns import Values, only
 from pipeline.failures import Exit, Failure
 from pipeline.roles import Column, column_of
 

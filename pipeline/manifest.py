@@ -185,7 +185,7 @@ def combined_hash(parts: Iterable[str]) -> str:
 def code_hash(*packages: str) -> str:
     """SHA-256 of the Python sources of our own packages: a stage redoes itself when they change."""
     root = Path(__file__).parent.parent
-    sources = sorted(p for package in packages for p in (root / package).glob("*.py"))
+    sources = sorted(p for package in packages for p in (root / package).rglob("*.py"))
     return combined_hash(file_sha256(p) for p in sources)
 
 

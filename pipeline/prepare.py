@@ -26,7 +26,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
 from pipeline.room import room
-from pipeline.spec_file import add_set, read_spec
+from pipeline.spec.file import add_set, read_spec
 from pipeline.summary import summary
 
 STAGE = "data"

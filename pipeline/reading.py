@@ -12,14 +12,15 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from pipeline import bigquery_rows, leaks, rows, sides, stores
+from pipeline import leaks, rows, sides, stores
 from pipeline import spec as specs
 from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.leaks import Sketch
-from pipeline.raw_batches import RawBatch
 from pipeline.reports import Piece, Report, Sample, sampled
+from pipeline.rows import bigquery
+from pipeline.rows.batches import RawBatch
 
 REPORTS = "reports"
 
@@ -67,7 +68,7 @@ class AsPart(beam.DoFn):
 
     def process(self, found: Sequence[dict[str, Any]]) -> Iterator[Part]:
         with as_message():
-            yield Part(self._at, bigquery_rows.raw_batch(self._path, found, self._columns))
+            yield Part(self._at, bigquery.raw_batch(self._path, found, self._columns))
 
 
 class _Reader(beam.DoFn):

@@ -26,7 +26,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock
 from pipeline.run_table import Finished, published, table
 from pipeline.spec import Spec
-from pipeline.spec_file import add_set, read_spec
+from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
 

@@ -37,7 +37,7 @@ def is_object(path: str) -> bool:
 
 
 def is_table(path: str) -> bool:
-    """Whether a path names a table or a query of BigQuery (pipeline.bigquery_rows)."""
+    """Whether a path names a table or a query of BigQuery (pipeline.rows.bigquery)."""
     return path.startswith(BIGQUERY)
 
 

@@ -12,7 +12,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields, fields_of
 from pipeline.manifest import MANIFEST, read_manifest, verify
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 from serving.judged import (
     Guess,
     binary_guesses,

@@ -28,9 +28,9 @@ from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.progress import Progress
-from pipeline.raw_batches import RawBatch
 from pipeline.room import room
 from pipeline.rows import expand
+from pipeline.rows.batches import RawBatch
 from serving import drift
 from serving.evaluation import Evaluation, evaluation_of, table
 from serving.long_form import RESULTS, opened_long

@@ -12,7 +12,7 @@ import pyarrow.parquet
 
 from pipeline import rows
 from pipeline.failures import Exit, Failure
-from pipeline.raw_batches import RawBatch
+from pipeline.rows.batches import RawBatch
 
 _COUNT_BYTES = 1 << 20
 

@@ -23,7 +23,7 @@ from keras import layers, ops
 
 from pipeline import manifest
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from serving import export
 
 WORDS = ["the", "cat", "", "🙂", "e\u0301", "sat", "mat"]

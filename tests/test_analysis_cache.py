@@ -14,7 +14,7 @@ from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.fields import fields_of
 from pipeline.learning import Learn
 from pipeline.plan import plan_of
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = """
 name: cached

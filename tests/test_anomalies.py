@@ -10,7 +10,7 @@ import pytest
 from chain import read_json, through_all_stages
 
 from pipeline import prepare
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = """
 name: odd

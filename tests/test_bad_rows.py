@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from pipeline import csv_beginnings, csv_rows, json_rows, parquet_rows, prepare, rows
+from pipeline import prepare, rows
 from pipeline.failures import Exit, Failure
+from pipeline.rows import csv_beginnings, csv_files, json_files, parquet_files
 
 ROWS, BAD = 34_000, 340
 SPEC = """
@@ -81,9 +82,9 @@ def test_exactly_the_bad_rows_are_rejected(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = _made(tmp_path)
-    for module in (csv_rows, json_rows, parquet_rows):
+    for module in (csv_files, json_files, parquet_files):
         monkeypatch.setattr(module, "PART_BYTES", 100_000)
-    for text in (csv_beginnings, json_rows):
+    for text in (csv_beginnings, json_files):
         monkeypatch.setattr(text, "BLOCK_BYTES", 30_000)
     assert all(len(rows.parts(path)) > 2 for path in {one[0] for one in expected})
     output = _run(tmp_path, "--max-bad-fraction", "0.01")

@@ -10,12 +10,13 @@ from typing import Any
 import apache_beam as beam
 import pytest
 
-from pipeline import bigquery_rows, graph, prepare, rows
+from pipeline import graph, prepare, rows
 from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from pipeline.publishing import Result
-from pipeline.spec_file import parse_spec
+from pipeline.rows import bigquery
+from pipeline.spec.file import parse_spec
 
 TABLE = "bigquery://project.dataset.table"
 QUERY = "bigquery://SELECT word, y FROM `project.dataset.table` WHERE y > 0"
@@ -68,7 +69,7 @@ def test_the_graph_asks_a_query_in_standard_sql() -> None:
 @pytest.mark.parametrize("name", ["table", "dataset.table", "project..b", "p.d.t", ""])
 def test_a_table_has_a_whole_name(name: str) -> None:
     with pytest.raises(Failure, match=r"bigquery://project\.dataset\.table") as failure:
-        bigquery_rows.source(f"bigquery://{name}", ["a"])
+        bigquery.source(f"bigquery://{name}", ["a"])
     assert failure.value.exit_code == Exit.USAGE
 
 
@@ -78,14 +79,14 @@ def test_without_googles_libraries_there_is_one_message(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(importlib.util, "find_spec", lacking)
     with pytest.raises(Failure, match=r"\[gcp\]") as failure:
-        bigquery_rows.source(TABLE, ["a"])
+        bigquery.source(TABLE, ["a"])
     assert failure.value.exit_code == Exit.ENVIRONMENT
 
 
 def test_without_credentials_there_is_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/no/such/file")
     with pytest.raises(Failure, match="BigQuery needs credentials") as failure:
-        bigquery_rows.check_credentials()
+        bigquery.check_credentials()
     assert failure.value.exit_code == Exit.ENVIRONMENT
 
 
@@ -106,15 +107,15 @@ def test_without_credentials_there_is_one_message(monkeypatch: pytest.MonkeyPatc
 )
 def test_every_column_is_cast_as_text(value: Any, text: str | None) -> None:
     other = {str: "7", Decimal: Decimal("1.1")}.get(type(value), value)
-    batch = bigquery_rows.raw_batch(TABLE, [{"a": value}, {"a": other}], ["a"])
+    batch = bigquery.raw_batch(TABLE, [{"a": value}, {"a": other}], ["a"])
     typed, _, rejected = cast(batch.rows, [Field("a", "text")])
     assert (typed["a"].to_pylist()[0], rejected) == (text, [])
 
 
 def test_a_row_has_the_same_number_in_every_order() -> None:
     found = [{"a": at, "b": [f"w{at}"]} for at in range(50)]
-    one = bigquery_rows.raw_batch(TABLE, found, ["a", "b"]).numbers().tolist()
-    other = bigquery_rows.raw_batch(TABLE, found[::-1], ["a", "b"]).numbers().tolist()
+    one = bigquery.raw_batch(TABLE, found, ["a", "b"]).numbers().tolist()
+    other = bigquery.raw_batch(TABLE, found[::-1], ["a", "b"]).numbers().tolist()
     assert one == other[::-1]
     assert len(set(one)) == 50
     assert max(one) < 2**40
@@ -128,8 +129,8 @@ def test_every_row_of_a_run_is_in_one_place(
         {"word": f"{at % 9:03d}", "x": at / 4, "y": at % 2 == 0, "more": None} for at in range(400)
     ]
     found[7]["x"] = float("inf")
-    monkeypatch.setattr(bigquery_rows, "source", lambda path, columns: beam.Create(found))
-    monkeypatch.setattr(bigquery_rows, "check_credentials", lambda: None)
+    monkeypatch.setattr(bigquery, "source", lambda path, columns: beam.Create(found))
+    monkeypatch.setattr(bigquery, "check_credentials", lambda: None)
     (tmp_path / "spec.yaml").write_text(SPEC)
     csv = tmp_path / "a.csv"
     csv.write_text("word,x,y\n" + "007,1,yes\n" * 100)
@@ -147,5 +148,5 @@ def test_every_row_of_a_run_is_in_one_place(
 
 def test_a_column_that_a_query_lacks_is_named() -> None:
     with pytest.raises(Failure, match=r"missing: \['b'\]") as failure:
-        bigquery_rows.raw_batch(QUERY, [{"a": 1}], ["a", "b"])
+        bigquery.raw_batch(QUERY, [{"a": 1}], ["a", "b"])
     assert failure.value.exit_code == Exit.USAGE

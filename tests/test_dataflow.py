@@ -184,7 +184,8 @@ def test_the_staged_package_is_this_project(job: dict[str, Any], bucket: tuple[s
     assert any(name.endswith(".tar.gz") for name in packages)
     with tarfile.open(fileobj=BytesIO(content)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {f"pipeline/{path.name}" for path in (ROOT / "pipeline").glob("*.py")} <= names
+    ours = (ROOT / "pipeline").rglob("*.py")
+    assert {path.relative_to(ROOT).as_posix() for path in ours} <= names
 
 
 def test_nothing_secret_is_in_the_job(job: dict[str, Any], bucket: tuple[str, int]) -> None:

@@ -27,7 +27,7 @@ from pipeline import run as stages
 from pipeline.failures import main
 from pipeline.log_format import VARIABLE
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from serving.page import CODE, RUNTIME
 
 README = ROOT / "README.md"

@@ -20,7 +20,7 @@ from chain import read_json, words
 from examples.made_up_rows import rows_for
 from pipeline.casting import cast
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from serving import score
 from serving.feeds import feeds
 from serving.scorer import Scorer

@@ -18,11 +18,12 @@ import pytest
 import tensorflow as tf
 
 from examples.made_up_rows import rows_for
-from pipeline import manifest, parquet_rows, prepare
+from pipeline import manifest, prepare
 from pipeline.failures import Exit, Failure
+from pipeline.rows import parquet_files
 from pipeline.rows import parts as find_parts
 from pipeline.sides import SIDES
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = """
 name: engines
@@ -136,7 +137,7 @@ def test_a_job_server_makes_the_same(in_memory: Path, rows: Path, tmp_path: Path
 def test_row_groups_apart_make_the_same(
     in_memory: Path, rows: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(parquet_rows, "PART_BYTES", 1)
+    monkeypatch.setattr(parquet_files, "PART_BYTES", 1)
     assert len(find_parts(str(rows / "part-0.parquet"))) == 3
     _assert_same(in_memory, _run(rows, tmp_path / "out"))
 

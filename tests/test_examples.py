@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipeline.examples import WriteExamples, gathered
 from pipeline.reports import SAMPLES, Report, merged, sampled
 from pipeline.sides import SIDES
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from pipeline.statistics import features_of
 
 FEATURES = features_of(

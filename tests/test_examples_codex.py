@@ -12,7 +12,7 @@ import pytest
 from benchmarks.codex import filtered_ranks
 from examples.codex import rows
 from pipeline.failures import Exit, Failure
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "codex-m.tar.xz"
 SPEC = Path(rows.__file__).with_name("spec.yaml")

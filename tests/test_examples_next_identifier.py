@@ -8,7 +8,7 @@ import pytest
 
 from examples.next_identifier import demo, rows
 from pipeline.failures import Exit, Failure
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 SOURCE = '''
 def area(width, height=1.50):  # of a rectangle

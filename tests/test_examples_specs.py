@@ -11,7 +11,7 @@ import pytest
 from examples import made_up_rows
 from examples.made_up_rows import rows_for
 from pipeline.spec import Category, Regression, Spec
-from pipeline.spec_file import parse_spec, read_spec
+from pipeline.spec.file import parse_spec, read_spec
 
 EXAMPLES = Path(made_up_rows.__file__).parent
 PATHS = sorted(EXAMPLES.rglob("*.yaml"))

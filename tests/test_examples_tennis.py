@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.tennis import rows
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 SPEC = Path(rows.__file__).with_name("spec.yaml")
 EVERYBODY = {"10": "Ann", "20": "Bob", "30": "Cid"}

@@ -13,7 +13,7 @@ from chain import read_json, through_all_stages, trained_for
 from examples import made_up_rows
 from examples.made_up_rows import rows_for
 from pipeline.spec import Spec
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 EXAMPLES = Path(made_up_rows.__file__).parent
 ROWS = 1500

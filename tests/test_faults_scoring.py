@@ -19,7 +19,7 @@ from tiny_data import tiny_data
 
 from pipeline.failures import Failure
 from pipeline.rows import read
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from serving import score
 from serving.run_files import json_lines
 

@@ -2,7 +2,7 @@
 
 from pipeline.casting import Field
 from pipeline.fields import fields_of
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""
 name: uses

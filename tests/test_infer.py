@@ -16,7 +16,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.infer import spec_for
 from pipeline.roles import column_of
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 ROWS = 400
 

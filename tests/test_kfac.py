@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from trainer.descent import Vector
-from trainer.kfac import Factors, bend, minimise, preconditioned
+from trainer.descent.kfac import Factors, bend, minimise, preconditioned
 
 Array = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
 from trainer.descent import Vector
-from trainer.lbfgs import minimise
+from trainer.descent.lbfgs import minimise
 
 Array = NDArray[np.float64]
 

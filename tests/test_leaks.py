@@ -17,7 +17,7 @@ from pipeline import leaks, prepare
 from pipeline.leaks import Sketch, both, example_hashes, sketched
 from pipeline.sides import scrambled
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = """
 name: leaking

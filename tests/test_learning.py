@@ -11,7 +11,7 @@ from pipeline.casting import cast
 from pipeline.fields import fields_of
 from pipeline.learning import Learn, Learned, save
 from pipeline.plan import plan_of
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""
 name: learned

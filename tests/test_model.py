@@ -10,7 +10,7 @@ import tensorflow as tf
 from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, ints, tiny_spec
 
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from trainer.heads import classes_of, logits
 from trainer.model import build_body
 from trainer.network import (

@@ -109,7 +109,7 @@ def test_setup_py_packs_every_module_of_the_stages(tmp_path: Path) -> None:
     (archive,) = (tmp_path / "dist").iterdir()
     with tarfile.open(archive) as files:
         packed = {name.partition("/")[2] for name in files.getnames()}
-    stages = [p for name in ("pipeline", "trainer", "serving") for p in (ROOT / name).glob("*.py")]
+    stages = [p for name in ("pipeline", "trainer", "serving") for p in (ROOT / name).rglob("*.py")]
     stages += (ROOT / "serving" / "templates").iterdir()
     stages += (ROOT / "serving" / "web").glob("[!.]*.*")
     assert {str(path.relative_to(ROOT)) for path in stages} <= packed

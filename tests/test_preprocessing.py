@@ -20,7 +20,7 @@ from pipeline.fields import Fields, fields_of
 from pipeline.learning import Learn
 from pipeline.plan import plan_of
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 SPEC = """
 name: three

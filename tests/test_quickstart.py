@@ -10,7 +10,7 @@ from pathlib import Path
 
 from documents import blocks, commands
 
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "quickstart.md"

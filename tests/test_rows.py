@@ -15,9 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import csv_beginnings, csv_rows, json_columns, json_rows, parquet_rows, rows
+from pipeline import rows
 from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
+from pipeline.rows import csv_beginnings, csv_files, json_columns, json_files, parquet_files
 
 
 def _write(folder: Path, name: str, content: bytes) -> str:
@@ -100,7 +101,7 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
     records = [r for r in csv.reader(io.StringIO("a,b\n" + body, newline="")) if r][1:]
     longest = max([sum(map(len, r)) for r in records], default=0)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_rows, "BLOCK_BYTES", max(block, 4 * longest))
+        patch.setattr(csv_files, "BLOCK_BYTES", max(block, 4 * longest))
         good, broken = _all(str(path), ["a", "b"], batch_rows)
     numbered = list(enumerate(records, 1))
     assert [(n, a or "", b or "") for n, a, b in good] == [
@@ -131,9 +132,9 @@ def test_a_csv_file_is_not_read_far_ahead(tmp_path: Path, monkeypatch: pytest.Mo
             seen.append(len(content or b""))
             return content or b""
 
-    monkeypatch.setattr(csv_rows, "BLOCK_BYTES", 160_000)
-    rows = csv_rows.read(path, ["a", "b"], 100)
-    monkeypatch.setattr(csv_rows, "opened", lambda *_: Counted(path))
+    monkeypatch.setattr(csv_files, "BLOCK_BYTES", 160_000)
+    rows = csv_files.read(path, ["a", "b"], 100)
+    monkeypatch.setattr(csv_files, "opened", lambda *_: Counted(path))
     next(rows)
     before = -1
     while before != (before := len(seen)):
@@ -191,7 +192,7 @@ def test_a_block_that_begins_with_null_does_not_end_the_process(
 def test_json_types_may_change_after_the_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(json_rows, "BLOCK_BYTES", 300)
+    monkeypatch.setattr(json_files, "BLOCK_BYTES", 300)
     said = [{"a": i, "l": ["p", "q"]} for i in range(400)]
     said += [{"a": 0.5}, {"a": "text", "l": "p q"}, {}]
     content = "".join(json.dumps(row) + "\n" for row in said).encode()
@@ -218,7 +219,7 @@ def test_parts_of_a_parquet_file_are_the_file(
     table = pa.table({"a": [str(i) for i in range(100)]})
     pyarrow.parquet.write_table(table, path, row_group_size=7)
     assert rows.parts(path) == [range(15)]
-    monkeypatch.setattr(parquet_rows, "PART_BYTES", 150)
+    monkeypatch.setattr(parquet_files, "PART_BYTES", 150)
     parts = rows.parts(path)
     assert len(parts) > 3
     found = [
@@ -233,10 +234,10 @@ def test_parts_of_a_parquet_file_are_the_file(
 def _in_parts(path: str, columns: list[str], part_bytes: int) -> tuple[int, list[Any], list[Any]]:
     """How many parts a file has when they are that small, and what `_all` would give of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_rows, "PART_BYTES", part_bytes)
+        patch.setattr(csv_files, "PART_BYTES", part_bytes)
         patch.setattr(csv_beginnings, "BLOCK_BYTES", part_bytes)
-        patch.setattr(json_rows, "PART_BYTES", part_bytes)
-        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        patch.setattr(json_files, "PART_BYTES", part_bytes)
+        patch.setattr(json_files, "BLOCK_BYTES", part_bytes)
         parts = rows.parts(path)
     found = [_all(path, columns, part=part) for part in parts]
     return len(parts), [g for good, _ in found for g in good], [b for _, bad in found for b in bad]
@@ -246,8 +247,8 @@ def _texts(path: str, part_bytes: int) -> list[Any]:
     """[(number, lists of texts)] of a file that is read in blocks and parts of that size."""
     found = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_rows, "PART_BYTES", part_bytes)
-        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        patch.setattr(json_files, "PART_BYTES", part_bytes)
+        patch.setattr(json_files, "BLOCK_BYTES", part_bytes)
         for part in rows.parts(path):
             for batch in rows.read(path, ["a", "b"], part=part):
                 typed, good, _ = cast(batch.rows, [Field("a", "list"), Field("b", "list")])
@@ -374,8 +375,8 @@ def _cast_all(path: str, part_bytes: int) -> list[Any]:
     """Each row as text, list, number and flag, a reason where it is none."""
     found: list[Any] = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(json_rows, "PART_BYTES", part_bytes)
-        patch.setattr(json_rows, "BLOCK_BYTES", part_bytes)
+        patch.setattr(json_files, "PART_BYTES", part_bytes)
+        patch.setattr(json_files, "BLOCK_BYTES", part_bytes)
         for batch in [b for part in rows.parts(path) for b in rows.read(path, ["a"], part=part)]:
             found += zip(*(_cast_one(batch.rows, kind) for kind in _KINDS), strict=True)
     return found

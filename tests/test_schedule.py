@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from trainer.schedule import PhasePlan, frozen_blocks, phase_plans, timeline
 
 SPEC = """

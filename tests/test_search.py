@@ -12,7 +12,7 @@ from tiny_data import tiny_data
 
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import lock
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 from trainer.search import lowest_loss, open_study, range_of, run, wait_until_free
 
 RANGES = ["--range", "training.learning_rate=log:1e-3..0.1", "--range", "trunk.layers=[4]|[8, 4]"]

@@ -9,7 +9,7 @@ import yaml
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from pipeline.spec_file import MAX_SPEC_BYTES, parse_spec, read_spec
+from pipeline.spec.file import MAX_SPEC_BYTES, parse_spec, read_spec
 
 WORKING: dict[str, Any] = {
     "name": "words",

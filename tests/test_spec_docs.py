@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from pipeline.spec_docs import CHAPTERS, documents, schema
-from pipeline.spec_file import parse_spec
+from pipeline.spec.docs import CHAPTERS, documents, schema
+from pipeline.spec.file import parse_spec
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
@@ -20,7 +20,7 @@ def validator() -> Any:
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
 def test_the_documents_are_as_the_code_is(path: Path) -> None:
-    assert path.read_text(encoding="utf-8") == documents()[path], "python -m pipeline.spec_docs"
+    assert path.read_text(encoding="utf-8") == documents()[path], "python -m pipeline.spec.docs"
 
 
 def test_every_part_of_the_spec_has_its_chapter() -> None:

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pyarrow as pa
 
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from pipeline.statistics import by_file, counted, features_of, rows_by_side, statistics
 
 SPEC = parse_spec("""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from trainer.descent import Vector
-from trainer.steps import START_RATE, minimise
+from trainer.descent.steps import START_RATE, minimise
 
 
 def bowl(x: Vector) -> tuple[float, Vector]:

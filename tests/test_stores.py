@@ -12,7 +12,7 @@ from object_stores import CSV, ROWS, SPEC, named, served
 
 from pipeline import manifest, prepare, rows, stores
 from pipeline.failures import Exit, Failure
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])

@@ -8,7 +8,7 @@ import pytest
 from chain import read_json, through_all_stages, trained_for, words
 
 from examples.tennis import rows
-from pipeline.spec_file import read_spec
+from pipeline.spec.file import read_spec
 
 ARCHIVES = Path(__file__).parents[2] / "shared" / "data" / "tennis"
 SPEC = Path(rows.__file__).with_name("spec.yaml")

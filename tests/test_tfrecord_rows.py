@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
-from pipeline import infer, prepare, rows, tfrecord_rows
+from pipeline import infer, prepare, rows
 from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
-from pipeline.spec_file import parse_spec
+from pipeline.rows import tfrecord_files
+from pipeline.spec.file import parse_spec
 
 
 def _feature(values: list[Any]) -> tf.train.Feature:
@@ -155,7 +156,7 @@ def test_without_the_libraries_there_is_one_message(
 def test_large_records_come_in_small_batches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tfrecord_rows, "BLOCK_BYTES", 200_000)
+    monkeypatch.setattr(tfrecord_files, "BLOCK_BYTES", 200_000)
     path = _write(tmp_path / "a.tfrecord", [_example(a=[b"x" * 1000]) for _ in range(1000)])
     sizes = [batch.rows.num_rows for batch in rows.read(path, ["a"])]
     assert sum(sizes) == 1000

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.manifest import fresh_staging, publish, write_text
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 Example = Mapping[str, Sequence[int] | Sequence[float]]
 

@@ -13,8 +13,8 @@ import tensorflow as tf
 from keras import layers
 
 from trainer.data import Batch
+from trainer.descent.kfac import Curvature, Factors
 from trainer.heads import Head, head_input, kernel_rows, logits
-from trainer.kfac import Curvature, Factors
 from trainer.losses import softmax_sum
 from trainer.model import Taps
 from trainer.network import Network

@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import Manifest, verify
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 
 
 @dataclass(frozen=True)

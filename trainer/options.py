@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
-from pipeline.spec_file import add_set
+from pipeline.spec.file import add_set
 
 # Of the manifest of a run folder.
 STAGE = "run"

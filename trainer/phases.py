@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer import kfac, lbfgs, steps
 from trainer.curvature import Pass, Sample, curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import Batch
-from trainer.descent import Descent, Vector
+from trainer.descent import Descent, Vector, kfac, lbfgs, steps
 from trainer.network import Network, shared_group
 from trainer.objective import HeadLoss, head_factor, head_sums, head_weights
 from trainer.optimizer import Optimizer

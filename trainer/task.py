@@ -17,7 +17,7 @@ from pipeline.manifest import code_hash, combined_hash, is_done, lock, read_mani
 from pipeline.quiet import quiet_import
 from pipeline.room import room
 from pipeline.spec import Spec
-from pipeline.spec_file import parse_spec, read_spec
+from pipeline.spec.file import parse_spec, read_spec
 from trainer.data_folder import Data, read_data
 from trainer.options import STAGE, Options, is_elsewhere, place_in, read_options
 

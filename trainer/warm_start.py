@@ -21,7 +21,7 @@ import numpy as np
 
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import verify
-from pipeline.spec_file import parse_spec
+from pipeline.spec.file import parse_spec
 from trainer.data_folder import vocabulary_values
 from trainer.heads import Head
 from trainer.network import Scale

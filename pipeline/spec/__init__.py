@@ -3,9 +3,9 @@
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. Its parts are defined in pipeline.spec_inputs,
-spec_heads and spec_training, and are all to be had from here; pipeline.spec_file reads one from a
-file. These modules need pydantic only.
+A spec is a value: frozen, and never half valid. Its parts are defined in the modules beside this
+one (inputs, heads, training) and are all to be had from here; pipeline.spec.file reads one from a
+file. This package needs pydantic only.
 """
 
 import hashlib
@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from pipeline.spec_checks import check_parts
-from pipeline.spec_heads import Binary, Classification, Counts, Head, Multilabel, Regression
-from pipeline.spec_inputs import (
+from pipeline.spec.checks import check_parts
+from pipeline.spec.heads import Binary, Classification, Counts, Head, Multilabel, Regression
+from pipeline.spec.inputs import (
     NUMBER_LIMIT,
     Category,
     Input,
@@ -27,8 +27,8 @@ from pipeline.spec_inputs import (
     Trunk,
     Vocabulary,
 )
-from pipeline.spec_training import Phases, Sampled, Training
-from pipeline.spec_values import Column, Name, Part, Share
+from pipeline.spec.training import Phases, Sampled, Training
+from pipeline.spec.values import Column, Name, Part, Share
 
 __all__ = [
     "NUMBER_LIMIT",

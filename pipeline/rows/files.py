@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from pipeline import stores
 from pipeline.failures import Exit, Failure
-from pipeline.raw_batches import BLOCK_BYTES
+from pipeline.rows.batches import BLOCK_BYTES
 
 _MARK = b"\xef\xbb\xbf"
 

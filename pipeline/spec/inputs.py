@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from pipeline.spec_training import Phases
-from pipeline.spec_values import Column, Count, Name, Part, Separator, Share
+from pipeline.spec.training import Phases
+from pipeline.spec.values import Column, Count, Name, Part, Separator, Share
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
 # neither drown the rest of its row nor make the scores of the row overflow.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.spec_values import Column, Count, Name, Part, Positive, Separator, Share
+from pipeline.spec.values import Column, Count, Name, Part, Positive, Separator, Share
 
 
 class _Head(Part):

@@ -6,9 +6,9 @@ from typing import IO
 import pyarrow as pa
 
 from pipeline.casting import Rejected
-from pipeline.json_columns import JsonColumns, line_count, object_keys
-from pipeline.raw_batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
-from pipeline.row_files import Stretch, opened, stretches
+from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
+from pipeline.rows.files import Stretch, opened, stretches
+from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
 
 def names(path: str) -> list[str]:

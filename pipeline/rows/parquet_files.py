@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pyarrow.parquet
 
 from pipeline import stores
-from pipeline.raw_batches import PART_BYTES, RawBatch
+from pipeline.rows.batches import PART_BYTES, RawBatch
 
 
 def names(path: str) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting_columns import Bad, Unreadable, plain, where
+from pipeline.casting.columns import Bad, Unreadable, plain, where
 
 # From here on a float does not tell an integer from the next one.
 EXACT = 2.0**53

@@ -11,24 +11,25 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from pipeline import csv_rows, json_rows, parquet_rows, stores, tfrecord_rows
+from pipeline import stores
 from pipeline.failures import Exit, Failure
-from pipeline.raw_batches import BATCH_ROWS, RawBatch
-from pipeline.row_files import Stretch, damage
+from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
+from pipeline.rows.batches import BATCH_ROWS, RawBatch
+from pipeline.rows.files import Stretch, damage
 
 # What can be read of a file by itself: row groups, or bytes; None is the whole.
 Part: TypeAlias = range | Stretch | None
 # Each module reads one format: the `names` of a file's columns, its `parts`, and `read` for rows.
 _FORMATS = {
-    ".csv": csv_rows,
-    ".tsv": csv_rows,
-    ".jsonl": json_rows,
-    ".ndjson": json_rows,
-    ".parquet": parquet_rows,
-    ".tfrecord": tfrecord_rows,
+    ".csv": csv_files,
+    ".tsv": csv_files,
+    ".jsonl": json_files,
+    ".ndjson": json_files,
+    ".parquet": parquet_files,
+    ".tfrecord": tfrecord_files,
 }
 # In these a row may lack a column.
-_LOOSE = (json_rows, tfrecord_rows)
+_LOOSE = (json_files, tfrecord_files)
 
 
 def expand(patterns: Sequence[str]) -> list[str]:
@@ -113,7 +114,7 @@ def check_columns(path: str, columns: Sequence[str]) -> list[str]:
 def _format(path: str) -> ModuleType:
     plain = Path(path.removesuffix(".gz"))
     found = _FORMATS.get(plain.suffix.lower())
-    if found is None or (found is parquet_rows and path.endswith(".gz")):
+    if found is None or (found is parquet_files and path.endswith(".gz")):
         rule = "rows are read from .csv, .tsv, .jsonl, .ndjson, .tfrecord (each also .gz), .parquet"
         raise Failure(Exit.USAGE, rule, received=path)
     return found

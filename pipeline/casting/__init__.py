@@ -13,9 +13,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting_columns import Bad, Indices, Unreadable, Values, only, plain, where
-from pipeline.casting_numbers import flag, number
-from pipeline.casting_texts import lists, text
+from pipeline.casting.columns import Bad, Indices, Unreadable, Values, only, plain, where
+from pipeline.casting.numbers import flag, number
+from pipeline.casting.texts import lists, text
 from pipeline.failures import Exit, Failure
 
 Kind = Literal["text", "list", "number", "flag"]

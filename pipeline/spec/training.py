@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pipeline.spec_values import Count, Part, Positive, Seed, Share, Whole
+from pipeline.spec.values import Count, Part, Positive, Seed, Share, Whole
 
 
 class Phases(Part):

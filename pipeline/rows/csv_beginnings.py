@@ -13,7 +13,7 @@ from typing import IO, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.raw_batches import BLOCK_BYTES
+from pipeline.rows.batches import BLOCK_BYTES
 
 _QUOTE, _LF, _CR = b'"\n\r'
 _Bytes: TypeAlias = npt.NDArray[np.uint8]

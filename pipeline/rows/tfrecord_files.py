@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from pipeline import stores
 from pipeline.casting import Rejected
-from pipeline.casting_columns import Values
+from pipeline.casting.columns import Values
 from pipeline.failures import Exit, Failure
 from pipeline.quiet import quiet_import, tensorflow
-from pipeline.raw_batches import BLOCK_BYTES, RawBatch
+from pipeline.rows.batches import BLOCK_BYTES, RawBatch
 
 # So many records leave TensorFlow together.
 _RECORDS = 64

@@ -1,6 +1,6 @@
 """The spec in full, written from the code that checks it: a page to read, a schema for editors.
 
-    python -m pipeline.spec_docs [--check]
+    python -m pipeline.spec.docs [--check]
 
 writes docs/spec.md and docs/spec.schema.json; with --check it only says whether they are as the
 code is.
@@ -17,7 +17,7 @@ from pipeline import spec as specs
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
 
-DOCS = Path(__file__).parent.parent / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 # The chapters of the page, in the order in which one writes a spec.
 CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
@@ -38,7 +38,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
 }
 OPENING = """# The spec in full
 
-Made from the code by `python -m pipeline.spec_docs`. Editors that know JSON schemas complete and
+Made from the code by `python -m pipeline.spec.docs`. Editors that know JSON schemas complete and
 check a spec with [spec.schema.json](spec.schema.json): put
 `# yaml-language-server: $schema=PATH/spec.schema.json` into its first line.
 
@@ -170,13 +170,13 @@ def documents() -> dict[Path, str]:
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m pipeline.spec_docs", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m pipeline.spec.docs", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--check", action="store_true", help="write nothing")
     check = parser.parse_args(arguments).check
     for path, text in documents().items():
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
-            rule = f"{path.name} must be as the code is; python -m pipeline.spec_docs writes it"
+            rule = f"{path.name} must be as the code is; python -m pipeline.spec.docs writes it"
             raise Failure(Exit.USAGE, rule)
         if not check:
             write_text(path, text)

@@ -2,7 +2,7 @@
 
 Strings stay strings (Arrow's own inference would make dates of some). A line that is not a JSON
 object is set aside, and so is one whose columns that are read hold anything but plain values and
-flat lists; what the others hold does not matter. Used by pipeline.json_rows only.
+flat lists; what the others hold does not matter. Used by pipeline.rows.json_files only.
 """
 
 import json
@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from pipeline.casting import Rejected
-from pipeline.casting_texts import EXACT
+from pipeline.casting.texts import EXACT
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.csv
 
 from pipeline.casting import Rejected
-from pipeline.casting_columns import decoded
-from pipeline.csv_beginnings import beginnings
+from pipeline.casting.columns import decoded
 from pipeline.failures import Exit, Failure
-from pipeline.raw_batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
-from pipeline.row_files import Stretch, opened, stretches
+from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
+from pipeline.rows.csv_beginnings import beginnings
+from pipeline.rows.files import Stretch, opened, stretches
 
 DELIMITERS = ",\t;|\x01\x1f"
 _PATIENCE_SECONDS = 30.0
@@ -29,7 +29,7 @@ def names(path: str) -> list[str]:
 
 
 def parts(path: str) -> list[Stretch | None]:
-    """Stretches between line ends that stand in no quotes (pipeline.csv_beginnings)."""
+    """Stretches between line ends that stand in no quotes (pipeline.rows.csv_beginnings)."""
     delimiter = _header(path)[0]
     return stretches(path, lambda file: beginnings(file, delimiter), PART_BYTES)
 
