@@ -16,6 +16,7 @@ from trainer.data import (
     batches,
     collect,
     columns_of,
+    steps_per_epoch,
 )
 from trainer.data_folder import Data
 from trainer.heads import classes_of
@@ -28,6 +29,9 @@ from trainer.targets import describe_target
 from trainer.workers import ALONE, Workers, check_batch_size
 
 HELD_OUT = ("eval", "test")
+# Priors, class weights and the baselines are counts over no more train rows than these, drawn by
+# the seed: others would change them little, and be kept in memory.
+ROWS_COUNTED = 1_000_000
 Arrays = dict[str, np.ndarray]
 
 
@@ -113,10 +117,13 @@ def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler
 
 
 def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
-    """The run, and the train columns that it was made with."""
+    """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
     columns = columns_of(spec, data.entries)
-    rows = batches(data.files("train"), columns, batch_size=spec.training.batch_size)
-    train_columns = collect(rows, data.rows("train"))
+    rows, size = data.rows("train"), spec.training.batch_size
+    order = (spec.training.seed, 0) if rows > ROWS_COUNTED else None
+    counted = min(rows, ROWS_COUNTED)
+    read = batches(data.files("train"), columns, batch_size=size, order=order)
+    train_columns = collect(read.take(steps_per_epoch(counted, size)), counted)
     return make_run(data, spec, train_columns, columns, workers), train_columns
 
 
