@@ -128,7 +128,7 @@ def _two_processes(sizes: Sequence[int], files: list[Path], work: Path) -> float
 
 
 def _peak(millions: int, files: list[Path], work: Path) -> float:
-    return measured("ours", files, millions * MILLION, work).peak_mb
+    return round(measured("ours", files, millions * MILLION, work).peak_mb)
 
 
 def _has_polars() -> bool:
