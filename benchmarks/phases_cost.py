@@ -27,6 +27,7 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data import steps_per_epoch
 from trainer.data_folder import read_data
+from trainer.judgement import make_judgement
 from trainer.openings import make_opening
 from trainer.ordinary import make_step
 from trainer.run import Run, open_run
@@ -72,7 +73,7 @@ def training_pass(run: Run) -> Callable[[], None]:
 
 def measured(run: Run, rounds: int) -> dict[str, float]:
     """Medians in seconds, after one untimed pass and phase that trace what is traced."""
-    ordinary, opening = training_pass(run), make_opening(run)
+    ordinary, opening = training_pass(run), make_opening(run, make_judgement(run))
     ordinary()
     opening(1)
     passes: list[float] = []

@@ -13,6 +13,7 @@ from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 import trainer.phases
 from trainer.data_folder import read_data
 from trainer.descent import Descent
+from trainer.judgement import make_judgement
 from trainer.network import shared_group
 from trainer.openings import make_opening, phase_rows
 from trainer.ordinary import make_step
@@ -236,7 +237,7 @@ def test_a_frozen_block_rests_in_ordinary_steps_and_moves_in_phases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_with("{every: 2, accept: train}", tmp_path / "data")
-    opening, seen = make_opening(run), []
+    opening, seen = make_opening(run, make_judgement(run)), []
 
     def watched(epoch: int) -> dict[str, Any]:
         before = shared(run)
@@ -244,7 +245,7 @@ def test_a_frozen_block_rests_in_ordinary_steps_and_moves_in_phases(
         seen.append((before, shared(run), bool(facts)))
         return facts
 
-    monkeypatch.setattr("trainer.training.make_opening", lambda _: watched)
+    monkeypatch.setattr("trainer.training.make_opening", lambda *_: watched)
     (tmp_path / "work").mkdir()
     train_run(run, tmp_path / "work")
     assert [phase for _, _, phase in seen] == [False, False, True]

@@ -15,6 +15,8 @@ from trainer.run import Arrays, Run
 # Between epochs no more rows than these are judged; the final metrics are over all.
 ROWS_BETWEEN_EPOCHS = 65_536
 
+# The loss of the run on the held-out rows, and that of each head.
+Judge = Callable[[], tuple[float, dict[str, float]]]
 ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
 
 
@@ -26,9 +28,9 @@ def make_results_step(run: Run) -> ResultsStep:
     return step
 
 
-def make_judgement(run: Run) -> Callable[[], tuple[float, dict[str, float]]]:
+def make_judgement(run: Run) -> Judge:
     """The loss between epochs: over the same rows of eval each time, drawn by seed where there are
-    too many. It has no label smoothing and no class weights."""
+    too many, and kept in memory. It has no label smoothing and no class weights."""
     step = make_results_step(run)
     size = run.spec.training.batch_size
     rows = run.data.rows("eval")

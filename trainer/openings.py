@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from trainer.data import Batch, steps_per_epoch
-from trainer.judgement import make_judgement
+from trainer.judgement import Judge
 from trainer.loop import Opening
 from trainer.phases import PhaseRows, make_block, run_phase
 from trainer.report import phase_line
@@ -17,11 +17,10 @@ from trainer.schedule import PhasePlan, phase_plans
 CURVATURE_EVERY = 4
 
 
-def make_opening(run: Run) -> Opening:
-    """The phases that are due before an epoch."""
+def make_opening(run: Run, judge: Judge | None) -> Opening:
+    """The phases that are due before an epoch; `judge` where there are held-out rows."""
     parts = (run.network, run.losses, run.optimizer, run.signature(), run.state())
     blocks = [make_block(plan, *parts, run.workers.total) for plan in phase_plans(run.spec)]
-    judge = make_judgement(run) if run.data.rows("eval") else None
 
     def held_out_loss() -> float:
         return judge()[0] if judge else 0.0

@@ -161,8 +161,7 @@ def distinct_rows(gradient: tf.Tensor | tf.IndexedSlices) -> tf.IndexedSlices:
     """A gradient in which the parts of a repeated row are summed, of the rows that have one; of a
     dense gradient, as several workers have averaged it, those that are not 0."""
     if not isinstance(gradient, tf.IndexedSlices):
-        flat = tf.reshape(gradient, [gradient.shape[0], -1])
-        rows = tf.where(tf.reduce_any(flat != 0, axis=1))[:, 0]
+        rows = tf.where(touched_rows(gradient))[:, 0]
         return tf.IndexedSlices(tf.gather(gradient, rows), rows, tf.shape(gradient))
     rows, places = tf.unique(gradient.indices)
     values = tf.math.unsorted_segment_sum(gradient.values, places, tf.size(rows))

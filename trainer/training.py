@@ -80,14 +80,15 @@ def train_run(
             checkpoint.save(folder, run.state(), int(run.course.step))
             saved()
 
+    judge = make_judgement(run) if run.data.rows("eval") else None
     train(
         run.course,
         plan,
         heads=list(run.network.heads),
         make_step=lambda: ordinary_step(run, plan.sampled),
         batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
-        evaluate=make_judgement(run) if run.data.rows("eval") else None,
+        evaluate=judge,
         save=save,
         history=chosen if run.workers.is_chief else None,
-        opening=make_opening(run),
+        opening=make_opening(run, judge),
     )
