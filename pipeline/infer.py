@@ -6,6 +6,7 @@ what is wanted only a person knows. No Beam, no TensorFlow.
 
 import json
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from pipeline.casting import Field, Kind, cast
 from pipeline.casting.columns import Values, only
 from pipeline.failures import Exit, Failure
 from pipeline.roles import Column, column_of
+from pipeline.spec.values import readable_as_yaml
 
 SAMPLE = 100_000
 _HEAD_NAMES = ("label", "target", "y", "class", "outcome", "response", "answer", "next")
@@ -130,7 +132,7 @@ def _lines(
         yield "\n# Columns that tell rows apart: " + "; ".join(
             f"{k.name}: {k.reason}" for k in keys
         )
-        yield f"keys: {json.dumps([k.column for k in keys], ensure_ascii=False)}"
+        yield f"keys: {_shown([k.column for k in keys])}"
     yield from _vocabularies(inputs, head)
     yield "\ninputs:"
     for column in inputs:
@@ -164,7 +166,7 @@ def _split(columns: Sequence[Column], keys: Sequence[Column]) -> Iterator[str]:
         chosen, why = list(keys), "every row falls on a side of its own"
     else:
         chosen, why = list(columns), "rows that are alike in all columns stay on one side"
-    names = json.dumps([c.column for c in chosen], ensure_ascii=False)
+    names = _shown([c.column for c in chosen])
     yield f"\n# A guess: {why}. A split by time is better where rows come in time."
     yield f"split: {{by: hash, columns: {names}, eval: 0.1, test: 0.1}}"
 
@@ -185,12 +187,16 @@ def _names(columns: Iterable[str]) -> dict[str, str]:
     ['user_id', 'user_id_2', '_2nd', 'null_']
     """
     names: dict[str, str] = {}
+    taken: Counter[str] = Counter()
     for column in columns:
-        name = re.sub(r"[^A-Za-z0-9_]", "_", column)[:50]
-        name = name if re.match("[A-Za-z_]", name) else f"_{name}"
-        name += "_" * (name.lower() in _NOT_NAMES)
-        same = [n for n in names.values() if n == name or re.fullmatch(f"{name}_[0-9]+", n)]
-        names[column] = f"{name}_{len(same) + 1}" if same else name
+        first = re.sub(r"[^A-Za-z0-9_]", "_", column)[:50]
+        first = first if re.match("[A-Za-z_]", first) else f"_{first}"
+        first += "_" * (first.lower() in _NOT_NAMES)
+        name = first
+        while name in taken:
+            taken[first] += 1
+            name = f"{first}_{taken[first]}"
+        names[column], taken[name] = name, 1
     return names
 
 
@@ -199,5 +205,5 @@ def _where(column: Column) -> str:
     return "" if same else f", column: {_shown(column.column)}"
 
 
-def _shown(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _shown(said: str | list[str]) -> str:
+    return readable_as_yaml(json.dumps(said, ensure_ascii=False))

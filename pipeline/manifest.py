@@ -60,7 +60,7 @@ def read_manifest(folder: Path, *, stage: str) -> Manifest:
     except (FileNotFoundError, NotADirectoryError):
         rule = f"the folder of a finished {stage} stage has a {MANIFEST}; run that stage first"
         raise Failure(Exit.USAGE, rule, received=folder) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         raise Failure(Exit.INTEGRITY, "the manifest is damaged", received=path) from None
     if manifest.stage != stage:
         raise Failure(Exit.USAGE, f"must be the folder of a {stage} stage", received=folder)
@@ -194,4 +194,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _is_inside(folder: Path, path: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    try:
+        return path.resolve().is_relative_to(folder.resolve())
+    except ValueError:  # NUL, or half a character: no file can have such a name
+        return False

@@ -98,6 +98,6 @@ def from_json(text: str) -> Metadata:
             training=dict(content.pop("training", {})),
             facts=content,
         )
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
         raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None

@@ -154,3 +154,17 @@ def test_what_casting_takes_for_a_flag_looks_like_one(pair: tuple[str, str]) -> 
     assert column_of("x", column).role == "flag"
     rows = pa.RecordBatch.from_arrays([column], names=["x"])
     assert cast(rows, [Field("x", "flag")])[2] == []
+
+
+def test_names_of_columns_come_back_whatever_they_hold(tmp_path: Path) -> None:
+    """Control characters and lines' ends of Unicode, which YAML reads its own way; and so many
+    that are alike that a look at all others for each would take seconds."""
+    columns = ["a\x85b", "a\u2028b", "a\x7f", 'a"#', *(f"{'x' * 60}{at}" for at in range(1_500))]
+    rows = tmp_path / "rows.csv"
+    lines = [",".join(f"{at % 3}{row % 2}" for at in range(len(columns))) for row in range(4)]
+    header = ",".join('"' + column.replace('"', '""') + '"' for column in columns)
+    rows.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
+    spec = parse_spec(spec_for([str(rows)]))
+    read = [spec.input_column(name) for name in spec.inputs]
+    read += [spec.head_column(name) for name in spec.heads]
+    assert sorted(read) == sorted(columns)

@@ -90,19 +90,28 @@ def test_two_files_that_changed_places_are_refused(tmp_path: Path) -> None:
     assert exit_code_of(tmp_path / "data") == Exit.INTEGRITY
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"files": 1}', '{"files": {"a": {}}}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "{}", '{"files": 1}', '{"files": {"a": {}}}'),
+        *("[" * 1_000_000, '{"a":' * 1_000_000, "9" * 5_000),
+        '{"stage": "data", "made_from": "", "files": {"a": {"bytes": 1e999, "sha256": ""}}}',
+    ],
+    ids=lambda text: text[:40],
+)
 def test_a_damaged_manifest_is_refused(tmp_path: Path, text: str) -> None:
     make(tmp_path / "data")
     (tmp_path / "data" / MANIFEST).write_text(text)
     assert exit_code_of(tmp_path / "data") == Exit.INTEGRITY
 
 
-def test_a_manifest_never_reaches_outside_its_folder(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["../outside.txt", "/etc/passwd", "", "a\0b", "\ud83d"])
+def test_a_manifest_never_reaches_outside_its_folder(tmp_path: Path, name: str) -> None:
     make(tmp_path / "data")
     (tmp_path / "outside.txt").write_text("two\n")
     path = tmp_path / "data" / MANIFEST
     content = json.loads(path.read_text())
-    content["files"]["../outside.txt"] = content["files"].pop("b.txt")
+    content["files"][name] = content["files"].pop("b.txt")
     path.write_text(json.dumps(content))
     assert exit_code_of(tmp_path / "data") == Exit.INTEGRITY
 

@@ -55,9 +55,15 @@ def test_inputs_over_one_vocabulary_share_its_table_unless_they_name_another() -
     assert tables == {"word": "word", "before": "history"}
 
 
-def test_survives_the_way_through_json() -> None:
-    spec = parse_spec(spec_with())
+@pytest.mark.parametrize(
+    "column", ["line", "a\x7fb", "a\x85 b", "a\u2028b", "\uffff", "\U0001f642"]
+)
+def test_survives_the_way_through_json(column: str) -> None:
+    """With column names too that YAML does not take, or takes for two lines."""
+    spec = parse_spec(spec_with(keys=[column], training__learning_rate=1e-7))
+    assert (spec.keys, spec.training.learning_rate) == ((column,), 1e-7)
     assert parse_spec(spec.to_json()) == spec
+    assert Spec.model_validate_json(spec.to_json()) == spec
 
 
 @pytest.mark.parametrize(
@@ -92,7 +98,8 @@ def test_survives_the_way_through_json() -> None:
         ({"split__eval": 0.5, "split__test": 0.5}, "split", "must leave rows for training"),
         ({"split__by": "luck"}, "split.by", "must be one of"),
         ({"training__epochs": 0}, "training.epochs", "greater than or equal to 1"),
-        ({"training__learning_rate": float("nan")}, "training.learning_rate", "finite"),
+        ({"training__learning_rate": float("nan")}, "training.learning_rate", "valid number"),
+        ({"training__learning_rate": "1e400"}, "training.learning_rate", "finite"),
         ({"weight": "age"}, "weight", "also an input"),
         ({"keys": ["line", "line"]}, "keys", "named twice"),
         ({"split": None}, "split", "required"),
@@ -119,11 +126,9 @@ def test_a_place_shows_no_word_that_nobody_wrote() -> None:
     ("text", "rule"),
     [
         ("a: [1", "not readable as YAML"),
-        ("name: a\nname: b", "given twice"),
+        ("name: a\nname: b", "not readable as YAML: the key 'name' is given twice at line 2"),
         ("a: &a [1]\nb: *a", "aliases are not allowed"),
-        ("a: !!python/object/apply:os.system [ls]", "not readable as YAML"),
-        ("[" * 5000, "brackets must nest at most 100 deep"),
-        ("- " * 5000, "not readable as YAML"),
+        ("[" * 5000, "nest at most 100 deep"),
         ("- a", "must be a mapping"),
         ("", "must be a mapping"),
     ],
@@ -166,6 +171,12 @@ def test_words_that_yaml_would_take_for_truth_values_stay_words() -> None:
     spec = parse_spec(text)
     assert (spec.name, spec.keys) == ("yes", ("no",))
     assert parse_spec(text + "weight: null").weight is None
+
+
+def test_what_is_wrong_everywhere_is_told_five_times() -> None:
+    with pytest.raises(Failure) as failed:
+        parse_spec(spec_with(keys=list(range(1000))))
+    assert str(failed.value).count("Received") == 5
 
 
 def test_a_bare_number_is_a_layer() -> None:

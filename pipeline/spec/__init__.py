@@ -28,7 +28,7 @@ from pipeline.spec.inputs import (
     Vocabulary,
 )
 from pipeline.spec.training import Phases, Sampled, Training
-from pipeline.spec.values import Column, Name, Part, Share
+from pipeline.spec.values import Column, Name, Part, Share, readable_as_yaml
 
 __all__ = [
     "NUMBER_LIMIT",
@@ -153,7 +153,7 @@ class Spec(Part):
         return {n: h for n, h in self.heads.items() if isinstance(h, Classification | Multilabel)}
 
     def to_json(self) -> str:
-        return self.model_dump_json(indent=2, exclude_defaults=False) + "\n"
+        return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"
 
     def preparation_hash(self) -> str:
         """SHA-256 of all that prepare depends on: the rows it makes stay valid while this does."""

@@ -1,5 +1,6 @@
 """The kinds of values that a spec is made of, and what all its parts have in common."""
 
+import re
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
@@ -12,6 +13,19 @@ Whole = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+# YAML takes some of these for ends of lines, and none of the others.
+_UNREADABLE = re.compile("[\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+
+
+def readable_as_yaml(json_text: str) -> str:
+    """JSON with every character escaped that YAML would not read as JSON does.
+
+    >>> readable_as_yaml('["a\x85\xe9"]')
+    '["a\\\\u0085\xe9"]'
+    """
+    return _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", json_text)
 
 
 class Part(BaseModel):
