@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from pipeline import rows
 from pipeline.casting import Field, Kind, cast
-from pipeline.casting.columns import Values, only
+from pipeline.casting.columns import JsonLists, Values, only
 from pipeline.failures import Exit, Failure
 from pipeline.roles import Column, column_of
 from pipeline.spec.values import readable_as_yaml
@@ -73,7 +73,7 @@ def _joined(arrays: list[pa.Array]) -> pa.Array:
 def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:
     """The good cells of a column. Whether `Values` are lists only all batches together say."""
     received = batch.column(name).type
-    is_list = pa.types.is_nested(received) or isinstance(received, Values)
+    is_list = pa.types.is_nested(received) or isinstance(received, Values | JsonLists)
     kind: Kind = "list" if is_list else "text"
     try:
         cells = cast(batch, [Field(name, kind)])[0].column(0)

@@ -3,11 +3,13 @@
 import csv
 import gzip
 import io
+import itertools
 import json
 import os
 import time
+import weakref
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -110,6 +112,44 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
     assert [b[0] for b in broken] == [n for n, r in numbered if len(r) != 2]
 
 
+def test_a_line_end_behind_a_carriage_return_may_fall_between_blocks(tmp_path: Path) -> None:
+    """Whatever the size of the blocks: Arrow drops a line feed that a block begins with."""
+    path = _write(tmp_path, "a.csv", b'a,b\n1,"\r\r\r\n\r\n"\n2,x\n')
+    for size in range(2, 24):
+        stream, content = csv_files._WholeLineEnds(io.BytesIO(Path(path).read_bytes())), []
+        while more := stream.read(size):
+            content.append(more)
+        assert b"".join(content) == Path(path).read_bytes()
+        pairs = itertools.pairwise(content)
+        assert not any(one.endswith(b"\r") and next_.startswith(b"\n") for one, next_ in pairs)
+        assert max(map(len, content)) <= size
+    assert _all(path, ["a", "b"]) == ([(1, "1", "\r\r\r\n\r\n"), (2, "2", "x")], [])
+
+
+@pytest.mark.parametrize("taken", [1, 1_000])
+def test_nobody_holds_a_csv_file_when_its_reading_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, taken: int
+) -> None:
+    """A thread of Arrow's that does while Python ends would end the process by a signal."""
+    path, streams = _write(tmp_path, "a.csv", b"a,b\n" + b"1,2\n" * 2_000_000), []
+
+    class Followed(csv_files._WholeLineEnds):
+        def __init__(self, file: IO[bytes]) -> None:
+            super().__init__(file)
+            streams.append(weakref.ref(self))
+
+        def read(self, size: int = -1) -> bytes:
+            time.sleep(0.1)
+            return super().read(size)
+
+    monkeypatch.setattr(csv_files, "_WholeLineEnds", Followed)
+    reading = rows.read(path, ["a"])
+    for _ in zip(range(taken), reading, strict=False):
+        pass
+    reading.close()  # type: ignore[attr-defined]
+    assert [stream() for stream in streams] == [None]
+
+
 def test_a_row_that_fits_into_no_small_block_is_read_with_its_number(tmp_path: Path) -> None:
     """All before it come from small blocks, it and all behind it from large ones."""
     long = "x" * 3_000_000
@@ -172,6 +212,13 @@ def test_bad_json_lines_are_set_aside(tmp_path: Path, name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("said", ["NaN", "-NaN", "Infinity", "-Infinity"])
+def test_what_json_has_not_is_set_aside_among_many_numbers(tmp_path: Path, said: str) -> None:
+    lines = [b'{"a": 0.5}'] * 300 + [b'{"a": %s}' % said.encode()]
+    good, broken = _all(_write(tmp_path, "a.jsonl", b"\n".join(lines)), ["a"], 400)
+    assert (len(good), [b[:3] for b in broken]) == (300, [(301, broken[0][1], "invalid_json")])
+
+
 def test_deep_json_is_set_aside(tmp_path: Path) -> None:
     deep = b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}\n"
     path = _write(tmp_path, "a.jsonl", b'{"a": "x"}\n' + deep)
@@ -187,6 +234,53 @@ def test_a_block_that_begins_with_null_does_not_end_the_process(
     good, broken = _all(_write(tmp_path, "a.jsonl", lines), ["a"])
     assert [b[:3] for b in broken] == [(1, "", "invalid_json")]
     assert [row[0] for row in good] == ([2] if b"{" in lines else [])
+
+
+@pytest.mark.parametrize("lines", [3, 1_000])
+def test_json_lists_are_their_text_where_no_list_is_asked_for(tmp_path: Path, lines: int) -> None:
+    """However many there are, and nothing else: a block of them has one type, others have none."""
+    path = _write(tmp_path, "a.jsonl", b'{"a": ["x", 5, null]}\n' * lines)
+    (batch,) = rows.read(path, ["a"])
+    asked = [Field("a", "list"), Field("a", "text", name="b")]
+    typed, good, _ = cast(batch.rows, asked)
+    assert typed.slice(0, 1).to_pylist() == [{"a": ["x", "5", None], "b": '["x", "5", null]'}]
+    assert len(good) == lines
+    for kind in ("number", "flag"):
+        _, good, rejected = cast(batch.rows, [Field("a", kind)])
+        assert (len(good), len(rejected)) == (0, lines)
+        assert (rejected[0].reason, rejected[0].text) == (f"not_a_{kind}", '["x", "5", null]')
+
+
+_LARGE = ["x" * 50] * 10_000
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([{"a": _LARGE, "n": 1}, {"n": 2, "a": ["y"]}], [(_LARGE, "1"), (["y"], "2")]),
+        ([{"a": [*range(200_000)], "n": "1"}], [([*map(str, range(200_000))], "1")]),
+        ([{"a": ["2020-01-01"] * 60_000, "n": 1}], [(["2020-01-01"] * 60_000, "1")]),
+        ([{"a": [None, "z"] * 60_000}], [([None, "z"] * 60_000, None)]),
+        ([{"a": [0.5, 1.0, "z", True] * 30_000}], [(["0.5", "1", "z", "true"] * 30_000, None)]),
+    ],
+    ids=["texts", "integers", "times", "missing", "mixed"],
+)
+def test_lists_of_large_rows_are_as_those_of_small_ones(
+    tmp_path: Path, lines: list[Any], expected: list[Any]
+) -> None:
+    content = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    (batch,) = rows.read(_write(tmp_path, "a.jsonl", content), ["a", "n"])
+    assert rows.column_names(str(tmp_path / "a.jsonl")) == list(lines[0])
+    typed, good, _ = cast(batch.rows, [Field("a", "list"), Field("n", "text")])
+    assert [tuple(row.values()) for row in typed.to_pylist()] == expected
+    assert len(good) == len(lines)
+
+
+@pytest.mark.parametrize("bad", [b'{"a": [["b"]]}', b'{"a": NaN}', b"[1]", b'{"a": "\xff"}'])
+def test_a_bad_line_among_large_rows_is_set_aside(tmp_path: Path, bad: bytes) -> None:
+    large = json.dumps({"a": _LARGE}).encode()
+    good, broken = _all(_write(tmp_path, "a.jsonl", large + b"\n" + bad + b"\n"), ["a"])
+    assert (good, [b[0] for b in broken]) == ([(1, _LARGE)], [2])
 
 
 def test_json_types_may_change_after_the_sample(
@@ -337,6 +431,7 @@ _PLAIN_CELL = st.sampled_from(
     [
         *("true", "false", "null", "0", "1", "-7", "12345678901234567890", "9007199254740993"),
         *("-0.0", "1.0", "2.5", "1e22", "1e400", "5e-324", '"x"', '"1.5"', '"true"', '""'),
+        *('["x", null]', "[1, 2]", "[]", '["a b", "\\u00e9"]', "[0.5, true]"),
     ]
 )
 
@@ -347,12 +442,14 @@ _PLAIN_CELL = st.sampled_from(
     picks=st.lists(st.integers(0, 3), min_size=1, max_size=40),
     part_bytes=st.sampled_from([10, 60, 200]),
     sample=st.sampled_from([1, 3, 200]),
+    as_long_lists=st.booleans(),
 )
 def test_json_values_are_cast_alike_in_any_company(
     kinds: list[str],
     picks: list[int],
     part_bytes: int,
     sample: int,
+    as_long_lists: bool,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     """Each alone in its file, and together: read at once, by line, in blocks and parts."""
@@ -362,6 +459,7 @@ def test_json_values_are_cast_alike_in_any_company(
     path = _write_cells(folder / "b.jsonl", cells)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(json_columns, "SAMPLE_LINES", sample)
+        patch.setattr(json_columns, "_has_long_lists", lambda block: as_long_lists)
         for size in (part_bytes, 1 << 20):
             assert _cast_all(path, size) == [one for cell in cells for one in alone[cell]]
 

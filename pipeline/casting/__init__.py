@@ -13,9 +13,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting.columns import Bad, Indices, Unreadable, Values, only, plain, where
+from pipeline.casting.columns import (
+    Bad,
+    Indices,
+    JsonLists,
+    Unreadable,
+    Values,
+    only,
+    plain,
+    where,
+)
 from pipeline.casting.numbers import flag, number
-from pipeline.casting.texts import lists, text
+from pipeline.casting.texts import json_text, lists, text
 from pipeline.failures import Exit, Failure
 
 Kind = Literal["text", "list", "number", "flag"]
@@ -84,7 +93,7 @@ def cast(
     arrays: list[pa.Array] = []
     rejected: dict[int, Rejected] = {}
     for field in fields:
-        column = rows.column(field.column)
+        column = _as_asked(rows.column(field.column), field.kind)
         array, problems = _column(column, field)
         arrays.append(array)
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
@@ -112,6 +121,12 @@ def _shown(value: pa.Scalar) -> str:
     if isinstance(said, float):
         (said,) = text(pa.array([said], value.type)).to_pylist()
     return "" if said is None else str(said)
+
+
+def _as_asked(column: pa.Array, kind: Kind) -> pa.Array:
+    if not isinstance(column.type, JsonLists) or kind == "list":
+        return column
+    return pa.array([json_text(value) for value in column.to_pylist()], pa.string())
 
 
 def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:

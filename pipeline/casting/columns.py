@@ -48,6 +48,27 @@ class Values(pa.ExtensionType):
         return hash(self.storage_type)
 
 
+class JsonLists(pa.ExtensionType):
+    """Lists of texts, as JSON lines have them.
+
+    Where no list is asked for they are the text of their JSON.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(pa.list_(pa.string()), "json_lists")
+
+    def __arrow_ext_serialize__(self) -> bytes:
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage: pa.DataType, serialized: bytes) -> "JsonLists":
+        return cls()
+
+    @classmethod
+    def of(cls, column: pa.Array) -> pa.Array:
+        return pa.ExtensionArray.from_storage(cls(), column)
+
+
 def only(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     """The one value of each cell of a column of `Values`, null where there is none."""
     lengths = pc.fill_null(pc.list_value_length(column.storage), 0).to_numpy(zero_copy_only=False)

@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipeline import large
 from pipeline.casting.columns import Bad, Unreadable, plain, where
 
 # From here on a float does not tell an integer from the next one.
@@ -44,7 +45,7 @@ def lists(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     if pa.types.is_nested(column.type):
         raise Unreadable
     texts = text(column)
-    split = pc.split_pattern(texts, separator)
+    split = pc.split_pattern(texts, separator, memory_pool=large.pool(texts.nbytes, len(texts)))
     if pc.any(empty := pc.equal(texts, "")).as_py():
         split = pc.if_else(empty, pa.scalar([], split.type), split)
     json_lists = where(pc.starts_with(texts, "["))
@@ -58,6 +59,14 @@ def lists(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
         for at, value in enumerate(split.to_pylist())
     ]
     return pa.array(mixed, split.type), []
+
+
+def json_text(value: list[str | None] | None) -> str | None:
+    """
+    >>> json_text(["a", None]), json_text(None)
+    ('["a", null]', None)
+    """
+    return None if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _json_list(text: str) -> list[str | None] | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from pipeline import stores
+from pipeline import large, stores
 from pipeline.failures import Exit, Failure
 from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
@@ -59,6 +59,7 @@ def column_names(path: str) -> list[str]:
     """
     with damage(path):
         names: list[str] = _format(path).names(path)
+        large.give_back()
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
     return names
@@ -94,7 +95,10 @@ def read(
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
         raise Failure(Exit.USAGE, rule, received=names[:50])
     with damage(path):
-        yield from _format(path).read(path, wanted, batch_rows, part)
+        for batch in _format(path).read(path, wanted, batch_rows, part):
+            if large.are_large(batch.rows.nbytes, batch.rows.num_rows):
+                large.give_back()
+            yield batch
 
 
 def check_columns(path: str, columns: Sequence[str]) -> list[str]:

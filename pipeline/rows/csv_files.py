@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from pipeline import large
 from pipeline.casting import Rejected
 from pipeline.casting.columns import decoded
 from pipeline.failures import Exit, Failure
@@ -49,6 +50,7 @@ def read(
             # A row that does not fit into a small block may fit into a large one.
             if block_bytes == BLOCK_BYTES:
                 raise
+        large.give_back()
 
 
 def _read(
@@ -68,7 +70,7 @@ def _read(
 
     if not _has_lines_after_the_header(path):
         return
-    reader = _arrow_reader(
+    reader = _arrow_blocks(
         opened(path, part),
         # Threads would read the rows without their numbers.
         read_options=pyarrow.csv.ReadOptions(
@@ -88,6 +90,7 @@ def _read(
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
+        memory_pool=large.pool(block_bytes, 1 if block_bytes == BLOCK_BYTES else block_bytes),
     )
     blocks = _joined(reader, batch_rows, BLOCK_BYTES // block_bytes)
     batches = (part for block in blocks for part in slices(block, batch_rows))
@@ -104,24 +107,30 @@ def _joined(
     for block in blocks:
         held.append(block)
         if len(held) == most or sum(one.num_rows for one in held) >= batch_rows:
-            yield pa.concat_batches(held)
+            yield _one(held)
             held = []
     if held:
-        yield pa.concat_batches(held)
+        yield _one(held)
 
 
-def _arrow_reader(file: IO[bytes], **options: Any) -> Any:
-    """Arrow's reader, which reads ahead in a thread of its own.
+def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
-    Where it cannot even begin, that thread ends before the error is raised: one that still reads
-    while Python shuts down ends the process by a signal.
+
+def _arrow_blocks(file: IO[bytes], **options: Any) -> Iterator[pa.RecordBatch]:
+    """What Arrow's reader gives, which reads ahead in a thread of its own.
+
+    However this ends, that thread has ended before: one that still holds the file while Python
+    shuts down ends the process by a signal.
     """
     let_go = threading.Event()
+    reader = None
     try:
-        return pyarrow.csv.open_csv(_for_arrow(file, let_go), **options)
-    except pa.ArrowException:
+        reader = pyarrow.csv.open_csv(_for_arrow(file, let_go), **options)
+        yield from reader
+    finally:
+        del reader
         let_go.wait(_PATIENCE_SECONDS)
-        raise
 
 
 def _for_arrow(file: IO[bytes], let_go: threading.Event) -> pa.PythonFile:
@@ -160,10 +169,14 @@ class _WholeLineEnds(io.RawIOBase):
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
         self._file = file
+        self._held = b""
 
     def read(self, size: int = -1) -> bytes:
-        content = self._file.read(size - 1 if size > 1 else size)
-        return content + self._file.read(1) if content.endswith(b"\r") else content
+        content = self._held + self._file.read(size - len(self._held) if size > 0 else size)
+        self._held = b""
+        if content.endswith(b"\r") and len(content) == size > 1:
+            content, self._held = content[:-1], b"\r"
+        return content
 
     def readable(self) -> bool:
         return True

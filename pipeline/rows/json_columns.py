@@ -13,12 +13,16 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from pipeline import large
 from pipeline.casting import Rejected
-from pipeline.casting.texts import EXACT
+from pipeline.casting.columns import JsonLists
+from pipeline.casting.texts import EXACT, json_text
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
 KEY_LINES = 10_000
+_TEXTS, _INTEGERS = pa.list_(pa.string()), pa.list_(pa.int64())
+_AS_HERE = (_TEXTS, _INTEGERS, pa.string(), pa.int64(), pa.float64(), pa.bool_())
 
 
 class JsonColumns:
@@ -29,18 +33,37 @@ class JsonColumns:
         self._schema: pa.Schema | None = None
 
     def parse(self, block: bytes, first_row: int) -> tuple[pa.RecordBatch, list[Rejected]]:
-        """The good rows of whole lines, and the broken ones with their numbers in the file."""
-        # A block of few lines has long ones, and room for them once.
-        if block.count(b"\n") > SAMPLE_LINES:
-            if self._schema is None:
-                self._schema = self._by_line(_first_lines(block), 1)[0].schema
-            rows = _at_once(block, self._schema)
-            if rows is not None:
-                return rows, []
-        lines = [line for line in block.split(b"\n") if line.strip()]
-        found, broken = self._by_line(lines, first_row)
-        self._schema = found.schema
-        return found, broken
+        """The good rows of whole lines, and the broken ones with their numbers in the file.
+
+        Lists are `JsonLists`.
+        """
+        rows, broken = self._at_once(block), list[Rejected]()
+        if rows is None:
+            lines = [line for line in block.split(b"\n") if line.strip()]
+            rows, broken = self._by_line(lines, first_row)
+            self._schema = rows.schema
+        arrays = [JsonLists.of(a) if pa.types.is_list(a.type) else a for a in rows.columns]
+        return pa.RecordBatch.from_arrays(arrays, names=self._columns), broken
+
+    def _at_once(self, block: bytes) -> pa.RecordBatch | None:
+        if _has_long_lists(block):
+            return self._inferred(block)
+        if block.count(b"\n") <= SAMPLE_LINES:
+            return None
+        if self._schema is None:
+            self._schema = self._by_line(_first_lines(block), 1)[0].schema
+        return _at_once(block, self._schema)
+
+    def _inferred(self, block: bytes) -> pa.RecordBatch | None:
+        """The rows as Arrow types them; None unless that is how this module would."""
+        table = _parsed(block)
+        if table is None or not set(self._columns) <= set(table.column_names):
+            return None
+        table = table.select(self._columns)
+        if not all(kind in _AS_HERE for kind in table.schema.types):
+            return None
+        kinds = [_TEXTS if kind == _INTEGERS else kind for kind in table.schema.types]
+        return _checked(block, table.cast(pa.schema(zip(self._columns, kinds, strict=True))))
 
     def _by_line(self, lines: list[bytes], first_row: int) -> tuple[pa.RecordBatch, list[Rejected]]:
         values: list[list[Any]] = [[] for _ in self._columns]
@@ -58,12 +81,21 @@ class JsonColumns:
         return pa.RecordBatch.from_arrays(arrays, names=self._columns), broken
 
 
+def _has_long_lists(block: bytes) -> bool:
+    """Whether there are so many short texts in few rows that, one by one, they would take many
+    times the block: some 60 bytes more than its letters each."""
+    return large.are_large(len(block), block.count(b"\n")) and 100 * block.count(b",") > len(block)
+
+
 def _first_lines(block: bytes) -> list[bytes]:
     return [line for line in block.split(b"\n", SAMPLE_LINES)[:SAMPLE_LINES] if line]
 
 
 def object_keys(block: bytes) -> list[str]:
     """The keys of the first lines, in the order of their first appearance."""
+    table = _parsed(block) if _has_long_lists(block) else None
+    if table is not None and table.column_names:
+        return list(table.column_names)
     keys: dict[str, None] = {}
     for line in block.split(b"\n", KEY_LINES)[:KEY_LINES]:
         try:
@@ -82,29 +114,38 @@ class _Broken(Exception):
 
 def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
     """All rows of the block, or None where one of them needs a closer look."""
-    beginning = block.lstrip()[:1]
-    if not beginning:
+    if not block or block.isspace():
         return pa.RecordBatch.from_arrays([pa.array([], f.type) for f in schema], schema=schema)
-    if beginning != b"{":
+    options = pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+    table = _parsed(block, options)
+    return None if table is None else _checked(block, table.select(schema.names))
+
+
+def _parsed(block: bytes, options: pyarrow.json.ParseOptions | None = None) -> pa.Table | None:
+    if block.lstrip()[:1] != b"{":
         return None  # Arrow 25 ends the process where the first line says `null`.
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(block),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=schema, unexpected_field_behavior="ignore"
-            ),
+            parse_options=options,
+            memory_pool=large.pool(len(block), block.count(b"\n")),
         )
         table.validate(full=True)
     except pa.ArrowException:
         return None
+    return table
+
+
+def _checked(block: bytes, table: pa.Table) -> pa.RecordBatch | None:
+    """The table as one batch, or None where a row of the block is not what Arrow takes it for."""
     if table.num_rows != line_count(block):
         return None
-    batches = table.select(schema.names).combine_chunks().to_batches()
+    batches = table.combine_chunks().to_batches()
     if len(batches) != 1 or _has_empty_row(batches[0]) or _has_inexact(batches[0]):
         return None
     columns = [_one_zero(column) for column in batches[0].columns]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays(columns, schema=table.schema)
 
 
 def _one_zero(column: pa.Array) -> pa.Array:
@@ -121,10 +162,11 @@ def _has_empty_row(rows: pa.RecordBatch) -> bool:
 
 
 def _has_inexact(rows: pa.RecordBatch) -> bool:
-    """Whether a float may have been an integer that floats cannot tell from its neighbour."""
+    """Whether a float may have been an integer that floats cannot tell from its neighbour, or NaN,
+    which Arrow reads and JSON has not."""
     floats = [column for column in rows.columns if pa.types.is_floating(column.type)]
-    large = [pc.any(pc.greater_equal(pc.abs(column), EXACT)).as_py() for column in floats]
-    return any(large)
+    exact = [pc.all(pc.less(pc.abs(column), EXACT), min_count=0).as_py() for column in floats]
+    return not all(exact)
 
 
 def line_count(block: bytes) -> int:
@@ -189,7 +231,7 @@ def _array(values: list[Any]) -> pa.Array:
     """An array of one type that holds every value as it was said: text where types differ."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {list}:
-        return pa.array([_texts(v) for v in values], pa.list_(pa.string()))
+        return pa.array([_texts(v) for v in values], _TEXTS)
     if kinds == {bool}:
         return pa.array(values, pa.bool_())
     if kinds == {int} and all(v is None or -(2**63) <= v < 2**63 for v in values):
@@ -208,7 +250,7 @@ def _text(value: Any) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, list):
-        return json.dumps(_texts(value), ensure_ascii=False)
+        return json_text(_texts(value))
     if not isinstance(value, float):
         return json.dumps(value)
     if value.is_integer() and abs(value) < EXACT:

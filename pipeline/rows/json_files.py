@@ -13,7 +13,8 @@ from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
 def names(path: str) -> list[str]:
     with opened(path) as file:
-        return object_keys(next((block for block in _line_blocks(file) if block.strip()), b""))
+        blocks = _line_blocks(file)
+        return object_keys(next((block for block in blocks if not block.isspace()), b""))
 
 
 def parts(path: str) -> list[Stretch | None]:

@@ -37,6 +37,11 @@ def read(
         groups = range(file.num_row_groups) if groups is None else groups
         before = range(groups.start)
         first_row = 1 + sum(file.metadata.row_group(group).num_rows for group in before)
-        for batch in file.iter_batches(batch_rows, list(groups), columns=columns):
+        left = sum(file.metadata.row_group(group).num_rows for group in groups)
+        batches = file.iter_batches(batch_rows, list(groups), columns=columns)
+        for batch in batches:
+            left -= batch.num_rows
+            if not left:
+                next(batches, None)  # Its pages stay in memory until it is asked in vain.
             yield RawBatch(first_row, batch.select(columns))
             first_row += batch.num_rows
