@@ -7,13 +7,25 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_data import ENTRIES, LENGTH, WORDS, serialized, tiny_data, tiny_spec, write_data
+from tiny_data import ENTRIES, KINDS, LENGTH, WORDS, serialized, tiny_data, tiny_spec, write_data
 
 from pipeline.failures import Exit, Failure
-from trainer.data import batch_signature, batches, collect, columns_of, parse
+from trainer.data import (
+    Batch,
+    Columns,
+    batch_signature,
+    batches,
+    collect,
+    columns_of,
+    handed_on,
+    parse,
+)
 from trainer.data_folder import read_data
 
 COLUMNS = columns_of(tiny_spec(), ENTRIES)
+LABEL_SETS = tiny_spec(
+    replace={"kind: classification, vocabulary: kinds": "kind: multilabel, vocabulary: kinds"}
+)
 PADDING = WORDS + 1
 
 
@@ -33,7 +45,9 @@ def example(**values: Any) -> Mapping[str, Any]:
 
 
 def test_an_example_becomes_a_row_and_the_batch_is_filled_up() -> None:
-    batch = parse(tf.constant([serialized(example()), serialized(example(before=[]))]), COLUMNS, 3)
+    batch = parse(
+        tf.constant([serialized(example()), serialized(example(before=[]))]), COLUMNS, tf.range(3)
+    )
     assert batch.features["word"].numpy().tolist() == [3, 3, 3]
     room = [PADDING] * LENGTH
     assert batch.features["before"].numpy().tolist() == [[*room[2:], 1, 2], room, room]
@@ -44,12 +58,9 @@ def test_an_example_becomes_a_row_and_the_batch_is_filled_up() -> None:
 
 
 def test_label_sets_are_padded_and_missing_ones_marked() -> None:
-    spec = tiny_spec(
-        replace={"kind: classification, vocabulary: kinds": "kind: multilabel, vocabulary: kinds"}
-    )
-    columns = columns_of(spec, ENTRIES)
+    columns = columns_of(LABEL_SETS, ENTRIES)
     rows = [serialized(example(kind=kind)) for kind in ([0, 2], [-1], [])]
-    batch = parse(tf.constant(rows), columns, 3)
+    batch = parse(tf.constant(rows), columns, tf.range(3))
     assert batch.targets["kind"].numpy().tolist() == [[0, 2], [-1, -2], [-2, -2]]
 
 
@@ -81,6 +92,49 @@ def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> 
 def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:
     data = read_data(tiny_data(tmp_path / "data"))
     assert sizes(data, order=(1, 3), skip=2) == sizes(data, order=(1, 3))[32:]
+
+
+def stacks_of_three(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Columns]:
+    """Files of 70 rows with label sets of many lengths: five batches of 16, the last one short."""
+    monkeypatch.setattr("trainer.data.ROWS_OF_A_STACK", 3 * 16)
+    sets = [[-1], *(list(range(n)) for n in range(KINDS))]
+    rows = [example(word=[i % WORDS], kind=sets[i % len(sets)]) for i in range(70)]
+    data = read_data(write_data(folder, LABEL_SETS, {"train": rows}))
+    return data.files("train"), columns_of(LABEL_SETS, ENTRIES)
+
+
+def assert_same(batch: Batch, expected: Batch) -> None:
+    tf.nest.map_structure(np.testing.assert_array_equal, batch, expected)
+
+
+@pytest.mark.parametrize("skip", range(6))
+def test_a_step_is_handed_the_batches_of_the_epoch_wherever_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skip: int
+) -> None:
+    files, columns = stacks_of_three(tmp_path / "data", monkeypatch)
+    epoch = list(batches(files, columns, batch_size=16, order=(1, 3)))
+    assert len(epoch) == 5
+    rest = handed_on(files, columns, batch_size=16, own=range(16), order=(1, 3), skip=skip)
+    for batch, expected in zip(rest, epoch[skip:], strict=True):
+        assert_same(batch, expected)
+
+
+def test_the_shares_of_a_batch_are_its_rows_in_their_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files, columns = stacks_of_three(tmp_path / "data", monkeypatch)
+    shares = [
+        handed_on(files, columns, batch_size=16, own=own, order=(1, 3), skip=1)
+        for own in (range(4), range(4, 16))
+    ]
+    whole = handed_on(files, columns, batch_size=16, own=range(16), order=(1, 3), skip=1)
+    for first, second, expected in zip(*shares, whole, strict=True):
+        assert (len(first.weights), len(second.weights)) == (4, 12)
+        for name, values in expected.features.items():
+            parts = [first.features[name], second.features[name]]
+            np.testing.assert_array_equal(np.concatenate(parts), values)
+        weights = np.concatenate([first.weights, second.weights])
+        np.testing.assert_array_equal(weights, expected.weights)
 
 
 def test_collecting_keeps_the_last_of_a_sequence_and_no_row_that_fills_up(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ functions.
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,7 +71,7 @@ def train(
     *,
     heads: Sequence[str],
     make_step: Callable[[], Step],
-    batches: Callable[[int, int], tf.data.Dataset],
+    batches: Callable[[int, int], Iterable[Batch]],
     evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
     save: Callable[[], None],
     history: History | None,

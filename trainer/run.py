@@ -1,6 +1,6 @@
 """A run: everything that it has before its first step, made from a data folder and a spec."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +16,7 @@ from trainer.data import (
     batches,
     collect,
     columns_of,
+    handed_on,
     steps_per_epoch,
 )
 from trainer.data_folder import Data
@@ -61,6 +62,23 @@ class Run:
         size = self.spec.training.batch_size
         files = self.data.files(split)
         return batches(files, self.columns, batch_size=size, order=order, skip=skip)
+
+    def coming(self, epoch: int, skip: int) -> Iterator[Batch]:
+        """This worker's rows of an epoch's train batches, without the first `skip`."""
+        training = self.spec.training
+        return handed_on(
+            self.data.files("train"),
+            self.columns,
+            batch_size=training.batch_size,
+            own=self.workers.share(training.batch_size),
+            order=(training.seed, epoch),
+            skip=skip,
+        )
+
+    def own_signature(self) -> Batch:
+        """Of a batch of `coming`."""
+        own = self.workers.share(self.spec.training.batch_size)
+        return batch_signature(self.columns, len(own))
 
     def signature(self) -> Batch:
         return batch_signature(self.columns, self.spec.training.batch_size)

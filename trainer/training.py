@@ -28,7 +28,7 @@ def ordinary_step(run: Run, sampled: int) -> Step:
     """The step of a run: the first `sampled` with sampled classes, then exact ones."""
     products = tf.as_dtype(run.spec.training.precision)
     losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
-    parts = (run.network, run.optimizer, losses, run.signature(), run.workers)
+    parts = (run.network, run.optimizer, losses, run.own_signature(), run.workers)
     exact = make_step(*parts)
     if not sampled:
         return exact
@@ -86,7 +86,7 @@ def train_run(
         plan,
         heads=list(run.network.heads),
         make_step=lambda: ordinary_step(run, plan.sampled),
-        batches=lambda epoch, skip: run.batches("train", order=(settings.seed, epoch), skip=skip),
+        batches=run.coming,
         evaluate=judge,
         save=save,
         history=chosen if run.workers.is_chief else None,

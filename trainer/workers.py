@@ -55,24 +55,31 @@ class Workers:
         """Of all processes together."""
         return int(self.strategy.num_replicas_in_sync) if self.strategy else 1
 
-    def share(self, batches: int) -> range:
-        """This process's part of so many batches, where whole ones are shared out.
+    @property
+    def own_devices(self) -> int:
+        """Of this process; the others have as many."""
+        return self.devices // self.count
+
+    def share(self, many: int) -> range:
+        """This process's part of so many batches, or of so many rows of a batch.
 
         >>> [Workers(place=place, count=3).share(8) for place in range(3)]
         [range(0, 2), range(2, 5), range(5, 8)]
         """
-        start, end = (batches * at // self.count for at in (self.place, self.place + 1))
+        start, end = (many * at // self.count for at in (self.place, self.place + 1))
         return range(start, end)
 
     def averaged(self, gradients: Gradients) -> Gradients:
-        """What every device finds in its own rows of a batch, as the mean over the devices."""
+        """What every device finds in its own rows of this process's share of a batch, as the mean
+        over the devices."""
         strategy = self.strategy
         if strategy is None:
             return gradients
 
         def of_own_rows(batch: Batch) -> Any:
             context = tf.distribute.get_replica_context()
-            own = rows_of(batch, context.replica_id_in_sync_group, self.devices)
+            place = context.replica_id_in_sync_group % self.own_devices
+            own = rows_of(batch, place, self.own_devices)
             found, means = gradients(own)
             dense = {i: merged(g) for i, g in enumerate(found) if g is not None}
             dense, means = context.all_reduce(tf.distribute.ReduceOp.MEAN, (dense, dict(means)))
@@ -94,7 +101,6 @@ class Workers:
     @cached_property
     def _sums(self) -> Callable[[list[tf.Tensor]], list[tf.Tensor]]:
         strategy: Any = self.strategy
-        of_one_process = self.devices // self.count
 
         def of_devices(parts: list[tf.Tensor]) -> Any:
             context = tf.distribute.get_replica_context()
@@ -106,7 +112,7 @@ class Workers:
             found = _local(strategy, strategy.run(of_devices, args=(parts,)))
             # Whole numbers must stay exact, and floats keep what is after the point.
             return [
-                v // of_one_process if v.dtype.is_integer else v / of_one_process for v in found
+                v // self.own_devices if v.dtype.is_integer else v / self.own_devices for v in found
             ]
 
         return sums
@@ -144,7 +150,7 @@ def join_workers() -> Workers:
 
 
 def rows_of(batch: Batch, place: Any, devices: int) -> Batch:
-    """The rows of one device: the batch in equal parts."""
+    """The rows of one device of a process: its share of the batch in equal parts."""
 
     def part(values: tf.Tensor) -> tf.Tensor:
         rows = int(values.shape[0]) // devices
