@@ -20,9 +20,9 @@ from pipeline.casting import cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import run_folder, score
-from serving.core import FEATURE, OPSET, OUTPUT, convert_core
+from serving.certificate.reference import Reference
 from serving.graph import IR_VERSION
-from serving.reference import Reference
+from serving.graph.core import FEATURE, OPSET, OUTPUT, convert_core
 from serving.scorer import batch_rows
 
 TOP = 10

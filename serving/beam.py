@@ -24,8 +24,8 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipeline.casting import Field, Rejected, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
+from serving.files.sources import check_columns, read
 from serving.scorer import Scorer
-from serving.sources import check_columns, read
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.file_graph import (
+from serving.metadata import FileHead
+from serving.onnx_bytes.file_graph import (
     GRAPH_CONSTANT,
     GRAPH_INPUT,
     GRAPH_NODE,
@@ -32,9 +33,8 @@ from serving.file_graph import (
     Node,
     array,
 )
-from serving.inner import Kind, value_info
-from serving.metadata import FileHead
-from serving.wire import field
+from serving.onnx_bytes.inner import Kind, value_info
+from serving.onnx_bytes.wire import field
 
 # With 32, one row in twelve of the demo is left without a proof, with 48 one in two thousand.
 CANDIDATES = 48

@@ -18,15 +18,15 @@ from pipeline.manifest import Manifest, write_text
 from pipeline.plan import sources_of
 from pipeline.spec import Multilabel, Spec
 from serving.card import CARD, card
-from serving.cases import hard_cases
 from serving.certificate import Report, certify, exported
-from serving.core import convert_core
+from serving.certificate.cases import hard_cases
+from serving.certificate.reference import Reference
 from serving.drift import training_of
-from serving.folding import fold_linear_blocks
 from serving.graph import assemble, check, column_lengths, default_top_k
+from serving.graph.core import convert_core
+from serving.graph.folding import fold_linear_blocks
 from serving.metadata import KEY, FileHead, Metadata, outputs_of
 from serving.profiles import MODEL, PROFILES, Profile
-from serving.reference import Reference
 from serving.run_files import json_file
 from serving.run_folder import Run, load, padding
 from serving.triton import config

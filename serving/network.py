@@ -18,9 +18,9 @@ import onnxruntime
 
 from pipeline.failures import Exit, Failure
 from serving.coarse import CANDIDATES, Bound, CoarseHead, coarse_head, largest_products
-from serving.file_graph import FileGraph
-from serving.inner import Kind, only_outputs
 from serving.metadata import FileHead
+from serving.onnx_bytes.file_graph import FileGraph
+from serving.onnx_bytes.inner import Kind, only_outputs
 
 TRIALS, TRIAL_ROWS = 3, 64
 TOP_K = "top_k"

@@ -15,10 +15,10 @@ from typing import Any
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
 from pipeline.progress import duration
-from serving import figures, plots
-from serving.judged import confused_pairs, good_ones, mistakes
-from serving.picture import picture
-from serving.report_data import Found, read
+from serving.reporting import figures, plots
+from serving.reporting.judged import confused_pairs, good_ones, mistakes
+from serving.reporting.picture import picture
+from serving.reporting.report_data import Found, read
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_TEXT = 300

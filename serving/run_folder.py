@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.reference import load_transform
+from serving.certificate.reference import load_transform
 from serving.run_files import counts_by_value, json_file, samples
 
 

@@ -33,13 +33,13 @@ from pipeline.rows import expand
 from pipeline.rows.batches import RawBatch
 from serving import drift
 from serving.evaluation import Evaluation, evaluation_of, table
-from serving.long_form import RESULTS, opened_long
-from serving.parts import Part, Parts, Tally
+from serving.files.long_form import RESULTS, opened_long
+from serving.files.parts import Part, Parts, Tally
+from serving.files.sources import check_columns, read, rows_about
+from serving.files.streams import FORMATS, STREAM, given, taken
+from serving.files.writers import Opener, opened, suffix
 from serving.scorer import Scorer
 from serving.sign import verify
-from serving.sources import check_columns, read, rows_about
-from serving.streams import FORMATS, STREAM, given, taken
-from serving.writers import Opener, opened, suffix
 
 READ_ROWS = 8192
 # A killed run scores at most this many batches again.

@@ -4,7 +4,8 @@
     scorer.score(pa.table({"word": ["the", "cat"], "age": [3, None]}), top_k=5)
 
 Before onnxruntime sees the file, its SHA-256 must be the one in `model.onnx.sha256` beside it, and
-`serving.allowed` must know all that it holds. The bytes that were checked are the bytes that load.
+`serving.onnx_bytes.allowed` must know all that it holds. The bytes that were checked are the bytes
+that load.
 """
 
 import hashlib
@@ -23,12 +24,12 @@ import pyarrow as pa
 
 from pipeline.casting import cast
 from pipeline.failures import Exit, Failure
-from serving.allowed import refuse_unknown
 from serving.feeds import feeds
-from serving.file_graph import FileGraph, strings
-from serving.inner import Kind, only_outputs
 from serving.metadata import KEY, FileHead, Metadata, from_json
 from serving.network import Arrays, Network, session
+from serving.onnx_bytes.allowed import refuse_unknown
+from serving.onnx_bytes.file_graph import FileGraph, strings
+from serving.onnx_bytes.inner import Kind, only_outputs
 
 Result = TypeVar("Result")
 

@@ -1,8 +1,8 @@
 """The vectors that a model has learned for values and labels, read from the one file.
 
 The values of an input lie in the space behind its shared block where that is linear, since the
-file holds the product of table and block (serving.folding), and else in the space of its table.
-The labels of a head lie in the space of the last layer. NumPy only, no `onnx` package.
+file holds the product of table and block (serving.graph.folding), and else in the space of its
+table. The labels of a head lie in the space of the last layer. NumPy only, no `onnx` package.
 """
 
 from dataclasses import dataclass
@@ -12,8 +12,16 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.failures import Exit, Failure
-from serving.file_graph import NODE_ATTRIBUTE, FileGraph, Node, array, shape, strings, text
-from serving.wire import Message, fields, message
+from serving.onnx_bytes.file_graph import (
+    NODE_ATTRIBUTE,
+    FileGraph,
+    Node,
+    array,
+    shape,
+    strings,
+    text,
+)
+from serving.onnx_bytes.wire import Message, fields, message
 
 # Field numbers of onnx.proto.
 _ATTRIBUTE_NAME, _ATTRIBUTE_STRINGS = 1, 9

@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from serving import heads, network
+from serving import network
 from serving.coarse import CANDIDATES, FEWEST_LABELS, Bound, coarse_head, rounded_columns
-from serving.features import Piece
-from serving.file_graph import FileGraph
+from serving.graph import heads
+from serving.graph.features import Piece
 from serving.metadata import FileHead, outputs_of
 from serving.network import Network
+from serving.onnx_bytes.file_graph import FileGraph
 
 TRIAL = network._Part.seconds
 WIDTH, LABELS, ROWS, K = 24, FEWEST_LABELS, 40, 10

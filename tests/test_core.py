@@ -7,7 +7,7 @@ import onnxruntime
 import pytest
 from keras import layers, ops
 
-from serving.core import FEATURE, OUTPUT, convert_core
+from serving.graph.core import FEATURE, OUTPUT, convert_core
 
 
 def run(graph: onnx.GraphProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

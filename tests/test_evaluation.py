@@ -15,8 +15,8 @@ from pipeline.casting import cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import run_folder, score
-from serving.metrics import CALIBRATION_BINS, Totals
-from serving.reference import Reference
+from serving.certificate.reference import Reference
+from serving.evaluation.metrics import CALIBRATION_BINS, Totals
 from trainer.metrics import (
     binary_metrics,
     count_metrics,

@@ -6,9 +6,9 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper
 
-from serving import features
-from serving.core import FEATURE
-from serving.features import Piece
+from serving.graph import features
+from serving.graph.core import FEATURE
+from serving.graph.features import Piece
 
 FLOAT, STRING = TensorProto.FLOAT, TensorProto.STRING
 

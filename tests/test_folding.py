@@ -7,8 +7,8 @@ import pytest
 from keras import layers
 from test_core import run
 
-from serving.core import OUTPUT, convert_core
-from serving.folding import fold_linear_blocks
+from serving.graph.core import OUTPUT, convert_core
+from serving.graph.folding import fold_linear_blocks
 
 
 def shared_model(*, through: tuple[bool, bool] = (True, True)) -> keras.Model:

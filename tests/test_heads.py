@@ -5,9 +5,9 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from serving import heads
-from serving.core import OUTPUT
-from serving.features import Piece
+from serving.graph import heads
+from serving.graph.core import OUTPUT
+from serving.graph.features import Piece
 
 LABELS = ["a", "", "🙂", "d"]
 

@@ -50,7 +50,7 @@ FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {
         *FOR_ALL,
-        *("rows", "casting", "fields"),
+        *("rows", "casting", "fields", "large"),
         *("plan", "sources", "counting", "distributions", "distances", "seen"),
     },
 }

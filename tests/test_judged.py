@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from serving.judged import (
+from serving.reporting.judged import (
     SHOWN,
     Guess,
     binary_guesses,

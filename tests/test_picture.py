@@ -8,7 +8,7 @@ import pytest
 from examples import made_up_rows
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.picture import BOX_WIDTH, Picture, picture
+from serving.reporting.picture import BOX_WIDTH, Picture, picture
 
 EXAMPLES = Path(made_up_rows.__file__).parent
 SPECS = sorted(EXAMPLES.glob("*.yaml")) + sorted(EXAMPLES.glob("*/spec.yaml"))

@@ -4,7 +4,18 @@ import math
 
 import pytest
 
-from serving.plots import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Axis, Chart, Series, spanning
+from serving.reporting.plots import (
+    BOTTOM,
+    HEIGHT,
+    LEFT,
+    RIGHT,
+    TOP,
+    WIDTH,
+    Axis,
+    Chart,
+    Series,
+    spanning,
+)
 
 
 def test_the_ends_of_the_axes_are_the_corners_of_the_box() -> None:

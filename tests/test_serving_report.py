@@ -16,8 +16,8 @@ from small_run import LABELS, TAGS, WORDS, exported, small_rows
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
 from serving import report
-from serving.figures import frequency_bars, label_bars, vocabulary_charts
-from serving.report_data import Found, read
+from serving.reporting.figures import frequency_bars, label_bars, vocabulary_charts
+from serving.reporting.report_data import Found, read
 
 HOSTILE = "<script>document.title = 'run'</script><img src=http://example.invalid/x>"
 COUNTS = [64, 32, 16, 8, 4, 2, 1]

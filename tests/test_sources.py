@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from serving.sources import rows_about
+from serving.files.sources import rows_about
 
 
 @pytest.mark.parametrize(

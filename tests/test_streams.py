@@ -128,7 +128,7 @@ def test_a_full_folder_for_temporary_files_is_told(
         file.flush()
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr("serving.streams.shutil.copyfileobj", full)
+    monkeypatch.setattr("serving.files.streams.shutil.copyfileobj", full)
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"key")))
     with pytest.raises(Failure, match="standard_input needs more than the 9,000 bytes") as told:
         score.run(words("-", tmp_path / "s.csv", "--format", "csv"))

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.failures import Exit, Failure
-from serving.writers import opened, suffix
+from serving.files.writers import opened, suffix
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx"]
 

@@ -19,17 +19,17 @@ from pipeline.casting import Field
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Classification, Multilabel, Number, Spec
 from pipeline.spec import Sequence as SequenceInput
-from serving import features, heads
-from serving.core import OPSET
-from serving.features import ML_DOMAIN, Piece
-from serving.heads import TOP_K
+from serving.graph import features, heads
+from serving.graph.core import OPSET
+from serving.graph.features import ML_DOMAIN, Piece
+from serving.graph.heads import TOP_K
 from serving.metadata import outputs_of
 
 IR_VERSION = 10
 ML_OPSET = 3
 MOST_BYTES = 2**31 - 1
 
-# What tf2onnx makes of stock Keras layers, and what serving.features and serving.heads add.
+# What tf2onnx makes of stock Keras layers, and what the graph's own front and back add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
     Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Elu Equal Erf Exp

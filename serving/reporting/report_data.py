@@ -13,14 +13,14 @@ from pipeline.fields import Fields, fields_of
 from pipeline.manifest import MANIFEST, read_manifest, verify
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.judged import (
+from serving.metadata import FileHead, Metadata
+from serving.reporting.judged import (
     Guess,
     binary_guesses,
     label_guesses,
     label_set_guesses,
     number_guesses,
 )
-from serving.metadata import FileHead, Metadata
 from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
 from serving.scorer import Scorer, read_model
 from serving.spaces import Graph

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from serving.files.writers import Opener, Write
 from serving.metadata import FileHead
-from serving.writers import Opener, Write
 
 RESULTS = pa.schema(
     [("head", pa.string()), ("rank", pa.int32()), ("label", pa.string()), ("score", pa.float32())]

@@ -6,8 +6,8 @@ The file that ships is the file that is measured: nothing in it is computed in a
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from serving.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
-from serving.wire import field
+from serving.onnx_bytes.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
+from serving.onnx_bytes.wire import field
 
 Kind = Literal["float", "uint8", "int32", "int64", "string"]
 

@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from serving.judged import (
+from serving.reporting.judged import (
     Group,
     Point,
     by_frequency,
     calibration,
     off_by,
 )
-from serving.plots import Axis, Chart, Series, percent, spanning
-from serving.report_data import Found, Scored
+from serving.reporting.plots import Axis, Chart, Series, percent, spanning
+from serving.reporting.report_data import Found, Scored
 
 CURVE_POINTS = 60
 HEAD, TAIL = 10, 5

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from serving.core import OUTPUT
-from serving.features import Piece
+from serving.graph.core import OUTPUT
+from serving.graph.features import Piece
 
 TOP_K = "top_k"
 

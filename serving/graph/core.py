@@ -14,7 +14,7 @@ import tensorflow as tf
 import tf2onnx
 
 from pipeline.failures import Exit, Failure
-from serving.canonical import canonical
+from serving.graph.canonical import canonical
 
 OPSET = 18
 FEATURE = "/feature/"

@@ -1,7 +1,7 @@
 """Charts as values: what a template needs to draw one as SVG, and the table beside it.
 
 Points come in the data's units and go out in those of a box of WIDTH x HEIGHT. No drawing here
-and no data: the template draws, serving.figures knows what there is to see.
+and no data: the template draws, serving.reporting.figures knows what there is to see.
 """
 
 import math

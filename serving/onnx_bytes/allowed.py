@@ -6,7 +6,7 @@ without that package, so this is its own gate. It reads the wire format and no v
 """
 
 from pipeline.failures import Exit, Failure
-from serving.wire import Message, fields, message
+from serving.onnx_bytes.wire import Message, fields, message
 
 DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
 NEWEST_IR = 10

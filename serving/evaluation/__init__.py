@@ -15,12 +15,12 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.failures import Exit, Failure
-from serving.inner import Kind
+from serving.evaluation.metrics import ADD, Totals, label_rows, label_set_rows
+from serving.evaluation.targets import Target, read_target, read_weights
+from serving.files.sources import column_names
 from serving.metadata import FileHead
-from serving.metrics import ADD, Totals, label_rows, label_set_rows
+from serving.onnx_bytes.inner import Kind
 from serving.scorer import Scorer
-from serving.sources import column_names
-from serving.targets import Target, read_target, read_weights
 
 Array = npt.NDArray[Any]
 Metrics = dict[str, dict[str, float]]

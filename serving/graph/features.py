@@ -16,7 +16,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.spec import NUMBER_LIMIT
-from serving.core import FEATURE
+from serving.graph.core import FEATURE
 
 ML_DOMAIN = "ai.onnx.ml"
 

@@ -18,11 +18,11 @@ from onnx import TensorProto, helper
 from pipeline.casting import Field
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
-from serving.cases import ODD_BATCH
-from serving.core import FEATURE
+from serving.certificate.cases import ODD_BATCH
+from serving.certificate.reference import Reference
 from serving.feeds import feeds
+from serving.graph.core import FEATURE
 from serving.metadata import FileHead
-from serving.reference import Reference
 
 TOLERANCE = 1e-5
 # Beyond this a float32 network itself is less exact than the tolerance: it grows in proportion.

@@ -1,0 +1,1 @@
+"""Files of rows that are scored, and of their scores: formats, streams, parts of a long run."""
