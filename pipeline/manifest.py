@@ -24,6 +24,8 @@ from typing import Any
 from pipeline.failures import Exit, Failure
 
 MANIFEST = "manifest.json"
+# Who makes the folder of a stage, for whoever has named another one.
+_MAKERS = {"data": "pipeline.prepare", "run": "trainer.task", "model": "serving.export"}
 _STARTED = time.monotonic()
 
 
@@ -58,12 +60,14 @@ def read_manifest(folder: Path, *, stage: str) -> Manifest:
         files = {p: (int(f["bytes"]), str(f["sha256"])) for p, f in content.pop("files").items()}
         manifest = Manifest(content.pop("stage"), content.pop("made_from"), files, content)
     except (FileNotFoundError, NotADirectoryError):
-        rule = f"the folder of a finished {stage} stage has a {MANIFEST}; run that stage first"
+        rule = f"must be a folder that {_MAKERS[stage]} has finished: one with a {MANIFEST}"
         raise Failure(Exit.USAGE, rule, received=folder) from None
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         raise Failure(Exit.INTEGRITY, "the manifest is damaged", received=path) from None
     if manifest.stage != stage:
-        raise Failure(Exit.USAGE, f"must be the folder of a {stage} stage", received=folder)
+        made_by = _MAKERS.get(manifest.stage, manifest.stage)
+        rule = f"must be a folder of {_MAKERS[stage]}"
+        raise Failure(Exit.USAGE, rule, received=f"{folder}, of {made_by}")
     return manifest
 
 

@@ -203,7 +203,23 @@ def _vocabularies(spec: specs.Spec, counts: Counts, learned: Path, folder: Path)
             target.write_text("".join(lines), encoding="utf-8")
         if not target.stat().st_size:
             rule = f"the vocabulary {name!r} must have a value that the training rows hold"
-            raise Failure(Exit.BAD_ROWS, rule, received=f"min_count {said.min_count}")
+            received = (
+                f"none that occurs min_count={said.min_count} times in {_columns(spec, name)}"
+            )
+            raise Failure(Exit.BAD_ROWS, rule, received=received)
+
+
+def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
+    """The columns whose values a vocabulary counts."""
+    inputs = [
+        spec.input_column(n)
+        for n, i in spec.embedded_inputs().items()
+        if i.vocabulary == vocabulary
+    ]
+    heads = [
+        spec.head_column(n) for n, h in spec.label_heads().items() if h.vocabulary == vocabulary
+    ]
+    return [*inputs, *heads]
 
 
 def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:

@@ -139,7 +139,8 @@ def run(arguments: Sequence[str]) -> None:
                 made = published(command.result) != before
                 finished.append(Finished(command.stage, command.result, seconds, made))
     except StageFailed as failed:
-        print(f"\n{table(finished)}\n{failed}", file=sys.stderr)
+        done = f"\n{table(finished)}\n" if finished else ""
+        print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
 
@@ -172,7 +173,7 @@ def _passing_on_signals(process: "subprocess.Popen[bytes]") -> Iterator[None]:
 
 
 def _stages(text: str) -> tuple[str, ...]:
-    names = tuple(text.split(","))
+    names = tuple(name.strip() for name in text.split(","))
     if unknown := [name for name in names if name not in STAGES]:
         raise Failure(Exit.USAGE, f"--stages takes {','.join(STAGES)}", received=",".join(unknown))
     return names

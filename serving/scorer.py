@@ -236,7 +236,7 @@ def read_model(path: Path, *, unchecked: bool = False) -> bytes:
     not the one that was exported, or holds what is not allowed."""
     try:
         content = path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise Failure(Exit.USAGE, "the model must be a file that exists", received=path) from None
     if not unchecked:
         _check_sha256(path, content)

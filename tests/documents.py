@@ -1,4 +1,4 @@
-"""The fenced blocks of the documents, and the shell commands among them."""
+"""The fenced blocks of the documents, the code within their lines, and the commands in both."""
 
 import re
 import shlex
@@ -6,6 +6,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+# Those, and the pages whose commands are about working on the code: no test runs them.
+PAGES = [*DOCUMENTS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 # What a fence says of anything but commands; commands stand behind a bare one.
 OTHERS = {"csv", "json", "python", "sql", "text", "yaml"}
 
@@ -25,6 +27,13 @@ def commands(document: Path) -> list[str]:
     """The shell commands of a document, continued lines joined, without comments."""
     lines = "".join(blocks(document, "")).replace("\\\n", " ").splitlines()
     return [line.partition("  #")[0].strip() for line in lines if line.strip()]
+
+
+def inline(document: Path) -> list[str]:
+    """The code within the lines of a document, each piece as one line."""
+    text = document.read_text(encoding="utf-8")
+    prose = re.sub(r"^```.*?^```$", "", text, flags=re.S | re.M)
+    return [" ".join(piece.split()) for piece in re.findall(r"`([^`]+)`", prose)]
 
 
 def module_of(command: str) -> str | None:

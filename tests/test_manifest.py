@@ -118,7 +118,7 @@ def test_a_manifest_never_reaches_outside_its_folder(tmp_path: Path, name: str) 
 
 def test_the_folder_of_another_stage_is_refused(tmp_path: Path) -> None:
     make(tmp_path / "data")
-    with pytest.raises(Failure, match="must be the folder of a run stage"):
+    with pytest.raises(Failure, match=r"of trainer\.task\. Received: .*data, of pipeline\.prepare"):
         read_manifest(tmp_path / "data", stage="run")
 
 

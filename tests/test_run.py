@@ -56,6 +56,8 @@ def test_stages_can_be_chosen() -> None:
     assert list(command_lines(stages=["train", "export"])) == ["train", "export"]
     with pytest.raises(Failure, match="Received: trian"):
         _parser().parse_known_args([*WANTED, "--stages", "trian"])
+    said, _ = _parser().parse_known_args([*WANTED, "--stages", "prepare, train"])
+    assert said.stages == ("prepare", "train")
 
 
 def test_a_stage_that_fails_ends_the_run_with_its_code(tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_a_stage_that_fails_ends_the_run_with_its_code(tmp_path: Path) -> None:
     line = f"-m pipeline.run --spec {spec} --input x --output {output}".split()
     done = subprocess.run([sys.executable, *line], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith(f"error: {spec}: inputs: Field required")
+    assert done.stderr.startswith(f"error: {spec}: inputs: must be given")
     assert not output.exists()
 
 

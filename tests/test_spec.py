@@ -69,8 +69,17 @@ def test_survives_the_way_through_json(column: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "place", "rule"),
     [
-        ({"colour": 1}, "colour", "no such setting"),
-        ({"inputs__age__scal": "log"}, "inputs.age.scal", "no such setting"),
+        ({"colour": 1}, "colour", "no such setting. Received: 1"),
+        ({"inputs__age__scal": "log"}, "inputs.age.scal", "no such setting; is 'scale' meant?"),
+        ({"trunk__layers": [{"unit": 8}]}, "trunk.layers.0.units", "must be given"),
+        ({"split__colums": ["line"]}, "split.colums", "is 'columns' meant?"),
+        ({"shared__common__phases": {"evry": 1}}, "shared.common.phases.every", "must be given"),
+        ({"inputs__age__kind": None}, "inputs.age.kind", "must be given. Received: {}"),
+        ({"inputs__age": "number"}, "inputs.age", "must be a mapping. Received: 'number'"),
+        ({"keys": "line"}, "keys", "must be a list"),
+        ({"trunk__layers": 8}, "trunk.layers", "must be a list"),
+        ({"training__epochs": "three"}, "training.epochs", "must be a whole number. Received"),
+        ({"training__learning_rate": "fast"}, "training.learning_rate", "must be a number. R"),
         ({"inputs__age__kind": "numbr"}, "inputs.age.kind", "must be one of"),
         ({"inputs__next_word": {"kind": "number", "column": "x"}}, "heads.next_word", "taken by"),
         ({"inputs__word__vocabulary": "wrd"}, "inputs.word.vocabulary", "no vocabulary is called"),
@@ -85,8 +94,8 @@ def test_survives_the_way_through_json(column: str) -> None:
         ({"vocabularies__spare": {}}, "vocabularies.spare", "no input and no head uses it"),
         ({"shared__spare": {"units": 2}}, "shared.spare", "no input goes through it"),
         ({"shared__common": {}}, "shared.common", "give either"),
-        ({"inputs__two words": {"kind": "number"}}, "inputs.two words", "pattern"),
-        ({"inputs__../x": {"kind": "number"}}, "inputs.../x", "pattern"),
+        ({"inputs__two words": {"kind": "number"}}, "inputs.two words", "letters, digits"),
+        ({"inputs__../x": {"kind": "number"}}, "inputs.../x", "letters, digits"),
         ({"vocabularies__word__size": 0}, "vocabularies.word.size", "greater than or equal to 1"),
         ({"vocabularies__word__values": ["a", "a"]}, "vocabularies.word", "must not repeat"),
         ({"inputs__before__combine": "lstm"}, "inputs.before", "needs `units`"),
@@ -98,11 +107,11 @@ def test_survives_the_way_through_json(column: str) -> None:
         ({"split__eval": 0.5, "split__test": 0.5}, "split", "must leave rows for training"),
         ({"split__by": "luck"}, "split.by", "must be one of"),
         ({"training__epochs": 0}, "training.epochs", "greater than or equal to 1"),
-        ({"training__learning_rate": float("nan")}, "training.learning_rate", "valid number"),
+        ({"training__learning_rate": float("nan")}, "training.learning_rate", "must be a number"),
         ({"training__learning_rate": "1e400"}, "training.learning_rate", "finite"),
         ({"weight": "age"}, "weight", "also an input"),
         ({"keys": ["line", "line"]}, "keys", "named twice"),
-        ({"split": None}, "split", "required"),
+        ({"split": None}, "split", "must be given"),
     ],
 )
 def test_a_wrong_spec_is_one_message_with_the_place(
@@ -130,7 +139,8 @@ def test_a_place_shows_no_word_that_nobody_wrote() -> None:
         ("a: &a [1]\nb: *a", "aliases are not allowed"),
         ("[" * 5000, "nest at most 100 deep"),
         ("- a", "must be a mapping"),
-        ("", "must be a mapping"),
+        ("word,next\na,b", "must be a mapping of settings. Received: 'word,next a,b'"),
+        ("", "must be a mapping of settings. Received: nothing"),
     ],
 )
 def test_text_that_is_no_spec_is_refused(text: str, rule: str) -> None:
@@ -139,11 +149,13 @@ def test_text_that_is_no_spec_is_refused(text: str, rule: str) -> None:
     assert caught.value.exit_code == Exit.USAGE
 
 
-def test_a_huge_or_absent_or_binary_file_is_refused_before_it_is_parsed(tmp_path: Path) -> None:
+def test_a_huge_absent_or_binary_file_or_a_folder_is_refused_before_it_is_parsed(
+    tmp_path: Path,
+) -> None:
     huge, binary = tmp_path / "huge.yaml", tmp_path / "binary.yaml"
     huge.write_text("#" * (MAX_SPEC_BYTES + 1))
     binary.write_bytes(b"name: \xff\xfe")
-    for path in (huge, binary, tmp_path / "absent.yaml"):
+    for path in (huge, binary, tmp_path / "absent.yaml", tmp_path):
         with pytest.raises(Failure) as caught:
             read_spec(path)
         assert caught.value.exit_code == Exit.USAGE

@@ -11,6 +11,7 @@ from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from pipeline.spec.plain_yaml import load
+from pipeline.spec.problems import problems
 
 MAX_SPEC_BYTES = 1_000_000
 
@@ -21,7 +22,7 @@ def read_spec(path: Path | str, *, settings: Sequence[str] = ()) -> Spec:
     try:
         with stores.reader(str(path)) as file:
             content = file.read(MAX_SPEC_BYTES + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         raise Failure(Exit.USAGE, "the spec must be a file that exists", received=path) from None
     if len(content) > MAX_SPEC_BYTES:
         raise Failure(Exit.USAGE, f"a spec has at most {MAX_SPEC_BYTES:,} bytes", received=path)
@@ -40,21 +41,21 @@ def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ())
 
     >>> parse_spec("name: n\\ninputs: {x: {kind: number}}\\nsplit: {by: hash, columns: [x]}")
     Traceback (most recent call last):
-    pipeline.failures.Failure: spec: heads: Field required
+    pipeline.failures.Failure: spec: heads: must be given
     """
     try:
         said = load(text)
     except ValueError as error:
         raise Failure(Exit.USAGE, f"{source}: not readable as YAML: {error}") from None
     if not isinstance(said, dict):
-        raise Failure(Exit.USAGE, f"{source}: must be a mapping", received=type(said).__name__)
+        rule = f"{source}: must be a mapping of settings"
+        raise Failure(Exit.USAGE, rule, received=f"{said!r:.80}" if text.strip() else "nothing")
     for setting in settings:
         _change(said, setting)
     try:
         return Spec.model_validate(said)
     except ValidationError as error:
-        problems = [_problem(details) for details in error.errors(include_url=False)[:5]]
-        raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems)) from None
+        raise Failure(Exit.USAGE, f"{source}: " + ". Also: ".join(problems(error))) from None
 
 
 def add_set(parser: argparse.ArgumentParser) -> None:
@@ -88,23 +89,3 @@ def _change(said: dict[str, Any], setting: str) -> None:
     except (AttributeError, TypeError, ValueError):
         rule = "a setting is PLACE=VALUE, with a place of the spec such as training.batch_size=512"
         raise Failure(Exit.USAGE, rule, received=setting) from None
-
-
-def _problem(details: Any) -> str:
-    place = _place(details["loc"])
-    if details["type"] == "union_tag_invalid":
-        tag = details["ctx"]["discriminator"].strip("'")
-        expected, given = details["ctx"]["expected_tags"], details["ctx"]["tag"]
-        return f"{place}.{tag}: must be one of {expected}. Received: {given!r}"
-    message = details["msg"].removeprefix("Value error, ")
-    if details["type"] == "extra_forbidden":
-        message = "no such setting"
-    if details["type"] in ("value_error", "missing"):
-        return f"{place}: {message}" if place else message
-    return f"{place}: {message}. Received: {details['input']!r:.80}"
-
-
-def _place(location: tuple[str | int, ...]) -> str:
-    """The place as the person wrote it: without the union member that pydantic puts into it."""
-    tag_at = {"inputs": 2, "heads": 2, "split": 1}.get(str(location[0]) if location else "")
-    return ".".join(str(part) for at, part in enumerate(location) if at != tag_at)
