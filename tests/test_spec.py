@@ -70,9 +70,9 @@ def test_survives_the_way_through_json(column: str) -> None:
     ("changes", "place", "rule"),
     [
         ({"colour": 1}, "colour", "no such setting. Received: 1"),
-        ({"inputs__age__scal": "log"}, "inputs.age.scal", "no such setting; is 'scale' meant?"),
+        ({"inputs__age__scal": "log"}, "inputs.age.scal", "no such setting; there is 'scale'"),
         ({"trunk__layers": [{"unit": 8}]}, "trunk.layers.0.units", "must be given"),
-        ({"split__colums": ["line"]}, "split.colums", "is 'columns' meant?"),
+        ({"split__colums": ["line"]}, "split.colums", "there is 'columns'"),
         ({"shared__common__phases": {"evry": 1}}, "shared.common.phases.every", "must be given"),
         ({"inputs__age__kind": None}, "inputs.age.kind", "must be given. Received: {}"),
         ({"inputs__age": "number"}, "inputs.age", "must be a mapping. Received: 'number'"),

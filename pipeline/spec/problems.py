@@ -63,7 +63,7 @@ def _place(location: tuple[str | int, ...]) -> str:
 def _meant(location: tuple[str | int, ...]) -> str:
     """
     >>> _meant(("inputs", "word", "category", "throug")), _meant(("training", "colour"))
-    ("; is 'through' meant?", '')
+    ("; there is 'through'", '')
     """
     *above, unknown = map(str, location)
     parts: list[type[Part]] = [Spec]
@@ -72,7 +72,7 @@ def _meant(location: tuple[str | int, ...]) -> str:
         inside = [part for one in fields for part in _parts((one.annotation, *one.metadata))]
         parts = inside or [part for part in parts if step in _tags(part)] or parts
     near = get_close_matches(unknown, [name for part in parts for name in part.model_fields], n=1)
-    return f"; is {near[0]!r} meant?" if near else ""
+    return f"; there is {near[0]!r}" if near else ""
 
 
 def _parts(kinds: Iterable[Any]) -> list[type[Part]]:
