@@ -25,7 +25,7 @@ from serving import score
 from serving.run_files import json_lines
 
 FULL = os.environ.get("CI_FULL") == "1"
-pytestmark = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
+slow = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
 ROOT = Path(__file__).parent.parent
 SECRET = "s3cr3t-7f1e-of-nobody"
 CREDENTIALS = dict.fromkeys(
@@ -92,6 +92,7 @@ def test_scoring_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> No
     ]
 
 
+@slow
 def test_training_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> None:
     data, run = tiny_data(tmp_path / "data"), tmp_path / "run"
     line = ["-m", "trainer.task", "--data", str(data), "--output", str(run)]
@@ -116,7 +117,9 @@ ODD_PLACES = {
 }
 
 
-@pytest.mark.parametrize("where", ODD_PLACES)
+@pytest.mark.parametrize(
+    "where", ["C", *(pytest.param(w, marks=slow) for w in list(ODD_PLACES)[1:])]
+)
 def test_scores_are_the_same_anywhere(where: str, tmp_path: Path) -> None:
     """Locale, time zone, console, and a path of more than 100 characters with spaces and more."""
     folder = tmp_path / ("a path with spaces \u00e9\U0001f642 " * 4).strip()
@@ -148,7 +151,7 @@ def measured(*line: str) -> tuple[int, int, float]:
     return done.returncode, int(kib) >> 10, float(seconds)
 
 
-@pytest.mark.parametrize("count", [2, 8])
+@pytest.mark.parametrize("count", [2, pytest.param(8, marks=slow)])
 def test_one_of_several_that_start_together_wins(
     count: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,6 +184,7 @@ BOMBS = {
 }
 
 
+@slow
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_spec_that_is_a_bomb_is_refused_in_a_second_and_200_mb(
     bomb: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
@@ -195,6 +199,7 @@ def test_a_spec_that_is_a_bomb_is_refused_in_a_second_and_200_mb(
     assert not (tmp_path / "out").exists()
 
 
+@slow
 def test_a_gzip_bomb_is_refused_without_unpacking_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv.gz"
     with gzip.open(path, "wb", compresslevel=9) as file:
@@ -262,6 +267,7 @@ def test_names_that_could_leave_the_folder_are_refused(name: str) -> None:
         assert (folder / f"{said}.jsonl").resolve().parent == folder
 
 
+@slow
 @pytest.mark.parametrize(
     "cell", ["a" * 1_000_000, "(" * 1_000_000, " " * 1_000_000, "=" * 1_000_000]
 )

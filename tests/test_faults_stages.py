@@ -5,25 +5,23 @@ kills each stage once; `make faults` kills each twenty times, training also eigh
 and does the rest. It says how many kills met the stage at work and how long a signal to end took.
 """
 
-import io
 import os
 import re
 import shutil
 import signal
 import subprocess
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
 from killing import Stage, moments, stage
+from saved_weights import saved_weights
 from small_run import exported, small_model, small_rows, write_run
 from tiny_data import tiny_data, tiny_spec
 
@@ -99,14 +97,7 @@ def data_content(folder: Path) -> Any:
 def run_content(folder: Path) -> Any:
     """Every weight, the metrics, and the history without its times."""
     verify(folder, stage="run")
-    with zipfile.ZipFile(folder / "model.keras") as kept:
-        weights = h5py.File(io.BytesIO(kept.read("model.weights.h5")))
-    found: dict[str, bytes] = {}
-    weights.visititems(
-        lambda name, at: found.update({name: at[()].tobytes()} if hasattr(at, "dtype") else {})
-    )
-    assert len(found) > 5
-    return found, (folder / "metrics.json").read_bytes()
+    return saved_weights(folder), (folder / "metrics.json").read_bytes()
 
 
 def model_content(folder: Path) -> Any:

@@ -13,6 +13,7 @@ from typing import cast
 import numpy as np
 import pytest
 import tensorflow as tf
+from saved_weights import saved_weights
 from tiny_data import tiny_data, tiny_spec
 from two_workers import SECONDS_AT_MOST, ends, start, weights_of
 
@@ -72,6 +73,10 @@ def test_a_killed_worker_ends_the_other_and_a_restart_goes_on(tmp_path: Path) ->
     history = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in history] == list(range(1, 13))
     assert {path.name for path in tmp_path.iterdir()} == {"data", "run", ".run.lock"}
+
+    whole = start([*line[:-1], tmp_path / "whole"])
+    assert [code for code, _ in ends(whole)] == [0, 0]
+    assert saved_weights(tmp_path / "run") == saved_weights(tmp_path / "whole")
 
 
 def wait_for(done: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from pipeline.failures import Exit, Failure
 from serving.files.writers import opened, suffix
 
-FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx"]
+FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x"]
 
 
 def batch() -> pa.RecordBatch:
@@ -66,7 +66,7 @@ def test_csv_has_lists_as_json(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("raw_csv", [False, True])
 def test_cells_that_a_spreadsheet_would_run_are_escaped(tmp_path: Path, raw_csv: bool) -> None:
-    rows = pa.RecordBatch.from_pydict({"x": [*FORMULAS, "a=1", "'=x"], "n": [-1] * 8})
+    rows = pa.RecordBatch.from_pydict({"x": [*FORMULAS, "a=1", "'=x"], "n": [-1] * 10})
     path = tmp_path / "s.csv"
     with opened(path, rows.schema, raw_csv=raw_csv) as write_batch:
         write_batch(rows)

@@ -14,7 +14,8 @@ import tensorflow as tf
 from pipeline.failures import Exit, Failure
 
 KEPT = 2
-_UNREADABLE = (tf.errors.OpError, AssertionError, ValueError, RuntimeError)
+# A file that was cut short is an IndexError.
+_UNREADABLE = (tf.errors.OpError, AssertionError, LookupError, ValueError, RuntimeError)
 
 
 def save(folder: Path, state: Mapping[str, tf.Variable], step: int) -> None:

@@ -23,7 +23,7 @@ from pipeline.failures import Exit, Failure
 Write = Callable[[pa.RecordBatch], None]
 Opener = Callable[[pa.Schema], AbstractContextManager[Write]]
 
-_FORMULA = r"^[=+\-@\t\r]"
+_FORMULA = r"^[=+\-@\t\r\n\x00]"
 
 
 def suffix(path: Path) -> str:
