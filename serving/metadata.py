@@ -6,9 +6,10 @@ One definition for the export that writes it and the scorer that reads it. No sp
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
-from pipeline.casting import Field
+from pipeline.casting import Field, Kind
 from pipeline.failures import Exit, Failure
 
 KEY = "pipeline"
@@ -86,10 +87,13 @@ def from_json(text: str) -> Metadata:
             raise ValueError("another format")
         said = content.pop("fields")
         lengths = {f["name"] or f["column"]: int(f.pop("length")) for f in said if "length" in f}
-        heads = [FileHead(**h | {"outputs": tuple(h["outputs"])}) for h in content.pop("heads")]
+        heads = [_head(h) for h in content.pop("heads")]
+        fields = tuple(_field(f) for f in said)
+        if not (fields and heads):
+            raise ValueError("nothing to read or nothing to give")
         return Metadata(
             name=str(content.pop("name")),
-            fields=tuple(Field(**f) for f in said),
+            fields=fields,
             lengths=lengths,
             keys=tuple(map(str, content.pop("keys"))),
             heads=tuple(heads),
@@ -101,3 +105,29 @@ def from_json(text: str) -> Metadata:
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
         raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None
+
+
+def _field(said: dict[str, Any]) -> Field:
+    one = Field(**said)
+    _check(one, column=str, kind=str, separator=str, name=str, required=bool, nonnegative=bool)
+    sensible = one.separator and not (one.nonnegative and one.kind in ("text", "list"))
+    if one.kind not in get_args(Kind) or not sensible:
+        raise ValueError("a field that reads nothing")
+    return one
+
+
+def _head(said: dict[str, Any]) -> FileHead:
+    one = FileHead(**said | {"outputs": tuple(said["outputs"])})
+    _check(one, name=str, kind=str, column=str, entries=(int, NoneType), separator=(str, NoneType))
+    if one.outputs != outputs_of(one.name, one.kind):
+        raise ValueError("a head with other outputs")
+    return one
+
+
+def _check(part: Field | FileHead, **kinds: Any) -> None:
+    """Raises ValueError where a text is none, or a number, or has half a character."""
+    for name, kind in kinds.items():
+        value = getattr(part, name)
+        if not isinstance(value, kind):
+            raise ValueError(name)
+        str(value).encode()

@@ -81,32 +81,48 @@ def test_scoring_unpickles_nothing_starts_nothing_and_connects_to_nothing(tmp_pa
     assert done.returncode == 0, done.stderr
 
 
+def assert_kept_secret(folder: Path, done: "subprocess.CompletedProcess[str]") -> None:
+    """What the environment holds is in no file and in no line that is printed."""
+    assert done.returncode == 0, done.stderr
+    told = [path.read_bytes() for path in folder.rglob("*") if path.is_file()]
+    assert told
+    assert not any(SECRET.encode() in text for text in [*told, done.stdout.encode()])
+    assert SECRET not in done.stderr
+
+
 def test_scoring_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> None:
-    """No route out; and what the environment holds is in no file and in no line that is printed."""
+    """No route out; and no row is shown."""
     line = score_line(rows_in(tmp_path), tmp_path / "s.jsonl")
     done = process("-m", "serving.score", *line, before=without_network(), environment=CREDENTIALS)
-    assert done.returncode == 0, done.stderr
-    told = [p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()]
-    assert not [
-        text for text in [*told, (done.stdout + done.stderr).encode()] if SECRET.encode() in text
-    ]
+    assert_kept_secret(tmp_path, done)
+    assert "row 1" not in done.stdout + done.stderr
+
+
+@slow
+def test_preparing_keeps_secrets_and_shows_no_row(tmp_path: Path) -> None:
+    """A row that is rejected neither: it is in a file for that."""
+    spec, rows, cell = tmp_path / "spec.yaml", tmp_path / "rows.csv", "a cell of nobody's"
+    spec.write_text(
+        "name: kept\ninputs: {x: {kind: number}}\nheads: {y: {kind: binary}}\n"
+        "split: {by: hash, columns: [key]}\n"
+    )
+    lines = [f"{cell} {at},{at},{at % 2}" for at in range(300)]
+    rows.write_text("\n".join(["key,x,y", *lines, f"{cell},{cell},1"]) + "\n")
+    line = ["--spec", str(spec), "--input", str(rows), "--output", str(tmp_path / "data")]
+    done = process("-m", "pipeline.prepare", *line, environment=CREDENTIALS)
+    assert_kept_secret(tmp_path, done)
+    assert cell not in done.stdout + done.stderr
 
 
 @slow
 def test_training_works_without_a_network_and_keeps_secrets(tmp_path: Path) -> None:
     data, run = tiny_data(tmp_path / "data"), tmp_path / "run"
-    line = ["-m", "trainer.task", "--data", str(data), "--output", str(run)]
     done = process(
-        *line,
+        *["-m", "trainer.task", "--data", str(data), "--output", str(run)],
         before=without_network(),
         environment={**CREDENTIALS, "TF_USE_LEGACY_KERAS": "0"},
     )
-    assert done.returncode == 0, done.stderr
-    told = [p.read_bytes() for p in run.rglob("*") if p.is_file()]
-    assert len(told) > 5
-    assert not [
-        text for text in [*told, (done.stdout + done.stderr).encode()] if SECRET.encode() in text
-    ]
+    assert_kept_secret(run, done)
 
 
 ODD_PLACES = {

@@ -1,33 +1,70 @@
 """What the file says about itself comes back as it was."""
 
+import copy
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
 import pytest
 
-from pipeline.casting import Field
+from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from serving.metadata import FileHead, Metadata, from_json
 
+METADATA = Metadata(
+    name="m",
+    fields=(
+        Field("x", "number", required=True),
+        Field("l", "list", separator="|", name="l:list"),
+    ),
+    lengths={"l:list": 7},
+    keys=("key", "🙂"),
+    heads=(
+        FileHead("a", "classification", "a", ("a.labels", "a.scores"), 5),
+        FileHead("b", "binary", "column", ("b.score",)),
+    ),
+    top_k=3,
+    facts={"hashes": {"run": "00"}},
+)
+
 
 def test_what_is_written_is_what_is_read() -> None:
-    metadata = Metadata(
-        name="m",
-        fields=(
-            Field("x", "number", required=True),
-            Field("l", "list", separator="|", name="l:list"),
-        ),
-        lengths={"l:list": 7},
-        keys=("key", "🙂"),
-        heads=(
-            FileHead("a", "classification", "a", ("a.labels", "a.scores"), 5),
-            FileHead("b", "binary", "column", ("b.score",)),
-        ),
-        top_k=3,
-        facts={"hashes": {"run": "00"}},
-    )
-    assert from_json(metadata.to_json()) == metadata
+    assert from_json(METADATA.to_json()) == METADATA
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 2}', '{"format": 1, "fields": 3}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", "[" * 100_000, '{"format": 2}'])
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(Failure) as failure:
         from_json(text)
     assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def _places(said: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    """The place of every value in it, as the keys and numbers on the way there."""
+    inside = said.items() if isinstance(said, dict) else enumerate(said)
+    for key, value in inside:
+        yield (*above, key)
+        if isinstance(value, dict | list):
+            yield from _places(value, (*above, key))
+
+
+OTHERS: list[Any] = [None, 5, -1, 1e999, 0.5, "", "x", "\0", "\ud800", [], ["x"], {}, True]
+
+
+@pytest.mark.parametrize("place", list(_places(json.loads(METADATA.to_json()))), ids=str)
+def test_another_value_anywhere_is_refused_or_reads_rows(place: tuple[Any, ...]) -> None:
+    """Whoever changes what the file says can change its hash too."""
+    *above, last = place
+    for other in OTHERS:
+        said = copy.deepcopy(json.loads(METADATA.to_json()))
+        part = said
+        for key in above:
+            part = part[key]
+        part[last] = other
+        try:
+            fields = from_json(json.dumps(said)).fields
+            columns = {field.column: ["1", None] for field in fields}
+            cast(pa.RecordBatch.from_pydict(columns), fields)
+        except Failure as failure:
+            assert failure.exit_code == Exit.INTEGRITY
