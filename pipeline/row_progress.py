@@ -11,6 +11,7 @@ import pyarrow.parquet
 
 from pipeline import reading, stores
 from pipeline.progress import Progress
+from pipeline.rows.files import damage
 
 SAMPLE_BYTES = 1 << 20
 
@@ -58,7 +59,7 @@ def about(paths: Sequence[str]) -> int | None:
 
 
 def _rows_of(path: str) -> int:
-    with stores.reader(path) as file:
+    with damage(path), stores.reader(path) as file:
         if path.endswith(".parquet"):
             return int(pyarrow.parquet.read_metadata(file).num_rows)
         sample = file.read(SAMPLE_BYTES)

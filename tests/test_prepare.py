@@ -13,7 +13,7 @@ import pyarrow.parquet
 import pytest
 import tensorflow as tf
 
-from pipeline import manifest, prepare
+from pipeline import manifest, prepare, row_progress
 from pipeline.failures import Exit, Failure
 
 SPEC = """
@@ -314,6 +314,25 @@ def test_damage_inside_a_file_ends_with_its_name(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"one\.csv\.gz is damaged") as failure:
         _run(tmp_path, SMALL, "--input", str(tmp_path / "one.csv.gz"))
     assert failure.value.exit_code == Exit.INTEGRITY
+    assert not (tmp_path / "out" / "data").exists()
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_an_input_that_goes_away_ends_it_cleanly(
+    is_counted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before its rows are counted for the progress, or between that and the reading of them."""
+    inputs, about = _small(tmp_path, one="x,y\n1,1\n"), row_progress.about
+
+    def gone(paths: list[str]) -> int | None:
+        count = about(paths) if is_counted else None
+        (tmp_path / "one.csv").unlink()
+        return count if is_counted else about(paths)
+
+    monkeypatch.setattr(row_progress, "about", gone)
+    with pytest.raises(Failure, match=r"no .*one\.csv any more") as failure:
+        _run(tmp_path, SMALL, *inputs)
+    assert failure.value.exit_code == Exit.ENVIRONMENT
     assert not (tmp_path / "out" / "data").exists()
 
 
