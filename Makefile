@@ -23,7 +23,7 @@ demo: $(READY) ## rows of this machine through every stage; ROWS=all takes all, 
 test: check ## the checks, then every test
 	.venv/bin/python -m pytest --numprocesses 2
 
-memory: $(READY) ## peak memory of scoring 1 and 10 million rows; takes minutes
+memory: $(READY) ## peak memory of scoring 10 million rows, and 5 GB under 512 MB: a quarter of an hour
 	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/test_score_memory.py
 
 KILLS ?= 20

@@ -1,5 +1,6 @@
 """What `pip install` and the locks promise."""
 
+import json
 import os
 import re
 import shutil
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 ROOT = Path(__file__).parent.parent
@@ -148,6 +150,29 @@ def test_the_environment_is_installed_from_the_lock_only() -> None:
     rest = [line for line in installs if line not in from_locks]
     assert len(from_locks) == 2
     assert all("--no-deps" in line and "--no-build-isolation" in line for line in rest)
+
+
+@pytest.mark.skipif(os.environ.get("CI_FULL") != "1", reason="slow; CI_FULL=1 runs it")
+def test_the_bill_of_materials_is_the_lock(tmp_path: Path) -> None:
+    bill, tool = tmp_path / "sbom.json", Path(sys.prefix, "bin", "cyclonedx-py")
+    line = [
+        str(tool),
+        "environment",
+        "--output-format",
+        "JSON",
+        "--output-file",
+        str(bill),
+        sys.prefix,
+    ]
+    subprocess.run(line, check=True, capture_output=True)
+    found = json.loads(bill.read_text())
+    assert found["bomFormat"] == "CycloneDX"
+    parts = {
+        canonicalize_name(part["name"]): Version(part["version"])
+        for part in found["components"]
+        if part["name"] not in (PROJECT["name"], "pip")
+    }
+    assert parts == pinned(f"3.{sys.version_info.minor}", "dev")
 
 
 def test_ci_runs_make_test() -> None:
