@@ -11,6 +11,7 @@ manifest, or not at all.
 import argparse
 import json
 import logging
+import math
 import os
 import shutil
 import sys
@@ -208,17 +209,19 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
 
 
 def _fraction(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be from 0 to 1, not {text}")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1. Received: {text}")
     return value
 
 
 def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 10_000:
-        raise argparse.ArgumentTypeError(f"must be from 1 to 10000, not {text}")
-    return value
+    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
+        raise argparse.ArgumentTypeError(f"must be an integer from 1 to 10000. Received: {text}")
+    return int(text)
 
 
 def _log_to_stderr() -> None:

@@ -113,6 +113,9 @@ def run_stage(command: Command) -> float:
 def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours are Beam's and go to the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
+    if beam_options and "prepare" not in options.stages:
+        rule = "options that are not ours are Beam's, for the prepare stage alone"
+        raise Failure(Exit.USAGE, rule, received=" ".join(beam_options))
     spec = read_spec(options.spec, settings=options.set)
     chosen = commands(
         options.spec,

@@ -288,6 +288,24 @@ def test_an_empty_vocabulary_is_refused(tmp_path: Path) -> None:
     assert failure.value.exit_code == Exit.BAD_ROWS
 
 
+@pytest.mark.parametrize(
+    ("option", "given", "rule"),
+    [
+        ("--max-bad-fraction", "5%", "must be a number from 0 to 1. Received: 5%"),
+        ("--max-bad-fraction", "2", "must be a number from 0 to 1. Received: 2"),
+        ("--shards", "few", "must be an integer from 1 to 10000. Received: few"),
+        ("--shards", "0", "must be an integer from 1 to 10000. Received: 0"),
+    ],
+)
+def test_an_option_of_another_type_is_told_what_it_must_be(
+    option: str, given: str, rule: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        prepare.run([option, given])
+    assert ended.value.code == Exit.USAGE
+    assert capsys.readouterr().err.endswith(f"argument {option}: {rule}\n")
+
+
 def test_what_is_refused_before_beam_starts(tmp_path: Path) -> None:
     inputs = _small(tmp_path, one="x,z\n1,1\n")
     with pytest.raises(Failure, match=r"missing: \['y'\]") as failure:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.failures import Failure
+from pipeline.failures import Exit, Failure
 from pipeline.run import Command, StageFailed, _parser, commands, run, run_stage
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
@@ -43,6 +43,12 @@ def test_options_that_are_not_ours_go_to_beam() -> None:
     lines = command_lines(beam_options=[*beam, "--flink_master=local"])
     assert lines["prepare"].endswith("--runner=FlinkRunner --flink_master=local")
     assert "flink" not in lines["train"]
+
+
+def test_no_option_is_passed_over_in_silence() -> None:
+    with pytest.raises(Failure, match=r"prepare stage alone\. Received: --epochs=3") as failed:
+        run([*WANTED, "--stages", "train,export", "--epochs=3"])
+    assert failed.value.exit_code == Exit.USAGE
 
 
 def test_a_setting_changes_the_spec_of_both_stages_that_read_it() -> None:
