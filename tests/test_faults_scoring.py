@@ -291,10 +291,11 @@ def test_a_megabyte_of_anything_is_read_and_typed_at_once(cell: str, tmp_path: P
     """Regular expressions over cells must not explode: and this is CPU time."""
     path = tmp_path / "rows.jsonl"
     path.write_text(json.dumps({"key": cell, "word": cell, "previous": cell, "age": cell}) + "\n")
+    exported()
     started = time.process_time()
     with pytest.raises(Failure):
         list(read(str(path), ["key", "word", "previous", "age"]))
         lines = [json.loads(path.read_text()) | {"size": cell, "place": cell}]
         path.write_text("".join(json.dumps(line) + "\n" for line in lines))
         score.run(score_line(path, tmp_path / "s.csv"))
-    assert time.process_time() - started < 5
+    assert time.process_time() - started < 1

@@ -211,13 +211,18 @@ def tiny_run(folder: Path, more: str = "") -> Run:
     return open_run(read_data(folder), spec)[0]
 
 
-def interrupted(make_step: Callable[..., Step], at: int, how: Callable[[], None]) -> Any:
+def interrupted(
+    make_step: Callable[..., Step], at: int, how: Callable[[], None], taken: list[int]
+) -> Any:
+    """Something happens to the step number `at`; those that are taken are noted."""
+
     def made(*arguments: Any) -> Step:
         step, calls = make_step(*arguments), iter(range(1, 1_000))
 
         def counted(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
             if next(calls) == at:
                 how()
+            taken.append(at)
             return step(batch, rate)
 
         return counted
@@ -242,13 +247,16 @@ def test_killed_runs_end_with_the_same_bits(
     train_run(whole, tmp_path)
     work = tmp_path / "killed"
     work.mkdir()
+    taken: list[int] = []
     for at, how, ends_with in ((8, terminate, SystemExit), (4, crash, KeyboardInterrupt)):
-        monkeypatch.setattr("trainer.training.make_step", interrupted(make_step, at, how))
+        steps = interrupted(make_step, at, how, taken)
+        monkeypatch.setattr("trainer.training.make_step", steps)
         with pytest.raises(ends_with) as ended:
             train_run(tiny_run(data, more), work)
         if how is terminate:
             assert ended.value.args == (143,)
-    monkeypatch.setattr("trainer.training.make_step", make_step)
+    steps = interrupted(make_step, 0, crash, taken)
+    monkeypatch.setattr("trainer.training.make_step", steps)
     resumed = tiny_run(data, more)
     train_run(resumed, work)
     for name, variable in whole.state().items():
@@ -258,6 +266,10 @@ def test_killed_runs_end_with_the_same_bits(
     ):
         for key in ("epoch", "train", "eval", "eval_loss", "best", "steps"):
             assert line[key] == same[key]
+    # SIGTERM costs no step, and a kill those since the epoch began at most.
+    epochs = lines(tmp_path / "history.jsonl")
+    assert 0 < len(taken) - epochs[-1]["steps"] <= epochs[0]["steps"]
+    assert taken.count(8) == 8
 
 
 def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
