@@ -41,11 +41,15 @@ MISSING = 0.05
 
 
 def run(argv: Sequence[str]) -> None:
-    parser = argparse.ArgumentParser(prog="python -m examples.made_up_rows")
-    parser.add_argument("--spec", type=Path, required=True)
-    parser.add_argument("--rows", type=int, default=5000)
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.made_up_rows",
+        description="Rows with a hidden signal for any spec, to try it out before there are any.",
+        epilog="Example: python -m examples.made_up_rows --spec my.yaml --output rows.parquet",
+    )
+    parser.add_argument("--spec", type=Path, required=True, help="the spec: a YAML file")
+    parser.add_argument("--rows", type=int, default=5000, help="how many (5000)")
     parser.add_argument("--output", type=Path, required=True, help="a .parquet file")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
     options = parser.parse_args(argv)
     if options.output.suffix != ".parquet":
         raise Failure(Exit.USAGE, "made-up rows are a .parquet file", received=options.output)

@@ -10,6 +10,7 @@ import pytest
 
 from examples import made_up_rows
 from examples.made_up_rows import rows_for
+from pipeline.failures import Failure
 from pipeline.spec import Category, Regression, Spec
 from pipeline.spec.file import parse_spec, read_spec
 
@@ -150,3 +151,10 @@ def test_the_command_writes_the_rows(tmp_path: Path) -> None:
     spec = EXAMPLES / "dense.yaml"
     made_up_rows.run(["--spec", str(spec), "--rows", "20", "--output", str(output)])
     assert pq.read_table(output).equals(rows_for(read_spec(spec), 20, seed=1))
+
+
+def test_rows_in_another_form_than_parquet_are_refused(tmp_path: Path) -> None:
+    line = ["--spec", str(EXAMPLES / "dense.yaml"), "--output", str(tmp_path / "rows.csv")]
+    with pytest.raises(Failure, match=r"a \.parquet file\. Received: .*rows\.csv"):
+        made_up_rows.run(line)
+    assert not (tmp_path / "rows.csv").exists()
