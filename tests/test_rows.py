@@ -150,6 +150,15 @@ def test_nobody_holds_a_csv_file_when_its_reading_has_ended(
     assert [stream() for stream in streams] == [None]
 
 
+@pytest.mark.parametrize("delimiter", [",", "\t"])
+def test_a_header_may_have_thousands_of_long_names(tmp_path: Path, delimiter: str) -> None:
+    names = [f"{'a' * 60}{i}" for i in range(5_000)]
+    content = f"{delimiter.join(names)}\n{delimiter.join('1' * 5_000)}\n".encode()
+    path = _write(tmp_path, "a.csv", content)
+    assert rows.column_names(path) == names
+    assert _all(path, names[-1:]) == ([(1, "1")], [])
+
+
 def test_a_row_that_fits_into_no_small_block_is_read_with_its_number(tmp_path: Path) -> None:
     """All before it come from small blocks, it and all behind it from large ones."""
     long = "x" * 3_000_000

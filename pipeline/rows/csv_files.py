@@ -142,7 +142,12 @@ def _for_arrow(file: IO[bytes], let_go: threading.Event) -> pa.PythonFile:
 
 def _header(path: str) -> tuple[str, list[str]]:
     """The delimiter, which is the one that makes most columns of the header, and the columns."""
-    headers = {delimiter: _first_record(path, delimiter) for delimiter in DELIMITERS}
+    # By a delimiter that is not the file's a whole header is one field.
+    limit = csv.field_size_limit(BLOCK_BYTES)
+    try:
+        headers = {delimiter: _first_record(path, delimiter) for delimiter in DELIMITERS}
+    finally:
+        csv.field_size_limit(limit)
     delimiter = max(headers, key=lambda one: len(headers[one]))
     names = headers[delimiter]
     if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
