@@ -2,6 +2,7 @@
 
 import datetime
 import decimal
+import json
 import math
 import re
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline import rows
+from pipeline import large, rows
 from pipeline.casting import MAX_TEXT, Field, cast
 from pipeline.failures import Exit, Failure
 
@@ -169,6 +172,35 @@ def test_lists() -> None:
     native = [[1, None], None, []]
     assert _cast(native, "list", pa.list_(pa.int64())) == ([["1", None], None, []], [])
     assert _cast([["a", "b"]], "list", pa.list_(pa.string(), 2)) == ([["a", "b"]], [])
+
+
+_LISTS = [
+    *(None, "", " ", "a b", "[", "[a", "[]", "[[1]]", ' ["a"]', '["a"] ', "[1, 2.50, true]"),
+    *('["a", 5, null]', '["a b", "\\u00e9\u00e9"]', '["\\ud800"]', '["a",\n"b"]'),
+    # What ends the object that is put around a list.
+    *('["a"], "b": 1', '["a"], "list": ["b"]', '["a"]}\n{"list": ["b"]', '["a"]}', '["a"]]'),
+]
+
+
+def _list(cell: str | None) -> Any:
+    if not cell:
+        return cell if cell is None else []
+    try:
+        found = json.loads(cell if cell.startswith("[") else "no list")
+        said = [v if v is None or isinstance(v, str) else json.dumps(v) for v in found]
+        "".join(filter(None, said)).encode()
+    except ValueError:
+        return cell.split(" ")
+    return cell.split(" ") if any(isinstance(v, list | dict) for v in found) else said
+
+
+@pytest.mark.parametrize("are_large", [False, True])
+@given(cells=st.lists(st.sampled_from(_LISTS), max_size=6))
+def test_lists_in_text_are_what_json_says(are_large: bool, cells: list[str | None]) -> None:
+    """Be they read by Python or, as of large rows, by Arrow."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(large, "are_large", lambda size, rows: are_large)
+        assert _cast(cells, "list") == ([_list(cell) for cell in cells], [])
 
 
 def test_bytes_that_are_not_utf8_are_rejected() -> None:

@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -230,6 +231,32 @@ def test_a_full_folder_for_temporary_files_costs_no_bits(tried: Tried, tmp_path:
         assert code == 0 or "error: No space left on device" in tried.process.log()
         assert "Traceback" not in tried.process.log()
     assert tried.process.run(tried.line(tmp_path, force=output.exists())[1]) == 0
+    assert tried.case.content(output) == tried.expected
+
+
+# What Python tells of the time, in every process of the run.
+CLOCK = """
+import time
+seconds, nanoseconds = time.time, time.time_ns
+time.time = lambda: seconds() + {off}
+time.time_ns = lambda: nanoseconds() + {off} * 10**9
+"""
+
+
+@slow
+@pytest.mark.parametrize("years", [-40, 40])
+def test_a_clock_that_is_decades_off_costs_no_bits(
+    tried: Tried, tmp_path: Path, years: int
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(CLOCK.format(off=years * 365 * 86_400))
+    output, line = tried.line(tmp_path)
+    done = subprocess.run(
+        [sys.executable, "-m", tried.case.modules[0], *line],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path.cwd())])},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
     assert tried.case.content(output) == tried.expected
 
 

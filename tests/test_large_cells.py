@@ -82,6 +82,12 @@ def test_a_large_cell_takes_less_than_five_times_its_memory(
     assert _taken(tmp_path, suffix, cell, kind, most) < most
 
 
+def test_a_json_list_within_a_text_is_not_made_of_python_strings(tmp_path: Path) -> None:
+    """They would take twenty times its memory."""
+    cell = json.dumps(TOKENS)
+    assert _taken(tmp_path, "jsonl", cell, "list", 9 * len(cell)) < 9 * len(cell)
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 @pytest.mark.parametrize(
     ("cell", "kind"), [("x" * 1_000_000, "text"), (" ".join(TOKENS[:10_000]), "list")]

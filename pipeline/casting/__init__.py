@@ -23,8 +23,9 @@ from pipeline.casting.columns import (
     plain,
     where,
 )
+from pipeline.casting.json_lists import json_text
 from pipeline.casting.numbers import flag, number
-from pipeline.casting.texts import json_text, lists, text
+from pipeline.casting.texts import lists, text
 from pipeline.failures import Exit, Failure
 
 Kind = Literal["text", "list", "number", "flag"]

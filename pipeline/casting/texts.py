@@ -1,13 +1,12 @@
 """Arrow columns to text and to lists of text."""
 
-import json
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import large
-from pipeline.casting.columns import Bad, Unreadable, plain, where
+from pipeline.casting import json_lists
+from pipeline.casting.columns import Bad, Unreadable, plain
 
 # From here on a float does not tell an integer from the next one.
 EXACT = 2.0**53
@@ -45,44 +44,21 @@ def lists(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     if pa.types.is_nested(column.type):
         raise Unreadable
     texts = text(column)
+    at, found = json_lists.parsed(texts)
+    if len(at) == len(texts):
+        return found, []
+    is_json = np.zeros(len(texts), dtype=bool)
+    is_json[at] = True
+    if len(at):
+        texts = pc.if_else(pa.array(is_json), pa.scalar(None, texts.type), texts)
     split = pc.split_pattern(texts, separator, memory_pool=large.pool(texts.nbytes, len(texts)))
     if pc.any(empty := pc.equal(texts, "")).as_py():
         split = pc.if_else(empty, pa.scalar([], split.type), split)
-    json_lists = where(pc.starts_with(texts, "["))
-    if not len(json_lists):
+    if not len(at):
         return split, []
-    parsed = {int(at): _json_list(texts[int(at)].as_py()) for at in json_lists}
-    if not any(value is not None for value in parsed.values()):
-        return split, []
-    mixed = [
-        value if parsed.get(at) is None else parsed[at]
-        for at, value in enumerate(split.to_pylist())
-    ]
-    return pa.array(mixed, split.type), []
-
-
-def json_text(value: list[str | None] | None) -> str | None:
-    """
-    >>> json_text(["a", None]), json_text(None)
-    ('["a", null]', None)
-    """
-    return None if value is None else json.dumps(value, ensure_ascii=False)
-
-
-def _json_list(text: str) -> list[str | None] | None:
-    """
-    >>> _json_list('["a", 5, null]'), _json_list("[ a")
-    (['a', '5', None], None)
-    """
-    try:
-        values = json.loads(text)
-        if not isinstance(values, list) or any(isinstance(v, dict | list) for v in values):
-            return None
-        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
-        "".join(t for t in texts if t).encode()
-    except (ValueError, RecursionError):
-        return None
-    return texts
+    places = np.arange(len(texts))
+    places[at] = len(texts) + np.arange(len(at))
+    return pa.concat_arrays([split, found]).take(pa.array(places)), []
 
 
 def _native_list(column: pa.Array) -> tuple[pa.Array, list[Bad]]:

@@ -16,7 +16,8 @@ import pyarrow.json
 from pipeline import large
 from pipeline.casting import Rejected
 from pipeline.casting.columns import JsonLists
-from pipeline.casting.texts import EXACT, json_text
+from pipeline.casting.json_lists import json_text
+from pipeline.casting.texts import EXACT
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
@@ -84,7 +85,10 @@ class JsonColumns:
 def _has_long_lists(block: bytes) -> bool:
     """Whether there are so many short texts in few rows that, one by one, they would take many
     times the block: some 60 bytes more than its letters each."""
-    return large.are_large(len(block), block.count(b"\n")) and 100 * block.count(b",") > len(block)
+    if not large.are_large(len(block), block.count(b"\n")):
+        return False
+    inside_a_text = block.count(b'\\",')
+    return 100 * (block.count(b",") - inside_a_text) > len(block)
 
 
 def _first_lines(block: bytes) -> list[bytes]:

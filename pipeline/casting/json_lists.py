@@ -1,0 +1,78 @@
+"""Texts that are JSON lists: from the text to the list, and back."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.json
+
+from pipeline import large
+from pipeline.casting.columns import Indices, where
+
+LISTS = pa.list_(pa.string())
+
+
+def json_text(value: list[str | None] | None) -> str | None:
+    """
+    >>> json_text(["a", None]), json_text(None)
+    ('["a", null]', None)
+    """
+    return None if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
+    """The indices of those texts that are flat JSON lists, and the lists.
+
+    >>> at, lists = parsed(pa.array(["a b", '["a", 5, null]', "[a", "[[1]]"]))
+    >>> at.tolist(), lists.to_pylist()
+    ([1], [['a', '5', None]])
+    """
+    candidates = where(pc.starts_with(texts, "["))
+    one_by_one = large.are_large(texts.nbytes, len(texts))
+    read = _large if one_by_one else _parsed
+    found = {int(at): read(texts[int(at)]) for at in candidates}
+    kept = {at: value for at, value in found.items() if value is not None}
+    values = [*kept.values()]
+    lists = _one_after_the_other(values) if one_by_one else pa.array(values, LISTS)
+    return np.array([*kept], dtype=np.int64), lists
+
+
+def _one_after_the_other(values: list[pa.Array]) -> pa.Array:
+    """Without a copy where there is one."""
+    return values[0] if len(values) == 1 else pa.concat_arrays([pa.array([], LISTS), *values])
+
+
+def _parsed(text: pa.StringScalar) -> list[str | None] | None:
+    try:
+        values = json.loads(text.as_py())
+        if not isinstance(values, list) or any(isinstance(v, dict | list) for v in values):
+            return None
+        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+        "".join(t for t in texts if t).encode()
+    except (ValueError, RecursionError):
+        return None
+    return texts
+
+
+def _large(text: pa.StringScalar) -> pa.Array | None:
+    """An array of the one list. Arrow reads it where it is one of texts: Python's would take twenty
+    times its memory."""
+    block = b"".join([b'{"list":', text.as_buffer(), b"}"])
+    options = pyarrow.json.ParseOptions(
+        explicit_schema=pa.schema([("list", LISTS)]), unexpected_field_behavior="error"
+    )
+    try:
+        table = pyarrow.json.read_json(
+            pa.BufferReader(block),
+            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+            parse_options=options,
+            memory_pool=large.pool(len(block), 1),
+        )
+        table.validate(full=True)
+    except pa.ArrowException:
+        table = None
+    if table is not None and table.num_rows == 1:
+        return table.column(0).chunk(0)
+    value = _parsed(text)
+    return None if value is None else pa.array([value], LISTS)
