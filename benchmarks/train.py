@@ -69,7 +69,8 @@ def run(argv: Sequence[str]) -> None:
         save_rows(rows, prepared_rows(said.output, "20000" if said.quick else said.rows))
     races = run_races(said, rows)
     speeds = run_speeds(said, rows)
-    (said.output / "train.md").write_text(report(races, speeds), encoding="utf-8")
+    tables = f"```\n{report(races, speeds)}\n```\n"
+    (said.output / "train.md").write_text(tables, encoding="utf-8")
     curves(races, said.output / "train.png")
     line = summary(races, speeds)
     whole = json.dumps(line | {"speeds": {n: [round(s) for s in of] for n, of in speeds.items()}})
