@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.casting.columns import (
+    TEXTS,
     Bad,
     Indices,
     JsonLists,
@@ -32,7 +33,7 @@ Kind = Literal["text", "list", "number", "flag"]
 MAX_TEXT = 4096
 _TYPES = {
     "text": pa.string(),
-    "list": pa.list_(pa.string()),
+    "list": TEXTS,
     "number": pa.float32(),
     "flag": pa.float32(),
 }

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Indices = npt.NDArray[np.int64]
+TEXTS = pa.list_(pa.string())
 
 _BYTES = (
     *(pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view),
@@ -55,7 +56,7 @@ class JsonLists(pa.ExtensionType):
     """
 
     def __init__(self) -> None:
-        super().__init__(pa.list_(pa.string()), "json_lists")
+        super().__init__(TEXTS, "json_lists")
 
     def __arrow_ext_serialize__(self) -> bytes:
         return b""

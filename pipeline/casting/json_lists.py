@@ -1,4 +1,4 @@
-"""Texts that are JSON lists: from the text to the list, and back."""
+"""Texts that are JSON lists: from the text to the list, and back; and JSON as Arrow reads it."""
 
 import json
 
@@ -8,9 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from pipeline import large
-from pipeline.casting.columns import Indices, where
-
-LISTS = pa.list_(pa.string())
+from pipeline.casting.columns import TEXTS, Indices, where
 
 
 def json_text(value: list[str | None] | None) -> str | None:
@@ -34,13 +32,13 @@ def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
     found = {int(at): read(texts[int(at)]) for at in candidates}
     kept = {at: value for at, value in found.items() if value is not None}
     values = [*kept.values()]
-    lists = _one_after_the_other(values) if one_by_one else pa.array(values, LISTS)
+    lists = _one_after_the_other(values) if one_by_one else pa.array(values, TEXTS)
     return np.array([*kept], dtype=np.int64), lists
 
 
 def _one_after_the_other(values: list[pa.Array]) -> pa.Array:
     """Without a copy where there is one."""
-    return values[0] if len(values) == 1 else pa.concat_arrays([pa.array([], LISTS), *values])
+    return values[0] if len(values) == 1 else pa.concat_arrays([pa.array([], TEXTS), *values])
 
 
 def _parsed(text: pa.StringScalar) -> list[str | None] | None:
@@ -60,19 +58,25 @@ def _large(text: pa.StringScalar) -> pa.Array | None:
     times its memory."""
     block = b"".join([b'{"list":', text.as_buffer(), b"}"])
     options = pyarrow.json.ParseOptions(
-        explicit_schema=pa.schema([("list", LISTS)]), unexpected_field_behavior="error"
+        explicit_schema=pa.schema([("list", TEXTS)]), unexpected_field_behavior="error"
     )
+    table = objects(block, options)
+    if table is not None and table.num_rows == 1:
+        return table.column(0).chunk(0)
+    value = _parsed(text)
+    return None if value is None else pa.array([value], TEXTS)
+
+
+def objects(block: bytes, options: pyarrow.json.ParseOptions | None = None) -> pa.Table | None:
+    """The objects of a block of lines, or None where Arrow cannot read it."""
     try:
         table = pyarrow.json.read_json(
             pa.BufferReader(block),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
             parse_options=options,
-            memory_pool=large.pool(len(block), 1),
+            memory_pool=large.pool(len(block), block.count(b"\n")),
         )
         table.validate(full=True)
     except pa.ArrowException:
-        table = None
-    if table is not None and table.num_rows == 1:
-        return table.column(0).chunk(0)
-    value = _parsed(text)
-    return None if value is None else pa.array([value], LISTS)
+        return None
+    return table

@@ -59,7 +59,7 @@ def column_names(path: str) -> list[str]:
     """
     with damage(path):
         names: list[str] = _format(path).names(path)
-        large.give_back()
+        large.give_back()  # the first rows may have been large
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
     return names

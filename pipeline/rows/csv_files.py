@@ -90,7 +90,8 @@ def _read(
             strings_can_be_null=True,
             quoted_strings_can_be_null=False,
         ),
-        memory_pool=large.pool(block_bytes, 1 if block_bytes == BLOCK_BYTES else block_bytes),
+        # Only for a large row is the block a large one.
+        memory_pool=large.pool(BLOCK_BYTES, 1) if block_bytes == BLOCK_BYTES else None,
     )
     blocks = _joined(reader, batch_rows, BLOCK_BYTES // block_bytes)
     batches = (part for block in blocks for part in slices(block, batch_rows))

@@ -15,15 +15,15 @@ import pyarrow.json
 
 from pipeline import large
 from pipeline.casting import Rejected
-from pipeline.casting.columns import JsonLists
-from pipeline.casting.json_lists import json_text
+from pipeline.casting.columns import TEXTS, JsonLists
+from pipeline.casting.json_lists import json_text, objects
 from pipeline.casting.texts import EXACT
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
 KEY_LINES = 10_000
-_TEXTS, _INTEGERS = pa.list_(pa.string()), pa.list_(pa.int64())
-_AS_HERE = (_TEXTS, _INTEGERS, pa.string(), pa.int64(), pa.float64(), pa.bool_())
+_INTEGERS = pa.list_(pa.int64())
+_AS_HERE = (TEXTS, _INTEGERS, pa.string(), pa.int64(), pa.float64(), pa.bool_())
 
 
 class JsonColumns:
@@ -63,7 +63,7 @@ class JsonColumns:
         table = table.select(self._columns)
         if not all(kind in _AS_HERE for kind in table.schema.types):
             return None
-        kinds = [_TEXTS if kind == _INTEGERS else kind for kind in table.schema.types]
+        kinds = [TEXTS if kind == _INTEGERS else kind for kind in table.schema.types]
         return _checked(block, table.cast(pa.schema(zip(self._columns, kinds, strict=True))))
 
     def _by_line(self, lines: list[bytes], first_row: int) -> tuple[pa.RecordBatch, list[Rejected]]:
@@ -128,17 +128,7 @@ def _at_once(block: bytes, schema: pa.Schema) -> pa.RecordBatch | None:
 def _parsed(block: bytes, options: pyarrow.json.ParseOptions | None = None) -> pa.Table | None:
     if block.lstrip()[:1] != b"{":
         return None  # Arrow 25 ends the process where the first line says `null`.
-    try:
-        table = pyarrow.json.read_json(
-            pa.BufferReader(block),
-            read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
-            parse_options=options,
-            memory_pool=large.pool(len(block), block.count(b"\n")),
-        )
-        table.validate(full=True)
-    except pa.ArrowException:
-        return None
-    return table
+    return objects(block, options)
 
 
 def _checked(block: bytes, table: pa.Table) -> pa.RecordBatch | None:
@@ -235,7 +225,7 @@ def _array(values: list[Any]) -> pa.Array:
     """An array of one type that holds every value as it was said: text where types differ."""
     kinds = {type(value) for value in values if value is not None}
     if kinds == {list}:
-        return pa.array([_texts(v) for v in values], _TEXTS)
+        return pa.array([_texts(v) for v in values], TEXTS)
     if kinds == {bool}:
         return pa.array(values, pa.bool_())
     if kinds == {int} and all(v is None or -(2**63) <= v < 2**63 for v in values):
