@@ -228,6 +228,21 @@ def test_what_json_has_not_is_set_aside_among_many_numbers(tmp_path: Path, said:
     assert (len(good), [b[:3] for b in broken]) == (300, [(301, broken[0][1], "invalid_json")])
 
 
+def test_a_line_without_an_end_is_not_gathered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a small packed file may hold. One of so many blocks still is a row."""
+    monkeypatch.setattr(json_files, "BLOCK_BYTES", 100)
+    for letters, is_row in ((280, True), (500, False)):
+        path = _write(tmp_path, "a.jsonl.gz", gzip.compress(b'{"a": "%s"}\n' % (b"x" * letters)))
+        if is_row:
+            assert _all(path, ["a"]) == ([(1, "x" * letters)], [])
+        else:
+            with pytest.raises(Failure, match="damaged or cut short") as failed:
+                _all(path, ["a"])
+            assert failed.value.exit_code == Exit.INTEGRITY
+
+
 def test_deep_json_is_set_aside(tmp_path: Path) -> None:
     deep = b'{"a": ' + b"[" * 10_000 + b"]" * 10_000 + b"}\n"
     path = _write(tmp_path, "a.jsonl", b'{"a": "x"}\n' + deep)

@@ -10,6 +10,9 @@ from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, s
 from pipeline.rows.files import Stretch, opened, stretches
 from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
+# A line may go on for so many blocks.
+LINE_BLOCKS = 3
+
 
 def names(path: str) -> list[str]:
     with opened(path) as file:
@@ -51,9 +54,14 @@ def read(
 
 
 def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Whole lines, about BLOCK_BYTES at a time. A block that was given is not held on to."""
+    """Whole lines, about BLOCK_BYTES at a time. A block that was given is not held on to.
+
+    Raises EOFError for a line that has no end in sight, be it one of a packed file that is small.
+    """
     begun: list[bytes] = []
     while more := file.read(BLOCK_BYTES):
+        if len(begun) > LINE_BLOCKS:
+            raise EOFError(f"a line of more than {LINE_BLOCKS * BLOCK_BYTES >> 20} MB")
         end = more.rfind(b"\n") + 1
         whole, more = more[:end], more[end:]
         if whole:
