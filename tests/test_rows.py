@@ -231,8 +231,9 @@ def test_what_json_has_not_is_set_aside_among_many_numbers(tmp_path: Path, said:
 def test_a_line_without_an_end_is_not_gathered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a small packed file may hold. One of so many blocks still is a row."""
+    """As a small packed file may hold. One of up to so many bytes is a row."""
     monkeypatch.setattr(json_files, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(json_files, "LINE_BYTES", 300)
     for letters, is_row in ((280, True), (500, False)):
         path = _write(tmp_path, "a.jsonl.gz", gzip.compress(b'{"a": "%s"}\n' % (b"x" * letters)))
         if is_row:

@@ -10,8 +10,8 @@ from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, s
 from pipeline.rows.files import Stretch, opened, stretches
 from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
-# A line may go on for so many blocks.
-LINE_BLOCKS = 3
+# More than any row needs.
+LINE_BYTES = 48 << 20
 
 
 def names(path: str) -> list[str]:
@@ -60,8 +60,8 @@ def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:
     """
     begun: list[bytes] = []
     while more := file.read(BLOCK_BYTES):
-        if len(begun) > LINE_BLOCKS:
-            raise EOFError(f"a line of more than {LINE_BLOCKS * BLOCK_BYTES >> 20} MB")
+        if sum(map(len, begun)) >= LINE_BYTES:
+            raise EOFError(f"a line of more than {LINE_BYTES >> 20} MB")
         end = more.rfind(b"\n") + 1
         whole, more = more[:end], more[end:]
         if whole:
