@@ -34,9 +34,10 @@ class FirstLayer(layers.Layer):
         widths = [_joined_width(x, block) for x, block in zip(parts, self.blocks, strict=True)]
         rows = ops.split(self.dense.kernel, np.cumsum(widths[:-1]).tolist())
         kernels = [self._kernel(of, block) for of, block in zip(rows, self.blocks, strict=True)]
-        factors = ops.concatenate(parts, axis=1), ops.concatenate(kernels, axis=0)
         products = self.products if training else "float32"
-        sums = ops.cast(ops.matmul(*(ops.cast(f, products) for f in factors)), "float32")
+        x = ops.concatenate([ops.cast(part, products) for part in parts], axis=1)
+        kernel = ops.cast(ops.concatenate(kernels, axis=0), products)
+        sums = ops.cast(ops.matmul(x, kernel), "float32")
         return self.dense.activation(sums + self.dense.bias if self.dense.use_bias else sums)
 
     def _kernel(self, rows: Any, block: layers.Dense | None) -> Any:

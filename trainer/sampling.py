@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from trainer.losses import product, softmax
+from trainer.losses import linear_logits, product, softmax
 
 # Between uniform (0), which wastes draws, and the classes' own frequencies (1), which starve the
 # rare ones; the usual choice since word2vec (Mikolov et al. 2013).
@@ -84,28 +84,46 @@ def sampled_softmax_rows(
 ) -> tf.Tensor:
     """hidden [batch, width], kernel [at least classes, width], bias [classes], labels int32 [batch]
     to the estimated losses [batch]. The gradients of kernel and bias are IndexedSlices, in which a
-    class may occur several times. `products`: as for `losses.softmax_sum`."""
+    class may occur several times. `products`: as for `losses.softmax_sum`, so with bfloat16 the
+    logits and shares of the draws are rounded to its 8 bits."""
     own = tf.reduce_sum(hidden * tf.gather(kernel, labels), axis=1) + tf.gather(bias, labels)
     offsets = tf.gather(bias, drawn.ids) - drawn.log_expected
-    rows = tf.cast(tf.gather(kernel, drawn.ids), products)
-    others = product(hidden, rows, transpose_b=True) + offsets
-    return _estimates(own, others, drawn.ids == labels[:, None])
+    hits = drawn.ids == labels[:, None]
+    return _estimates(own, hidden, tf.gather(kernel, drawn.ids), offsets, hits, products)
 
 
-def _estimates(own: tf.Tensor, others: tf.Tensor, hits: tf.Tensor) -> tf.Tensor:
-    """The losses [batch] of a softmax over own [batch] and others [batch, negatives], without the
-    `hits` among these."""
+def _estimates(
+    own: tf.Tensor,
+    hidden: tf.Tensor,
+    rows: tf.Tensor,
+    offsets: tf.Tensor,
+    hits: tf.Tensor,
+    products: tf.DType,
+) -> tf.Tensor:
+    """The losses [batch] of a softmax over the logits own [batch] and those of the draws,
+    hidden [batch, width] x rows [negatives, width] + offsets [negatives] without the `hits`.
+
+    The gradient's scale of each row is moved out of batch x negatives: it scales rows of hidden."""
 
     @tf.custom_gradient
-    def with_gradient(own: tf.Tensor, others: tf.Tensor) -> tuple[tf.Tensor, Any]:
-        kept = tf.where(hits, REMOVED, others)
-        first = tf.zeros_like(own, tf.int32)
-        lse, shares = softmax(tf.concat([own[:, None], kept], axis=1), first)
+    def with_gradient(
+        own: tf.Tensor, x: tf.Tensor, w: tf.Tensor, b: tf.Tensor
+    ) -> tuple[tf.Tensor, Any]:
+        z = linear_logits(x, tf.cast(w, products), b)
+        kept = tf.where(hits, tf.constant(REMOVED, products), z)
+        first = tf.cast(own, products)
+        lse, shares = softmax(
+            tf.concat([first[:, None], kept], axis=1), tf.zeros_like(own, tf.int32)
+        )
 
-        def gradient(scale: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-            scaled = scale[:, None] * shares
-            return scaled[:, 0] - scale, scaled[:, 1:]
+        def gradient(scale: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            column = scale[:, None]
+            # The own class, in front of the draws, has a row of zeros: its part is d_own.
+            d_hidden = column * product(shares, tf.pad(w, [[1, 0], [0, 0]]))
+            by_class = product(shares, tf.concat([column * x, column], axis=1), transpose_a=True)
+            d_own = scale * (tf.cast(shares[:, 0], tf.float32) - 1)
+            return d_own, d_hidden, by_class[1:, :-1], by_class[1:, -1]
 
-        return lse - own, gradient
+        return lse - tf.cast(first, tf.float32), gradient
 
-    return with_gradient(own, others)
+    return with_gradient(own, hidden, rows, offsets)
