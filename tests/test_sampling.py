@@ -62,6 +62,22 @@ def test_loss_and_gradients_are_those_of_the_formula() -> None:
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_bfloat16_products_change_loss_and_gradients_by_their_rounding_only() -> None:
+    x, w, b, labels = layer()
+    drawn = sampler(12).draw(tf.constant(3))
+    results = []
+    for products in (tf.float32, tf.bfloat16):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            rows = sampled_softmax_rows(x, w, b, labels, drawn, products)
+        gradients = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(rows, [x, w, b])]
+        results.append([rows.numpy(), *gradients])
+    # 8 bits of every factor, logit and share; logits of some 4 err by up to 4 / 256.
+    for exact, rounded in zip(*results, strict=True):
+        error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
+        assert 0 < error < 2**-6
+
+
 def test_a_draw_of_the_rows_own_label_counts_for_the_other_rows_only() -> None:
     x, w, b, _ = layer()
     labels = tf.constant([2] * (ROWS - 1) + [5], tf.int32)
