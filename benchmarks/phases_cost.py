@@ -30,8 +30,8 @@ from trainer.data_folder import read_data
 from trainer.judgement import make_judgement
 from trainer.openings import make_opening
 from trainer.ordinary import make_step
+from trainer.phases.schedule import phase_plans
 from trainer.run import Run, open_run
-from trainer.schedule import phase_plans
 
 EVALUATIONS, GRADIENT_COST = 12, 2 / 3
 

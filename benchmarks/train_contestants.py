@@ -27,13 +27,13 @@ from benchmarks.train_rows import (
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from trainer.data import Batch, batch_signature, columns_of
-from trainer.heads import logits
-from trainer.metrics import label_results
+from trainer.judgement.metrics import label_results
 from trainer.network import Network, build_network
+from trainer.network.heads import logits
 from trainer.objective import HeadLoss
+from trainer.objective.sampling import build_samplers
 from trainer.optimizer import build_optimizer, learning_rate
 from trainer.ordinary import Step, make_step, one_then_other
-from trainer.sampling import build_samplers
 from trainer.targets import distribution
 from trainer.workers import ALONE
 

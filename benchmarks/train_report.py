@@ -8,7 +8,7 @@ from typing import Any
 import matplotlib
 import matplotlib.pyplot as plt
 
-from trainer.report import table
+from trainer.reporting.tables import table
 
 matplotlib.use("Agg")
 Results = Mapping[str, Sequence[Mapping[str, Any]]]

@@ -23,10 +23,10 @@ from pipeline.spec.file import read_spec
 from trainer.data import batch_signature, columns_of
 from trainer.network import build_network
 from trainer.objective import HeadLoss
+from trainer.objective.sampling import build_samplers
 from trainer.optimizer import build_optimizer
 from trainer.ordinary import Step, make_step
-from trainer.report import table
-from trainer.sampling import build_samplers
+from trainer.reporting.tables import table
 from trainer.workers import ALONE
 
 USUAL = {"classes": 25_001, "hidden": 128, "batch": 1024}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from tiny_data import floats, ints
 
-from trainer.baselines import (
+from trainer.judgement.baselines import (
     LabelsGiven,
     best_labels,
     count_pairs,

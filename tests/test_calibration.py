@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.calibration import fit_temperature, newton, temperature_sums
+from trainer.judgement.calibration import fit_temperature, newton, temperature_sums
 
 CLASSES = 8
 

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from tiny_data import ENTRIES, tiny_examples, write_data
 
 from pipeline.spec.file import parse_spec
-from trainer.curvature import curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data_folder import read_data
-from trainer.descent.kfac import Curvature, Factors
+from trainer.phases.curvature import curvature_sums, make_curvature_pass, mean_curvature
+from trainer.phases.descent.kfac import Curvature, Factors
 from trainer.run import Run, open_run
 
 Array = NDArray[np.float64]

@@ -17,7 +17,7 @@ from pipeline.fields import fields_of
 from serving import run_folder, score
 from serving.certificate.reference import Reference
 from serving.evaluation.metrics import CALIBRATION_BINS, Totals
-from trainer.metrics import (
+from trainer.judgement.metrics import (
     binary_metrics,
     count_metrics,
     label_metrics,

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import tensorflow as tf
 
-from trainer.history import History, scalars
+from trainer.reporting.history import History, scalars
 
 LINE = {"epoch": 2, "eval": {"label": 1.5, "kind": 0.25}, "learning_rate": 0.01}
 PHASE = {

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from trainer.descent import Vector
-from trainer.descent.kfac import Factors, bend, minimise, preconditioned
+from trainer.phases.descent import Vector
+from trainer.phases.descent.kfac import Factors, bend, minimise, preconditioned
 
 Array = NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp, softmax
 
-from trainer.descent import Vector
-from trainer.descent.lbfgs import minimise
+from trainer.phases.descent import Vector
+from trainer.phases.descent.lbfgs import minimise
 
 Array = NDArray[np.float64]
 

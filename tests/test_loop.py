@@ -17,10 +17,10 @@ from pipeline.failures import Exit, Failure
 from trainer.course import Course
 from trainer.data import Batch
 from trainer.data_folder import read_data
-from trainer.history import History
 from trainer.judgement import make_results_step
 from trainer.loop import Plan, train
 from trainer.ordinary import Step, make_step
+from trainer.reporting.history import History
 from trainer.run import Run, open_run
 from trainer.training import ordinary_step, sampled_steps, train_run
 

@@ -5,8 +5,8 @@ import pytest
 import tensorflow as tf
 from tiny_data import floats
 
-from trainer import losses
-from trainer.losses import binary_rows, deviance_rows, known, multilabel_rows, softmax_sum
+from trainer.objective import losses
+from trainer.objective.losses import binary_rows, deviance_rows, known, multilabel_rows, softmax_sum
 
 ROWS, WIDTH, CLASSES = 37, 5, 11
 

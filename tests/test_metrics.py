@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from tiny_data import floats
 
-from trainer.metrics import (
+from trainer.judgement.metrics import (
     area_under_curve,
     binary_metrics,
     count_metrics,

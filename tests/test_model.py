@@ -11,8 +11,6 @@ from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, ints, tiny_
 
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
-from trainer.heads import classes_of, logits
-from trainer.model import build_body
 from trainer.network import (
     Network,
     Scale,
@@ -21,6 +19,8 @@ from trainer.network import (
     inference_model,
     parameters,
 )
+from trainer.network.body import build_body
+from trainer.network.heads import classes_of, logits
 
 PADDING = WORDS + 1
 FORMS = ["concat", "mean", "sum", "max", "lstm", "gru", "attention"]

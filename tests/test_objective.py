@@ -8,10 +8,10 @@ from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, tiny_spec
 
 from pipeline.spec import Spec
 from trainer.data import Batch
-from trainer.heads import classes_of
 from trainer.network import Network, build_network
+from trainer.network.heads import classes_of
 from trainer.objective import HeadLoss, combined, expected_means, head_losses, head_sums
-from trainer.sampling import Negatives
+from trainer.objective.sampling import Negatives
 from trainer.targets import Target, describe_target
 
 ROWS = 40

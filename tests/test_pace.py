@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from trainer.pace import Paces
+from trainer.reporting.pace import Paces
 
 
 def test_every_second_and_every_row_belongs_to_one_kind_of_step(

@@ -12,14 +12,14 @@ from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 import trainer.phases
 from trainer.data_folder import read_data
-from trainer.descent import Descent
 from trainer.judgement import make_judgement
 from trainer.network import shared_group
 from trainer.openings import make_opening, phase_rows
 from trainer.ordinary import make_step
 from trainer.phases import Block, PhaseObjective, make_block, phase_objective, run_phase, state_hash
+from trainer.phases.descent import Descent
+from trainer.phases.schedule import phase_plans
 from trainer.run import Run, open_run
-from trainer.schedule import phase_plans
 from trainer.training import train_run
 
 Array = NDArray[np.float64]

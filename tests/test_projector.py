@@ -9,7 +9,7 @@ import numpy as np
 from tiny_data import LABELS, WORDS, tiny_data, tiny_spec
 
 from trainer.data_folder import read_data
-from trainer.projector import escaped, write_projector
+from trainer.reporting.projector import escaped, write_projector
 from trainer.run import open_run
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainer.report import phase_line, phase_summary
+from trainer.reporting.tables import phase_line, phase_summary
 
 
 def phase(

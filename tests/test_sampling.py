@@ -3,7 +3,13 @@
 import numpy as np
 import tensorflow as tf
 
-from trainer.sampling import Negatives, Sampler, build_samplers, flattened, sampled_softmax_rows
+from trainer.objective.sampling import (
+    Negatives,
+    Sampler,
+    build_samplers,
+    flattened,
+    sampled_softmax_rows,
+)
 
 ROWS, WIDTH, CLASSES = 9, 4, 30
 

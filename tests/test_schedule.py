@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.spec.file import parse_spec
-from trainer.schedule import PhasePlan, frozen_blocks, phase_plans, timeline
+from trainer.phases.schedule import PhasePlan, frozen_blocks, phase_plans, timeline
 
 SPEC = """
 name: words

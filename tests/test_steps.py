@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from trainer.descent import Vector
-from trainer.descent.steps import START_RATE, minimise
+from trainer.phases.descent import Vector
+from trainer.phases.descent.steps import START_RATE, minimise
 
 
 def bowl(x: Vector) -> tuple[float, Vector]:

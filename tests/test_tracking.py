@@ -8,7 +8,7 @@ from mlflow import MlflowClient
 from tiny_data import tiny_spec
 
 from pipeline.failures import Exit, Failure
-from trainer.tracking import tracked
+from trainer.reporting.tracking import tracked
 
 LINES: list[dict[str, Any]] = [
     {"epoch": n, "eval_loss": 1.0 / n, "train": {"label": 2.0 / n}} for n in (1, 2, 3)

@@ -17,9 +17,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
 from trainer.course import Course, averages_in_place, judge
 from trainer.data import Batch, steps_per_epoch
-from trainer.history import History
 from trainer.ordinary import Step
-from trainer.pace import Paces, timed
+from trainer.reporting.history import History
+from trainer.reporting.pace import Paces, timed
 from trainer.stopping import TERMINATED, ended_at_once, stop_signal
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0

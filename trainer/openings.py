@@ -9,9 +9,9 @@ from trainer.data import Batch, steps_per_epoch
 from trainer.judgement import Judge
 from trainer.loop import Opening
 from trainer.phases import PhaseRows, make_block, run_phase
-from trainer.report import phase_line
+from trainer.phases.schedule import PhasePlan, phase_plans
+from trainer.reporting.tables import phase_line
 from trainer.run import Run
-from trainer.schedule import PhasePlan, phase_plans
 
 # K-FAC's curvature is a mean over many rows; every so many batches give it well enough.
 CURVATURE_EVERY = 4

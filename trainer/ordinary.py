@@ -12,8 +12,8 @@ from trainer.arithmetic import has_gpu
 from trainer.data import Batch
 from trainer.network import Network
 from trainer.objective import HeadLoss, combined, expected_means, head_sums
+from trainer.objective.sampling import Negatives, Sampler
 from trainer.optimizer import Optimizer, apply
-from trainer.sampling import Negatives, Sampler
 from trainer.workers import ALONE, Workers
 
 Step = Callable[[Batch, tf.Tensor], dict[str, tf.Tensor]]

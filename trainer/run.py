@@ -20,12 +20,12 @@ from trainer.data import (
     steps_per_epoch,
 )
 from trainer.data_folder import Data
-from trainer.heads import classes_of
 from trainer.network import Network, Scale, build_network, shared_group
+from trainer.network.heads import classes_of
 from trainer.objective import HeadLoss, head_losses
+from trainer.objective.sampling import Sampler, build_samplers
 from trainer.optimizer import Optimizer, build_optimizer
-from trainer.sampling import Sampler, build_samplers
-from trainer.schedule import frozen_blocks, phase_plans
+from trainer.phases.schedule import frozen_blocks, phase_plans
 from trainer.targets import describe_target
 from trainer.workers import ALONE, Workers, check_batch_size
 

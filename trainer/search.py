@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, read_manifest
 from pipeline.spec.file import add_set, parse_spec
-from trainer.report import table
+from trainer.reporting.tables import table
 
 if TYPE_CHECKING:
     from optuna import Study

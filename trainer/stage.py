@@ -20,15 +20,15 @@ from pipeline.spec import Spec
 from trainer import checkpoint
 from trainer.arithmetic import exact_arithmetic
 from trainer.data_folder import Data
-from trainer.history import History, scalars, write_scalars
 from trainer.judgement import baselines, final_metrics, fit_temperatures
 from trainer.network import inference_model, parameters, shapes
 from trainer.options import STAGE, Options
-from trainer.projector import write_projector
-from trainer.report import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.reporting.history import History, scalars, write_scalars
+from trainer.reporting.projector import write_projector
+from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.reporting.tracking import tracked
 from trainer.run import Arrays, Run, open_run
 from trainer.storage import copy_in, keep_copy
-from trainer.tracking import tracked
 from trainer.training import nothing, train_run
 from trainer.tuner import tuner_reports
 from trainer.warm_start import warm_start

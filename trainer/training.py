@@ -8,13 +8,13 @@ import tensorflow as tf
 
 from trainer import checkpoint
 from trainer.data import steps_per_epoch
-from trainer.history import History
 from trainer.judgement import make_judgement
 from trainer.loop import Plan, train
 from trainer.network import shift_seeds
 from trainer.openings import make_opening
 from trainer.optimizer import learning_rate
 from trainer.ordinary import Step, make_step, one_then_other
+from trainer.reporting.history import History
 from trainer.run import Run
 
 

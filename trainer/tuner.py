@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.manifest import write_text
-from trainer.history import scalars
+from trainer.reporting.history import scalars
 
 LINES_AT_MOST = 100
 DEFAULT_FILE = "/tmp/hypertune/output.metrics"

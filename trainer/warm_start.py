@@ -23,8 +23,8 @@ from pipeline.failures import Exit, Failure
 from pipeline.manifest import verify
 from pipeline.spec.file import parse_spec
 from trainer.data_folder import vocabulary_values
-from trainer.heads import Head
 from trainer.network import Scale
+from trainer.network.heads import Head
 from trainer.options import STAGE
 from trainer.run import Run
 

@@ -14,8 +14,8 @@ import tensorflow as tf
 from keras import layers, ops
 
 from pipeline.spec import Spec
-from trainer.heads import Head, build_heads
-from trainer.model import Body, Taps, build_body
+from trainer.network.body import Body, Taps, build_body
+from trainer.network.heads import Head, build_heads
 
 Groups = dict[str, tuple[tf.Variable, ...]]
 

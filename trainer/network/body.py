@@ -16,8 +16,8 @@ from keras import layers, ops
 
 from pipeline.spec import Category, Layer, Number, Spec, Trunk
 from pipeline.spec import Sequence as SequenceInput
-from trainer.embeddings import attend, last_step, pooled
-from trainer.first_layer import reordered
+from trainer.network.first_layer import reordered
+from trainer.network.sequences import attend, last_step, pooled
 
 Vectors = dict[str, keras.KerasTensor]
 

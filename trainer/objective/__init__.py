@@ -14,8 +14,9 @@ import tensorflow as tf
 
 from pipeline.spec import Classification, Spec
 from trainer.data import Batch
-from trainer.heads import Head, head_input, kernel_rows, logits
-from trainer.losses import (
+from trainer.network import Network
+from trainer.network.heads import Head, head_input, kernel_rows, logits
+from trainer.objective.losses import (
     binary_rows,
     deviance_rows,
     known,
@@ -24,8 +25,7 @@ from trainer.losses import (
     softmax_sum,
     squared_rows,
 )
-from trainer.network import Network
-from trainer.sampling import Negatives, sampled_softmax_rows
+from trainer.objective.sampling import Negatives, sampled_softmax_rows
 from trainer.targets import SMALLEST_LOSS, Target
 
 

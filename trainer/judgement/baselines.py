@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.metrics import (
+from trainer.judgement.metrics import (
     CUTS,
     Metrics,
     binary_metrics,

@@ -11,8 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.data import Batch
-from trainer.heads import Head, logits
-from trainer.losses import (
+from trainer.network import Network, Scale
+from trainer.network.heads import Head, logits
+from trainer.objective.losses import (
     binary_rows,
     deviance_rows,
     known,
@@ -20,7 +21,6 @@ from trainer.losses import (
     sets_there,
     squared_rows,
 )
-from trainer.network import Network, Scale
 from trainer.targets import deviance
 
 CUTS = (1, 5, 10)

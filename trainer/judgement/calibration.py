@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from trainer.data import Batch
-from trainer.heads import Head, logits
-from trainer.losses import known
 from trainer.network import Network
+from trainer.network.heads import Head, logits
+from trainer.objective.losses import known
 
 BATCHES_AT_MOST = 64
 NEWTON_STEPS = 12

@@ -5,10 +5,10 @@ from typing import Any
 
 import tensorflow as tf
 
-from trainer.baselines import label_baselines, label_set_baselines, value_baselines
-from trainer.calibration import fit_temperature, make_sums
 from trainer.data import Batch
-from trainer.metrics import Metrics, gather_results, mean_loss, network_results, summarise
+from trainer.judgement.baselines import label_baselines, label_set_baselines, value_baselines
+from trainer.judgement.calibration import fit_temperature, make_sums
+from trainer.judgement.metrics import Metrics, gather_results, mean_loss, network_results, summarise
 from trainer.network import Scale
 from trainer.run import Arrays, Run
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from trainer.history import scalars
+from trainer.reporting.history import scalars
 
 RUN_FILE = "mlflow-run.json"
 

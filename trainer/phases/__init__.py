@@ -16,13 +16,19 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from trainer.curvature import Pass, Sample, curvature_sums, make_curvature_pass, mean_curvature
 from trainer.data import Batch
-from trainer.descent import Descent, Vector, kfac, lbfgs, steps
 from trainer.network import Network, shared_group
 from trainer.objective import HeadLoss, head_factor, head_sums, head_weights
 from trainer.optimizer import Optimizer
-from trainer.schedule import PhasePlan
+from trainer.phases.curvature import (
+    Pass,
+    Sample,
+    curvature_sums,
+    make_curvature_pass,
+    mean_curvature,
+)
+from trainer.phases.descent import Descent, Vector, kfac, lbfgs, steps
+from trainer.phases.schedule import PhasePlan
 from trainer.workers import ALONE, Total
 
 Batches = Iterable[Batch]

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.spec import Classification, Multilabel, Spec
-from trainer.model import Body
+from trainer.network.body import Body
 
 # The rows of a classification start with length 1 on average, as those of a table do: a rare label
 # has few steps to get there. This is for the other kinds.

@@ -8,7 +8,7 @@ half as long.
 
 import numpy as np
 
-from trainer.descent import Descent, Objective, Vector, is_finite, largest
+from trainer.phases.descent import Descent, Objective, Vector, is_finite, largest
 
 BETAS = (0.9, 0.999)
 EPSILON = 1e-8

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from trainer.losses import linear_logits, product, softmax
+from trainer.objective.losses import linear_logits, product, softmax
 
 # Between uniform (0), which wastes draws, and the classes' own frequencies (1), which starve the
 # rare ones; the usual choice since word2vec (Mikolov et al. 2013).

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from trainer.descent import SUFFICIENT_DECREASE, Descent, Objective, Vector, is_finite, largest
+from trainer.phases.descent import (
+    SUFFICIENT_DECREASE,
+    Descent,
+    Objective,
+    Vector,
+    is_finite,
+    largest,
+)
 
 CURVATURE_FLOOR = 1e-10
 MAX_TRIALS = 6

@@ -13,12 +13,12 @@ import tensorflow as tf
 from keras import layers
 
 from trainer.data import Batch
-from trainer.descent.kfac import Curvature, Factors
-from trainer.heads import Head, head_input, kernel_rows, logits
-from trainer.losses import softmax_sum
-from trainer.model import Taps
 from trainer.network import Network
+from trainer.network.body import Taps
+from trainer.network.heads import Head, head_input, kernel_rows, logits
 from trainer.objective import HeadLoss, head_factor, head_weights
+from trainer.objective.losses import softmax_sum
+from trainer.phases.descent.kfac import Curvature, Factors
 
 Pass = Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
 # Batches with a number each, from which their random draws follow.

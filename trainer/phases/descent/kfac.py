@@ -16,7 +16,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from trainer.descent import SUFFICIENT_DECREASE, Descent, Objective, Vector, is_finite, largest
+from trainer.phases.descent import (
+    SUFFICIENT_DECREASE,
+    Descent,
+    Objective,
+    Vector,
+    is_finite,
+    largest,
+)
 
 Matrix = NDArray[np.float64]
 
