@@ -101,6 +101,18 @@ def test_gains_are_theirs_over_ours() -> None:
     assert gain({"keras": races["keras"]}, "torch") is None
 
 
+def test_fasttexts_best_is_the_number_of_epochs_with_the_best_mean_over_its_seeds() -> None:
+    def seed(*accuracies: float) -> dict[str, Any]:
+        points = zip((3, 5, 9), accuracies, strict=True)
+        return {"points": [{"seconds": s, "accuracy@10": a} for s, a in points]}
+
+    ours = {"seconds": 2.5, "log_loss": 3.0, "accuracy@10": 0.5}
+    races = {"ours fast": [{"points": [ours]}]}
+    # The best single run ends after 9 s; on average 5 s are enough for the best that there is.
+    races["fasttext hs"] = [seed(0.1, 0.4, 0.5), seed(0.2, 0.4, 0.1)]
+    assert gain_over_fasttext(races) == 5 / 2.5
+
+
 def test_the_line_holds_the_means_over_the_seeds_of_the_better_contestant() -> None:
     def seed(loss: float, accuracy: float) -> dict[str, Any]:
         return {"points": [{"seconds": 1, "log_loss": loss, "accuracy@10": accuracy}]}
