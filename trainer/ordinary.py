@@ -1,7 +1,7 @@
 """The ordinary step: one update of all weights that learn between phases, traced once."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import cache, partial
 from itertools import count
 from types import MappingProxyType
 from typing import Any
@@ -69,14 +69,18 @@ def make_step(
     return step
 
 
-def one_then_other(one: Step, other: Step, *, change: int, done: tf.Variable) -> Step:
-    """`one` while fewer than `change` steps are `done`, then `other`. `done` is read before the
-    first step and counted from there: each reading would wait for a GPU."""
+def one_then_other(
+    one: Step, make_other: Callable[[], Step], *, change: int, done: tf.Variable
+) -> Step:
+    """`one` while fewer than `change` steps are `done`, then the other, made when its turn comes.
+    `done` is read before the first step and counted from there: each reading would wait for a
+    GPU."""
     steps: Iterator[int] | None = None
+    other = cache(make_other)
 
     def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
         nonlocal steps
         steps = steps or count(int(done))
-        return (one if next(steps) < change else other)(batch, rate)
+        return (one if next(steps) < change else other())(batch, rate)
 
     return step

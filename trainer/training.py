@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import tensorflow as tf
@@ -29,9 +30,9 @@ def ordinary_step(run: Run, sampled: int) -> Step:
     products = tf.as_dtype(run.spec.training.precision)
     losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
     parts = (run.network, run.optimizer, losses, run.own_signature(), run.workers)
-    exact = make_step(*parts)
+    exact = partial(make_step, *parts)
     if not sampled:
-        return exact
+        return exact()
     few = make_step(*parts, run.samplers)
     return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
 

@@ -1,6 +1,8 @@
 """The parts of a spec that say how the weights are learned."""
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from pipeline.spec.values import Count, Part, Positive, Seed, Share, Whole
 
@@ -35,8 +37,8 @@ class Sampled(Part):
     """The start of a run with a softmax over sampled classes in the place of all: several times as
     fast. The rest is exact, and so is everything that is measured."""
 
-    share: Share = 0.95
-    """The part of all steps that samples."""
+    share: Annotated[float, Field(ge=0, le=1)] = 0.95
+    """The part of all steps that samples; 1 where ranks count and probabilities do not."""
     negatives: Count = 2048
     """Classes that a step draws for all its rows. Heads of at most twice as many stay exact."""
 
