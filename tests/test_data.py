@@ -7,7 +7,17 @@ from typing import Any
 import numpy as np
 import pytest
 import tensorflow as tf
-from tiny_data import ENTRIES, KINDS, LENGTH, WORDS, serialized, tiny_data, tiny_spec, write_data
+from tiny_data import (
+    ENTRIES,
+    KINDS,
+    LENGTH,
+    WORDS,
+    serialized,
+    tiny_data,
+    tiny_examples,
+    tiny_spec,
+    write_data,
+)
 
 from pipeline.failures import Exit, Failure
 from trainer.data import (
@@ -87,6 +97,18 @@ def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> 
     assert first == again
     assert first != second != plain
     assert sorted(plain) == sorted(first) == sorted(second)
+
+
+def test_a_part_of_an_epoch_has_rows_of_all_parts_of_the_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prepare deals rows out to the files in turn; fewer are shuffled at once than there are."""
+    monkeypatch.setattr("trainer.data.ROWS_TO_SHUFFLE", 250)
+    rows = [{**row, "size": [float(i)]} for i, row in enumerate(tiny_examples(1000, seed=1))]
+    data = read_data(write_data(tmp_path / "data", tiny_spec(), {"train": rows}, files=4))
+    first = np.array(sizes(data, order=(1, 0))[:250])
+    # A fair draw has some 62 rows of each quarter of the input, rarely fewer than 40.
+    assert np.bincount(first.astype(int) // 250, minlength=4).min() > 40
 
 
 def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:
