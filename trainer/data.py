@@ -22,7 +22,6 @@ NO_LABEL = -2
 ROWS_TO_SHUFFLE = 100_000
 # Batches are made and handed on as stacks of some that have about so many rows together.
 ROWS_OF_A_STACK = 8_192
-RECORDS_OF_A_FILE_AT_ONCE = 64
 
 
 @dataclass(frozen=True)
@@ -165,22 +164,20 @@ def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) 
     if not files:
         return tf.data.Dataset.from_tensor_slices(tf.zeros([0], tf.string)).batch(at_once)
     if order is None:
-        return _file_records(list(files), at_once)
+        return _file_records(files, at_once)
     draw = np.random.default_rng(order)
-    shuffled = tf.data.Dataset.from_tensor_slices(draw.permutation(list(files)))
-    records = shuffled.flat_map(lambda file: _file_records(file, RECORDS_OF_A_FILE_AT_ONCE))
+    records = _file_records(draw.permutation(files).tolist(), ROWS_TO_SHUFFLE)
     seed = tf.constant(draw.integers(2**31), tf.int64)
 
     def shuffle(place: tf.Tensor, many: tf.Tensor) -> tf.Tensor:
         keys = tf.random.stateless_uniform([tf.size(many)], tf.stack([seed, place]))
         return tf.gather(many, tf.argsort(keys))
 
-    many = records.rebatch(ROWS_TO_SHUFFLE).enumerate().map(shuffle).prefetch(1)
-    return many.rebatch(at_once)
+    return records.enumerate().map(shuffle).prefetch(1).rebatch(at_once)
 
 
-def _file_records(files: str | list[str] | tf.Tensor, at_once: int) -> tf.data.Dataset:
-    return tf.data.TFRecordDataset(files, compression_type="GZIP").batch(at_once)
+def _file_records(files: Sequence[str], at_once: int) -> tf.data.Dataset:
+    return tf.data.TFRecordDataset(list(files), compression_type="GZIP").batch(at_once)
 
 
 def _stack(serialized: tf.Tensor, columns: Columns, batch_size: int, own: range) -> Batch:
