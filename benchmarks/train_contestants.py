@@ -15,7 +15,6 @@ import tensorflow as tf
 from benchmarks.train_rows import (
     BATCH,
     EPOCHS,
-    Contestant,
     Rows,
     entry,
     load_rows,
@@ -39,13 +38,27 @@ from trainer.workers import ALONE
 
 SPEC = Path(__file__).with_name("train.yaml")
 HEAD = "identifier"
-# Ours: the rate falls as a line to 0, AdamW's decay, and in `fast` a share of the steps samples.
-OUR_EPOCHS, RATE, WARMUP_STEPS, WEIGHT_DECAY = 3, 1e-2, 50, 0.3
-SAMPLED_SHARE, NEGATIVES = 0.97, 1024
-# The short run is for ranks alone: one layer in the trunk, which learns in fewer steps than two,
-# fewer draws, no exact steps at its end, and no dropout, as each row is seen once.
-SHORT_UNITS, SHORT_EPOCHS, SHORT_RATE = 192, 1, 1.5e-2
-SHORT_SAMPLED_SHARE, SHORT_NEGATIVES = 1.0, 768
+# Ours, as settings of the spec.
+EXACT = (
+    "training.epochs=3",
+    "training.learning_rate=0.01",
+    "training.schedule=linear",
+    "training.warmup_steps=50",
+    "training.weight_decay=0.3",
+    "training.precision=bfloat16",
+)
+FAST = (*EXACT, "training.sampled={share: 0.97, negatives: 1024}")
+# As the others are.
+PLAIN = (*EXACT, "training.weight_decay=null", "trunk.dropout=0")
+# For ranks alone: one layer in the trunk, which learns in fewer steps than two, fewer draws, no
+# exact steps at its end, and no dropout, as each row is seen once.
+SHORT = (
+    *EXACT,
+    "trunk={layers: [192]}",
+    "training.epochs=1",
+    "training.learning_rate=0.015",
+    "training.sampled={share: 1, negatives: 768}",
+)
 
 
 def build(rows: Rows, spec: Spec, *, prior: bool, seed: int) -> Network:
@@ -56,63 +69,44 @@ def build(rows: Rows, spec: Spec, *, prior: bool, seed: int) -> Network:
 
 
 class Ours:
-    """The trainer's own step. `sampled` is the share of the steps that sample; `plain` is without
-    weight decay, as the others are, and without dropout; `short` is the run of a few seconds."""
+    """The trainer's own step, with the settings of a spec."""
 
     def __init__(
-        self,
-        rows: Rows,
-        seed: int,
-        *,
-        precision: str = "bfloat16",
-        sampled: float = 0.0,
-        prior: bool = True,
-        plain: bool = False,
-        short: bool = False,
+        self, rows: Rows, seed: int, *, settings: Sequence[str], prior: bool = True
     ) -> None:
-        spec = read_spec(SPEC)
-        if plain or short:
-            one = [spec.trunk.layers[0].model_copy(update={"units": SHORT_UNITS})]
-            layers = one if short else spec.trunk.layers
-            trunk = spec.trunk.model_copy(update={"dropout": 0.0, "layers": layers})
-            spec = spec.model_copy(update={"trunk": trunk})
-        training = spec.training.model_copy(update={"precision": precision})
-        spec = spec.model_copy(update={"training": training})
-        decay = None if plain else WEIGHT_DECAY
-        self.rows, self.network = rows, build(rows, spec, prior=prior, seed=seed)
-        variables = self.network.variables()
+        spec = read_spec(SPEC, settings=settings)
+        self.settings, self.epochs = spec.training, spec.training.epochs
+        self.rows, self.seed = rows, seed
+        self.network = build(rows, spec, prior=prior, seed=seed)
+        variables, decay = self.network.variables(), self.settings.weight_decay
         optimizer = build_optimizer("adam", variables, weight_decay=decay)
         self.done = optimizer.step
-        epochs, self.rate = (SHORT_EPOCHS, SHORT_RATE) if short else (OUR_EPOCHS, RATE)
-        self.steps = round(epochs * (len(rows.train["label"]) // BATCH))
+        self.steps = self.epochs * (len(rows.train["label"]) // BATCH)
         columns = columns_of(spec, {"token": rows.tokens - 2, "package": rows.packages - 2})
         signature = batch_signature(columns, BATCH)
-        losses = {HEAD: HeadLoss(1.0, 1.0, products=tf.as_dtype(precision))}
+        losses = {HEAD: HeadLoss(1.0, 1.0, products=tf.as_dtype(self.settings.precision))}
         self.parts = (self.network, optimizer, losses, signature, ALONE)
-        self.seed, self.sampled = seed, sampled
-        self.negatives = SHORT_NEGATIVES if short else NEGATIVES
         self.results = tf.function(self._results, autograph=False)
 
     @cached_property
     def step(self) -> Step:
         """Made at the first step: tracing is on the clock, as it is for Keras."""
-        exact = partial(make_step, *self.parts)
-        if self.sampled == 0:
+        exact, sampled = partial(make_step, *self.parts), self.settings.sampled
+        if sampled is None:
             return exact()
         counts = np.bincount(self.rows.train["label"], minlength=self.rows.classes)
         shares = {HEAD: np.log(distribution(counts))}
-        samplers = build_samplers(shares, negatives=self.negatives, seed=self.seed)
-        few = make_step(*self.parts, samplers)
-        change = int(self.sampled * self.steps)
+        samplers = build_samplers(shares, negatives=sampled.negatives, seed=self.seed)
+        few, change = make_step(*self.parts, samplers), int(sampled.share * self.steps)
         return one_then_other(few, exact, change=change, done=self.done)
 
     def train(self, places: np.ndarray) -> None:
         for part in slices(len(places)):
             rate = learning_rate(
                 int(self.done),
-                base=self.rate,
-                schedule="linear",
-                warmup_steps=WARMUP_STEPS,
+                base=self.settings.learning_rate,
+                schedule=self.settings.schedule,
+                warmup_steps=self.settings.warmup_steps,
                 total_steps=self.steps,
             )
             float(self.step(batch_of(of(self.rows.train, places[part])), tf.constant(rate))[HEAD])
@@ -145,6 +139,8 @@ class MergedAdam(keras.optimizers.Adam):
 
 class Keras:
     """Plain `fit` of the same layers, as anyone would write them."""
+
+    epochs = EPOCHS
 
     def __init__(self, rows: Rows, seed: int, *, merged: bool = False) -> None:
         keras.utils.set_random_seed(seed)
@@ -180,23 +176,23 @@ class Keras:
         return label_results(self.model([side[0], side[1]]), side[2])
 
 
-CONTESTANTS: dict[str, tuple[float, Callable[[Rows, int], Contestant]]] = {
-    "ours exact": (OUR_EPOCHS, Ours),
-    "ours exact, plain Adam": (OUR_EPOCHS, partial(Ours, plain=True)),
-    "ours float32, plain Adam": (OUR_EPOCHS, partial(Ours, plain=True, precision="float32")),
-    "ours fast": (OUR_EPOCHS, partial(Ours, sampled=SAMPLED_SHARE)),
-    "ours fast, short": (SHORT_EPOCHS, partial(Ours, sampled=SHORT_SAMPLED_SHARE, short=True)),
-    "ours fast, bias from 0": (OUR_EPOCHS, partial(Ours, sampled=SAMPLED_SHARE, prior=False)),
-    "keras": (EPOCHS, Keras),
-    "keras, merged ids": (EPOCHS, partial(Keras, merged=True)),
+CONTESTANTS: dict[str, Callable[[Rows, int], Ours | Keras]] = {
+    "ours exact": partial(Ours, settings=EXACT),
+    "ours exact, plain Adam": partial(Ours, settings=PLAIN),
+    "ours float32, plain Adam": partial(Ours, settings=(*PLAIN, "training.precision=float32")),
+    "ours fast": partial(Ours, settings=FAST),
+    "ours fast, short": partial(Ours, settings=SHORT),
+    "ours fast, bias from 0": partial(Ours, settings=FAST, prior=False),
+    "keras": Keras,
+    "keras, merged ids": partial(Keras, merged=True),
 }
 
 
 def run() -> None:
     said = entry(CONTESTANTS).parse_args()
     rows = load_rows(said.rows)
-    epochs, make = CONTESTANTS[said.name]
-    take_part(make(rows, said.seed), len(rows.train["label"]), said, epochs)
+    contestant = CONTESTANTS[said.name](rows, said.seed)
+    take_part(contestant, len(rows.train["label"]), said, contestant.epochs)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 """Sampled classes against the sum over all, and against the formula by autodiff."""
 
+from collections.abc import Callable
+
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +14,7 @@ from trainer.objective.sampling import (
 )
 
 ROWS, WIDTH, CLASSES = 9, 4, 30
+Rows = Callable[[tf.Tensor, tf.Variable, tf.Variable], tf.Tensor]
 
 
 def layer() -> tuple[tf.Tensor, tf.Variable, tf.Variable, tf.Tensor]:
@@ -29,6 +32,19 @@ def layer() -> tuple[tf.Tensor, tf.Variable, tf.Variable, tf.Tensor]:
 def sampler(negatives: int) -> Sampler:
     shares = np.arange(1, CLASSES + 1) / np.arange(1, CLASSES + 1).sum()
     return Sampler(flattened(shares), negatives, seed=1)
+
+
+def sampled(labels: tf.Tensor, drawn: Negatives, products: tf.DType = tf.float32) -> Rows:
+    return lambda x, w, b: sampled_softmax_rows(x, w, b, labels, drawn, products)
+
+
+def losses_and_gradients(
+    function: Rows, x: tf.Tensor, w: tf.Variable, b: tf.Variable
+) -> list[np.ndarray]:
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        rows = function(x, w, b)
+    return [tf.convert_to_tensor(t).numpy() for t in (rows, *tape.gradient(rows, [x, w, b]))]
 
 
 def test_the_estimated_sum_is_the_exact_one_on_average() -> None:
@@ -57,29 +73,21 @@ def test_loss_and_gradients_are_those_of_the_formula() -> None:
             losses.append(tf.math.log(tf.exp(z[row, label]) + tf.add_n(others)) - z[row, label])
         return tf.stack(losses)
 
-    results = []
-    for function in (formula, lambda x, w, b: sampled_softmax_rows(x, w, b, labels, drawn)):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            rows = function(x, w, b)
-        gradients = [tf.convert_to_tensor(g) for g in tape.gradient(rows, [x, w, b])]
-        results.append([rows, *gradients])
-    for expected, ours in zip(*results, strict=True):
+    expected_ones = losses_and_gradients(formula, x, w, b)
+    found = losses_and_gradients(sampled(labels, drawn), x, w, b)
+    for expected, ours in zip(expected_ones, found, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_bfloat16_products_change_loss_and_gradients_by_their_rounding_only() -> None:
     x, w, b, labels = layer()
     drawn = sampler(12).draw(tf.constant(3))
-    results = []
-    for products in (tf.float32, tf.bfloat16):
-        with tf.GradientTape() as tape:
-            tape.watch(x)
-            rows = sampled_softmax_rows(x, w, b, labels, drawn, products)
-        gradients = [tf.convert_to_tensor(g).numpy() for g in tape.gradient(rows, [x, w, b])]
-        results.append([rows.numpy(), *gradients])
+    exact_ones, rounded_ones = (
+        losses_and_gradients(sampled(labels, drawn, products), x, w, b)
+        for products in (tf.float32, tf.bfloat16)
+    )
     # 8 bits of every factor, logit and share; logits of some 4 err by up to 4 / 256.
-    for exact, rounded in zip(*results, strict=True):
+    for exact, rounded in zip(exact_ones, rounded_ones, strict=True):
         error = np.linalg.norm(rounded - exact) / np.linalg.norm(exact)
         assert 0 < error < 2**-6
 
