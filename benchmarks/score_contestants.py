@@ -16,7 +16,7 @@ import onnxruntime
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import run_folder, score

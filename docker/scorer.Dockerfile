@@ -7,6 +7,7 @@ COPY requirements/py311-score.txt requirements/build.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary :all: \
     -r requirements/build.txt -r requirements/py311-score.txt
 COPY pyproject.toml setup.py README.md ./
+COPY kinds kinds
 COPY pipeline pipeline
 COPY serving serving
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .

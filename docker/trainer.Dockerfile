@@ -8,6 +8,7 @@ ARG TENSORFLOW=tensorflow
 WORKDIR /app
 COPY requirements/tested.txt requirements/
 COPY pyproject.toml setup.py README.md ./
+COPY kinds kinds
 COPY pipeline pipeline
 COPY trainer trainer
 RUN pip install --no-cache-dir -c requirements/tested.txt "${TENSORFLOW}" '.[train,tracking]'

@@ -8,6 +8,7 @@ RUN pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && pip install --no-cache-dir --no-deps --no-build-isolation --require-hashes -r requirements/py311-dev.txt
 
 COPY pyproject.toml setup.py README.md ./
+COPY kinds kinds
 COPY pipeline pipeline
 COPY trainer trainer
 COPY serving serving

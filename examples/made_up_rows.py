@@ -17,22 +17,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.classification.spec import Classification
+from kinds.heads.count.spec import Counts
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.regression.spec import Regression
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import Number
 from pipeline.failures import Exit, Failure, main
-from pipeline.spec import (
-    Binary,
-    Category,
-    Classification,
-    ColumnSplit,
-    Counts,
-    HashSplit,
-    Head,
-    Input,
-    Multilabel,
-    Number,
-    Regression,
-    Spec,
-    Vocabulary,
-)
+from pipeline.spec import ColumnSplit, HashSplit, Head, Input, Spec, Vocabulary
 from pipeline.spec.file import read_spec
 
 # Few enough values that a few thousand rows show each of them often.

@@ -6,6 +6,11 @@ Each has a name, the input or head, and a sentence. They are in statistics.json 
 from collections.abc import Iterator
 from typing import Any
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.classification.spec import Classification
+from kinds.heads.regression.spec import Regression
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import Number
 from pipeline import spec as specs
 
 ID_SHARE, UNSEEN_SHARE, LEAK_SHARE = 0.9, 0.5, 0.001
@@ -37,7 +42,7 @@ def _named(name: str, found: Iterator[tuple[str, str]]) -> list[dict[str, str]]:
 
 
 def _of_input(spec: specs.Spec, said: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
-    if isinstance(part := spec.inputs[name], specs.Number):
+    if isinstance(part := spec.inputs[name], Number):
         if said["numbers"].get(name, {}).get("missing") == 1:
             yield "ALL_MISSING", "no training row has a number here"
         elif name in said["constant"]:
@@ -49,7 +54,7 @@ def _of_input(spec: specs.Spec, said: dict[str, Any], name: str) -> Iterator[tup
         yield "ALL_MISSING", "no training row has a value here"
     elif entries["distinct"] == 1:
         yield "CONSTANT", "all training rows that have a value here have the same"
-    elif isinstance(part, specs.Category) and _is_alone(spec, part.vocabulary):
+    elif isinstance(part, Category) and _is_alone(spec, part.vocabulary):
         there = train["values"] * (1 - train["missing"])
         if there > 1 and entries["distinct"] >= ID_SHARE * there:
             yield "ID", "nearly every training row has a value of its own: nothing can be learned"
@@ -66,13 +71,13 @@ def _of_head(
         yield "LABEL_IS_KEY", "the target is carried through scoring as a key"
     if not train["targets"]:
         yield "ALL_MISSING", "no training row has a target"
-    elif isinstance(head, specs.Binary):
+    elif isinstance(head, Binary):
         if train["positive"] in (0, 1):
             yield "ONE_CLASS", "all training rows have the same target"
-    elif isinstance(head, specs.Regression):
+    elif isinstance(head, Regression):
         if name in said["constant"]:
             yield "CONSTANT", "all training rows have the same target"
-    elif isinstance(head, specs.Classification) and _is_alone(spec, head.vocabulary):
+    elif isinstance(head, Classification) and _is_alone(spec, head.vocabulary):
         yield from _of_labels([count for count in counts[head.vocabulary] if count])
 
 

@@ -16,9 +16,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kinds.columns import Rejected, cast
 from pipeline import manifest, rows
 from pipeline import spec as specs
-from pipeline.casting import Rejected, cast
 from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.distributions import Distribution
 from pipeline.failures import Exit, Failure, main

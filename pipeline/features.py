@@ -13,6 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.regression.spec import Regression
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import LIMIT as NUMBER_LIMIT
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
 from pipeline import spec as specs
 from pipeline.fields import Fields
 from pipeline.sources import is_missing, last, list_lengths, lists_of
@@ -38,7 +45,7 @@ def features(
     made: dict[str, pa.Array] = {}
     for name, part in spec.inputs.items():
         column = rows.column(fields.inputs[name].output)
-        if isinstance(part, specs.Number):
+        if isinstance(part, Number):
             made |= _number(name, part, column, tables)
         else:
             made[name] = _embedded(part, column, tables)
@@ -67,9 +74,9 @@ def _looked_up(texts: pa.Array, values: pa.Array) -> pa.Array:
     return pc.fill_null(pc.index_in(texts, values), len(values)).cast(pa.int64())
 
 
-def _embedded(part: specs.Category | specs.Sequence, column: pa.Array, tables: Tables) -> pa.Array:
+def _embedded(part: Category | SequenceInput, column: pa.Array, tables: Tables) -> pa.Array:
     values = tables.values[part.vocabulary]
-    if isinstance(part, specs.Sequence):
+    if isinstance(part, SequenceInput):
         lists = last(column, part.length)
         return lists_of(_input_ids(lists.flatten(), values), list_lengths(lists))
     return one_each(_input_ids(column, values))
@@ -80,7 +87,7 @@ def _input_ids(texts: pa.Array, values: pa.Array) -> pa.Array:
     return pc.if_else(missing, pa.scalar(len(values) + 1, pa.int64()), ids)
 
 
-def _number(name: str, part: specs.Number, column: pa.Array, tables: Tables) -> dict[str, pa.Array]:
+def _number(name: str, part: Number, column: pa.Array, tables: Tables) -> dict[str, pa.Array]:
     numbers = _numpy(column)
     missing = np.isnan(numbers)
     filled = _filled(numbers, part)
@@ -90,14 +97,14 @@ def _number(name: str, part: specs.Number, column: pa.Array, tables: Tables) -> 
     scaled = _scaled(name, part.scale, filled, tables)
     scaled = np.where(np.isnan(scaled), np.float32(0), scaled)
     if part.scale != "none":
-        scaled = np.clip(scaled, -specs.NUMBER_LIMIT, specs.NUMBER_LIMIT)
+        scaled = np.clip(scaled, -NUMBER_LIMIT, NUMBER_LIMIT)
     made = {name: _floats(scaled)}
     if part.missing != "reject":
         made[f"{name}.missing"] = _floats(missing.astype(np.float32))
     return made
 
 
-def _filled(numbers: Floats, part: specs.Number) -> Floats:
+def _filled(numbers: Floats, part: Number) -> Floats:
     if not isinstance(part.missing, float):
         return numbers
     return np.where(np.isnan(numbers), np.float32(part.missing), numbers)
@@ -112,12 +119,12 @@ def _scaled(name: str, scale: str, numbers: Floats, tables: Tables) -> Floats:
 
 
 def _target(name: str, head: specs.Head, column: pa.Array, tables: Tables) -> dict[str, pa.Array]:
-    if isinstance(head, specs.Multilabel):
+    if isinstance(head, Multilabel):
         return _labels(name, column, tables.values[head.vocabulary])
-    if isinstance(head, specs.Classification):
+    if isinstance(head, Classification):
         ids = _looked_up(column, tables.values[head.vocabulary])
         return {name: one_each(pc.if_else(column.is_null(), pa.scalar(-1, pa.int64()), ids))}
-    if isinstance(head, specs.Regression):
+    if isinstance(head, Regression):
         return {name: _floats(_scaled(name, head.scale, _numpy(column), tables))}
     return {name: one_each(column)}
 

@@ -1,13 +1,16 @@
 """What a spec asks of the columns: one typed field for each use, no column read twice in one type.
 
-Shared by prepare and export. Needs pipeline.spec and pipeline.casting only.
+Shared by prepare and export. Needs pipeline.spec and kinds.columns only.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from kinds.columns import Field
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
 from pipeline import spec as specs
-from pipeline.casting import Field
 
 _HEAD_KINDS = {
     "classification": "text",
@@ -85,9 +88,9 @@ def _candidates(field: Field) -> Iterator[str]:
 
 def _input(spec: specs.Spec, name: str) -> Field:
     part, column = spec.inputs[name], spec.input_column(name)
-    if isinstance(part, specs.Sequence):
+    if isinstance(part, SequenceInput):
         return Field(column, "list", separator=part.separator)
-    if isinstance(part, specs.Number):
+    if isinstance(part, Number):
         return Field(column, "number", required=part.missing == "reject")
     return Field(column, "text")
 
@@ -95,7 +98,7 @@ def _input(spec: specs.Spec, name: str) -> Field:
 def _head(spec: specs.Spec, name: str) -> Field:
     head, column = spec.heads[name], spec.head_column(name)
     kind = _HEAD_KINDS[head.kind]
-    separator = head.separator if isinstance(head, specs.Multilabel) else " "
+    separator = head.separator if isinstance(head, Multilabel) else " "
     return Field(column, kind, separator=separator, nonnegative=head.kind == "count")  # type: ignore[arg-type]
 
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import pyarrow as pa
 
+from kinds.columns import Field, Kind, cast
+from kinds.columns.columns import JsonLists, Values, only
+from kinds.settings import readable_as_yaml
 from pipeline import rows
-from pipeline.casting import Field, Kind, cast
-from pipeline.casting.columns import JsonLists, Values, only
 from pipeline.failures import Exit, Failure
 from pipeline.roles import Column, column_of
-from pipeline.spec.values import readable_as_yaml
 
 SAMPLE = 100_000
 _HEAD_NAMES = ("label", "target", "y", "class", "outcome", "response", "answer", "next")

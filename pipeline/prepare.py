@@ -251,7 +251,7 @@ def _made_from(spec: specs.Spec, contents: dict[str, str], settings: Sequence[st
 
 
 def _code() -> list[str]:
-    return [manifest.code_hash("pipeline"), *_versions().values()]
+    return [manifest.code_hash("kinds", "pipeline"), *_versions().values()]
 
 
 def _versions() -> dict[str, str]:

@@ -11,6 +11,13 @@ from typing import Any
 import tensorflow as tf
 import tensorflow_transform as tft
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.count.spec import Counts as CountHead
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.regression.spec import Regression
+from kinds.inputs.number.spec import LIMIT as NUMBER_LIMIT
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
 from pipeline import spec as specs
 from pipeline.learning import Learned
 from pipeline.plan import standardised
@@ -45,7 +52,7 @@ def _texts(spec: specs.Spec, raw: Tensors) -> Tensors:
     """The texts that are looked up; of a sequence the last `length`."""
     texts = {name: raw[name] for name in [*spec.embedded_inputs(), *spec.label_heads()]}
     for name, part in spec.embedded_inputs().items():
-        if isinstance(part, specs.Sequence):
+        if isinstance(part, SequenceInput):
             texts[name] = _last(_without_missing_lists(texts[name]), part.length)
     return texts
 
@@ -111,7 +118,7 @@ def _embedded(spec: specs.Spec, texts: Tensors, ids: Tensors, sizes: Tensors) ->
     for name, part in spec.embedded_inputs().items():
         missing = _is_missing(_flat(texts[name]))
         found = tf.where(missing, sizes[part.vocabulary] + 1, ids[name])
-        if isinstance(part, specs.Sequence):
+        if isinstance(part, SequenceInput):
             outputs[name] = texts[name].with_flat_values(found)
         else:
             outputs[name] = _column(found)
@@ -123,7 +130,7 @@ def _labels(spec: specs.Spec, texts: Tensors, ids: Tensors, sizes: Tensors) -> T
     for name, head in spec.label_heads().items():
         missing = _flat(texts[name]) == MISSING
         found = tf.where(missing, tf.constant(-1, tf.int64), ids[name])
-        if isinstance(head, specs.Multilabel):
+        if isinstance(head, Multilabel):
             labels, size = texts[name].with_flat_values(found), sizes[head.vocabulary]
             outputs[name] = _distinct(tf.ragged.boolean_mask(labels, labels < size))
             unknown = tf.cast(labels >= size, tf.int64)
@@ -152,12 +159,12 @@ def _numbers(spec: specs.Spec, raw: Tensors, learned: Learned) -> Tensors:
             continue
         number = tf.where(tf.math.is_nan(scaled[name]), 0.0, scaled[name])
         if part.scale != "none":
-            number = tf.clip_by_value(number, -specs.NUMBER_LIMIT, specs.NUMBER_LIMIT)
+            number = tf.clip_by_value(number, -NUMBER_LIMIT, NUMBER_LIMIT)
         outputs[name] = _column(number)
         if part.missing != "reject":
             outputs[name + ".missing"] = _column(tf.cast(missing, tf.float32))
     for name, head in spec.heads.items():
-        if isinstance(head, specs.Regression):
+        if isinstance(head, Regression):
             outputs[name] = _column(scaled[name])
     return outputs
 
@@ -165,7 +172,7 @@ def _numbers(spec: specs.Spec, raw: Tensors, learned: Learned) -> Tensors:
 def _scaled(spec: specs.Spec, raw: Tensors, learned: Learned) -> Tensors:
     """Every number but the buckets, on its scale; NaN where it is missing still."""
     parts: dict[str, Any] = {**spec.number_inputs(), **spec.heads}
-    parts = {name: p for name, p in parts.items() if isinstance(p, specs.Number | specs.Regression)}
+    parts = {name: p for name, p in parts.items() if isinstance(p, Number | Regression)}
     filled = {name: _curved(p.scale, _filled(raw[name], p)) for name, p in parts.items()}
     for name, (mean, std) in zip(standardised(spec), learned.moments.T, strict=True):
         filled[name] = (filled[name] - mean) / std
@@ -192,7 +199,7 @@ def _bucket(values: Any, buckets: int, filled: float | None, bounds: Any) -> Any
 
 
 def _plain_targets(spec: specs.Spec, raw: Tensors) -> Tensors:
-    plain = (specs.Binary, specs.Counts)
+    plain = (Binary, CountHead)
     return {
         name: _column(raw[name]) for name, head in spec.heads.items() if isinstance(head, plain)
     }

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
+from kinds.columns import Rejected, cast
 from pipeline import leaks, rows, sides, stores
 from pipeline import spec as specs
-from pipeline.casting import Rejected, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.leaks import Sketch

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting import Field, cast
+from kinds.columns import Field, cast
 
 FEW = 20
 LONGEST = 50

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting import Field
+from kinds.columns import Field
 
 Ids = npt.NDArray[np.int64]
 

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.multilabel.spec import Multilabel
 from pipeline import spec as specs
 from pipeline.sides import SIDES
 
@@ -51,9 +53,9 @@ def features_of(spec: specs.Spec) -> Features:
         written=written + [WEIGHT] * (spec.weight is not None),
         embedded={name: part.vocabulary for name, part in spec.embedded_inputs().items()},
         labels={name: head.vocabulary for name, head in labels.items()},
-        multilabels=[n for n, head in labels.items() if isinstance(head, specs.Multilabel)],
+        multilabels=[n for n, head in labels.items() if isinstance(head, Multilabel)],
         targets=[name for name in spec.heads if name not in labels],
-        binary=[name for name, head in spec.heads.items() if isinstance(head, specs.Binary)],
+        binary=[name for name, head in spec.heads.items() if isinstance(head, Binary)],
         numbers=numbers,
         given=frozenset(n for n, v in spec.vocabularies.items() if v.values is not None),
         compared=written,

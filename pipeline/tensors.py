@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
-from pipeline.casting import Field
+from kinds.columns import Field
 from pipeline.fields import Fields
 from pipeline.statistics import WEIGHT
 

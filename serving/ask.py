@@ -17,7 +17,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.failures import Exit, Failure, main
 from serving.metadata import FileHead
 from serving.score import positive

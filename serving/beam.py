@@ -21,7 +21,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline.casting import Field, Rejected, cast
+from kinds.columns import Field, Rejected, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
 from serving.files.sources import check_columns, read

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from pipeline.spec import Number, Spec
+from kinds.inputs.number.spec import Number
+from pipeline.spec import Spec
 from serving.metadata import FileHead, Metadata
 
 CARD = "README.md"

@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _made_from(manifest: Manifest, profile: Profile) -> str:
-    code = code_hash("pipeline", "serving")
+    code = code_hash("kinds", "pipeline", "serving")
     return combined_hash([manifest.identity(), code, profile.name, *_versions().values()])
 
 

@@ -1,4 +1,4 @@
-"""Typed rows (pipeline.casting) to the arrays that the exported graph takes.
+"""Typed rows (kinds.columns) to the arrays that the exported graph takes.
 
 text    string [rows], "" for missing          number, flag   float32 [rows], NaN for missing
 list    string [rows, length], the last elements, padded with "" on the left
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting import Field
+from kinds.columns import Field
 
 
 def feeds(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from types import NoneType
 from typing import Any, get_args
 
-from pipeline.casting import Field, Kind
+from kinds.columns import Field, Kind
 from pipeline.failures import Exit, Failure
 
 KEY = "pipeline"

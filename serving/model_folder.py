@@ -12,11 +12,12 @@ from typing import Any
 
 import onnx
 
+from kinds.heads.multilabel.spec import Multilabel
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
 from pipeline.plan import sources_of
-from pipeline.spec import Multilabel, Spec
+from pipeline.spec import Spec
 from serving.card import CARD, card
 from serving.certificate import Report, certify, exported
 from serving.certificate.cases import hard_cases

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline.casting import Field, cast
+from kinds.columns import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from pipeline.spec import Spec

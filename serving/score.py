@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from pipeline.casting import Rejected, cast
+from kinds.columns import Rejected, cast
 from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text

@@ -22,7 +22,7 @@ import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from serving.feeds import feeds
 from serving.metadata import KEY, FileHead, Metadata, from_json
@@ -127,7 +127,7 @@ class Scorer:
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
     ) -> pa.RecordBatch:
-        """Results for rows that `pipeline.casting.cast` has typed with the model's fields."""
+        """Results for rows that `kinds.columns.cast` has typed with the model's fields."""
         return self.score_later(typed, top_k, heads)()
 
     def score_later(

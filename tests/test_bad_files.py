@@ -12,8 +12,8 @@ import pyarrow.parquet
 import pyarrow.parquet.encryption
 import pytest
 
+from kinds.columns import Field, cast
 from pipeline import rows
-from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.rows import csv_files
 

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from small_run import exported, small_rows
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from serving import beam, score
 
 

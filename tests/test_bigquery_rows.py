@@ -10,8 +10,8 @@ from typing import Any
 import apache_beam as beam
 import pytest
 
+from kinds.columns import Field, cast
 from pipeline import graph, prepare, rows
-from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from pipeline.publishing import Result

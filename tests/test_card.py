@@ -8,7 +8,7 @@ import pytest
 import yaml
 from small_run import exported, small_spec
 
-from pipeline.casting import Field
+from kinds.columns import Field
 from pipeline.spec import Spec
 from serving.card import card, plain, table
 from serving.metadata import FileHead, Metadata

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kinds.columns import MAX_TEXT, Field, cast
 from pipeline import large, rows
-from pipeline.casting import MAX_TEXT, Field, cast
 from pipeline.failures import Exit, Failure
 
 

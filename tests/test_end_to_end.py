@@ -18,7 +18,7 @@ import tensorflow as tf
 from chain import read_json, words
 
 from examples.made_up_rows import rows_for
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving import score

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 from small_run import LABELS, TAGS, exported, small_rows
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import run_folder, score

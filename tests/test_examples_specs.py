@@ -10,8 +10,10 @@ import pytest
 
 from examples import made_up_rows
 from examples.made_up_rows import rows_for
+from kinds.heads.regression.spec import Regression
+from kinds.inputs.category.spec import Category
 from pipeline.failures import Failure
-from pipeline.spec import Category, Regression, Spec
+from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec, read_spec
 
 EXAMPLES = Path(made_up_rows.__file__).parent

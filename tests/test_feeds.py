@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.casting import Field
+from kinds.columns import Field
 from serving.feeds import feeds, padded
 
 texts = st.lists(st.none() | st.lists(st.none() | st.text(max_size=3), max_size=6), min_size=1)

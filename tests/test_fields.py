@@ -1,6 +1,6 @@
 """One field for each use of a column, and a name of its own for each type it is needed in."""
 
-from pipeline.casting import Field
+from kinds.columns import Field
 from pipeline.fields import fields_of
 from pipeline.spec.file import parse_spec
 

@@ -24,7 +24,7 @@ LIGHT = {
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
-    "pipeline.casting": {*SPEC, *ALL_HEAVY},
+    "kinds.columns": {*SPEC, *ALL_HEAVY},
     "pipeline.drift": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
@@ -116,7 +116,7 @@ def test_the_scorer_runs_on_its_own_extra() -> None:
     unasked = {"cython_runtime", "cloudpickle"}
     ours = {name for name in loaded - unasked if not name.startswith("_")}
     outside = ours - set(sys.stdlib_module_names)
-    assert outside == {"numpy", "onnxruntime", "pyarrow", "pipeline", "serving"}
+    assert outside == {"kinds", "numpy", "onnxruntime", "pyarrow", "pipeline", "serving"}
 
 
 @pytest.mark.parametrize("package", ["trainer", "serving"])

@@ -10,8 +10,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
+from kinds.columns import Field, cast
 from pipeline import prepare
-from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.infer import spec_for
 from pipeline.roles import column_of

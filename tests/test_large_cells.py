@@ -21,7 +21,7 @@ READER = """
 import re, sys
 from pathlib import Path
 from pipeline import rows
-from pipeline.casting import Field, cast
+from kinds.columns import Field, cast
 
 def resident(key):
     return int(re.search(key + r":\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024

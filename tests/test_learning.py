@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.fields import fields_of
 from pipeline.learning import Learn, Learned, save
 from pipeline.plan import plan_of

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from pipeline.casting import Field, cast
+from kinds.columns import Field, cast
 from pipeline.failures import Exit, Failure
 from serving.metadata import FileHead, Metadata, from_json
 

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinds.settings import readable_as_yaml
 from pipeline.spec.plain_yaml import MAX_DEPTH, MAX_VALUES, load
-from pipeline.spec.values import readable_as_yaml
 
 # YAML takes no control characters, and JSON escapes most of them.
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -12,8 +12,8 @@ import pytest
 import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from kinds.columns import cast
 from pipeline import tensors, transform_graph
-from pipeline.casting import cast
 from pipeline.examples import tables_of
 from pipeline.features import features
 from pipeline.fields import Fields, fields_of

@@ -15,7 +15,7 @@ import onnx
 import pytest
 from small_run import exported, small_rows
 
-from pipeline.casting import cast
+from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from serving import export
 from serving.feeds import feeds

@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinds.columns import Field, cast
 from pipeline import rows
-from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.rows import csv_beginnings, csv_files, json_columns, json_files, parquet_files
 

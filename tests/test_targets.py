@@ -6,8 +6,12 @@ import numpy as np
 import pytest
 from tiny_data import floats, ints
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.classification.spec import Classification
+from kinds.heads.count.spec import Counts
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.regression.spec import Regression
 from pipeline.failures import Exit, Failure
-from pipeline.spec import Binary, Classification, Counts, Multilabel, Regression
 from trainer.targets import Target, balanced, describe_target, deviance
 
 LABELS = ints([0, 0, 0, 1, -1, 2])

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import tensorflow as tf
 
+from kinds.columns import Field, cast
 from pipeline import infer, prepare, rows
-from pipeline.casting import Field, cast
 from pipeline.failures import Exit, Failure
 from pipeline.rows import tfrecord_files
 from pipeline.spec.file import parse_spec

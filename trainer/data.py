@@ -13,8 +13,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipeline.spec import Category, Classification, Multilabel, Number, Spec
-from pipeline.spec import Sequence as SequenceInput
+from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from pipeline.spec import Spec
 
 MISSING_LABEL = -1
 NO_LABEL = -2

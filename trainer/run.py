@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.spec import Classification, Regression, Spec
+from kinds.heads.classification.spec import Classification
+from kinds.heads.regression.spec import Regression
+from pipeline.spec import Spec
 from trainer.course import Course, start_course
 from trainer.data import (
     Batch,

@@ -8,8 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from kinds.heads.binary.spec import Binary
+from kinds.heads.classification.spec import Classification
+from kinds.heads.count.spec import Counts
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.regression.spec import Regression
 from pipeline.failures import Exit, Failure
-from pipeline.spec import Binary, Classification, Counts, Head, Multilabel, Regression
+from pipeline.spec import Head
 
 # A class that never occurs in train counts as half a row, so that its logarithm is finite.
 ROWS_OF_NO_ROWS = 0.5

@@ -68,7 +68,9 @@ def train(said: Options, folder: Path, output: Path, *, is_chief: bool, alone: b
 def identity(data: Data, spec: Spec, warm_start: str | None) -> str:
     """The hash of all that a run is made from."""
     start = [read_manifest(Path(warm_start), stage=STAGE).identity()] if warm_start else []
-    return combined_hash([data.manifest.identity(), spec.to_json(), code_hash("trainer"), *start])
+    return combined_hash(
+        [data.manifest.identity(), spec.to_json(), code_hash("kinds", "trainer"), *start]
+    )
 
 
 def chosen_spec(data: Data, path: str | None, settings: Sequence[str]) -> Spec:

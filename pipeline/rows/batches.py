@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipeline.casting import Rejected
+from kinds.columns import Rejected
 
 BATCH_ROWS = 32_768
 # One row has to fit into a block, and a few blocks are in memory at a time.

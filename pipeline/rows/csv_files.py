@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
+from kinds.columns import Rejected
+from kinds.columns.columns import decoded
 from pipeline import large
-from pipeline.casting import Rejected
-from pipeline.casting.columns import decoded
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_beginnings import beginnings

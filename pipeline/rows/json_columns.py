@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from kinds.columns import Rejected
+from kinds.columns.columns import TEXTS, JsonLists
+from kinds.columns.json_lists import json_text, objects
+from kinds.columns.texts import EXACT
 from pipeline import large
-from pipeline.casting import Rejected
-from pipeline.casting.columns import TEXTS, JsonLists
-from pipeline.casting.json_lists import json_text, objects
-from pipeline.casting.texts import EXACT
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.

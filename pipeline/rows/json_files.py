@@ -5,7 +5,7 @@ from typing import IO
 
 import pyarrow as pa
 
-from pipeline.casting import Rejected
+from kinds.columns import Rejected
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.files import Stretch, opened, stretches
 from pipeline.rows.json_columns import JsonColumns, line_count, object_keys

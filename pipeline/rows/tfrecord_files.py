@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kinds.columns import Rejected
+from kinds.columns.columns import Values
 from pipeline import stores
-from pipeline.casting import Rejected
-from pipeline.casting.columns import Values
 from pipeline.failures import Exit, Failure
 from pipeline.quiet import quiet_import, tensorflow
 from pipeline.rows.batches import BLOCK_BYTES, RawBatch

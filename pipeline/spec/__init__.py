@@ -3,9 +3,9 @@
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. Its parts are defined in the modules beside this
-one (inputs, heads, training) and are all to be had from here; pipeline.spec.file reads one from a
-file. This package needs pydantic only.
+A spec is a value: frozen, and never half valid. Inputs and heads are kinds (kinds.inputs,
+kinds.heads); the other parts are defined in the modules beside this one. pipeline.spec.file reads a
+spec from a file. This package needs pydantic only.
 """
 
 import hashlib
@@ -14,41 +14,27 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.heads.part import Labels
+from kinds.heads.spec import Head
+from kinds.inputs.part import Lookup
+from kinds.inputs.spec import Input
+from kinds.settings import Column, Name, Part, Share, readable_as_yaml
+from pipeline.spec.blocks import Layer, Shared, Trunk, Vocabulary
 from pipeline.spec.checks import check_parts
-from pipeline.spec.heads import Binary, Classification, Counts, Head, Multilabel, Regression
-from pipeline.spec.inputs import (
-    NUMBER_LIMIT,
-    Category,
-    Input,
-    Layer,
-    Number,
-    Sequence,
-    Shared,
-    Trunk,
-    Vocabulary,
-)
 from pipeline.spec.training import Phases, Sampled, Training
-from pipeline.spec.values import Column, Name, Part, Share, readable_as_yaml
 
 __all__ = [
-    "NUMBER_LIMIT",
-    "Binary",
-    "Category",
-    "Classification",
     "ColumnSplit",
-    "Counts",
     "FileSplit",
     "HashSplit",
     "Head",
     "Input",
+    "Labels",
     "Layer",
-    "Multilabel",
-    "Number",
+    "Lookup",
     "Part",
     "Phases",
-    "Regression",
     "Sampled",
-    "Sequence",
     "Shared",
     "Spec",
     "Training",
@@ -141,16 +127,29 @@ class Spec(Part):
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
-    def embedded_inputs(self) -> dict[str, Category | Sequence]:
-        """The inputs that look an id up: categories and sequences."""
-        return {n: i for n, i in self.inputs.items() if isinstance(i, Category | Sequence)}
+    def lookups(self) -> dict[str, Lookup]:
+        """Where the inputs over a vocabulary look their ids up."""
+        found = {name: part.lookup(name) for name, part in self.inputs.items()}
+        return {name: lookup for name, lookup in found.items() if lookup and lookup.vocabulary}
 
-    def number_inputs(self) -> dict[str, Number]:
-        return {n: i for n, i in self.inputs.items() if isinstance(i, Number)}
+    def embedded_inputs(self) -> dict[str, Any]:
+        return {name: self.inputs[name] for name in self.lookups()}
 
-    def label_heads(self) -> dict[str, Classification | Multilabel]:
-        """The heads whose target is one label of a vocabulary, or several."""
-        return {n: h for n, h in self.heads.items() if isinstance(h, Classification | Multilabel)}
+    def number_inputs(self) -> dict[str, Any]:
+        return {name: part for name, part in self.inputs.items() if name not in self.lookups()}
+
+    def label_heads(self) -> dict[str, Any]:
+        return {name: self.heads[name] for name in self.labels()}
+
+    def labels(self) -> dict[str, Labels]:
+        """What the heads over a vocabulary choose from."""
+        found = {name: head.labels() for name, head in self.heads.items()}
+        return {name: labels for name, labels in found.items() if labels}
+
+    def vocabulary_of(self) -> dict[str, str]:
+        """The vocabulary of each input and head that has one."""
+        inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
+        return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
 
     def to_json(self) -> str:
         return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"
@@ -163,15 +162,15 @@ class Spec(Part):
             "split": self.split.model_dump(mode="json"),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {
-                name: (self.input_column(name), part.model_dump(mode="json", include=_PREPARED))
+                name: (self.input_column(name), _prepared(part))
                 for name, part in self.inputs.items()
             },
             "heads": {
-                name: (self.head_column(name), part.model_dump(mode="json", include=_PREPARED))
-                for name, part in self.heads.items()
+                name: (self.head_column(name), _prepared(part)) for name, part in self.heads.items()
             },
         }
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
-_PREPARED = {"kind", "vocabulary", "length", "separator", "scale", "buckets", "missing"}
+def _prepared(part: Input | Head) -> dict[str, Any]:
+    return part.model_dump(mode="json", include=set(part.PREPARED))

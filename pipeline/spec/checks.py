@@ -6,12 +6,12 @@ The parts themselves are checked where they are defined, in pipeline.spec.
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pipeline.spec import Category, Sequence, Spec
+    from pipeline.spec import Lookup, Spec
 
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, _sampled):
+    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads):
         check(spec)
 
 
@@ -45,63 +45,54 @@ def _defined(place: str, name: str, parts: dict[str, Any], kind: str) -> None:
 
 
 def _vocabularies(spec: "Spec") -> None:
-    used = set()
-    for group, parts in (("inputs", spec.embedded_inputs()), ("heads", spec.label_heads())):
-        for name, part in parts.items():
-            _defined(f"{group}.{name}.vocabulary", part.vocabulary, spec.vocabularies, "vocabulary")
-            used.add(part.vocabulary)
-    if unused := sorted(set(spec.vocabularies) - used):
+    used = spec.vocabulary_of()
+    for name, vocabulary in used.items():
+        group = "inputs" if name in spec.inputs else "heads"
+        _defined(f"{group}.{name}.vocabulary", vocabulary, spec.vocabularies, "vocabulary")
+    if unused := sorted(set(spec.vocabularies) - set(used.values())):
         raise ValueError(f"vocabularies.{unused[0]}: no input and no head uses it")
 
 
 def _tables(spec: "Spec") -> None:
-    first: dict[str, tuple[str, Category | Sequence]] = {}
-    for name, part in spec.embedded_inputs().items():
-        owner, other = first.setdefault(part.table_name, (name, part))
-        if (other.vocabulary, other.embedding) != (part.vocabulary, part.embedding):
+    first: dict[str, tuple[str, Lookup]] = {}
+    for name, part in spec.lookups().items():
+        owner, other = first.setdefault(part.table, (name, part))
+        if (other.vocabulary, other.width) != (part.vocabulary, part.width):
             raise ValueError(
-                f"inputs.{name}: shares the table {part.table_name!r} with inputs.{owner}, so its "
-                f"vocabulary and embedding must be {other.vocabulary!r} and {other.embedding}; "
+                f"inputs.{name}: shares the table {part.table!r} with inputs.{owner}, so its "
+                f"vocabulary and embedding must be {other.vocabulary!r} and {other.width}; "
                 "name another `table` to have one of its own"
             )
 
 
 def _shared_blocks(spec: "Spec") -> None:
     widths: dict[str, tuple[str, int]] = {}
-    for name, part in spec.embedded_inputs().items():
+    for name, part in spec.lookups().items():
         if part.through is None:
             continue
         _defined(f"inputs.{name}.through", part.through, spec.shared, "shared block")
-        owner, width = widths.setdefault(part.through, (name, part.embedding))
-        if width != part.embedding:
+        owner, width = widths.setdefault(part.through, (name, part.width))
+        if width != part.width:
             raise ValueError(
                 f"inputs.{name}: goes through {part.through!r} with inputs.{owner}, "
-                f"so its embedding must be {width}, not {part.embedding}"
+                f"so its embedding must be {width}, not {part.width}"
             )
     if unused := sorted(set(spec.shared) - set(widths)):
         raise ValueError(f"shared.{unused[0]}: no input goes through it")
 
 
 def _heads(spec: "Spec") -> None:
-    tables = {part.table_name: part for part in spec.embedded_inputs().values()}
+    tables = {part.table: part for part in spec.lookups().values()}
     for name, head in spec.heads.items():
         for source in head.inputs:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
-    for name, head in spec.label_heads().items():
-        if head.tied is None:
+        head.check(f"heads.{name}", spec.training)
+    for name, labels in spec.labels().items():
+        if labels.tied is None:
             continue
-        _defined(f"heads.{name}.tied", head.tied, tables, "table")
-        if tables[head.tied].vocabulary != head.vocabulary:
+        _defined(f"heads.{name}.tied", labels.tied, tables, "table")
+        if tables[labels.tied].vocabulary != labels.vocabulary:
             raise ValueError(
-                f"heads.{name}.tied: the table {head.tied!r} is over the vocabulary "
-                f"{tables[head.tied].vocabulary!r}, the head over {head.vocabulary!r}"
-            )
-
-
-def _sampled(spec: "Spec") -> None:
-    for name, head in spec.label_heads().items():
-        if spec.training.sampled and getattr(head, "label_smoothing", 0) > 0:
-            raise ValueError(
-                f"heads.{name}: label_smoothing spreads over all classes and does not go with "
-                "training.sampled"
+                f"heads.{name}.tied: the table {labels.tied!r} is over the vocabulary "
+                f"{tables[labels.tied].vocabulary!r}, the head over {labels.vocabulary!r}"
             )

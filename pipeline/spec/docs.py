@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from kinds.heads import spec as heads
+from kinds.inputs import spec as inputs
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
@@ -26,15 +28,9 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "The whole": (specs.Spec,),
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
-    "inputs": (specs.Category, specs.Sequence, specs.Number),
+    "inputs": tuple(inputs.CLASSES),
     "trunk": (specs.Trunk,),
-    "heads": (
-        specs.Classification,
-        specs.Multilabel,
-        specs.Binary,
-        specs.Regression,
-        specs.Counts,
-    ),
+    "heads": tuple(heads.CLASSES),
     "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
     "training": (specs.Training, specs.Sampled),
 }
@@ -76,7 +72,7 @@ def chapter(title: str, parts: Sequence[type[specs.Part]]) -> str:
 def tag(part: type[specs.Part]) -> str:
     """How a spec asks for this part: `kind: category`; its name where it is not asked for so.
 
-    >>> tag(specs.Category), tag(specs.HashSplit), tag(specs.Layer)
+    >>> tag(inputs.CLASSES[0]), tag(specs.HashSplit), tag(specs.Layer)
     ('`kind: category`', '`by: hash`', 'A layer')
     """
     for name in ("kind", "by"):
@@ -122,7 +118,7 @@ def values(about: dict[str, Any]) -> str:
         case {"const": word}:
             return f"`{word}`"
         case {"$ref": str(name)}:
-            return IN_WORDS.get(name, name.lower())
+            return IN_WORDS.get(name) or KINDS.get(name) or name.lower()
         case {"type": "array", "items": dict(item)}:
             return f"list of {values(item)}"
         case {"type": "object", "additionalProperties": dict(item)}:
@@ -141,6 +137,9 @@ TITLES: dict[type[specs.Part], str] = {
     specs.Training: "`training`",
     specs.Sampled: "`sampled`",
 }
+KINDS = {
+    part.__name__: part.model_fields["kind"].default for part in (*inputs.CLASSES, *heads.CLASSES)
+}
 IN_WORDS = {
     "integer": "whole number",
     "number": "number",
@@ -148,7 +147,6 @@ IN_WORDS = {
     "boolean": "`true`, `false`",
     "Phases": "`phases`",
     "Sampled": "`sampled`",
-    "Counts": "count",
     "HashSplit": "`by: hash`",
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",

@@ -10,8 +10,8 @@ from typing import Any, get_args
 
 from pydantic import ValidationError
 
+from kinds.settings import Part
 from pipeline.spec import Spec
-from pipeline.spec.values import Part
 
 # Of the types of pydantic's errors; its own words for all others.
 _RULES = {

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.spec.values import Count, Part, Positive, Seed, Share, Whole
+from kinds.settings import Count, Part, Positive, Seed, Share, Whole
 
 
 class Phases(Part):

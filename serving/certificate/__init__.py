@@ -15,7 +15,7 @@ import onnxruntime
 import pyarrow as pa
 from onnx import TensorProto, helper
 
-from pipeline.casting import Field
+from kinds.columns import Field
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
 from serving.certificate.cases import ODD_BATCH

@@ -1,6 +1,6 @@
 """The rows a certificate is made with: held-out ones, and those that break pipelines.
 
-All are typed rows (pipeline.casting). Each hard case is a few held-out rows with some columns
+All are typed rows (kinds.columns). Each hard case is a few held-out rows with some columns
 replaced, so that any spec has all of them.
 """
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipeline.casting import Field
+from kinds.columns import Field
 
 ROWS_OF_A_CASE = 4
 ODD_BATCH = 1001

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import tensorflow as tf
 
-from pipeline.casting import Field
+from kinds.columns import Field
 
 Array = npt.NDArray[Any]
 Features = dict[str, Array]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting import Field, Kind, cast
+from kinds.columns import Field, Kind, cast
 from serving.metadata import FileHead
 
 Array = npt.NDArray[Any]

@@ -22,7 +22,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.ipc
 
-from pipeline.casting import Rejected
+from kinds.columns import Rejected
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 from pipeline.seen import Seen

@@ -15,10 +15,13 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.casting import Field
+from kinds.columns import Field
+from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
 from pipeline.failures import Exit, Failure
-from pipeline.spec import Classification, Multilabel, Number, Spec
-from pipeline.spec import Sequence as SequenceInput
+from pipeline.spec import Spec
 from serving.graph import features, heads
 from serving.graph.core import OPSET
 from serving.graph.features import ML_DOMAIN, Piece

@@ -15,7 +15,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from pipeline.spec import NUMBER_LIMIT
+from kinds.inputs.number.spec import LIMIT as NUMBER_LIMIT
 from serving.graph.core import FEATURE
 
 ML_DOMAIN = "ai.onnx.ml"

@@ -11,8 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pipeline.spec import Category, Classification, Multilabel, Number, Spec
-from pipeline.spec import Sequence as SequenceInput
+from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel.spec import Multilabel
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from pipeline.spec import Spec
 
 Line = tuple[float, float, float, float, float]
 Weights = Mapping[str, Mapping[str, Sequence[int]]]

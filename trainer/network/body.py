@@ -14,8 +14,10 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from pipeline.spec import Category, Layer, Number, Spec, Trunk
-from pipeline.spec import Sequence as SequenceInput
+from kinds.inputs.category.spec import Category
+from kinds.inputs.number.spec import Number
+from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from pipeline.spec import Layer, Spec, Trunk
 from trainer.network.first_layer import reordered
 from trainer.network.sequences import attend, last_step, pooled
 

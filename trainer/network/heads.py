@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from pipeline.spec import Classification, Multilabel, Spec
+from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel.spec import Multilabel
+from pipeline.spec import Spec
 from trainer.network.body import Body
 
 # The rows of a classification start with length 1 on average, as those of a table do: a rare label

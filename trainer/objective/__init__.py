@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipeline.spec import Classification, Spec
+from kinds.heads.classification.spec import Classification
+from pipeline.spec import Spec
 from trainer.data import Batch
 from trainer.network import Network
 from trainer.network.heads import Head, head_input, kernel_rows, logits

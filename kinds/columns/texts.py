@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns import json_lists
+from kinds.columns.columns import Bad, Unreadable, plain
 from pipeline import large
-from pipeline.casting import json_lists
-from pipeline.casting.columns import Bad, Unreadable, plain
 
 # From here on a float does not tell an integer from the next one.
 EXACT = 2.0**53

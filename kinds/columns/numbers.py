@@ -6,8 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting.columns import Bad, Unreadable, where
-from pipeline.casting.texts import text
+from kinds.columns.columns import Bad, Unreadable, where
+from kinds.columns.texts import text
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.casting.columns import (
+from kinds.columns.columns import (
     TEXTS,
     Bad,
     Indices,
@@ -24,9 +24,9 @@ from pipeline.casting.columns import (
     plain,
     where,
 )
-from pipeline.casting.json_lists import json_text
-from pipeline.casting.numbers import flag, number
-from pipeline.casting.texts import lists, text
+from kinds.columns.json_lists import json_text
+from kinds.columns.numbers import flag, number
+from kinds.columns.texts import lists, text
 from pipeline.failures import Exit, Failure
 
 Kind = Literal["text", "list", "number", "flag"]

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from kinds.columns.columns import TEXTS, Indices, where
 from pipeline import large
-from pipeline.casting.columns import TEXTS, Indices, where
 
 
 def json_text(value: list[str | None] | None) -> str | None:

@@ -1,0 +1,18 @@
+"""What the product knows of each kind of column, of input and of head: a kind is a folder.
+
+    kinds/columns/                       what a raw cell becomes: text, list, number, flag
+    kinds/inputs/category/  sequence/ ...
+    kinds/heads/classification/  ...     one small module a stage:
+        spec.py       the settings, and which of them prepare depends on         pydantic
+        prepare.py    what is read and learned from rows; features in Arrow      numpy, pyarrow
+        graph.py      the same features in tf.Transform                          tensorflow
+        network.py    vectors and losses                                         tensorflow, keras
+        metrics.py    of a head: how good it is, and the baselines               numpy
+        onnx.py       nodes of the exported file                                 onnx
+        score.py      of a head: what comes out of the file                      numpy, pyarrow
+        show.py       report, card, page, `ask`, `--infer`, made-up values       numpy, pyarrow
+
+A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, and the kinds'
+own modules of that name the answers (see kinds.answers). No stage names a kind. A new kind is a
+folder, and its name in KINDS of kinds/inputs or kinds/heads.
+"""

@@ -1,0 +1,1 @@
+"""The head `binary`: yes or no, by a sigmoid."""

@@ -1,0 +1,14 @@
+"""The settings of a binary head."""
+
+from typing import Literal
+
+from kinds.heads.numbers.spec import NumberPart
+from kinds.settings import Positive
+
+
+class Binary(NumberPart):
+    """Yes or no: one sigmoid."""
+
+    kind: Literal["binary"] = "binary"
+    class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None
+    """How much a row of each answer counts; `balanced`: both together count alike."""

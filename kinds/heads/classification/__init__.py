@@ -1,0 +1,1 @@
+"""The head `classification`: one label of a vocabulary, by a softmax."""

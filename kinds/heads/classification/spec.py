@@ -1,0 +1,23 @@
+"""The settings of a classification."""
+
+from typing import Any, Literal
+
+from kinds.heads.labels.spec import LabelsPart
+from kinds.settings import Positive, Share
+
+
+class Classification(LabelsPart):
+    """One label of a vocabulary: softmax."""
+
+    kind: Literal["classification"] = "classification"
+    label_smoothing: Share = 0.0
+    """The share of the target that is spread evenly over all labels."""
+    class_weights: dict[str, Positive] | Literal["balanced"] | None = None
+    """How much a row of each label counts; `balanced`: all labels together count alike."""
+
+    def check(self, place: str, training: Any) -> None:
+        if training.sampled and self.label_smoothing > 0:
+            raise ValueError(
+                f"{place}: label_smoothing spreads over all classes and does not go with "
+                "training.sampled"
+            )

@@ -1,0 +1,1 @@
+"""The head `count`: a count, by a Poisson loss with a logarithmic link."""

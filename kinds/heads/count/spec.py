@@ -1,0 +1,11 @@
+"""The settings of a count head."""
+
+from typing import Literal
+
+from kinds.heads.numbers.spec import NumberPart
+
+
+class Counts(NumberPart):
+    """A count: Poisson, with a logarithmic link."""
+
+    kind: Literal["count"] = "count"

@@ -1,0 +1,22 @@
+"""The settings of a head that predicts labels of a vocabulary."""
+
+from typing import ClassVar
+
+from kinds.heads.part import HeadPart, Labels
+from kinds.settings import Count, Name
+
+
+class LabelsPart(HeadPart):
+    """A head over a vocabulary of labels."""
+
+    PREPARED: ClassVar = frozenset({"kind", "vocabulary"})
+
+    vocabulary: Name
+    """The labels."""
+    top_k: Count = 10
+    """How many labels a score lists where the scorer is not told."""
+    tied: Name | None = None
+    """An embedding table over the same vocabulary that is the head's weights, too."""
+
+    def labels(self) -> Labels:
+        return Labels(self.vocabulary, self.top_k, self.tied)

@@ -1,0 +1,42 @@
+"""What every kind of head says of itself in a spec. Pydantic only."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kinds.settings import Column, Name, Part, Positive
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a head chooses from: those of a `vocabulary`.
+
+    `top_k` is how many a score lists where the scorer is not told, `tied` the embedding table over
+    the same vocabulary that is the head's weights, too.
+    """
+
+    vocabulary: str
+    top_k: int
+    tied: str | None
+
+
+class HeadPart(Part):
+    """A head of a spec. A row whose target is missing does not count for that head."""
+
+    PREPARED: ClassVar[frozenset[str]]
+    """The settings that prepare depends on."""
+
+    kind: str
+    column: Column | None = None
+    """The column of the targets; the head's name where it is not given."""
+    weight: Positive = 1.0
+    """How much the head counts beside the others."""
+    inputs: tuple[Name, ...] = ()
+    """The inputs that the head reads; what the trunk makes of all inputs where none is named."""
+
+    @abstractmethod
+    def labels(self) -> Labels | None:
+        """What the head chooses from; None where it predicts no label."""
+
+    def check(self, place: str, training: Any) -> None:
+        """Raises ValueError where the head does not go with how the weights are learned."""

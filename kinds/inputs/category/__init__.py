@@ -1,0 +1,1 @@
+"""The input `category`: one value of a vocabulary."""

@@ -1,0 +1,28 @@
+"""The settings of an input that looks its values up in a vocabulary."""
+
+from typing import ClassVar
+
+from kinds.inputs.part import InputPart, Lookup
+from kinds.settings import Count, Name
+
+
+class IdsPart(InputPart):
+    """An input with a vocabulary and an embedding table over it."""
+
+    PREPARED: ClassVar = frozenset({"kind", "vocabulary"})
+
+    vocabulary: Name
+    """The vocabulary that gives the values their ids."""
+    embedding: Count = 50
+    """How many numbers each id has of its own."""
+    table: Name | None = None
+    """The embedding table. Inputs over one vocabulary share one unless they name another."""
+    through: Name | None = None
+    """The shared block that the embedding goes through."""
+
+    def lookup(self, name: str) -> Lookup:
+        return Lookup(self.table_name, self.embedding, self.vocabulary, through=self.through)
+
+    @property
+    def table_name(self) -> str:
+        return self.table or self.vocabulary

@@ -1,0 +1,1 @@
+"""The input `number`: standardised, its logarithm too, or cut at quantiles and embedded."""

@@ -1,0 +1,38 @@
+"""What every kind of input says of itself in a spec. Pydantic only."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kinds.settings import Column, Part
+
+
+@dataclass(frozen=True)
+class Lookup:
+    """The embedding table in which an input looks its ids up.
+
+    The ids are those of a `vocabulary`, then one for all other values and one for missing ones;
+    without a vocabulary the input makes ids of its own, `rows` of them. `through` is the shared
+    block that the vectors go through.
+    """
+
+    table: str
+    width: int
+    vocabulary: str | None = None
+    rows: int | None = None
+    through: str | None = None
+
+
+class InputPart(Part):
+    """An input of a spec."""
+
+    PREPARED: ClassVar[frozenset[str]]
+    """The settings that prepare depends on."""
+
+    kind: str
+    column: Column | None = None
+    """The column of the rows; the input's name where it is not given."""
+
+    @abstractmethod
+    def lookup(self, name: str) -> Lookup | None:
+        """Where the input called `name` looks ids up; None where it does not."""
