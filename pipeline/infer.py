@@ -9,7 +9,6 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -28,21 +27,13 @@ _GROUP_NAMES = ("user", "session", "customer", "account", "group", "module", "do
 # YAML takes these for values.
 _NOT_NAMES = ("null", "true", "false")
 
-
 _TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}|$)"
 _DATE = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
 _TIMES = "times; give numbers such as the hour or the weekday if they say something"
-# Rows that could be told apart by chance.
+# Fewer rows than this may differ by chance.
 _FEW = 20
 
-
-@dataclass(frozen=True)
-class Sorted:
-    """What the columns are for, each with what it looks like; of those left out, the reason."""
-
-    keys: dict[Column, Look]
-    inputs: dict[Column, Look]
-    left_out: dict[Column, str]
+Looks = Mapping[Column, Look]
 
 
 def spec_for(paths: Sequence[str]) -> str:
@@ -50,29 +41,15 @@ def spec_for(paths: Sequence[str]) -> str:
     sample = _sampled(paths)
     names = _names(sample)
     columns = [Column(names[column], column, values) for column, values in sample.items()]
-    found = _sorted(columns)
-    if len(found.inputs) < 2:
-        said = {column: look.reason for column, look in {**found.keys, **found.inputs}.items()}
-        said |= found.left_out
+    left_out = {column: reason for column in columns if (reason := _unfit(column))}
+    looks = {c: _best(inputs.KINDS, c, _key(c)) for c in columns if c not in left_out}
+    keys = {column: look for column, look in looks.items() if not look.settings}
+    read = {column: look for column, look in looks.items() if look.settings}
+    if len(read) < 2:
         rule = "the rows must have a column to predict and another to predict it from"
-        received = [f"{column.column[:256]}: {said[column]}" for column in columns]
-        raise Failure(Exit.USAGE, rule, received=received)
-    head, why = _head([*found.inputs])
-    return "\n".join(_lines(found, head, why)) + "\n"
-
-
-def _sorted(columns: Iterable[Column]) -> Sorted:
-    found = Sorted({}, {}, {})
-    for column in columns:
-        if reason := _unfit(column):
-            found.left_out[column] = reason
-            continue
-        key, best = _key(column), _best(inputs.KINDS, column)
-        if key is not None and key.sure > best.sure:
-            found.keys[column] = key
-        else:
-            found.inputs[column] = best
-    return found
+        said = [f"{c.column[:256]}: {left_out.get(c) or looks[c].reason}" for c in columns]
+        raise Failure(Exit.USAGE, rule, received=said)
+    return "\n".join(_lines(keys, read, left_out)) + "\n"
 
 
 def _unfit(column: Column) -> str:
@@ -93,7 +70,7 @@ def _unfit(column: Column) -> str:
 
 
 def _key(column: Column) -> Look | None:
-    """How surely a column tells rows apart."""
+    """The look of a column that tells rows apart; no input, so without settings."""
     if column.is_list or not column.distinct == len(column.present) > _FEW:
         return None
     if column.is_whole and column.is_rising:
@@ -101,9 +78,11 @@ def _key(column: Column) -> Look | None:
     return column.look(0.6, "text that is different in every row")
 
 
-def _best(kinds: Mapping[str, inputs.Show] | Mapping[str, heads.Show], column: Column) -> Look:
-    """The look that is surest, of those that a kind of input or of head takes."""
-    looks = [kind.could_be(column) for kind in kinds.values()]
+def _best(
+    kinds: Mapping[str, inputs.Show | heads.Show], column: Column, key: Look | None = None
+) -> Look:
+    """The surest of the looks that kinds of inputs or of heads take, and of that of a key."""
+    looks = [key, *(kind.could_be(column) for kind in kinds.values())]
     return max((look for look in looks if look), key=lambda look: look.sure)
 
 
@@ -157,16 +136,16 @@ def _head(columns: Sequence[Column]) -> tuple[Column, str]:
     return columns[-1], "a guess: the last column that is no key"
 
 
-def _lines(found: Sorted, head: Column, why: str) -> Iterator[str]:
+def _lines(keys: Looks, looks: Looks, left_out: Mapping[Column, str]) -> Iterator[str]:
+    head, why = _head([*looks])
     target = _best(heads.KINDS, head)
-    read = {column: look for column, look in found.inputs.items() if column is not head}
+    read = {column: look for column, look in looks.items() if column is not head}
     yield f"# A first guess from the first {SAMPLE:,} rows at most. Change what you know better."
     yield "name: first_guess"
-    if found.keys:
-        yield "\n# Columns that tell rows apart: " + "; ".join(
-            f"{column.name}: {look.reason}" for column, look in found.keys.items()
-        )
-        yield f"keys: {_shown([column.column for column in found.keys])}"
+    if keys:
+        reasons = "; ".join(f"{column.name}: {look.reason}" for column, look in keys.items())
+        yield f"\n# Columns that tell rows apart: {reasons}"
+        yield f"keys: {_shown([column.column for column in keys])}"
     if vocabularies := [*_vocabularies(read, 10_000), *_vocabularies({head: target}, 25_000)]:
         yield "\nvocabularies:"
         yield from vocabularies
@@ -174,15 +153,15 @@ def _lines(found: Sorted, head: Column, why: str) -> Iterator[str]:
     for column, look in read.items():
         yield f"  # {_said(look)}"
         yield _part(column, look)
-    for column, reason in found.left_out.items():
+    for column, reason in left_out.items():
         yield f"  # left out: {_shown(column.column[:256])}: {reason}"
     yield "\nheads:"
     yield f"  # {why}. {_said(target)}"
     yield _part(head, target)
-    yield from _split(found)
+    yield from _split(looks, keys)
 
 
-def _vocabularies(looks: Mapping[Column, Look], size: int) -> Iterator[str]:
+def _vocabularies(looks: Looks, size: int) -> Iterator[str]:
     for column, look in looks.items():
         if "vocabulary" in look.settings:
             rare = ", min_count: 2" if look.distinct > 1000 else ""
@@ -196,13 +175,12 @@ def _part(column: Column, look: Look) -> str:
     return f"  {column.name}: {{{', '.join(said)}}}"
 
 
-def _split(found: Sorted) -> Iterator[str]:
-    looks = found.inputs
+def _split(looks: Looks, keys: Looks) -> Iterator[str]:
     groups = [c for c, look in looks.items() if look.groups and _is_group(c.column)]
     if groups:
         chosen, why = groups[:1], "what belongs together stays on one side"
-    elif found.keys:
-        chosen, why = [*found.keys], "every row falls on a side of its own"
+    elif keys:
+        chosen, why = [*keys], "every row falls on a side of its own"
     else:
         chosen, why = [*looks], "rows that are alike in all columns stay on one side"
     names = _shown([c.column for c in chosen])

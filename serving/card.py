@@ -145,4 +145,4 @@ scores = Scorer("model.onnx").score(table)  # a pyarrow.Table with the columns a
 ```
 
 A value that the model has not seen in training counts as unknown, as do all others like it. Scores
-of labels are probabilities; those of a classification head leave room for all other labels."""
+of labels are probabilities; where labels exclude each other, they leave room for all others."""

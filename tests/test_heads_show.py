@@ -10,8 +10,8 @@ import pytest
 from kinds.answers import check
 from kinds.heads import show
 from kinds.heads.calibration import calibration, off_by
-from kinds.heads.classification.show import by_frequency, confused_pairs
-from kinds.heads.guesses import SHOWN, Guess, good_ones, mistakes
+from kinds.heads.classification.show import confused_pairs, frequency_bars
+from kinds.heads.guesses import SHOWN, Guess, Scored, good_ones, mistakes
 
 
 def guesses(kind: str, targets: list[Any], *outputs: list[Any]) -> list[Guess]:
@@ -60,8 +60,11 @@ def test_the_greatest_errors_come_first_and_so_do_the_smallest_of_the_good() -> 
 
 def test_labels_are_grouped_by_how_often_they_occur_in_train() -> None:
     found = guesses("classification", ["a", "b", "?"], [["a", "b"]] * 3, [[0.9, 0.1]] * 3)
-    groups = [(g.least, g.rows, g.first, g.within) for g in by_frequency(found, {"a": 20, "b": 19})]
-    assert groups == [(10, 2, 0.5, 1.0), (None, 1, 0.0, 0.0)]
+    scored = Scored("x", pa.array([]), [], found, {"a": 20, "b": 19})
+    assert frequency_bars(scored).rows == [
+        ("10 to 99 times", 1.0, ("100.0 %", "50.0 %", "2")),
+        ("not in the vocabulary", 0.0, ("0.0 %", "0.0 %", "1")),
+    ]
 
 
 def test_pairs_are_counted_and_mistakes_shown_once_each() -> None:

@@ -41,7 +41,7 @@ def off_by(points: Sequence[Point]) -> float:
     return sum(abs(point.said - point.was) * point.rows for point in points) / max(rows, 1)
 
 
-def there(predictions: pa.Array, targets: pa.Array) -> tuple[Array, Array]:
+def with_targets(predictions: pa.Array, targets: pa.Array) -> tuple[Array, Array]:
     """Both as float64 [rows with a target]; the targets are NaN where they are missing."""
     said, was = (
         column.to_numpy(zero_copy_only=False).astype(np.float64)
@@ -51,14 +51,14 @@ def there(predictions: pa.Array, targets: pa.Array) -> tuple[Array, Array]:
     return said[known], was[known]
 
 
-def probabilities(head: str, said: Array, was: Array) -> Iterator[Chart]:
+def probability_chart(head: str, said: Array, was: Array) -> Iterator[Chart]:
     """The chart of probabilities [rows] and of what came true, 0 or 1; none for a single row."""
     points = calibration(said, was)
     note = f"off by {percent(off_by(points))} on average; each dot a tenth of the rows"
     yield from _chart(f"{head}: calibration", ("said", "came true"), points, note, is_share=True)
 
 
-def values(head: str, said: Array, was: Array) -> Iterator[Chart]:
+def number_chart(head: str, said: Array, was: Array) -> Iterator[Chart]:
     """The chart of predicted and of real numbers [rows]; none for a single row."""
     words = ("mean prediction", "mean target")
     note = "each dot a tenth of the rows, by rising prediction"

@@ -121,7 +121,7 @@ def _shared(spec: Spec, weights: Weights) -> Iterator[Box]:
 
 
 def _trunk(spec: Spec, weights: Weights) -> Iterator[Box]:
-    """What all inputs join in; what combines a sequence is counted here too."""
+    """What all inputs join in; what combines lists of vectors is counted here too."""
     own = weights.get("trunk", {})
     if not own and all(head.inputs for head in spec.heads.values()):
         return

@@ -36,8 +36,8 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 
 def figures(scored: Scored) -> Iterator[Figure]:
-    said, was = calibration.there(scored.outputs[0], scored.targets)
-    return calibration.probabilities(scored.head, said, was)
+    said, was = calibration.with_targets(scored.outputs[0], scored.targets)
+    return calibration.probability_chart(scored.head, said, was)
 
 
 def answer(head: str, outputs: Sequence[float]) -> Iterator[str]:

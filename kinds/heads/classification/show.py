@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,21 +21,6 @@ if TYPE_CHECKING:
 
 DECADES = (1, 10, 100, 1_000, 10_000, 100_000)
 PAIRS = 10
-
-
-@dataclass(frozen=True)
-class Group:
-    """Rows by how often their label occurs in train; `least` is None where it is not known."""
-
-    least: int | None
-    rows: int
-    first: float
-    within: float
-
-    def __str__(self) -> str:
-        if self.least is None:
-            return "not in the vocabulary"
-        return f"{self.least:,} to {10 * self.least - 1:,} times"
 
 
 def headline() -> str:
@@ -60,37 +44,29 @@ def figures(scored: Scored) -> Iterator[Figure]:
 
 
 def frequency_bars(scored: Scored) -> Bars:
-    """Accuracy by how often the label occurs in train."""
-    groups = by_frequency(scored.guesses, scored.counts)
+    """Accuracy by the decade of the label's count in train."""
+    groups: dict[int | None, list[Guess]] = {}
+    for guess in scored.guesses:
+        groups.setdefault(_decade(scored.counts.get(guess.target, 0)), []).append(guess)
+    rows = []
+    for least in sorted(groups, key=lambda least: (least is None, least)):
+        own = groups[least]
+        first = float(np.mean([guess.right for guess in own]))
+        within = float(np.mean([guess.target in dict(guess.answers) for guess in own]))
+        rows.append((_words(least), within, (percent(within), percent(first), f"{len(own):,}")))
     most = max((len(guess.answers) for guess in scored.guesses), default=0)
-    rows = [
-        (str(g), g.within, (percent(g.within), percent(g.first), f"{g.rows:,}")) for g in groups
-    ]
     header = ("label in train", f"among {most}", "first", "rows")
     return Bars(f"{scored.head}: accuracy by frequency of the label", header, rows)
 
 
-def by_frequency(guesses: Sequence[Guess], counts: Mapping[str, int]) -> list[Group]:
-    """Accuracy by the decade of the label's count in train.
-
-    >>> a = Guess(0, ("a",), (("a", 0.9), ("b", 0.1)), True, 0.9)
-    >>> b = Guess(1, ("b",), (("a", 0.9), ("b", 0.1)), False, 0.9)
-    >>> by_frequency([a, b], {"a": 20, "b": 19})
-    [Group(least=10, rows=2, first=0.5, within=1.0)]
+def _words(least: int | None) -> str:
     """
-    groups: dict[int | None, list[Guess]] = {}
-    for guess in guesses:
-        groups.setdefault(_decade(counts.get(guess.target, 0)), []).append(guess)
-    ordered = sorted(groups.items(), key=lambda item: (item[0] is None, item[0]))
-    return [
-        Group(
-            least,
-            len(found),
-            float(np.mean([guess.right for guess in found])),
-            float(np.mean([guess.target in dict(guess.answers) for guess in found])),
-        )
-        for least, found in ordered
-    ]
+    >>> _words(10), _words(None)
+    ('10 to 99 times', 'not in the vocabulary')
+    """
+    if least is None:
+        return "not in the vocabulary"
+    return f"{least:,} to {10 * least - 1:,} times"
 
 
 def _decade(count: int) -> int | None:

@@ -13,7 +13,7 @@ from kinds.heads.guesses import Guess
 def calibrated(head: str, guesses: Sequence[Guess]) -> Iterator[Chart]:
     """The chart of how probable the first answers were and how often they were right."""
     said, was = np.array([g.sure for g in guesses]), np.array([float(g.right) for g in guesses])
-    return calibration.probabilities(head, said, was)
+    return calibration.probability_chart(head, said, was)
 
 
 def mistakes_title() -> str:

@@ -29,8 +29,8 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 
 def figures(scored: Scored) -> Iterator[Figure]:
-    said, was = calibration.there(scored.outputs[0], scored.targets)
-    return calibration.values(scored.head, said, was)
+    said, was = calibration.with_targets(scored.outputs[0], scored.targets)
+    return calibration.number_chart(scored.head, said, was)
 
 
 def mistakes_title() -> str:

@@ -24,11 +24,7 @@ def could_be(column: Column) -> Look | None:
 
 
 def made_up(
-    part: "Category",
-    texts: Sequence[str],
-    count: int,
-    missing: float,
-    random: np.random.Generator,
+    part: "Category", texts: Sequence[str], count: int, missing: float, random: np.random.Generator
 ) -> tuple[pa.Array, np.ndarray]:
     ids = popular(len(texts), count, random)
     gaps = random.random(count) < missing

@@ -28,11 +28,7 @@ def could_be(column: Column) -> Look | None:
 
 
 def made_up(
-    part: "Number",
-    texts: Sequence[str],
-    count: int,
-    missing: float,
-    random: np.random.Generator,
+    part: "Number", texts: Sequence[str], count: int, missing: float, random: np.random.Generator
 ) -> tuple[pa.Array, np.ndarray]:
     worth = random.standard_normal(count)
     match part.scale:

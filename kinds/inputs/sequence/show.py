@@ -25,11 +25,7 @@ def could_be(column: Column) -> Look | None:
 
 
 def made_up(
-    part: "Sequence",
-    texts: Values[str],
-    count: int,
-    missing: float,
-    random: np.random.Generator,
+    part: "Sequence", texts: Values[str], count: int, missing: float, random: np.random.Generator
 ) -> tuple[pa.Array, np.ndarray]:
     """Lists, some of them empty; their last element counts, which every combination can see."""
     lengths = random.integers(0, part.length + 3, size=count)
