@@ -129,13 +129,13 @@ def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | Non
         return []
     columns = _columns(data, name)
     rows = []
-    for of in data.metrics[data.split].get(name, {}):
-        values = [column.get(of) for column in columns]
+    for measure in data.metrics[data.split].get(name, {}):
+        values = [column.get(measure) for column in columns]
         known = [v for v in values if v is not None]
-        choose = min if _lower_is_better(of) else max
+        choose = min if _lower_is_better(measure) else max
         is_one = len(known) > 1 and known.count(choose(known)) == 1
         best = values.index(choose(known)) if is_one else None
-        rows.append((of, values, best))
+        rows.append((measure, values, best))
     return rows
 
 
@@ -173,11 +173,11 @@ def _lower_is_better(name: str) -> bool:
 
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    of = KINDS[data.spec.heads[name].kind].headline()
+    measure = KINDS[data.spec.heads[name].kind].headline()
     rows = {row[0]: row[1] for row in metric_rows(data, name)}
-    values = rows.get(of, [None, None, None])
+    values = rows.get(measure, [None, None, None])
     most = max((v for v in values if v is not None), default=1.0) or 1.0
-    is_share = of.startswith(("accuracy", "precision"))
+    is_share = measure.startswith(("accuracy", "precision"))
     words = [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
     source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
@@ -188,7 +188,7 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
     ]
     return {
         "head": name,
-        "metric": metric(of) + (", lower is better" if _lower_is_better(of) else ""),
+        "metric": metric(measure) + (", lower is better" if _lower_is_better(measure) else ""),
         "value": words[0] or "-",
         "bars": bars,
     }
