@@ -17,15 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from kinds.heads.binary.spec import Binary
-from kinds.heads.classification.spec import Classification
-from kinds.heads.count.spec import Counts
-from kinds.heads.multilabel.spec import Multilabel
-from kinds.heads.regression.spec import Regression
-from kinds.inputs.category.spec import Category
-from kinds.inputs.number.spec import Number
+from kinds.heads import show as heads
+from kinds.inputs import show as inputs
 from pipeline.failures import Exit, Failure, main
-from pipeline.spec import ColumnSplit, HashSplit, Head, Input, Spec, Vocabulary
+from pipeline.spec import ColumnSplit, HashSplit, Spec
 from pipeline.spec.file import read_spec
 
 # Few enough values that a few thousand rows show each of them often.
@@ -57,13 +52,13 @@ def rows_for(spec: Spec, count: int, seed: int, *, missing: float = MISSING) -> 
     columns: dict[str, pa.Array] = {}
     worth: dict[str, np.ndarray] = {}
     for name, part in spec.inputs.items():
-        values = spec.vocabularies.get(getattr(part, "vocabulary", ""), Vocabulary())
-        column, worth[name] = input_column(part, values, count, missing, random)
+        show, texts = inputs.KINDS[part.kind], texts_of(spec, name)
+        column, worth[name] = show.made_up(part, texts, count, missing, random)
         columns[spec.input_column(name)] = column
     for name, head in spec.heads.items():
         signal = signal_of([worth[source] for source in head.inputs or spec.inputs])
-        values = spec.vocabularies.get(getattr(head, "vocabulary", ""), Vocabulary())
-        target = target_column(head, signal, values, random)
+        texts = texts_of(spec, name)
+        target = heads.KINDS[head.kind].made_up(head, texts, signal, random)
         columns[spec.head_column(name)] = with_gaps(target, missing, random)
     return pa.table({**_other_columns(spec, count, random), **columns})
 
@@ -74,73 +69,17 @@ def signal_of(worths: Sequence[np.ndarray]) -> np.ndarray:
     return signal
 
 
-def input_column(
-    part: Input, vocabulary: Vocabulary, count: int, missing: float, random: np.random.Generator
-) -> tuple[pa.Array, np.ndarray]:
-    """The cells of an input, and what each is worth: float [rows] of mean 0, variance near 1."""
-    if isinstance(part, Number):
-        return number_column(part, count, missing, random)
-    texts = np.array(vocabulary.values or value_texts(part.vocabulary, VALUES))
-    worth = np.sqrt(2) * np.sin(np.arange(len(texts)) * 2.4)
-    if isinstance(part, Category):
-        ids = popular(len(texts), count, random)
-        gaps = random.random(count) < missing
-        return pa.array(texts[ids], mask=gaps), np.where(gaps, 0.0, worth[ids])
-    lengths = random.integers(0, part.length + 3, size=count)
-    ids = popular(len(texts), int(lengths.sum()), random)
-    ends = np.concatenate([[0], np.cumsum(lengths)])
-    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(texts[ids]))
-    # The last element, which every way to combine a sequence can make out.
-    last = np.append(ids, 0)[np.maximum(ends[1:] - 1, 0)]
-    return lists, np.where(lengths > 0, worth[last], 0.0)
+def texts_of(spec: Spec, name: str) -> Sequence[str]:
+    """The values of the vocabulary of an input or a head, or made-up ones; none without one.
 
-
-def number_column(
-    part: Number, count: int, missing: float, random: np.random.Generator
-) -> tuple[pa.Array, np.ndarray]:
-    worth = random.standard_normal(count)
-    match part.scale:
-        case "log":
-            cells = np.exp(3 + worth)
-        case "none":
-            cells = worth
-        case _:
-            cells = 40 + 12 * worth
-    if part.missing == "reject":
-        return pa.array(cells), worth
-    gaps = random.random(count) < missing
-    return pa.array(cells, mask=gaps), np.where(gaps, 0.0, worth)
-
-
-def target_column(
-    head: Head, signal: np.ndarray, vocabulary: Vocabulary, random: np.random.Generator
-) -> pa.Array:
-    """What a head is to predict, given the signal: float [rows]."""
-    match head:
-        case Binary():
-            return pa.array(signal + 0.3 * random.standard_normal(len(signal)) > 0)
-        case Regression(scale="log"):
-            return pa.array(np.exp(2 + signal + 0.1 * random.standard_normal(len(signal))))
-        case Regression():
-            return pa.array(50 + 10 * signal + random.standard_normal(len(signal)))
-        case Counts():
-            return pa.array(random.poisson(np.exp(1 + 0.5 * signal)))
-        case Classification() | Multilabel():
-            texts = vocabulary.values or value_texts(head.vocabulary, min(LABELS, vocabulary.size))
-            return label_column(head, signal, texts)
-
-
-def label_column(
-    head: Classification | Multilabel, signal: np.ndarray, texts: Sequence[str]
-) -> pa.Array:
-    """Equal slices of the signal have a label each; with several labels, the sign has one too."""
-    place = np.argsort(np.argsort(signal)) * len(texts) // len(signal)
-    if isinstance(head, Classification):
-        return pa.array([texts[p] for p in place])
-    sets = [
-        {texts[p], texts[0]} if s > 0 else {texts[p]} for p, s in zip(place, signal, strict=True)
-    ]
-    return pa.array([sorted(labels) for labels in sets])
+    An input may have more than its vocabulary holds: the others are unknown.
+    """
+    vocabulary = spec.vocabulary_of().get(name)
+    if vocabulary is None:
+        return []
+    said = spec.vocabularies[vocabulary]
+    count = VALUES if name in spec.inputs else min(LABELS, said.size)
+    return said.values or value_texts(vocabulary, count)
 
 
 def value_texts(vocabulary: str, count: int) -> list[str]:
@@ -149,12 +88,6 @@ def value_texts(vocabulary: str, count: int) -> list[str]:
     ['word0', 'word1']
     """
     return [f"{vocabulary}{i}" for i in range(count)]
-
-
-def popular(values: int, count: int, random: np.random.Generator) -> np.ndarray:
-    """int [count] ids below `values`, the first ones the most frequent."""
-    weights = 1 / (np.arange(values) + 5.0)
-    return random.choice(values, size=count, p=weights / weights.sum())
 
 
 def with_gaps(column: pa.Array, missing: float, random: np.random.Generator) -> pa.Array:

@@ -11,6 +11,7 @@
         onnx.py       nodes of the exported file                                 onnx
         score.py      of a head: what comes out of the file                      numpy, pyarrow
         show.py       report, card, page, `ask`, `--infer`, made-up values       numpy, pyarrow
+        page.js       of a head: what the page shows of its outputs (of a column type: TYPE.js)
 
 A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, and the kinds'
 own modules of that name the answers (see kinds.answers). No stage names a kind. A new kind is a

@@ -1,23 +1,25 @@
 """A first spec from rows: kinds, a head, a split, each with its reason as a comment.
 
-It looks at the first SAMPLE rows only and guesses. What it writes is valid and runs; whether it is
-what is wanted only a person knows. No Beam, no TensorFlow.
+It looks at the first SAMPLE rows only and guesses: each kind of input and head says how well a
+column suits it (kinds.looks). What it writes is valid and runs; whether it is what is wanted only
+a person knows. No Beam, no TensorFlow.
 """
 
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 
 from kinds.columns import Field, Kind, cast
 from kinds.columns.columns import JsonLists, Values, only
+from kinds.heads import show as heads
+from kinds.inputs import show as inputs
+from kinds.looks import Column, Look
 from kinds.settings import readable_as_yaml
 from pipeline import rows
 from pipeline.failures import Exit, Failure
-from pipeline.roles import Column, column_of
 
 SAMPLE = 100_000
 _HEAD_NAMES = ("label", "target", "y", "class", "outcome", "response", "answer", "next")
@@ -25,21 +27,63 @@ _GROUP_NAMES = ("user", "session", "customer", "account", "group", "module", "do
 # YAML takes these for values.
 _NOT_NAMES = ("null", "true", "false")
 
+_TIME = r"^\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}|$)"
+_DATE = r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$"
+_TIMES = "times; give numbers such as the hour or the weekday if they say something"
+# Fewer rows than this may differ by chance.
+_FEW = 20
+
+Looks = Mapping[Column, Look]
+
 
 def spec_for(paths: Sequence[str]) -> str:
     """The YAML text of a spec for these rows. Raises Failure 2 where no spec would fit."""
     sample = _sampled(paths)
     names = _names(sample)
-    columns = [
-        replace(column_of(column, values), name=names[column]) for column, values in sample.items()
-    ]
-    inputs = [c for c in columns if c.role in _INPUTS]
-    if len(inputs) < 2:
+    columns = [Column(names[column], column, values) for column, values in sample.items()]
+    left_out = {column: reason for column in columns if (reason := _unfit(column))}
+    looks = {c: _best(inputs.KINDS, c, _key(c)) for c in columns if c not in left_out}
+    keys = {column: look for column, look in looks.items() if not look.settings}
+    read = {column: look for column, look in looks.items() if look.settings}
+    if len(read) < 2:
         rule = "the rows must have a column to predict and another to predict it from"
-        raise Failure(Exit.USAGE, rule, received=[f"{c.column}: {c.reason}" for c in columns])
-    head, why = _head(inputs)
-    inputs.remove(head)
-    return "\n".join(_lines(columns, inputs, head, why)) + "\n"
+        said = [f"{c.column[:256]}: {left_out.get(c) or looks[c].reason}" for c in columns]
+        raise Failure(Exit.USAGE, rule, received=said)
+    return "\n".join(_lines(keys, read, left_out)) + "\n"
+
+
+def _unfit(column: Column) -> str:
+    """Why a column goes into no spec; empty where it does."""
+    if pa.types.is_null(column.values.type):
+        return "neither plain values nor flat lists"
+    if not 0 < len(column.column) <= 256:
+        return "a name that no spec can say"
+    if not len(column.present):
+        return "no value at all"
+    if column.is_list:
+        return ""
+    if column.distinct == 1:
+        return "one value only" if len(column.present) == len(column.values) else ""
+    if column.all_match(_TIME) or (column.all_match(_DATE) and column.distinct > 2):
+        return _TIMES
+    return ""
+
+
+def _key(column: Column) -> Look | None:
+    """The look of a column that tells rows apart; no input, so without settings."""
+    if column.is_list or not column.distinct == len(column.present) > _FEW:
+        return None
+    if column.is_whole and column.is_rising:
+        return column.look(1.0, "whole numbers that rise from row to row")
+    return column.look(0.6, "text that is different in every row")
+
+
+def _best(
+    kinds: Mapping[str, inputs.Show | heads.Show], column: Column, key: Look | None = None
+) -> Look:
+    """The surest of the looks that kinds of inputs or of heads take, and of that of a key."""
+    looks = [key, *(kind.could_be(column) for kind in kinds.values())]
+    return max((look for look in looks if look), key=lambda look: look.sure)
 
 
 def _sampled(paths: Sequence[str]) -> dict[str, pa.Array]:
@@ -92,80 +136,53 @@ def _head(columns: Sequence[Column]) -> tuple[Column, str]:
     return columns[-1], "a guess: the last column that is no key"
 
 
-def _number(column: Column) -> str:
-    return "{kind: number" + ", scale: log" * (column.role == "log")
-
-
-def _category(column: Column) -> str:
-    return f"{{kind: category, vocabulary: {column.name}"
-
-
-def _list(column: Column) -> str:
-    return f"{{kind: sequence, vocabulary: {column.name}, length: {column.length}"
-
-
-_INPUTS: dict[str, Callable[[Column], str]] = {
-    "number": _number,
-    "log": _number,
-    "category": _category,
-    "flag": _category,
-    "sequence": _list,
-}
-
-
-def _target(column: Column) -> str:
-    if column.role == "flag":
-        return "{kind: binary"
-    if column.role in ("number", "log"):
-        return "{kind: regression" + ", scale: log" * (column.role == "log")
-    kind = "multilabel" if column.role == "sequence" else "classification"
-    return f"{{kind: {kind}, vocabulary: {column.name}"
-
-
-def _lines(
-    columns: Sequence[Column], inputs: Sequence[Column], head: Column, why: str
-) -> Iterator[str]:
+def _lines(keys: Looks, looks: Looks, left_out: Mapping[Column, str]) -> Iterator[str]:
+    head, why = _head([*looks])
+    target = _best(heads.KINDS, head)
+    read = {column: look for column, look in looks.items() if column is not head}
     yield f"# A first guess from the first {SAMPLE:,} rows at most. Change what you know better."
     yield "name: first_guess"
-    keys = [column for column in columns if column.role == "key"]
     if keys:
-        yield "\n# Columns that tell rows apart: " + "; ".join(
-            f"{k.name}: {k.reason}" for k in keys
-        )
-        yield f"keys: {_shown([k.column for k in keys])}"
-    yield from _vocabularies(inputs, head)
-    yield "\ninputs:"
-    for column in inputs:
-        yield f"  # {_said(column)}"
-        yield f"  {column.name}: {_INPUTS[column.role](column)}{_where(column)}}}"
-    for column in columns:
-        if not column.role:
-            yield f"  # left out: {_shown(column.column)}: {column.reason}"
-    yield "\nheads:"
-    yield f"  # {why}. {_said(head)}"
-    yield f"  {head.name}: {_target(head)}{_where(head)}}}"
-    yield from _split([c for c in columns if c.role], keys)
-
-
-def _vocabularies(inputs: Sequence[Column], head: Column) -> Iterator[str]:
-    looked_up = [c for c in [*inputs, head] if c.role in ("category", "sequence")]
-    looked_up += [c for c in inputs if c.role == "flag"]
-    if looked_up:
+        reasons = "; ".join(f"{column.name}: {look.reason}" for column, look in keys.items())
+        yield f"\n# Columns that tell rows apart: {reasons}"
+        yield f"keys: {_shown([column.column for column in keys])}"
+    if vocabularies := [*_vocabularies(read, 10_000), *_vocabularies({head: target}, 25_000)]:
         yield "\nvocabularies:"
-    for column in looked_up:
-        size = 25_000 if column is head else 10_000
-        rare = ", min_count: 2" if column.distinct > 1000 else ""
-        yield f"  {column.name}: {{size: {size}{rare}}}  # {column.distinct:,} values seen"
+        yield from vocabularies
+    yield "\ninputs:"
+    for column, look in read.items():
+        yield f"  # {_said(look)}"
+        yield _part(column, look)
+    for column, reason in left_out.items():
+        yield f"  # left out: {_shown(column.column[:256])}: {reason}"
+    yield "\nheads:"
+    yield f"  # {why}. {_said(target)}"
+    yield _part(head, target)
+    yield from _split(looks, keys)
 
 
-def _split(columns: Sequence[Column], keys: Sequence[Column]) -> Iterator[str]:
-    groups = [c for c in columns if c.role == "category" and _is_group(c.column)]
+def _vocabularies(looks: Looks, size: int) -> Iterator[str]:
+    for column, look in looks.items():
+        if "vocabulary" in look.settings:
+            rare = ", min_count: 2" if look.distinct > 1000 else ""
+            yield f"  {column.name}: {{size: {size}{rare}}}  # {look.distinct:,} values seen"
+
+
+def _part(column: Column, look: Look) -> str:
+    """An input or a head of the spec."""
+    said = [f"{setting}: {value}" for setting, value in look.settings.items()]
+    said += [f"column: {_shown(column.column)}"] * (column.name != column.column)
+    return f"  {column.name}: {{{', '.join(said)}}}"
+
+
+def _split(looks: Looks, keys: Looks) -> Iterator[str]:
+    groups = [c for c, look in looks.items() if look.groups and _is_group(c.column)]
     if groups:
         chosen, why = groups[:1], "what belongs together stays on one side"
     elif keys:
-        chosen, why = list(keys), "every row falls on a side of its own"
+        chosen, why = [*keys], "every row falls on a side of its own"
     else:
-        chosen, why = list(columns), "rows that are alike in all columns stay on one side"
+        chosen, why = [*looks], "rows that are alike in all columns stay on one side"
     names = _shown([c.column for c in chosen])
     yield f"\n# A guess: {why}. A split by time is better where rows come in time."
     yield f"split: {{by: hash, columns: {names}, eval: 0.1, test: 0.1}}"
@@ -175,9 +192,9 @@ def _is_group(name: str) -> bool:
     return any(word in name.lower() for word in _GROUP_NAMES)
 
 
-def _said(column: Column) -> str:
-    missing = f", {column.missing:.1%} missing" if column.missing else ", none missing"
-    return f"{column.reason}; {column.distinct:,} different{missing}"
+def _said(look: Look) -> str:
+    missing = f", {look.missing:.1%} missing" if look.missing else ", none missing"
+    return f"{look.reason}; {look.distinct:,} different{missing}"
 
 
 def _names(columns: Iterable[str]) -> dict[str, str]:
@@ -198,11 +215,6 @@ def _names(columns: Iterable[str]) -> dict[str, str]:
             name = f"{first}_{taken[first]}"
         names[column], taken[name] = name, 1
     return names
-
-
-def _where(column: Column) -> str:
-    same = column.name == column.column
-    return "" if same else f", column: {_shown(column.column)}"
 
 
 def _shown(said: str | list[str]) -> str:

@@ -13,13 +13,12 @@ A line is `column=value`; a column that is not given is missing. Needs what the 
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from kinds.columns import cast
+from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
-from serving.metadata import FileHead
 from serving.score import positive
 from serving.scorer import Scorer
 
@@ -82,18 +81,12 @@ def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> 
         rule = f"the row does not fit: {rejected[0].reason} in column {rejected[0].column!r}"
         raise Failure(Exit.BAD_ROWS, rule, received=rejected[0].text[:80] or "nothing")
     (results,) = scorer.score_typed(typed, top_k).to_pylist()
-    return "\n".join(line for head in scorer.heads() for line in _told(head, results)) + "\n"
-
-
-def _told(head: FileHead, results: Mapping[str, Any]) -> Iterator[str]:
-    values = [results[output] for output in head.outputs]
-    if head.entries is None:
-        share = f"{100 * values[0]:.1f} %" if head.kind == "binary" else f"{values[0]:.4g}"
-        yield f"{head.name}  {share}"
-        return
-    yield head.name
-    for label, score in zip(*values, strict=True):
-        yield f"{100 * score:>7.1f} %  {label}"
+    lines = [
+        line
+        for head in scorer.heads()
+        for line in KINDS[head.kind].answer(head.name, [results[name] for name in head.outputs])
+    ]
+    return "\n".join(lines) + "\n"
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -12,7 +12,8 @@ from typing import Any
 
 import yaml
 
-from kinds.inputs.number.spec import Number
+from kinds.heads import show as heads
+from kinds.inputs import show as inputs
 from pipeline.spec import Spec
 from serving.metadata import FileHead, Metadata
 
@@ -63,7 +64,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def _front(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> dict[str, Any]:
-    tasks = {head.name: _task(head) for head in file.heads}
+    tasks = {head.name: heads.KINDS[head.kind].task() for head in file.heads}
     front: dict[str, Any] = {
         "library_name": "onnx",
         "pipeline_tag": next(iter(tasks.values())),
@@ -82,12 +83,6 @@ def _front(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> dic
     return front | {"model-index": [{"name": file.name, "results": results}]}
 
 
-def _task(head: FileHead) -> str:
-    return (
-        "tabular-regression" if head.kind in ("regression", "count") else "tabular-classification"
-    )
-
-
 def _about(spec: Spec, examples: Mapping[str, int]) -> str:
     rows = ", ".join(f"{count:,} rows of {side}" for side, count in examples.items())
     common = ", ".join(plain(name) for name in spec.shared)
@@ -98,11 +93,9 @@ def _about(spec: Spec, examples: Mapping[str, int]) -> str:
 
 def _inputs(spec: Spec) -> Iterator[list[object]]:
     for name, part in spec.inputs.items():
-        kind, missing = str(part.kind), "an id of its own"
-        if not isinstance(part, Number):
-            kind = f"{kind} of {part.vocabulary}"
-        elif part.buckets is None:
-            missing = "the mean" if part.missing is None else str(part.missing)
+        vocabulary = spec.vocabulary_of().get(name)
+        kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
+        missing = inputs.KINDS[part.kind].missing(part)
         yield [name, spec.input_column(name), kind, missing]
 
 
@@ -152,4 +145,4 @@ scores = Scorer("model.onnx").score(table)  # a pyarrow.Table with the columns a
 ```
 
 A value that the model has not seen in training counts as unknown, as do all others like it. Scores
-of labels are probabilities; those of a classification head leave room for all other labels."""
+of labels are probabilities; where labels exclude each other, they leave room for all others."""

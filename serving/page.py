@@ -10,11 +10,13 @@ import base64
 import gzip
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from kinds import columns
+from kinds.heads import show
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
 from serving.metadata import Metadata
@@ -26,6 +28,15 @@ RUNTIME = HERE / "web" / "node_modules" / "onnxruntime-web" / "dist"
 CODE, WASM = "ort.wasm.bundle.min.mjs", "ort-wasm-simd-threaded.wasm"
 MOST_BYTES = 300_000_000
 SUGGESTIONS = 50
+
+# The JavaScript of each kind is one expression in a file of the kind's folder.
+COLUMN_SCRIPTS = {
+    kind: Path(columns.__file__).with_name(f"{kind}.js").read_text(encoding="utf-8")
+    for kind in get_args(columns.Kind)
+}
+HEAD_SCRIPTS = {
+    kind: head.script().read_text(encoding="utf-8") for kind, head in show.KINDS.items()
+}
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -53,6 +64,10 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
         key: packed((runtime / n).read_bytes()) for key, n in (("code", CODE), ("wasm", WASM))
     }
     _write_script(output / "runtime.js", "runtime", library)
+    write_text(
+        output / "kinds.js",
+        _kinds("columnKinds", COLUMN_SCRIPTS) + _kinds("headKinds", HEAD_SCRIPTS),
+    )
     for name in ("index.html", "page.js"):
         shutil.copyfile(HERE / "web" / name, output / name)
     sheets = [HERE / "templates" / "colours.css", HERE / "web" / "page.css"]
@@ -76,6 +91,11 @@ def described(file: Metadata, graph: Graph) -> dict[str, Any]:
 def packed(content: bytes) -> str:
     """Gzip in base64: a page that is opened from a folder can read scripts, and nothing else."""
     return base64.b64encode(gzip.compress(content, 6, mtime=0)).decode()
+
+
+def _kinds(name: str, scripts: Mapping[str, str]) -> str:
+    members = "".join(f"{json.dumps(kind)}:\n{script},\n" for kind, script in scripts.items())
+    return f"const {name} = {{\n{members}}};\n"
 
 
 def _write_script(path: Path, name: str, value: object) -> None:

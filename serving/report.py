@@ -7,29 +7,24 @@ how good it is beside its baselines, where it is wrong and where right, what it 
 import argparse
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from kinds import charts
+from kinds.heads.guesses import Guess, good_ones, mistakes
+from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
 from pipeline.progress import duration
-from serving.reporting import figures, plots
-from serving.reporting.judged import confused_pairs, good_ones, mistakes
+from serving.reporting import figures
 from serving.reporting.picture import picture
-from serving.reporting.report_data import Found, read
+from serving.reporting.report_data import ReportData, read
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_TEXT = 300
 LOWER_IS_BETTER = ("loss", "error", "deviance")
-HEADLINE = {
-    "classification": "accuracy@1",
-    "multilabel": "precision@1",
-    "binary": "auc",
-    "regression": "mean_absolute_error",
-    "count": "mean_absolute_error",
-}
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -41,24 +36,22 @@ def run(arguments: Sequence[str]) -> None:
     print(f"report: {output}")
 
 
-def render(found: Found) -> str:
+def render(data: ReportData) -> str:
     """The whole page."""
     sheets = [TEMPLATES / f"{name}.css" for name in ("colours", "report")]
     style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return template("report.html").render(
-        found=found,
+        data=data,
         figures=figures,
-        plots=plots,
         style=style,
         style_hash=f"sha256-{digest}",
-        picture=picture(found.spec, found.run.get("weights", {})),
-        tiles=[_tile(found, name) for name in found.spec.heads],
-        costs=costs(found),
-        versions=_versions(found),
-        confused_pairs=confused_pairs,
-        mistakes=mistakes,
-        good_ones=good_ones,
+        picture=picture(data.spec, data.run.get("weights", {})),
+        tiles=[_tile(data, name) for name in data.spec.heads],
+        costs=costs(data),
+        versions=_versions(data),
+        head_figures=head_figures,
+        shown_guesses=shown_guesses,
         metric_rows=metric_rows,
     )
 
@@ -78,6 +71,7 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    environment.globals["charts"] = charts
     return environment.get_template(name)
 
 
@@ -129,49 +123,63 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def metric_rows(found: Found, name: str) -> list[tuple[str, list[float | None], int | None]]:
+def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | None], int | None]]:
     """(metric, [model, constant, given the strongest input], which of them is best)."""
-    if found.split is None:
+    if data.split is None:
         return []
-    columns = _columns(found, name)
+    columns = _columns(data, name)
     rows = []
-    for of in found.metrics[found.split].get(name, {}):
-        values = [column.get(of) for column in columns]
+    for measure in data.metrics[data.split].get(name, {}):
+        values = [column.get(measure) for column in columns]
         known = [v for v in values if v is not None]
-        choose = min if _lower_is_better(of) else max
+        choose = min if _lower_is_better(measure) else max
         is_one = len(known) > 1 and known.count(choose(known)) == 1
         best = values.index(choose(known)) if is_one else None
-        rows.append((of, values, best))
+        rows.append((measure, values, best))
     return rows
 
 
-def strongest_input(found: Found, name: str) -> str | None:
+def head_figures(data: ReportData, name: str) -> Iterator[charts.Figure]:
+    """What is drawn of a head beside its metrics."""
+    return KINDS[data.spec.heads[name].kind].figures(data.scored[name])
+
+
+def shown_guesses(data: ReportData, name: str) -> list[tuple[str, list[Guess]]]:
+    """(title, rows): where a head is most wrong, and where it is right."""
+    scored, kind = data.scored[name], KINDS[data.spec.heads[name].kind]
+    return [
+        (kind.mistakes_title(), mistakes(scored.guesses)),
+        ("Good predictions", good_ones(scored.guesses, scored.counts)),
+    ]
+
+
+def strongest_input(data: ReportData, name: str) -> str | None:
     """The input whose baseline is the strongest."""
-    said = found.metrics.get("baselines", {}).get(name, {}).get("strongest_input") or {}
+    said = data.metrics.get("baselines", {}).get(name, {}).get("strongest_input") or {}
     return said.get("input")
 
 
-def _columns(found: Found, name: str) -> list[Mapping[str, float]]:
+def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
     """The metrics of a head on the last split: the model's, then its baselines'."""
-    own = found.metrics["baselines"].get(name, {})
-    split = found.split or ""
+    own = data.metrics["baselines"].get(name, {})
+    split = data.split or ""
     baselines = [own.get(which) or {} for which in ("constant", "strongest_input")]
-    return [found.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
+    return [data.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
 
 
 def _lower_is_better(name: str) -> bool:
     return any(word in name for word in LOWER_IS_BETTER)
 
 
-def _tile(found: Found, name: str) -> dict[str, Any]:
+def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    of = HEADLINE[found.spec.heads[name].kind]
-    rows = {row[0]: row[1] for row in metric_rows(found, name)}
-    values = rows.get(of, [None, None, None])
+    measure = KINDS[data.spec.heads[name].kind].headline()
+    rows = {row[0]: row[1] for row in metric_rows(data, name)}
+    values = rows.get(measure, [None, None, None])
     most = max((v for v in values if v is not None), default=1.0) or 1.0
-    is_share = of.startswith(("accuracy", "precision"))
-    words = [None if v is None else (plots.percent(v) if is_share else cell(v)) for v in values]
-    source = strongest_input(found, name)
+    is_share = measure.startswith(("accuracy", "precision"))
+    words = [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+    source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
     bars = [
         (who, word, value / most)
@@ -180,20 +188,20 @@ def _tile(found: Found, name: str) -> dict[str, Any]:
     ]
     return {
         "head": name,
-        "metric": metric(of) + (", lower is better" if _lower_is_better(of) else ""),
+        "metric": metric(measure) + (", lower is better" if _lower_is_better(measure) else ""),
         "value": words[0] or "-",
         "bars": bars,
     }
 
 
-def costs(found: Found) -> list[tuple[str, str, str, str, str]]:
+def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     """(stage, time, time of all cores, peak of memory, what came out)."""
-    rows = found.statistics.get("rows", {})
-    heads = f"{len(found.spec.heads)} heads"
+    rows = data.statistics.get("rows", {})
+    heads = f"{len(data.spec.heads)} heads"
     stages = [
-        ("prepare", found.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),
-        ("train", found.run.get("cost"), f"{found.spec.training.epochs} epochs at most, {heads}"),
-        ("export", found.export.get("cost"), f"one file of {size(found.bytes)}"),
+        ("prepare", data.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),
+        ("train", data.run.get("cost"), f"{data.spec.training.epochs} epochs at most, {heads}"),
+        ("export", data.export.get("cost"), f"one file of {size(data.bytes)}"),
     ]
     said = [
         (
@@ -206,13 +214,13 @@ def costs(found: Found) -> list[tuple[str, str, str, str, str]]:
         for stage, cost, result in stages
         if cost
     ]
-    speed = f"{found.speed:,.0f} rows/s while this report was made"
+    speed = f"{data.speed:,.0f} rows/s while this report was made"
     return [*said, ("score", "-", "-", "-", speed)]
 
 
-def _versions(found: Found) -> dict[str, str]:
+def _versions(data: ReportData) -> dict[str, str]:
     """Library: version, of the stages that say so and of this process."""
-    known = {**found.run.get("versions", {}), **found.file.facts.get("versions", {})}
+    known = {**data.run.get("versions", {}), **data.file.facts.get("versions", {})}
     for library in ("onnxruntime", "pyarrow"):
         try:
             known[f"{library}, scoring here"] = version(library)

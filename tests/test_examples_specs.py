@@ -75,19 +75,19 @@ def test_the_model_of_the_question_has_the_sizes_that_were_asked_for() -> None:
 
 def test_the_plain_net_has_four_inputs_and_no_flags() -> None:
     spec = example("dense")
-    assert [part.missing for part in spec.number_inputs().values()] == ["reject"] * 4
+    assert [part.model_dump()["missing"] for part in spec.inputs.values()] == ["reject"] * 4
     assert [(layer.units, layer.bias) for layer in spec.trunk.layers] == [(2, False)]
 
 
 def test_each_of_ten_heads_reads_one_input_of_its_own() -> None:
     spec = example("ten_inputs")
     assert sorted(head.inputs for head in spec.heads.values()) == [(f"x{i}",) for i in range(10)]
-    assert {part.through for part in spec.embedded_inputs().values()} == {"common"}
+    assert {lookup.through for lookup in spec.lookups().values()} == {"common"}
 
 
 def test_one_block_is_used_by_inputs_of_two_vocabularies() -> None:
     spec = example("shared_submodel")
-    uses = [(part.through, part.vocabulary) for part in spec.embedded_inputs().values()]
+    uses = [(lookup.through, lookup.vocabulary) for lookup in spec.lookups().values()]
     assert sorted(uses) == [("network", "user")] * 5 + [("network", "word")] * 5
 
 

@@ -25,6 +25,8 @@ LIGHT = {
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
+    "kinds.heads.show": {*SPEC, *ALL_HEAVY},
+    "kinds.inputs.show": {*SPEC, *ALL_HEAVY},
     "pipeline.drift": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},

@@ -11,10 +11,10 @@ import pyarrow.parquet
 import pytest
 
 from kinds.columns import Field, cast
+from kinds.looks import Column
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
 from pipeline.infer import spec_for
-from pipeline.roles import column_of
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 
@@ -76,11 +76,9 @@ def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
         "null_": "category",
     }
     assert spec.inputs["user_id"].column == "user id"
-    assert {n: part.scale for n, part in spec.number_inputs().items()} == {
-        "price": "log",
-        "age": "standard",
-    }
-    assert spec.embedded_inputs()["text"].model_dump()["length"] == 6
+    said = {name: part.model_dump() for name, part in spec.inputs.items()}
+    assert (said["price"]["scale"], said["age"]["scale"]) == ("log", "standard")
+    assert said["text"]["length"] == 6
     assert {name: head.kind for name, head in spec.heads.items()} == {"label": "classification"}
     assert spec.keys == ("row",)
     assert spec.split.model_dump()["columns"] == ("user id",)
@@ -151,7 +149,7 @@ def test_rows_that_no_spec_fits(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize("pair", [("0", "1"), ("1.0", "0.0"), ("True", "False"), ("y", "n")])
 def test_what_casting_takes_for_a_flag_looks_like_one(pair: tuple[str, str]) -> None:
     column = pa.array([*pair, "", *pair], pa.string())
-    assert column_of("x", column).role == "flag"
+    assert Column("x", "x", column).flag is not None
     rows = pa.RecordBatch.from_arrays([column], names=["x"])
     assert cast(rows, [Field("x", "flag")])[2] == []
 

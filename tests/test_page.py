@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 import small_run
 from browser import Browser
 
+from kinds.columns import Field, Kind, cast
 from pipeline.failures import Exit, Failure
 from serving import export
 from serving.page import CODE, RUNTIME, run, write_page
@@ -136,6 +138,29 @@ def test_the_form_has_the_models_columns(browser: Browser, model: Path) -> None:
     assert browser.evaluate(names) == Scorer(model).columns
     values = "[...document.querySelectorAll('datalist option')].map((option) => option.value)"
     assert browser.evaluate(values) == [word for word in small_run.WORDS if word]
+
+
+@pytest.mark.parametrize("kind", ["number", "flag"])
+def test_what_is_typed_means_what_it_means_in_a_file_of_rows(browser: Browser, kind: Kind) -> None:
+    texts = ["1", "0", "1.0", " yes ", "NO", "t", "false", "", "nan", "1e-42", "1e39", "-3e2", "x"]
+    field = Field("x", kind)
+    batch = pa.RecordBatch.from_pydict({"x": texts})
+    typed, good, _ = cast(batch, [field])
+    expected = dict(zip(good.tolist(), typed.column(0).to_pylist(), strict=True))
+    tensor = f"of(columnKinds, {json.dumps(kind)}).tensor({json.dumps(asdict(field))}, text)[1][0]"
+    typing = f"(text) => {{ try {{ return `${{{tensor}}}`; }} catch {{ return 'refused'; }} }}"
+    said = browser.evaluate(f"{json.dumps(texts)}.map({typing})")
+    for at, text in enumerate(texts):
+        value = str(expected.get(at, "refused"))
+        if value == "refused":
+            assert said[at] == value, text
+        else:
+            assert float(said[at]) == pytest.approx(float(value), nan_ok=True), text
+
+
+def test_a_kind_that_the_page_does_not_know_is_an_error(browser: Browser) -> None:
+    asked = "(() => { try { return of(headKinds, 'unheard'); } catch (e) { return e.message; } })()"
+    assert browser.evaluate(asked) == "the page knows no kind unheard"
 
 
 def test_without_the_npm_package_it_says_what_to_do(model: Path, tmp_path: Path) -> None:

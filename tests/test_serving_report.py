@@ -13,11 +13,12 @@ import pytest
 from browser import Browser
 from small_run import LABELS, TAGS, WORDS, exported, small_rows
 
+from kinds.heads.classification.show import frequency_bars
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
 from serving import report
-from serving.reporting.figures import frequency_bars, label_bars, vocabulary_charts
-from serving.reporting.report_data import Found, read
+from serving.reporting.figures import label_bars, vocabulary_charts
+from serving.reporting.report_data import ReportData, read
 
 HOSTILE = "<script>document.title = 'run'</script><img src=http://example.invalid/x>"
 COUNTS = [64, 32, 16, 8, 4, 2, 1]
@@ -93,7 +94,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(run: Path) -> Found:
+def data(run: Path) -> ReportData:
     return read(run, exported() / "model" / "model.onnx")
 
 
@@ -172,17 +173,17 @@ def test_nothing_in_it_names_another_place(page: Path) -> None:
     assert "default-src 'none'" in text
 
 
-def test_heads_stand_beside_their_baselines_and_the_best_is_marked(found: Found) -> None:
-    assert report.metric_rows(found, "next") == [
+def test_heads_stand_beside_their_baselines_and_the_best_is_marked(data: ReportData) -> None:
+    assert report.metric_rows(data, "next") == [
         ("targets", [60, None, None], None),
         ("accuracy@1", [0.5, 0.25, 0.625], 2),
         ("log_loss", [1.25, 1.5, 1.375], 0),
     ]
-    assert report.metric_rows(found, "tags") == []
+    assert report.metric_rows(data, "tags") == []
 
 
-def test_a_vocabulary_covers_its_share_of_all_that_occurs(found: Found) -> None:
-    charts = {chart.title: chart for chart in vocabulary_charts(found)}
+def test_a_vocabulary_covers_its_share_of_all_that_occurs(data: ReportData) -> None:
+    charts = {chart.title: chart for chart in vocabulary_charts(data)}
     (covered,) = charts["labels: covered by the most frequent"].series
     # 64 + 32 + ... + 2 of 254 targets, half of which are of no label that has an id.
     assert covered.points[0] == (1.0, 64 / 254)
@@ -191,17 +192,17 @@ def test_a_vocabulary_covers_its_share_of_all_that_occurs(found: Found) -> None:
     assert [count for _, count in ranked.points] == COUNTS
 
 
-def test_the_head_and_tail_of_the_labels(found: Found) -> None:
-    bars = label_bars(found, "labels")
+def test_the_head_and_tail_of_the_labels(data: ReportData) -> None:
+    bars = label_bars(data, "labels")
     assert bars.rows[0] == ("yes", 1.0, ("64", "25.20 %"))
     assert bars.rows[-1] == ("never", 2 / 64, ("2", "0.79 %"))
 
 
-def test_accuracy_by_frequency_counts_every_row_with_a_target(found: Found) -> None:
-    counted = [int(cells[-1]) for _, _, cells in frequency_bars(found, "next").rows]
+def test_accuracy_by_frequency_counts_every_row_with_a_target(data: ReportData) -> None:
+    counted = [int(cells[-1]) for _, _, cells in frequency_bars(data.scored["next"]).rows]
     there = sum(bool(value) for value in rows().column("next").to_pylist())
     assert sum(counted) == there
-    assert frequency_bars(found, "next").rows[-1][0] == "not in the vocabulary"
+    assert frequency_bars(data.scored["next"]).rows[-1][0] == "not in the vocabulary"
 
 
 def test_a_file_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
@@ -215,9 +216,9 @@ def test_a_file_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
 
 
 def test_without_its_library_it_says_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, found: Found
+    monkeypatch: pytest.MonkeyPatch, data: ReportData
 ) -> None:
     monkeypatch.setitem(sys.modules, "jinja2", None)
     with pytest.raises(Failure, match="needs jinja2") as failure:
-        report.render(found)
+        report.render(data)
     assert failure.value.exit_code == Exit.ENVIRONMENT

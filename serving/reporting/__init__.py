@@ -1,1 +1,1 @@
-"""What the report on a model shows: the data of a run, judged rows, charts, the model's picture."""
+"""Contents of the report on a model: data of a run, charts, the model's picture."""

@@ -1,4 +1,4 @@
-"""The spec as a picture of the model: boxes in five columns, and the lines between them.
+"""A picture of the model that a spec describes: boxes in five columns, and the lines between them.
 
     inputs -> tables -> shared blocks -> trunk -> heads
 
@@ -11,12 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from kinds.heads.classification.spec import Classification
-from kinds.heads.multilabel.spec import Multilabel
-from kinds.inputs.category.spec import Category
-from kinds.inputs.number.spec import Number
-from kinds.inputs.sequence.spec import Sequence as SequenceInput
-from pipeline.spec import Spec
+from kinds.inputs.show import KINDS
+from pipeline.spec import Lookup, Spec
 
 Line = tuple[float, float, float, float, float]
 Weights = Mapping[str, Mapping[str, Sequence[int]]]
@@ -89,17 +85,10 @@ def shape(lengths: Sequence[int]) -> str:
 
 def _inputs(spec: Spec) -> Iterator[Box]:
     for name, part in spec.inputs.items():
-        match part:
-            case Category():
-                lines = [f"one {part.vocabulary}"]
-            case SequenceInput():
-                units = f" {part.units}" if part.units else ""
-                lines = [f"last {part.length} of {part.vocabulary}", f"{part.combine}{units}"]
-            case Number():
-                lines = [f"number, {part.scale}"]
+        lines = KINDS[part.kind].lines(part)
         column = spec.input_column(name)
         lines += [f"column {column}"] if column != name else []
-        yield Box("input", name, tuple(lines), band=_band(spec, name))
+        yield Box("input", name, tuple(lines), band=_band(part.lookup(name)))
 
 
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
@@ -108,27 +97,19 @@ def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
         for n, s in weights.get("tables", {}).items()
     }
     bands: dict[str, int] = {}
-    for name in spec.inputs:
-        if table := _table(spec, name):
-            bands[table] = min(_band(spec, name), bands.get(table, 1))
+    for name, part in spec.inputs.items():
+        if lookup := part.lookup(name):
+            bands[lookup.table] = min(_band(lookup), bands.get(lookup.table, 1))
     for name, band in bands.items():
         lengths = own.get(name, ())
         weights_here = math.prod(lengths) if lengths else 0
         yield Box("table", name, (shape(lengths),), weights_here, band)
 
 
-def _table(spec: Spec, name: str) -> str | None:
-    part = spec.inputs[name]
-    if isinstance(part, Number):
-        return f"{name}.buckets" if part.buckets is not None else None
-    return part.table_name
-
-
-def _band(spec: Spec, name: str) -> int:
-    part = spec.inputs[name]
-    if not isinstance(part, Number) and part.through:
-        return 0
-    return 1 if _table(spec, name) else 2
+def _band(lookup: Lookup | None) -> int:
+    if lookup is None:
+        return 2
+    return 0 if lookup.through else 1
 
 
 def _shared(spec: Spec, weights: Weights) -> Iterator[Box]:
@@ -140,7 +121,7 @@ def _shared(spec: Spec, weights: Weights) -> Iterator[Box]:
 
 
 def _trunk(spec: Spec, weights: Weights) -> Iterator[Box]:
-    """What all inputs join in; what combines a sequence is counted here too."""
+    """What all inputs join in; what combines lists of vectors is counted here too."""
     own = weights.get("trunk", {})
     if not own and all(head.inputs for head in spec.heads.values()):
         return
@@ -152,8 +133,9 @@ def _heads(spec: Spec, weights: Weights) -> Iterator[Box]:
     for name, head in spec.heads.items():
         own = {n: s for n, s in weights.get("heads", {}).items() if n.startswith(f"{name}.")}
         kernels = [shape(s) for n, s in own.items() if n == f"{name}.kernel" and s[0] > 1]
-        tied = head.tied if isinstance(head, Classification | Multilabel) else None
-        lines = [head.kind, *kernels, *([f"tied to {tied}"] if tied else [])]
+        labels = head.labels()
+        tied = [f"tied to {labels.tied}"] if labels and labels.tied else []
+        lines = [head.kind, *kernels, *tied]
         yield Box("head", name, tuple(lines), _count(own))
 
 
@@ -166,10 +148,9 @@ def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
     ends = {}
     for name, part in spec.inputs.items():
         way = [f"input {name}"]
-        if table := _table(spec, name):
-            way.append(f"table {table}")
-        if not isinstance(part, Number) and part.through:
-            way.append(f"shared {part.through}")
+        if lookup := part.lookup(name):
+            way.append(f"table {lookup.table}")
+            way += [f"shared {lookup.through}"] if lookup.through else []
         yield from pairwise(way)
         ends[name] = way[-1]
     for name, head in spec.heads.items():

@@ -1,4 +1,4 @@
-"""What the stages left on disk, read for the report, and the held-out rows scored with the file."""
+"""Data of the report: what the stages left on disk, and held-out rows scored with the file."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -8,19 +8,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from kinds.heads.guesses import Scored
+from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields, fields_of
 from pipeline.manifest import MANIFEST, read_manifest, verify
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.metadata import FileHead, Metadata
-from serving.reporting.judged import (
-    Guess,
-    binary_guesses,
-    label_guesses,
-    label_set_guesses,
-    number_guesses,
-)
+from serving.metadata import Metadata
 from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
 from serving.scorer import Scorer, read_model
 from serving.spaces import Graph
@@ -29,17 +24,7 @@ LEAST_K = 10
 
 
 @dataclass(frozen=True)
-class Scored:
-    """One head of the held-out rows: its targets and results by row, and the guesses."""
-
-    head: FileHead
-    targets: pa.Array
-    results: Mapping[str, pa.Array]
-    guesses: Sequence[Guess]
-
-
-@dataclass(frozen=True)
-class Found:
+class ReportData:
     """All that the report is made of. `vocabularies` is {name: {value: count in train}}.
 
     `rows` are the held-out rows as they came, `speed` how many of them a second were scored.
@@ -66,7 +51,7 @@ class Found:
         return next((split for split in ("test", "eval") if split in self.metrics), None)
 
 
-def read(run: Path, model: Path) -> Found:
+def read(run: Path, model: Path) -> ReportData:
     """Reads a run folder and the file that was exported from it. Raises Failure: 2 where one is
     missing or the file is of another run, 5 where one is damaged."""
     manifest = verify(run, stage="run")
@@ -74,15 +59,16 @@ def read(run: Path, model: Path) -> Found:
     if scorer.metadata.facts.get("hashes", {}).get("run") != manifest.made_from:
         raise Failure(Exit.USAGE, "the model must have been exported from the run", received=model)
     spec, content = read_spec(run / "spec.json"), read_model(model)
+    counts = {name: counts_by_value(run, name) for name in spec.vocabularies}
     typed, started = samples(run, spec), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
     seconds = time.monotonic() - started
-    return Found(
+    return ReportData(
         spec=spec,
         statistics=json_file(run / "statistics.json"),
         metrics=json_file(run / "metrics.json"),
         history=json_lines(run / "history.jsonl"),
-        vocabularies={name: counts_by_value(run, name) for name in spec.vocabularies},
+        vocabularies=counts,
         run=manifest.facts,
         export=_export_facts(model),
         file=scorer.metadata,
@@ -90,7 +76,7 @@ def read(run: Path, model: Path) -> Found:
         bytes=len(content),
         graph=Graph(content),
         rows=_shown_rows(sample_rows(run), fields_of(spec)),
-        scored=_scored(scorer.metadata, fields_of(spec), typed, results),
+        scored=_scored(scorer.metadata, spec, typed, results, counts),
         speed=typed.num_rows / max(seconds, 1e-9),
     )
 
@@ -102,25 +88,20 @@ def _export_facts(model: Path) -> Mapping[str, Any]:
 
 
 def _scored(
-    file: Metadata, fields: Fields, typed: pa.RecordBatch, results: pa.RecordBatch
+    file: Metadata,
+    spec: Spec,
+    typed: pa.RecordBatch,
+    results: pa.RecordBatch,
+    counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Scored]:
-    scored = {}
+    fields, labels, scored = fields_of(spec), spec.labels(), {}
     for head in file.heads:
         targets = typed.column(fields.heads[head.name].output)
-        outputs = {name: results.column(name) for name in head.outputs}
-        guesses = _guesses(head.kind, targets, list(outputs.values()))
-        scored[head.name] = Scored(head, targets, outputs, guesses)
+        outputs = [results.column(name) for name in head.outputs]
+        guesses = list(KINDS[head.kind].guesses(targets, outputs))
+        own = counts[labels[head.name].vocabulary] if head.name in labels else {}
+        scored[head.name] = Scored(head.name, targets, outputs, guesses, own)
     return scored
-
-
-def _guesses(kind: str, targets: pa.Array, outputs: Sequence[pa.Array]) -> list[Guess]:
-    match kind:
-        case "classification":
-            return list(label_guesses(targets.to_pylist(), *(o.to_pylist() for o in outputs)))
-        case "multilabel":
-            return list(label_set_guesses(targets.to_pylist(), *(o.to_pylist() for o in outputs)))
-    make = binary_guesses if kind == "binary" else number_guesses
-    return list(make(*(a.to_numpy(zero_copy_only=False) for a in (targets, outputs[0]))))
 
 
 def _shown_rows(rows: pa.RecordBatch, fields: Fields) -> list[dict[str, Any]]:

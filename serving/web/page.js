@@ -1,5 +1,6 @@
 // A form for the rows that a model reads, and the answers of the same file that the scorer loads.
-// `runtime` (runtime.js) and `model` (model.js) hold everything; nothing is fetched.
+// `runtime` (runtime.js), `model` (model.js) and the kinds (kinds.js) hold everything; nothing is
+// fetched.
 "use strict";
 
 const form = document.querySelector("form");
@@ -30,49 +31,20 @@ async function checkSha256(file) {
   if (said !== model.sha256) throw new Error("the model's SHA-256 is not the one that was exported");
 }
 
-// The rules of pipeline.casting, for text that a person types.
-const NUMBER = /^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
-const SMALLEST_NUMBER = 2 ** -126;
-
-function number(field, text) {
-  const said = text.trim();
-  if (said === "" || /^[+-]?nan$/i.test(said)) {
-    if (field.required) throw new Error(`${field.column} must be given`);
-    return NaN;
-  }
-  const value = NUMBER.test(said) ? Math.fround(Number(said)) : NaN;
-  if (!Number.isFinite(value)) throw new Error(`${field.column} must be a number`);
-  if (field.nonnegative && value < 0) throw new Error(`${field.column} must not be negative`);
-  return Math.abs(value) < SMALLEST_NUMBER ? 0 : value;
+// What kinds.js knows of a kind: columnKinds and headKinds are made of the files in kinds/.
+function of(kinds, kind) {
+  if (!Object.hasOwn(kinds, kind)) throw new Error(`the page knows no kind ${kind}`);
+  return kinds[kind];
 }
 
-function list(field, text) {
-  const values = jsonList(text) ?? (text === "" ? [] : text.split(field.separator));
-  const last = values.slice(-field.length);
-  return [...Array(field.length - last.length).fill(""), ...last];
-}
-
-function jsonList(text) {
-  if (!text.startsWith("[")) return null;
-  try {
-    const values = JSON.parse(text);
-    if (values.some((value) => value !== null && typeof value === "object")) return null;
-    return values.map((value) => (typeof value === "string" ? value : value === null ? "" : JSON.stringify(value)));
-  } catch {
-    return null;
-  }
+function missingNumber(field) {
+  if (field.required) throw new Error(`${field.column} must be given`);
+  return ["float32", [NaN], [1]];
 }
 
 function feeds(ort, row) {
-  const tensors = {};
-  for (const field of model.fields) {
-    const text = row[field.column] ?? "";
-    const name = field.name || field.column;
-    if (field.kind === "list") tensors[name] = new ort.Tensor("string", list(field, text), [1, field.length]);
-    else if (field.kind === "text") tensors[name] = new ort.Tensor("string", [text], [1]);
-    else tensors[name] = new ort.Tensor("float32", [number(field, text)], [1]);
-  }
-  return tensors;
+  const fed = (field) => of(columnKinds, field.kind).tensor(field, row[field.column] ?? "");
+  return Object.fromEntries(model.fields.map((field) => [field.name || field.column, new ort.Tensor(...fed(field))]));
 }
 
 function element(tag, text, ...children) {
@@ -82,13 +54,6 @@ function element(tag, text, ...children) {
   return made;
 }
 
-function hint(field) {
-  if (field.kind === "number") return field.required ? "a number" : "a number, or nothing";
-  if (field.kind === "text") return "one value";
-  const between = field.separator === " " ? "a space" : `"${field.separator}"`;
-  return `values with ${between} between, the last ${field.length} count`;
-}
-
 function buildForm() {
   const columns = new Map(model.fields.map((field) => [field.column, field]));
   for (const [column, field] of columns) {
@@ -96,15 +61,16 @@ function buildForm() {
     input.name = column;
     input.spellcheck = false;
     input.autocapitalize = "off";
+    const kind = of(columnKinds, field.kind);
     const suggested = model.suggestions[column] ?? [];
-    if (suggested.length && field.kind === "text") {
+    if (suggested.length && kind.suggests) {
       const options = element("datalist", null, ...suggested.map((value) => Object.assign(element("option", null), { value })));
       options.id = `values-${form.children.length}`;
       input.setAttribute("list", options.id);
       form.append(options);
     }
     if (suggested.length) input.placeholder = suggested.slice(0, 3).join(field.separator);
-    form.append(element("label", null, element("span", column), input, element("small", hint(field))));
+    form.append(element("label", null, element("span", column), input, element("small", kind.hint(field))));
   }
 }
 
@@ -119,18 +85,8 @@ function bar(share) {
 }
 
 function shown(head, results) {
-  const [first, second] = head.outputs.map((output) => Array.from(results[output].data));
-  const title = element("h2", head.name);
-  if (head.entries === null) {
-    const value = first[0];
-    const text = head.kind === "binary" ? percent(value) : value.toPrecision(4);
-    const line = element("p", null, element("strong", text));
-    if (head.kind === "binary") line.append(bar(value));
-    return element("article", null, title, line);
-  }
-  const lines = first.map((label, at) =>
-    element("li", null, element("bdi", label), bar(second[at]), element("span", percent(second[at]))));
-  return element("article", null, title, element("ol", null, ...lines));
+  const outputs = head.outputs.map((output) => Array.from(results[output].data));
+  return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs));
 }
 
 async function start() {

@@ -1,12 +1,13 @@
-"""Charts as values: what a template needs to draw one as SVG, and the table beside it.
+"""Charts and tables as values: all that the report's template needs to draw them.
 
-Points come in the data's units and go out in those of a box of WIDTH x HEIGHT. No drawing here
-and no data: the template draws, serving.reporting.figures knows what there is to see.
+Points come in the data's units and go out in those of a box of WIDTH x HEIGHT. Standard library
+only.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 WIDTH, HEIGHT = 440, 250
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 12, 42
@@ -77,6 +78,8 @@ class Series:
 class Chart:
     """One picture. `bars` are upright lines at an x with a word, `even` draws x = y."""
 
+    macro: ClassVar = "chart"
+
     title: str
     x: Axis
     y: Axis
@@ -108,6 +111,33 @@ class Chart:
 
     def _cell(self, axis: Axis, value: float) -> str:
         return percent(value) if axis.percent else number(value)
+
+
+@dataclass(frozen=True)
+class Bars:
+    """A table whose first number is also drawn: (word, share of the longest, cells)."""
+
+    macro: ClassVar = "bars"
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, float, tuple[str, ...]]]
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of texts, the last cell of each row a number."""
+
+    macro: ClassVar = "table"
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str | int, ...]]
+
+
+# `macro` is the one of templates/charts.html that draws the figure.
+Figure = Chart | Bars | Table
 
 
 def spanning(

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from serving.reporting.plots import (
+from kinds.charts import (
     BOTTOM,
     HEIGHT,
     LEFT,

@@ -1,0 +1,23 @@
+// Texts with a separator between them, or a JSON list; the last ones count, padded on the left.
+({
+  suggests: false,
+  hint(field) {
+    const between = field.separator === " " ? "a space" : `"${field.separator}"`;
+    return `values with ${between} between, the last ${field.length} count`;
+  },
+  tensor(field, text) {
+    const values = this.json(text) ?? (text === "" ? [] : text.split(field.separator));
+    const last = values.slice(-field.length);
+    return ["string", [...Array(field.length - last.length).fill(""), ...last], [1, field.length]];
+  },
+  json(text) {
+    if (!text.startsWith("[")) return null;
+    try {
+      const values = JSON.parse(text);
+      if (values.some((value) => value !== null && typeof value === "object")) return null;
+      return values.map((value) => (typeof value === "string" ? value : value === null ? "" : JSON.stringify(value)));
+    } catch {
+      return null;
+    }
+  },
+})

@@ -1,0 +1,6 @@
+// One text, as it is typed.
+({
+  suggests: true,
+  hint: () => "one value",
+  tensor: (field, text) => ["string", [text], [1]],
+})

@@ -1,0 +1,96 @@
+"""A classification, shown: where it is right by how frequent a label is, and what it confuses."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.charts import Bars, Figure, Table, percent
+from kinds.heads.guesses import Guess, Scored
+from kinds.heads.labels.show import answer as answer
+from kinds.heads.labels.show import calibrated, slices
+from kinds.heads.labels.show import mistakes_title as mistakes_title
+from kinds.heads.labels.show import script as script
+from kinds.heads.labels.show import task as task
+from kinds.looks import Column, Look
+
+if TYPE_CHECKING:
+    from kinds.heads.classification.spec import Classification
+
+DECADES = (1, 10, 100, 1_000, 10_000, 100_000)
+PAIRS = 10
+
+
+def headline() -> str:
+    return "accuracy@1"
+
+
+def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+    labels, scores = (output.to_pylist() for output in outputs)
+    for row, target in enumerate(targets.to_pylist()):
+        if target:
+            answers = tuple(zip(labels[row], scores[row], strict=True))
+            right = bool(answers) and answers[0][0] == target
+            yield Guess(row, (target,), answers, right, scores[row][0])
+
+
+def figures(scored: Scored) -> Iterator[Figure]:
+    yield from calibrated(scored.head, scored.guesses)
+    yield frequency_bars(scored)
+    if pairs := confused_pairs(scored.guesses, scored.counts):
+        yield Table(f"{scored.head}: most confused", ("was", "predicted", "rows"), pairs)
+
+
+def frequency_bars(scored: Scored) -> Bars:
+    """Accuracy by the decade of the label's count in train."""
+    groups: dict[int | None, list[Guess]] = {}
+    for guess in scored.guesses:
+        groups.setdefault(_decade(scored.counts.get(guess.target, 0)), []).append(guess)
+    rows = []
+    for least in sorted(groups, key=lambda least: (least is None, least)):
+        own = groups[least]
+        first = float(np.mean([guess.right for guess in own]))
+        within = float(np.mean([guess.target in dict(guess.answers) for guess in own]))
+        rows.append((_words(least), within, (percent(within), percent(first), f"{len(own):,}")))
+    most = max((len(guess.answers) for guess in scored.guesses), default=0)
+    header = ("label in train", f"among {most}", "first", "rows")
+    return Bars(f"{scored.head}: accuracy by frequency of the label", header, rows)
+
+
+def _words(least: int | None) -> str:
+    """
+    >>> _words(10), _words(None)
+    ('10 to 99 times', 'not in the vocabulary')
+    """
+    if least is None:
+        return "not in the vocabulary"
+    return f"{least:,} to {10 * least - 1:,} times"
+
+
+def _decade(count: int) -> int | None:
+    return max((least for least in DECADES if least <= count), default=None)
+
+
+def confused_pairs(
+    guesses: Sequence[Guess], known: Mapping[str, int]
+) -> list[tuple[str, str, int]]:
+    """(target, answer, rows) of wrong answers, most frequent first; unknown targets left out."""
+    pairs = Counter(
+        (guess.target, guess.answers[0][0])
+        for guess in guesses
+        if not guess.right and guess.target in known
+    )
+    return [(target, answer, rows) for (target, answer), rows in pairs.most_common(PAIRS)]
+
+
+def could_be(column: Column) -> Look | None:
+    look = column.text
+    return look and look.written(kind="classification", vocabulary=column.name)
+
+
+def made_up(
+    head: "Classification", texts: Sequence[str], signal: np.ndarray, random: np.random.Generator
+) -> pa.Array:
+    return pa.array([texts[place] for place in slices(signal, len(texts))])

@@ -1,0 +1,2 @@
+// The number.
+([[value]]) => element("p", null, element("strong", value.toPrecision(4)))

@@ -1,0 +1,44 @@
+"""A number, shown."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.looks import Column, Look
+
+if TYPE_CHECKING:
+    from kinds.inputs.number.spec import Number
+
+
+def lines(part: "Number") -> list[str]:
+    return [f"number, {part.scale}"]
+
+
+def missing(part: "Number") -> str:
+    if part.buckets is not None:
+        return "an id of its own"
+    return "the mean" if part.missing is None else str(part.missing)
+
+
+def could_be(column: Column) -> Look | None:
+    look = column.number
+    return look and look.written(kind="number", **look.settings)
+
+
+def made_up(
+    part: "Number", texts: Sequence[str], count: int, missing: float, random: np.random.Generator
+) -> tuple[pa.Array, np.ndarray]:
+    worth = random.standard_normal(count)
+    match part.scale:
+        case "log":
+            cells = np.exp(3 + worth)
+        case "none":
+            cells = worth
+        case "standard" | "buckets":
+            cells = 40 + 12 * worth
+    if part.missing == "reject":
+        return pa.array(cells), worth
+    gaps = random.random(count) < missing
+    return pa.array(cells, mask=gaps), np.where(gaps, 0.0, worth)

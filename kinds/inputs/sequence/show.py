@@ -1,0 +1,36 @@
+"""A sequence, shown."""
+
+from collections.abc import Sequence as Values
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.inputs.ids.show import missing as missing
+from kinds.inputs.ids.show import popular, worths
+from kinds.looks import Column, Look
+
+if TYPE_CHECKING:
+    from kinds.inputs.sequence.spec import Sequence
+
+
+def lines(part: "Sequence") -> list[str]:
+    units = f" {part.units}" if part.units else ""
+    return [f"last {part.length} of {part.vocabulary}", f"{part.combine}{units}"]
+
+
+def could_be(column: Column) -> Look | None:
+    look = column.elements
+    return look and look.written(kind="sequence", vocabulary=column.name, **look.settings)
+
+
+def made_up(
+    part: "Sequence", texts: Values[str], count: int, missing: float, random: np.random.Generator
+) -> tuple[pa.Array, np.ndarray]:
+    """Lists, some of them empty; their last element counts, which every combination can see."""
+    lengths = random.integers(0, part.length + 3, size=count)
+    ids = popular(len(texts), int(lengths.sum()), random)
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(np.array(texts)[ids]))
+    last = np.append(ids, 0)[np.maximum(ends[1:] - 1, 0)]
+    return lists, np.where(lengths > 0, worths(texts)[last], 0.0)

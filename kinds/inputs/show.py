@@ -1,0 +1,39 @@
+"""Questions to an input about how people see it: report, card, `--infer`, made-up rows."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.answers import answers
+from kinds.looks import Column, Look
+
+
+class Show(Protocol):
+    """How an input is shown."""
+
+    def lines(self, part: Any) -> list[str]:
+        """What stands in its box in the picture of the model."""
+
+    def missing(self, part: Any) -> str:
+        """What a missing value becomes."""
+
+    def could_be(self, column: Column) -> Look | None:
+        """What speaks for a column being such an input, if anything does."""
+
+    def made_up(
+        self,
+        part: Any,
+        texts: Sequence[str],
+        count: int,
+        missing: float,
+        random: np.random.Generator,
+    ) -> tuple[pa.Array, np.ndarray]:
+        """Cells, and what each is worth: float [count] of mean 0 and variance near 1.
+
+        A share of the cells is `missing`; `texts` are the values of the vocabulary, if any.
+        """
+
+
+KINDS: dict[str, Show] = answers("kinds.inputs", "show", Show)
