@@ -19,13 +19,12 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from pipeline import leaks, reports, statistics, stores
+from pipeline import example_counts, leaks, reports, stores
 from pipeline import spec as specs
-from pipeline.features import Tables, features
+from pipeline.features import features
 from pipeline.fields import Fields
 from pipeline.leaks import Sketch
 from pipeline.learning import Learned
-from pipeline.plan import standardised
 from pipeline.quiet import tensorflow
 from pipeline.reading import as_message, file_of, side_of
 from pipeline.reports import Piece, Report
@@ -42,29 +41,20 @@ class MakeFeatures(beam.DoFn):
 
     def process(self, element: tuple[pa.RecordBatch, Origin], learned: Learned) -> Iterator[Any]:
         rows, origin = element
-        yield features(rows, self._spec, self._fields, tables_of(learned, self._spec)), origin
-
-
-def tables_of(learned: Learned, spec: specs.Spec) -> Tables:
-    moments = zip(*learned.moments, strict=True)
-    return Tables(
-        {name: entries.values for name, entries in learned.entries.items()},
-        dict(zip(standardised(spec), moments, strict=True)),
-        learned.boundaries,
-    )
+        yield features(rows, self._spec, self._fields, learned.known), origin
 
 
 class WriteExamples(beam.DoFn):
     """(Features, origin) to files in `work`; gives a Report for each bundle."""
 
-    def __init__(
-        self, paths: Sequence[str], features: statistics.Features, work: str, shards: int
-    ) -> None:
-        self._paths, self._features = list(paths), features
+    def __init__(self, paths: Sequence[str], spec: specs.Spec, work: str, shards: int) -> None:
+        self._paths, self._spec = list(paths), spec
         self._work, self._shards = work, shards
 
     def setup(self) -> None:
         self._encoder = RecordBatchToExamplesEncoder()
+        self._compared = example_counts.compared(self._spec)
+        self._features = example_counts.written(self._spec)
 
     def start_bundle(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
@@ -84,8 +74,8 @@ class WriteExamples(beam.DoFn):
     def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
         path = self._paths[int(file_of(np.array(first)))]
         self._counts["file", path, side] += rows.num_rows
-        self._counts.update(statistics.counted(rows, self._features, side, sizes))
-        records = self._encoder.encode(rows.select(self._features.written))
+        self._counts.update(example_counts.counted(rows, self._spec, side, sizes))
+        records = self._encoder.encode(rows.select(self._features))
         start = self._written[side]
         self._written[side] += len(records)
         for shard in range(self._shards):
@@ -95,7 +85,7 @@ class WriteExamples(beam.DoFn):
 
     def _sketch(self, side: str, rows: pa.RecordBatch, origin: Origin) -> None:
         key = (leaks.EXAMPLES, side)
-        found = leaks.example_hashes(rows, self._features.compared)
+        found = leaks.example_hashes(rows, self._compared)
         if sketch := leaks.sketched(found, origin, self._sketches.get(key)):
             self._sketches[key] = sketch
 

@@ -31,12 +31,12 @@ from pipeline import (
 from pipeline import spec as specs
 from pipeline.anomalies import anomalies
 from pipeline.distances import MEASURES, THRESHOLD, Drift, between
+from pipeline.example_counts import Counts, by_file, rows_by_side, statistics
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
 from pipeline.reports import Piece, Report, join
 from pipeline.sides import SIDES
-from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
 
 STAGE, STATISTICS = "data", "statistics.json"
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -177,11 +177,11 @@ def _write_what_was_learned(
     """spec.json, vocabulary/ and statistics.json, whose content it gives."""
     manifest.write_text(folder / "spec.json", result.spec.to_json())
     with tempfile.TemporaryDirectory() as scratch:
-        learning.save(learned, result.spec, scratch)
+        learning.save(learned, scratch)
         _vocabularies(result.spec, report.counts, Path(scratch), folder)
         found = json.loads(Path(scratch, "learned.json").read_text(encoding="utf-8"))
     paths = list(result.paths)
-    said = statistics(report.counts, paths, features_of(result.spec), found)
+    said = statistics(report.counts, paths, result.spec, found)
     said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
     said["warnings"] = anomalies(result.spec, said, _entry_counts(result.spec, folder))
     if result.earlier is not None:
@@ -211,15 +211,8 @@ def _vocabularies(spec: specs.Spec, counts: Counts, learned: Path, folder: Path)
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    inputs = [
-        spec.input_column(n)
-        for n, i in spec.embedded_inputs().items()
-        if i.vocabulary == vocabulary
-    ]
-    heads = [
-        spec.head_column(n) for n, h in spec.label_heads().items() if h.vocabulary == vocabulary
-    ]
-    return [*inputs, *heads]
+    parts = {**spec.inputs, **spec.heads}
+    return [parts[n].column or n for n, used in spec.vocabulary_of().items() if used == vocabulary]
 
 
 def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:

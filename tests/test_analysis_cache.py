@@ -11,9 +11,8 @@ import pytest
 
 from pipeline import analysis_cache, prepare, reading
 from pipeline.analysis_cache import Cache, FindInFiles
-from pipeline.fields import fields_of
+from pipeline.fields import analyses_of, fields_of
 from pipeline.learning import Learn
-from pipeline.plan import plan_of
 from pipeline.spec.file import parse_spec
 
 SPEC = """
@@ -93,7 +92,7 @@ def test_a_day_more_reads_that_day_alone_and_learns_the_same(
 
 def _learn() -> Learn:
     spec = parse_spec(SPEC)
-    return Learn(plan_of(spec, fields_of(spec)))
+    return Learn(analyses_of(spec, fields_of(spec)), spec.vocabularies)
 
 
 def test_a_name_stands_for_the_side_of_the_file_too(tmp_path: Path) -> None:

@@ -11,13 +11,10 @@ from pipeline.examples import WriteExamples, gathered
 from pipeline.reports import SAMPLES, Report, merged, sampled
 from pipeline.sides import SIDES
 from pipeline.spec.file import parse_spec
-from pipeline.statistics import features_of
 
-FEATURES = features_of(
-    parse_spec(
-        "{name: one, inputs: {x: {kind: number, missing: reject}}, heads: {y: {kind: binary}}, "
-        "split: {by: hash, columns: [x]}}"
-    )
+SPEC = parse_spec(
+    "{name: one, inputs: {x: {kind: number, missing: reject}}, heads: {y: {kind: binary}}, "
+    "split: {by: hash, columns: [x]}}"
 )
 NAMES = ["part-0", "part-1", "part-2"]
 
@@ -39,7 +36,7 @@ def _batch(file: int, first: int, rows: int) -> tuple[pa.RecordBatch, Any]:
 
 
 def _bundle(work: Path, *batches: tuple[pa.RecordBatch, Any]) -> Report:
-    writer = WriteExamples(["a.csv", "b.csv"], FEATURES, str(work), len(NAMES))
+    writer = WriteExamples(["a.csv", "b.csv"], SPEC, str(work), len(NAMES))
     writer.setup()
     writer.start_bundle()
     for batch in batches:

@@ -24,7 +24,10 @@ LIGHT = {
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "kinds.analysis": {*SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
+    "kinds.heads.prepare": ALL_HEAVY,
+    "kinds.inputs.prepare": ALL_HEAVY,
     "pipeline.drift": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
@@ -50,8 +53,8 @@ FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {
         *FOR_ALL,
-        *("rows", "casting", "fields", "large"),
-        *("plan", "sources", "counting", "distributions", "distances", "seen"),
+        *("rows", "fields", "large"),
+        *("counting", "distributions", "distances", "seen"),
     },
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.

@@ -14,11 +14,9 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from kinds.columns import cast
 from pipeline import tensors, transform_graph
-from pipeline.examples import tables_of
 from pipeline.features import features
-from pipeline.fields import Fields, fields_of
+from pipeline.fields import Fields, analyses_of, fields_of
 from pipeline.learning import Learn
-from pipeline.plan import plan_of
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 
@@ -76,7 +74,7 @@ def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> tuple[Any, A
     origin = pa.array(range(typed.num_rows), pa.int64())
     batch, config = tensors.record_batch(typed, fields, origin), tensors.adapter_config(fields)
     out = folder / "out.arrow"
-    combine = Learn(plan_of(spec, fields))
+    combine = Learn(analyses_of(spec, fields), spec.vocabularies)
     learned = combine.extract_output(combine.add_input(combine.create_accumulator(), typed))
     transform_graph.write(learned, spec, fields, folder / "transform")
     with (
@@ -90,7 +88,7 @@ def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> tuple[Any, A
         _ = transformed | beam.Map(_save, str(out))
     with pa.ipc.open_file(out) as file:
         by_graph = file.read_all()
-    return by_graph, features(typed, spec, fields, tables_of(learned, spec))
+    return by_graph, features(typed, spec, fields, learned.known)
 
 
 def _save(element: tuple[pa.RecordBatch, Any], path: str) -> None:
