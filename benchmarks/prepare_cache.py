@@ -20,7 +20,7 @@ from pipeline.failures import main
 from pipeline.fields import analyses_of, fields_of
 from pipeline.learning import Join, Learn, Learned
 from pipeline.manifest import file_sha256
-from pipeline.reading import Part
+from pipeline.reading import FilePart
 from pipeline.spec.file import parse_spec
 
 
@@ -60,7 +60,7 @@ def analysed(paths: Sequence[str], cache: Path | None) -> tuple[float, Learned]:
     reader, join = FindInFiles(paths, fields, spec.split, learn, known), Join(learn)
     total = join.create_accumulator()
     for at in range(len(paths)):
-        for found in reader.process(Part(at)):
+        for found in reader.process(FilePart(at)):
             total = join.add_input(total, found)
     learned = join.extract_output(join.compact(total))
     return time.process_time() - started, learned

@@ -31,7 +31,7 @@ def anomalies(
         findings = _findings(spec, said, counts, name)
         if name in spec.heads:
             found += _named(name, _of_targets(spec, findings, name))
-        if name in spec.inputs or findings.said["heads"]["train"]["targets"]:
+        if name in spec.inputs or _has_targets(findings):
             found += _named(name, kind.anomalies(part, findings))
     for side in ("eval", "test"):
         found += _named(side, _of_side(said["leaks"], side))
@@ -60,8 +60,12 @@ def _findings(
 def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:
     if spec.head_column(name) in spec.keys:
         yield "LABEL_IS_KEY", "the target is carried through scoring as a key"
-    if not found.said["heads"]["train"]["targets"]:
+    if not _has_targets(found):
         yield "ALL_MISSING", "no training row has a target"
+
+
+def _has_targets(found: Findings) -> bool:
+    return bool(found.said["heads"]["train"]["targets"])
 
 
 def _of_side(leaks: dict[str, Any], side: str) -> Iterator[tuple[str, str]]:

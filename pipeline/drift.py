@@ -22,9 +22,9 @@ from pipeline import manifest, rows
 from pipeline import spec as specs
 from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.distributions import Distribution
+from pipeline.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
-from pipeline.seen import Seen
 
 
 def run(argv: Sequence[str]) -> None:
@@ -70,7 +70,7 @@ class Rows:
             if name in spec.inputs or _all_have(paths, one)
         }
         self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
-        self.seen = Seen(analyses, old)
+        self.seen = DriftCounter(analyses, old)
         for path in paths:
             self._read(path)
         self._check(max_bad_fraction)

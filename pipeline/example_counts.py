@@ -10,9 +10,8 @@ import pyarrow as pa
 from kinds.prepare import flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
+from pipeline.reports import Key
 from pipeline.sides import SIDES
-
-Counts = Counter[tuple[str, ...]]
 
 
 def compared(spec: specs.Spec) -> list[str]:
@@ -27,12 +26,14 @@ def written(spec: specs.Spec) -> list[str]:
     return compared(spec) + [WEIGHT] * (spec.weight is not None)
 
 
-def counted(rows: pa.RecordBatch, spec: specs.Spec, side: str, sizes: dict[str, int]) -> Counts:
+def counted(
+    rows: pa.RecordBatch, spec: specs.Spec, side: str, sizes: dict[str, int]
+) -> Counter[Key]:
     """What each kind counts in a batch of features of one side.
 
     `sizes` has the number of entries of each vocabulary.
     """
-    counts: Counts = Counter()
+    counts: Counter[Key] = Counter()
     vocabulary_of = spec.vocabulary_of()
     for name, (kind, part) in kinds_of(spec).items():
         size = sizes[vocabulary_of[name]] if name in vocabulary_of else 0
@@ -43,9 +44,9 @@ def counted(rows: pa.RecordBatch, spec: specs.Spec, side: str, sizes: dict[str, 
     return counts
 
 
-def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Counts:
+def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Counter[Key]:
     """The values that the spec names are counted here, all others where they are chosen."""
-    counts: Counts = Counter()
+    counts: Counter[Key] = Counter()
     for name, vocabulary in spec.vocabulary_of().items():
         if spec.vocabularies[vocabulary].values is not None:
             ids = flat(rows, name)
@@ -56,7 +57,7 @@ def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int])
     return counts
 
 
-def rows_by_side(counts: Counts) -> dict[str, int]:
+def rows_by_side(counts: Counter[Key]) -> dict[str, int]:
     """Rows read and rejected, and the examples of each side."""
     total = {"read": 0, "rejected": 0, **dict.fromkeys(SIDES, 0)}
     for key, count in counts.items():
@@ -65,7 +66,7 @@ def rows_by_side(counts: Counts) -> dict[str, int]:
     return total
 
 
-def by_file(counts: Counts, paths: list[str]) -> dict[str, dict[str, int]]:
+def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]:
     """Rows read, written and rejected of each file."""
     return {
         path: {
@@ -78,7 +79,7 @@ def by_file(counts: Counts, paths: list[str]) -> dict[str, dict[str, int]]:
 
 
 def statistics(
-    counts: Counts, paths: list[str], spec: specs.Spec, learned: dict[str, Any]
+    counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: dict[str, Any]
 ) -> dict[str, Any]:
     """The content of statistics.json. `learned` has the `numbers` and `vocabularies` by name."""
     said = {
@@ -102,7 +103,7 @@ def statistics(
     return said
 
 
-def _sides(counts: Counts, names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:
+def _sides(counts: Counter[Key], names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:
     """What was counted of each input and head on each side."""
     found: dict[str, dict[str, Counter[str]]] = {n: {s: Counter() for s in SIDES} for n in names}
     for key, count in counts.items():

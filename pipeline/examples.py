@@ -1,8 +1,9 @@
 """Features of examples to gzip TFRecords of tf.Example, a batch at a time.
 
-A worker writes pieces under names of its own and reports them when its bundle is done; `gathered`
-joins the reported pieces to shards. Gzip members one after the other are one gzip file, so
-joining copies bytes. Pieces of attempts that did not count are never named and go with the folder.
+A worker writes fragments under names of its own and reports them when its bundle is done;
+`gathered` joins the reported fragments to shards. Gzip members one after the other are one gzip
+file, so joining copies bytes. Fragments of attempts that did not count are never named and go with
+the folder.
 """
 
 import tempfile
@@ -27,7 +28,7 @@ from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
 from pipeline.reading import as_message, file_of, side_of
-from pipeline.reports import Piece, Report
+from pipeline.reports import Fragment, Key, Report
 from pipeline.sides import SIDES
 
 Origin = npt.NDArray[np.int64]
@@ -57,7 +58,7 @@ class WriteExamples(beam.DoFn):
         self._features = example_counts.written(self._spec)
 
     def start_bundle(self) -> None:
-        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._written: Counter[str] = Counter()
         self._sketches: dict[tuple[str, str], Sketch] = {}
@@ -96,8 +97,8 @@ class WriteExamples(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
-            pieces = tuple(writer.close() for writer in self._writers.values())
-        yield GlobalWindows.windowed_value(Report(self._counts, pieces, sketches=self._sketches))
+            fragments = tuple(writer.close() for writer in self._writers.values())
+        yield GlobalWindows.windowed_value(Report(self._counts, fragments, sketches=self._sketches))
 
 
 def _records(path: Path) -> Any:
@@ -108,13 +109,13 @@ def _records(path: Path) -> Any:
 
 
 class _Writer:
-    """One piece while it is being written."""
+    """One fragment while it is being written."""
 
     def __init__(self, work: str, side: str, shard: int, first: int) -> None:
         self._path = stores.under(work, f"{side}-{shard}-{uuid.uuid4().hex}")
-        # An object is written whole: until then the piece is a file of the worker's machine.
+        # An object is written whole: until then the fragment is a file of the worker's machine.
         self._scratch = tempfile.TemporaryDirectory() if stores.is_object(work) else None
-        self._local = Path(self._scratch.name, "piece") if self._scratch else Path(self._path)
+        self._local = Path(self._scratch.name, "fragment") if self._scratch else Path(self._path)
         self._side, self._shard, self._first, self._records = side, shard, first, 0
         self._file = _records(self._local)
 
@@ -123,20 +124,20 @@ class _Writer:
             self._file.write(record)
         self._records += len(records)
 
-    def close(self) -> Piece:
+    def close(self) -> Fragment:
         self._file.close()
         if self._scratch:
             stores.upload(self._local, self._path)
             self._scratch.cleanup()
-        return Piece(self._side, self._shard, self._first, self._path, self._records)
+        return Fragment(self._side, self._shard, self._first, self._path, self._records)
 
 
-def gathered(pieces: Iterable[Piece], folder: Path, names: Sequence[str]) -> None:
-    """Joins the pieces of one side to files in a folder: shard i becomes `names[i]`."""
+def gathered(fragments: Iterable[Fragment], folder: Path, names: Sequence[str]) -> None:
+    """Joins the fragments of one side to files in a folder: shard i becomes `names[i]`."""
     folder.mkdir(parents=True)
-    by_shard: dict[int, list[Piece]] = {shard: [] for shard in range(len(names))}
-    for piece in sorted(pieces):
-        by_shard[piece.shard].append(piece)
+    by_shard: dict[int, list[Fragment]] = {shard: [] for shard in range(len(names))}
+    for fragment in sorted(fragments):
+        by_shard[fragment.shard].append(fragment)
     for shard, parts in by_shard.items():
         if not parts:
             _records(folder / names[shard]).close()

@@ -150,7 +150,7 @@ def _rows(
 
 def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
     """Whole files, shared out among the workers."""
-    parts = [reading.Part(at) for at, path in enumerate(paths) if not stores.is_table(path)]
+    parts = [reading.FilePart(at) for at, path in enumerate(paths) if not stores.is_table(path)]
     return (
         pipeline
         | f"{label}Files" >> beam.Create(parts, reshuffle=False)

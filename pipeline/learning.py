@@ -1,13 +1,11 @@
 """What prepare learns from the training rows: vocabularies, means, deviations, boundaries.
 
 Typed rows go in a batch at a time, no row and no value as a Python object. What comes out is
-written to files here, and is constants of the transform graph (pipeline.preprocessing).
+written by pipeline.publishing, and is constants of the transform graph (pipeline.preprocessing).
 """
 
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -18,7 +16,7 @@ from kinds.analysis import Analysis
 from kinds.prepare import Known
 from kinds.scaling.prepare import curved
 from pipeline import spec as specs
-from pipeline.counting import Counts, Entries, added, chosen, merged, table_of, with_table
+from pipeline.counting import Entries, ValueCounts, added, chosen, merged, table_of, with_table
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
 from pipeline.moments import Moment, Quantiles
 
@@ -74,8 +72,8 @@ class Learn(beam.CombineFn):
         return [name for name, one in self._analyses.items() if one.vocabulary == vocabulary]
 
     def create_accumulator(self) -> Found:
-        found: Found = {("values", name): Counts() for name in self._counted}
-        found |= {("top", name): Counts(limit=COUNTED) for name in self._texts}
+        found: Found = {("values", name): ValueCounts() for name in self._counted}
+        found |= {("top", name): ValueCounts(limit=COUNTED) for name in self._texts}
         found |= {("seen", name): np.zeros(2, np.int64) for name in self._analyses}
         found["moments", ""] = self._moment.create_accumulator()
         return found | {key: one.create_accumulator() for key, one in self._quantiles.items()}
@@ -122,7 +120,7 @@ class Learn(beam.CombineFn):
     def compact(self, found: Found) -> Found:
         """The same in less room, and in one form: as it is kept, and as it is read back."""
         compacted = {key: one.compact(found[key]) for key, one in self._quantiles.items()}
-        counts = {key: added(one) for key, one in found.items() if isinstance(one, Counts)}
+        counts = {key: added(one) for key, one in found.items() if isinstance(one, ValueCounts)}
         return found | compacted | counts
 
     def extract_output(self, found: Found) -> Learned:
@@ -195,34 +193,20 @@ def given_entries(values: tuple[str, ...]) -> Entries:
     return Entries(pa.array(values, pa.string()), nothing, len(values), 0, 0)
 
 
-def save(learned: Learned, folder: str) -> Learned:
-    """Writes <vocabulary>.jsonl, learned.json and what was cut off; gives `learned` on."""
-    for name, entries in learned.entries.items():
-        _write(folder, f"{name}.jsonl", "".join(_lines(entries)))
-    said = {
+def told(learned: Learned) -> dict[str, Any]:
+    """What statistics.json says of what was learned."""
+    return {
         "numbers": {
             name: {what: value.tolist() for what, value in one.items()}
             for name, one in learned.numbers.items()
         },
         "constant": learned.constant,
         "distributions": learned.distributions,
-        "vocabularies": {name: _told(entries) for name, entries in learned.entries.items()},
+        "vocabularies": {name: _cut_off(entries) for name, entries in learned.entries.items()},
     }
-    _write(folder, "learned.json", json.dumps(said))
-    return learned
 
 
-def _write(folder: str, name: str, text: str) -> None:
-    Path(folder, name).write_text(text, encoding="utf-8")
-
-
-def _lines(entries: Entries) -> Iterator[str]:
-    """JSON lines of [value, count], for people and for the other stages."""
-    for value, count in zip(entries.values.to_pylist(), entries.counts.to_pylist(), strict=True):
-        yield json.dumps([value, count], ensure_ascii=False) + "\n"
-
-
-def _told(entries: Entries) -> dict[str, int]:
+def _cut_off(entries: Entries) -> dict[str, int]:
     return {
         "entries": len(entries.values),
         "distinct": entries.distinct,

@@ -14,9 +14,9 @@ from typing import Any, TextIO
 from kinds.analysis import Analysis
 from pipeline.distances import Drift
 from pipeline.distributions import Distribution
+from pipeline.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
-from pipeline.seen import Seen
 from serving.metadata import Metadata
 
 
@@ -25,7 +25,7 @@ def training_of(analysis: Analysis, distribution: Distribution) -> dict[str, Any
     return {"column": analysis.field.output, "length": analysis.length, **distribution}
 
 
-def counting(metadata: Metadata) -> Callable[[], Seen]:
+def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     """Makes empty counts of the model's inputs. Raises Failure: 2 for a model that does not know
     its training rows, 5 where what it says of them cannot be."""
     if not metadata.training:
@@ -37,11 +37,11 @@ def counting(metadata: Metadata) -> Callable[[], Seen]:
             name: Analysis(fields[said["column"]], said["length"])
             for name, said in metadata.training.items()
         }
-        Seen(analyses, metadata.training)
+        DriftCounter(analyses, metadata.training)
     except (ValueError, KeyError, TypeError) as error:
         rule = "what the model says of its training rows must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=error) from None
-    return lambda: Seen(analyses, metadata.training)
+    return lambda: DriftCounter(analyses, metadata.training)
 
 
 def tell(found: Drift, to: Path, said: TextIO, *, fail: bool) -> None:

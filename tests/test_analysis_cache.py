@@ -50,7 +50,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     read = reading.ReadTrainingRows.process
 
-    def process(self: Any, part: reading.Part) -> Any:
+    def process(self: Any, part: reading.FilePart) -> Any:
         paths.append(Path(self._paths[part.file]).name)
         return read(self, part)
 
@@ -102,7 +102,9 @@ def test_a_name_stands_for_the_side_of_the_file_too(tmp_path: Path) -> None:
     cache = analysis_cache.opened(tmp_path / "c", dict.fromkeys(paths, "same"), spec.split, [])
     reader = FindInFiles(paths, fields_of(spec), spec.split, _learn(), cache)
     for _ in range(2):
-        seen = [next(reader.process(reading.Part(at)))["seen", "yes"].tolist() for at in range(2)]
+        seen = [
+            next(reader.process(reading.FilePart(at)))["seen", "yes"].tolist() for at in range(2)
+        ]
         assert seen == [[40, 10], [0, 0]]
 
 

@@ -54,7 +54,7 @@ FROM_PIPELINE = {
     "serving": {
         *FOR_ALL,
         *("rows", "fields", "large"),
-        *("counting", "distributions", "distances", "seen"),
+        *("counting", "distributions", "distances", "drift_counter"),
     },
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.

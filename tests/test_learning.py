@@ -1,7 +1,6 @@
 """What is learned does not depend on how the rows come, and is written as it is."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,7 +8,7 @@ import pytest
 
 from kinds.columns import cast
 from pipeline.fields import analyses_of, fields_of
-from pipeline.learning import Learn, Learned, save
+from pipeline.learning import Learn, Learned, told
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""
@@ -81,12 +80,9 @@ def test_what_is_learned_is_what_the_rows_say(cuts: list[int]) -> None:
         np.testing.assert_allclose(learned.known["age"].boundaries, [25, 50, 75], atol=1)
 
 
-def test_what_is_learned_is_written(tmp_path: Path) -> None:
-    learned = _learned([_rows()])
-    assert save(learned, str(tmp_path)) is learned
-    lines = (tmp_path / "words.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [["a", 75], ["b", 25], ["c", 25]]
-    said = json.loads((tmp_path / "learned.json").read_text())
+def test_what_is_learned_is_said_as_json_has_it() -> None:
+    said = told(_learned([_rows()]))
+    assert json.loads(json.dumps(said)) == said
     assert said["numbers"]["same"] == {"mean": 5.0, "std": 1.0}
     assert said["constant"] == ["same"]
     assert said["vocabularies"]["tags"]["below_min_count"] == 1

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.analysis import Analysis
-from pipeline.counting import SCHEMA, Counts, added, with_table, with_values
+from pipeline.counting import SCHEMA, ValueCounts, added, with_table, with_values
 from pipeline.distances import JENSEN_SHANNON, L_INFINITY, Distance
 from pipeline.distributions import (
     COUNTED,
@@ -31,13 +31,13 @@ from pipeline.distributions import (
 _META = "counted"
 
 
-class Seen:
+class DriftCounter:
     """What was seen of some inputs and heads, to be held against their `old` distributions."""
 
     def __init__(self, analyses: Mapping[str, Analysis], old: Mapping[str, Distribution]) -> None:
         self._analyses, self._old = analyses, old
         self._texts = {
-            name: Counts(limit=COUNTED) for name, one in analyses.items() if not one.is_number
+            name: ValueCounts(limit=COUNTED) for name, one in analyses.items() if not one.is_number
         }
         self._edges = {name: edges(old[name]) for name, one in analyses.items() if one.is_number}
         self._buckets = {n: np.zeros(len(at) + 1, np.int64) for n, at in self._edges.items()}
