@@ -12,7 +12,8 @@
         score.py      of a head: what comes out of the file                      numpy, pyarrow
         show.py       report, card, page, `ask`, `--infer`, made-up values       numpy, pyarrow
 
-A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, and the kinds'
-own modules of that name the answers (see kinds.answers). No stage names a kind. A new kind is a
+A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, or
+`kinds/STAGE.py` where inputs and heads are asked the same, and the kinds' own modules of that name
+the answers (see kinds.answers). No stage names a kind. A new kind is a
 folder, and its name in KINDS of kinds/inputs or kinds/heads.
 """

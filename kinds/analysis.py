@@ -20,11 +20,11 @@ Scale = Literal["standard", "log"]
 
 @dataclass(frozen=True)
 class Analysis:
-    """What is to be learned of an input or a head from its typed column, beside how it is spread.
+    """What is to be learned of an input or a head from its typed column, besides its distribution.
 
     Only the last `length` elements of a list are read, and an empty text is a missing value unless
-    `empty_is_value`. The values are counted in a `vocabulary`; numbers have a mean and a deviation
-    on a `scale`, or boundaries between some `buckets`.
+    `empty_is_value`. Values are counted for a `vocabulary`; numbers get a mean and a deviation on a
+    `scale`, or the boundaries between some `buckets`.
     """
 
     field: Field

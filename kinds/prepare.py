@@ -18,8 +18,6 @@ from kinds.columns import Field
 
 # A name and a sentence.
 Anomaly = tuple[str, str]
-
-
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -49,11 +47,11 @@ class Known:
 
 @dataclass(frozen=True)
 class Findings:
-    """What prepare found of an input or a head in all rows.
+    """What prepare found about an input or a head.
 
-    `said` has its entries of statistics.json by section. `is_constant`: all its numbers are the
-    same. `distinct` is how many values its vocabulary counted, `entries` how often each that has an
-    id; `is_alone`: nothing else uses that vocabulary.
+    `said` has its entries of statistics.json by section; `is_constant` is whether all its numbers
+    in training are the same. Its vocabulary counted `distinct` values, those with an id as often as
+    `entries` says; `is_alone` is whether nothing else uses that vocabulary.
     """
 
     said: Mapping[str, Any]

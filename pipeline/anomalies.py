@@ -3,7 +3,6 @@
 Each has a name, the input or head, and a sentence. They are in statistics.json and in the log.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -46,15 +45,14 @@ def _findings(
     spec: specs.Spec, said: dict[str, Any], counts: dict[str, list[int]], name: str
 ) -> Findings:
     own = {section: said[section][name] for section in SECTIONS if name in said[section]}
-    percentiles = said["distributions"][name].get("percentiles")
-    is_constant = name in said["constant"] or (percentiles and percentiles[0] == percentiles[-1])
+    percentiles = said["distributions"][name].get("percentiles", [])
+    is_constant = name in said["constant"] or len({*percentiles}) == 1
     used = spec.vocabulary_of()
     if name not in used:
-        return Findings(own, bool(is_constant))
-    vocabulary, users = used[name], Counter(used.values())
-    distinct = said["vocabularies"][vocabulary]["distinct"]
-    is_alone = users[vocabulary] == 1
-    return Findings(own, bool(is_constant), distinct, tuple(counts[vocabulary]), is_alone)
+        return Findings(own, is_constant)
+    distinct = said["vocabularies"][used[name]]["distinct"]
+    is_alone = [*used.values()].count(used[name]) == 1
+    return Findings(own, is_constant, distinct, tuple(counts[used[name]]), is_alone)
 
 
 def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:
