@@ -4,6 +4,7 @@ They make the features of `kinds.prepare` once more, of tensors. The answers are
 `kinds.inputs.graph` and `kinds.heads.graph`.
 """
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import tensorflow as tf
@@ -14,17 +15,19 @@ from kinds.prepare import Known
 MISSING = b"\xff"
 
 
+# int64: the place of each of some flat texts in a vocabulary, its size for any other.
+LookUp = Callable[[Any], Any]
+
+
 class Graph(Protocol):
     """What the transform graph asks each kind. `part` are the settings."""
 
-    def values(self, part: Any, raw: Any) -> Any:
-        """The values that count of a raw feature: [batch], or ragged [batch, None] of lists."""
+    def features(
+        self, name: str, part: Any, raw: Any, look_up: Any, known: Known
+    ) -> dict[str, Any]:
+        """The features by name, [batch, 1] or ragged, of a raw feature, [batch] or ragged.
 
-    def features(self, name: str, part: Any, values: Any, ids: Any, known: Known) -> dict[str, Any]:
-        """The features by name, [batch, 1] or ragged.
-
-        `ids` are the places of the flat values in the vocabulary, its size for any other; None
-        without a vocabulary.
+        `look_up` is a LookUp in the vocabulary, None without one.
         """
 
 

@@ -27,36 +27,23 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
 
+    vocabulary_of = spec.vocabulary_of()
+
     def preprocess(raw: Tensors) -> Tensors:
-        values = {name: kind.values(part, raw[name]) for name, (kind, part) in kinds.items()}
-        ids = _ids(spec.vocabulary_of(), values, learned)
+        tables = {
+            name: _table(name, one.values.to_pylist()) for name, one in learned.entries.items()
+        }
         outputs: Tensors = {}
         for name, (kind, part) in kinds.items():
-            outputs |= kind.features(name, part, values[name], ids.get(name), learned.known[name])
+            # Each user has a look-up of its own: an input's features must not hang on the targets,
+            # which rows to be scored lack.
+            look_up = tables[vocabulary_of[name]].lookup if name in vocabulary_of else None
+            outputs |= kind.features(name, part, raw[name], look_up, learned.known[name])
         if spec.weight is not None:
             outputs[WEIGHT] = column(raw[WEIGHT])
         return outputs
 
     return preprocess
-
-
-def _ids(vocabulary_of: dict[str, str], texts: Tensors, learned: Learned) -> Tensors:
-    """The place of each flat text in its vocabulary, by the name of the input or head.
-
-    One look-up for all users of a vocabulary: each one more would be a table more.
-    """
-    ids: Tensors = {}
-    for vocabulary, entries in learned.entries.items():
-        users = [name for name, used in vocabulary_of.items() if used == vocabulary]
-        flat = [_flat(texts[user]) for user in users]
-        found = _table(vocabulary, entries.values.to_pylist()).lookup(tf.concat(flat, axis=0))
-        parts = tf.split(found, [tf.size(text) for text in flat], num=len(flat))
-        ids.update(zip(users, parts, strict=True))
-    return ids
-
-
-def _flat(text: Any) -> Any:
-    return text.flat_values if isinstance(text, tf.RaggedTensor) else text
 
 
 def _table(name: str, values: list[str]) -> Any:

@@ -2,17 +2,13 @@
 
 from typing import Any
 
-from kinds.graph import column
+from kinds.graph import LookUp, column
 from kinds.heads.classification.spec import Classification
-from kinds.heads.labels.graph import with_missing
+from kinds.heads.labels.graph import ids_of
 from kinds.prepare import Known
 
 
-def values(part: Classification, raw: Any) -> Any:
-    return raw
-
-
 def features(
-    name: str, part: Classification, values: Any, ids: Any, known: Known
+    name: str, part: Classification, raw: Any, look_up: LookUp, known: Known
 ) -> dict[str, Any]:
-    return {name: column(with_missing(values, ids))}
+    return {name: column(ids_of(raw, look_up))}

@@ -4,10 +4,11 @@ from typing import Any
 
 import tensorflow as tf
 
-from kinds.graph import MISSING
+from kinds.graph import MISSING, LookUp
 from kinds.heads.labels import numbering
 
 
-def with_missing(texts: Any, ids: Any) -> Any:
-    """The id of each label, -1 where the target is missing."""
-    return tf.where(texts == MISSING, tf.constant(numbering.MISSING, tf.int64), ids)
+def ids_of(texts: Any, look_up: LookUp) -> Any:
+    """The id of each flat label, -1 where the target is missing."""
+    missing = tf.constant(numbering.MISSING, tf.int64)
+    return tf.where(texts == MISSING, missing, look_up(texts))

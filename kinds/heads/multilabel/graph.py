@@ -4,24 +4,17 @@ from typing import Any
 
 import tensorflow as tf
 
-from kinds.graph import column
-from kinds.heads.labels.graph import with_missing
-from kinds.heads.multilabel.prepare import dropped_name
+from kinds.graph import LookUp
+from kinds.heads.labels.graph import ids_of
 from kinds.heads.multilabel.spec import Multilabel
 from kinds.prepare import Known
 
 
-def values(part: Multilabel, raw: Any) -> Any:
-    return raw
-
-
-def features(name: str, part: Multilabel, values: Any, ids: Any, known: Known) -> dict[str, Any]:
-    labels = values.with_flat_values(with_missing(values.flat_values, ids))
-    unknown = tf.cast(labels >= len(known.values), tf.int64)
-    return {
-        name: _distinct(tf.ragged.boolean_mask(labels, labels < len(known.values))),
-        dropped_name(name): column(tf.reduce_sum(unknown, axis=1)),
-    }
+def features(
+    name: str, part: Multilabel, raw: Any, look_up: LookUp, known: Known
+) -> dict[str, Any]:
+    labels = raw.with_flat_values(ids_of(raw.flat_values, look_up))
+    return {name: _distinct(tf.ragged.boolean_mask(labels, labels < len(known.values)))}
 
 
 def _distinct(labels: Any) -> Any:

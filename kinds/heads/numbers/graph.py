@@ -7,9 +7,5 @@ from kinds.heads.numbers.spec import NumberPart
 from kinds.prepare import Known
 
 
-def values(part: NumberPart, raw: Any) -> Any:
-    return raw
-
-
-def features(name: str, part: NumberPart, values: Any, ids: Any, known: Known) -> dict[str, Any]:
-    return {name: column(values)}
+def features(name: str, part: NumberPart, raw: Any, look_up: Any, known: Known) -> dict[str, Any]:
+    return {name: column(raw)}

@@ -2,15 +2,11 @@
 
 from typing import Any
 
-from kinds.graph import column
+from kinds.graph import LookUp, column
 from kinds.inputs.category.spec import Category
-from kinds.inputs.ids.graph import with_missing
+from kinds.inputs.ids.graph import ids_of
 from kinds.prepare import Known
 
 
-def values(part: Category, raw: Any) -> Any:
-    return raw
-
-
-def features(name: str, part: Category, values: Any, ids: Any, known: Known) -> dict[str, Any]:
-    return {name: column(with_missing(values, ids, known))}
+def features(name: str, part: Category, raw: Any, look_up: LookUp, known: Known) -> dict[str, Any]:
+    return {name: column(ids_of(raw, look_up, known))}

@@ -4,12 +4,13 @@ from typing import Any
 
 import tensorflow as tf
 
-from kinds.graph import MISSING
+from kinds.graph import MISSING, LookUp
 from kinds.inputs.ids.numbering import missing_id
 from kinds.prepare import Known
 
 
-def with_missing(texts: Any, ids: Any, known: Known) -> Any:
-    """The id of each text, one of their own for missing ones."""
+def ids_of(texts: Any, look_up: LookUp, known: Known) -> Any:
+    """The id of each flat text, one of their own for missing ones."""
     is_missing = tf.logical_or(texts == b"", texts == MISSING)
-    return tf.where(is_missing, tf.constant(missing_id(len(known.values)), tf.int64), ids)
+    missing = tf.constant(missing_id(len(known.values)), tf.int64)
+    return tf.where(is_missing, missing, look_up(texts))

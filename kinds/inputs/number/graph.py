@@ -11,12 +11,8 @@ from kinds.prepare import Known
 from kinds.scaling.graph import scaled
 
 
-def values(part: Number, raw: Any) -> Any:
-    return raw
-
-
-def features(name: str, part: Number, values: Any, ids: Any, known: Known) -> dict[str, Any]:
-    filled = _filled(values, part)
+def features(name: str, part: Number, raw: Any, look_up: Any, known: Known) -> dict[str, Any]:
+    filled = _filled(raw, part)
     if part.buckets is not None:
         return {name: column(_bucket(filled, part.buckets, known))}
     number = scaled(part.scale, filled, known)
@@ -25,7 +21,7 @@ def features(name: str, part: Number, values: Any, ids: Any, known: Known) -> di
         number = tf.clip_by_value(number, -LIMIT, LIMIT)
     made = {name: column(number)}
     if part.missing != "reject":
-        made[flag_name(name)] = column(tf.cast(tf.math.is_nan(values), tf.float32))
+        made[flag_name(name)] = column(tf.cast(tf.math.is_nan(raw), tf.float32))
     return made
 
 
