@@ -26,7 +26,6 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds: dict[str, tuple[Graph, Any]] = {}
     kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
-
     vocabulary_of = spec.vocabulary_of()
 
     def preprocess(raw: Tensors) -> Tensors:
