@@ -17,11 +17,10 @@ from pathlib import Path
 from benchmarks.prepare_rows import ROWS_PER_FILE, SPEC, write_files
 from pipeline.analysis_cache import FindInFiles, opened
 from pipeline.failures import main
-from pipeline.fields import fields_of
+from pipeline.fields import analyses_of, fields_of
 from pipeline.learning import Join, Learn, Learned
 from pipeline.manifest import file_sha256
-from pipeline.plan import plan_of
-from pipeline.reading import Part
+from pipeline.reading import FilePart
 from pipeline.spec.file import parse_spec
 
 
@@ -54,14 +53,14 @@ def analysed(paths: Sequence[str], cache: Path | None) -> tuple[float, Learned]:
     started = time.process_time()
     spec = parse_spec(SPEC)
     fields, known = fields_of(spec), None
-    learn = Learn(plan_of(spec, fields))
+    learn = Learn(analyses_of(spec, fields), spec.vocabularies)
     if cache is not None:
         contents = {path: file_sha256(Path(path)) for path in paths}
         known = opened(cache, contents, spec.split, ["benchmark"])
     reader, join = FindInFiles(paths, fields, spec.split, learn, known), Join(learn)
     total = join.create_accumulator()
     for at in range(len(paths)):
-        for found in reader.process(Part(at)):
+        for found in reader.process(FilePart(at)):
             total = join.add_input(total, found)
     learned = join.extract_output(join.compact(total))
     return time.process_time() - started, learned

@@ -13,7 +13,8 @@
         show.py       report, card, page, `ask`, `--infer`, made-up values       numpy, pyarrow
         page.js       of a head: what the page shows of its outputs (of a column type: TYPE.js)
 
-A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, and the kinds'
-own modules of that name the answers (see kinds.answers). No stage names a kind. A new kind is a
+A stage asks; `kinds/inputs/STAGE.py` and `kinds/heads/STAGE.py` hold the questions, or
+`kinds/STAGE.py` where inputs and heads are asked the same, and the kinds' own modules of that name
+the answers (see kinds.answers). No stage names a kind. A new kind is a
 folder, and its name in KINDS of kinds/inputs or kinds/heads.
 """

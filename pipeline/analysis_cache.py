@@ -21,7 +21,7 @@ import pyarrow.parquet
 
 from pipeline import manifest, reading
 from pipeline import spec as specs
-from pipeline.counting import SCHEMA, Counts, added
+from pipeline.counting import SCHEMA, ValueCounts, added
 from pipeline.fields import Fields
 from pipeline.learning import Found, Learn
 from pipeline.moments import restored, stored
@@ -94,7 +94,7 @@ class FindInFiles(reading.ReadTrainingRows):
         super().__init__(paths, fields, split)
         self._learn, self._cache = learn, cache
 
-    def process(self, part: reading.Part) -> Iterator[Found]:
+    def process(self, part: reading.FilePart) -> Iterator[Found]:
         path, found = self._paths[part.file], self._learn.create_accumulator()
         cache = None if is_table(path) else self._cache
         if cache and (known := cache.load(path, found)):
@@ -111,7 +111,7 @@ class FindInFiles(reading.ReadTrainingRows):
 def _table_bytes(found: Found) -> bytes:
     tables, rest = [], []
     for (kind, name), one in found.items():
-        if isinstance(one, Counts):
+        if isinstance(one, ValueCounts):
             whole = added(one)
             (table,) = whole.parts
             tables.append(table.combine_chunks())
@@ -133,10 +133,10 @@ def _found(content: bytes, empty: Found) -> Found:
     start = 0
     for kind, name, said in json.loads(table.schema.metadata[_META]):
         like: Any = empty[kind, name]
-        if isinstance(like, Counts):
+        if isinstance(like, ValueCounts):
             part = table.slice(start, said["rows"]).replace_schema_metadata()
             start += said["rows"]
-            found[kind, name] = Counts((part,), said["lost"], like.limit)
+            found[kind, name] = ValueCounts((part,), said["lost"], like.limit)
         elif isinstance(like, np.ndarray):
             found[kind, name] = np.array(said, like.dtype).reshape(like.shape)
         else:

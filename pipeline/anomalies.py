@@ -3,17 +3,15 @@
 Each has a name, the input or head, and a sentence. They are in statistics.json and in the log.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from kinds.heads.binary.spec import Binary
-from kinds.heads.classification.spec import Classification
-from kinds.heads.regression.spec import Regression
-from kinds.inputs.category.spec import Category
-from kinds.inputs.number.spec import Number
+from kinds.prepare import Anomaly, Findings
 from pipeline import spec as specs
+from pipeline.fields import kinds_of
 
-ID_SHARE, UNSEEN_SHARE, LEAK_SHARE = 0.9, 0.5, 0.001
+LEAK_SHARE = 0.001
+SECTIONS = ("inputs", "heads", "numbers")
 _LEAKS = {
     "examples": (
         "EXAMPLES_IN_TRAIN",
@@ -28,57 +26,44 @@ def anomalies(
 ) -> list[dict[str, str]]:
     """`said` is the content of statistics.json, `counts` those of each vocabulary's entries."""
     found: list[dict[str, str]] = []
-    for name in spec.inputs:
-        found += _named(name, _of_input(spec, said, name))
-    for name in spec.heads:
-        found += _named(name, _of_head(spec, said, counts, name))
+    for name, (kind, part) in kinds_of(spec).items():
+        findings = _findings(spec, said, counts, name)
+        if name in spec.heads:
+            found += _named(name, _of_targets(spec, findings, name))
+        if name in spec.inputs or _has_targets(findings):
+            found += _named(name, kind.anomalies(part, findings))
     for side in ("eval", "test"):
         found += _named(side, _of_side(said["leaks"], side))
     return found
 
 
-def _named(name: str, found: Iterator[tuple[str, str]]) -> list[dict[str, str]]:
+def _named(name: str, found: Iterable[Anomaly]) -> list[dict[str, str]]:
     return [{"anomaly": kind, "of": name, "said": text} for kind, text in found]
 
 
-def _of_input(spec: specs.Spec, said: dict[str, Any], name: str) -> Iterator[tuple[str, str]]:
-    if isinstance(part := spec.inputs[name], Number):
-        if said["numbers"].get(name, {}).get("missing") == 1:
-            yield "ALL_MISSING", "no training row has a number here"
-        elif name in said["constant"]:
-            yield "CONSTANT", "all training rows have the same number here"
-        return
-    train, eval_ = said["inputs"][name]["train"], said["inputs"][name]["eval"]
-    entries = said["vocabularies"][part.vocabulary]
-    if train["missing"] == 1:
-        yield "ALL_MISSING", "no training row has a value here"
-    elif entries["distinct"] == 1:
-        yield "CONSTANT", "all training rows that have a value here have the same"
-    elif isinstance(part, Category) and _is_alone(spec, part.vocabulary):
-        there = train["values"] * (1 - train["missing"])
-        if there > 1 and entries["distinct"] >= ID_SHARE * there:
-            yield "ID", "nearly every training row has a value of its own: nothing can be learned"
-    if eval_["values"] and eval_["out_of_vocabulary"] >= UNSEEN_SHARE:
-        share = f"{eval_['out_of_vocabulary']:.0%}"
-        yield "UNSEEN_IN_EVAL", f"{share} of the values in eval are in no training row"
-
-
-def _of_head(
+def _findings(
     spec: specs.Spec, said: dict[str, Any], counts: dict[str, list[int]], name: str
-) -> Iterator[tuple[str, str]]:
-    head, train = spec.heads[name], said["heads"][name]["train"]
+) -> Findings:
+    own = {section: said[section][name] for section in SECTIONS if name in said[section]}
+    percentiles = said["distributions"][name].get("percentiles", [])
+    is_constant = name in said["constant"] or len({*percentiles}) == 1
+    used = spec.vocabulary_of()
+    if name not in used:
+        return Findings(own, is_constant)
+    distinct = said["vocabularies"][used[name]]["distinct"]
+    is_alone = [*used.values()].count(used[name]) == 1
+    return Findings(own, is_constant, distinct, tuple(counts[used[name]]), is_alone)
+
+
+def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:
     if spec.head_column(name) in spec.keys:
         yield "LABEL_IS_KEY", "the target is carried through scoring as a key"
-    if not train["targets"]:
+    if not _has_targets(found):
         yield "ALL_MISSING", "no training row has a target"
-    elif isinstance(head, Binary):
-        if train["positive"] in (0, 1):
-            yield "ONE_CLASS", "all training rows have the same target"
-    elif isinstance(head, Regression):
-        if name in said["constant"]:
-            yield "CONSTANT", "all training rows have the same target"
-    elif isinstance(head, Classification) and _is_alone(spec, head.vocabulary):
-        yield from _of_labels([count for count in counts[head.vocabulary] if count])
+
+
+def _has_targets(found: Findings) -> bool:
+    return bool(found.said["heads"]["train"]["targets"])
 
 
 def _of_side(leaks: dict[str, Any], side: str) -> Iterator[tuple[str, str]]:
@@ -93,16 +78,3 @@ def _of_side(leaks: dict[str, Any], side: str) -> Iterator[tuple[str, str]]:
 
 def _place(row: dict[str, Any]) -> str:
     return f"row {row['row']} of {row['file']}"
-
-
-def _of_labels(counts: list[int]) -> Iterator[tuple[str, str]]:
-    if len(counts) == 1:
-        yield "ONE_CLASS", "all training rows have the same label"
-    if rare := counts.count(1):
-        yield "RARE_CLASS", f"{rare:,} of {len(counts):,} labels are in one training row only"
-
-
-def _is_alone(spec: specs.Spec, vocabulary: str) -> bool:
-    """Whether one input or head only uses the vocabulary, so that its counts are that one's."""
-    parts: list[Any] = [*spec.embedded_inputs().values(), *spec.label_heads().values()]
-    return sum(part.vocabulary == vocabulary for part in parts) == 1

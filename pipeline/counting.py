@@ -23,7 +23,7 @@ SCHEMA = pa.schema([("value", pa.string()), ("count", pa.int64())])
 
 
 @dataclass(frozen=True)
-class Counts:
+class ValueCounts:
     """Tables of value and count; a value may be in several. `lost` as told above.
 
     A `limit` of its own takes the place of LIMIT.
@@ -50,7 +50,7 @@ class Entries:
     lost: int = 0
 
 
-def with_values(counts: Counts, values: pa.Array) -> Counts:
+def with_values(counts: ValueCounts, values: pa.Array) -> ValueCounts:
     """`counts` and the values of one more batch, none of them null."""
     return with_table(counts, table_of(values))
 
@@ -61,26 +61,26 @@ def table_of(values: pa.Array) -> pa.Table:
     return pa.table([found.field("values"), found.field("counts")], schema=SCHEMA)
 
 
-def with_table(counts: Counts, table: pa.Table) -> Counts:
+def with_table(counts: ValueCounts, table: pa.Table) -> ValueCounts:
     """`counts` and a table of value and count."""
     return _compacted(replace(counts, parts=(*counts.parts, table)))
 
 
-def merged(many: Iterable[Counts]) -> Counts:
+def merged(many: Iterable[ValueCounts]) -> ValueCounts:
     """All counts together."""
     lists = list(many)
     parts = tuple(part for counts in lists for part in counts.parts)
     limit = lists[0].limit if lists else None
-    return _compacted(Counts(parts, sum(counts.lost for counts in lists), limit))
+    return _compacted(ValueCounts(parts, sum(counts.lost for counts in lists), limit))
 
 
-def _compacted(counts: Counts) -> Counts:
+def _compacted(counts: ValueCounts) -> ValueCounts:
     """Adds up what is new once it is much, or more than what was added up before."""
     sizes = [part.num_rows for part in counts.parts]
     return added(counts) if sum(sizes[1:]) > max(COMPACT_AT, sizes[0]) else counts
 
 
-def added(counts: Counts) -> Counts:
+def added(counts: ValueCounts) -> ValueCounts:
     """One table, each value in it once, within the bounds."""
     table = pa.concat_tables([SCHEMA.empty_table(), *counts.parts])
     table = table.group_by("value").aggregate([("count", "sum")]).rename_columns(SCHEMA.names)
@@ -104,13 +104,15 @@ def _room(table: pa.Table, limit: int | None) -> int:
     return room
 
 
-def chosen(counts: Counts, size: int, min_count: int, first: pa.Array | None = None) -> Entries:
+def chosen(
+    counts: ValueCounts, size: int, min_count: int, first: pa.Array | None = None
+) -> Entries:
     """The entries of the vocabulary: falling count, and of equal counts by the value's bytes.
 
     `first` are values that keep their places before all others, however rare they have become.
     A value whose count may have reached `min_count` counts as having reached it.
 
-    >>> counts = with_values(Counts(), pa.array(["b", "a", "c", "c"]))
+    >>> counts = with_values(ValueCounts(), pa.array(["b", "a", "c", "c"]))
     >>> entries = chosen(counts, size=2, min_count=1)
     >>> entries.values.to_pylist(), entries.counts.to_pylist(), entries.beyond_size
     (['c', 'a'], [2, 1], 1)

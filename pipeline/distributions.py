@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.counting import Counts, chosen
+from pipeline.counting import ValueCounts, chosen
 
 TOP = 100
 # And as many of them as fit here, as JSON: they travel with the model.
@@ -28,7 +28,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 Distribution: TypeAlias = dict[str, Any]
 
 
-def of_texts(counts: Counts, values: int, missing: int) -> Distribution:
+def of_texts(counts: ValueCounts, values: int, missing: int) -> Distribution:
     """The distribution of texts whose counts were kept with `limit=COUNTED`."""
     entries = chosen(counts, TOP + 1, 1)
     pairs = zip(entries.values.to_pylist(), entries.counts.to_pylist(), strict=True)

@@ -16,16 +16,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from kinds.analysis import Analysis
 from kinds.columns import Rejected, cast
 from pipeline import manifest, rows
 from pipeline import spec as specs
 from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.distributions import Distribution
+from pipeline.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
-from pipeline.fields import fields_of
-from pipeline.plan import sources_of
-from pipeline.seen import Seen
-from pipeline.sources import Source
+from pipeline.fields import analyses_of, fields_of
 
 
 def run(argv: Sequence[str]) -> None:
@@ -65,26 +64,26 @@ class Rows:
     ) -> None:
         self.count = 0
         self._bad: Counter[str] = Counter()
-        self._sources = {
-            name: source
-            for name, source in sources_of(spec, fields_of(spec)).items()
-            if name in spec.inputs or _all_have(paths, source)
+        analyses = {
+            name: one
+            for name, one in analyses_of(spec, fields_of(spec)).items()
+            if name in spec.inputs or _all_have(paths, one)
         }
-        self.seen = Seen(self._sources, old)
+        self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
+        self.seen = DriftCounter(analyses, old)
         for path in paths:
             self._read(path)
         self._check(max_bad_fraction)
 
     def _read(self, path: str) -> None:
-        columns = list(dict.fromkeys(source.field.column for source in self._sources.values()))
-        fields = list(dict.fromkeys(source.field for source in self._sources.values()))
+        columns = list(dict.fromkeys(field.column for field in self._fields))
         lacking = [name for name in columns if name not in rows.column_names(path)]
         if lacking:
             rule = f"{path} must have the columns of the model's inputs"
             raise Failure(Exit.BAD_ROWS, rule, received=f"without {lacking}")
         for raw in rows.read(path, columns):
             try:
-                typed, _, rejected = cast(raw.rows, fields)
+                typed, _, rejected = cast(raw.rows, self._fields)
             except Failure as failure:
                 raise Failure(Exit.BAD_ROWS, f"{path}: {failure}") from None
             self.count += raw.rows.num_rows + len(raw.broken)
@@ -100,8 +99,8 @@ class Rows:
             raise Failure(Exit.BAD_ROWS, rule, received=f"of {self.count:,} rows {often}")
 
 
-def _all_have(paths: Sequence[str], source: Source) -> bool:
-    return all(source.field.column in rows.column_names(path) for path in paths)
+def _all_have(paths: Sequence[str], one: Analysis) -> bool:
+    return all(one.field.column in rows.column_names(path) for path in paths)
 
 
 def _reason(bad: Rejected) -> str:

@@ -1,8 +1,9 @@
 """Features of examples to gzip TFRecords of tf.Example, a batch at a time.
 
-A worker writes pieces under names of its own and reports them when its bundle is done; `gathered`
-joins the reported pieces to shards. Gzip members one after the other are one gzip file, so
-joining copies bytes. Pieces of attempts that did not count are never named and go with the folder.
+A worker writes fragments under names of its own and reports them when its bundle is done;
+`gathered` joins the reported fragments to shards. Gzip members one after the other are one gzip
+file, so joining copies bytes. Fragments of attempts that did not count are never named and go with
+the folder.
 """
 
 import tempfile
@@ -19,16 +20,15 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from pipeline import leaks, reports, statistics, stores
+from pipeline import example_counts, leaks, reports, stores
 from pipeline import spec as specs
-from pipeline.features import Tables, features
+from pipeline.features import features
 from pipeline.fields import Fields
 from pipeline.leaks import Sketch
 from pipeline.learning import Learned
-from pipeline.plan import standardised
 from pipeline.quiet import tensorflow
 from pipeline.reading import as_message, file_of, side_of
-from pipeline.reports import Piece, Report
+from pipeline.reports import Fragment, Key, Report
 from pipeline.sides import SIDES
 
 Origin = npt.NDArray[np.int64]
@@ -42,32 +42,23 @@ class MakeFeatures(beam.DoFn):
 
     def process(self, element: tuple[pa.RecordBatch, Origin], learned: Learned) -> Iterator[Any]:
         rows, origin = element
-        yield features(rows, self._spec, self._fields, tables_of(learned, self._spec)), origin
-
-
-def tables_of(learned: Learned, spec: specs.Spec) -> Tables:
-    moments = zip(*learned.moments, strict=True)
-    return Tables(
-        {name: entries.values for name, entries in learned.entries.items()},
-        dict(zip(standardised(spec), moments, strict=True)),
-        learned.boundaries,
-    )
+        yield features(rows, self._spec, self._fields, learned.known), origin
 
 
 class WriteExamples(beam.DoFn):
     """(Features, origin) to files in `work`; gives a Report for each bundle."""
 
-    def __init__(
-        self, paths: Sequence[str], features: statistics.Features, work: str, shards: int
-    ) -> None:
-        self._paths, self._features = list(paths), features
+    def __init__(self, paths: Sequence[str], spec: specs.Spec, work: str, shards: int) -> None:
+        self._paths, self._spec = list(paths), spec
         self._work, self._shards = work, shards
 
     def setup(self) -> None:
         self._encoder = RecordBatchToExamplesEncoder()
+        self._compared = example_counts.compared(self._spec)
+        self._features = example_counts.written(self._spec)
 
     def start_bundle(self) -> None:
-        self._counts: Counter[tuple[str, ...]] = Counter()
+        self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._written: Counter[str] = Counter()
         self._sketches: dict[tuple[str, str], Sketch] = {}
@@ -84,8 +75,8 @@ class WriteExamples(beam.DoFn):
     def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
         path = self._paths[int(file_of(np.array(first)))]
         self._counts["file", path, side] += rows.num_rows
-        self._counts.update(statistics.counted(rows, self._features, side, sizes))
-        records = self._encoder.encode(rows.select(self._features.written))
+        self._counts.update(example_counts.counted(rows, self._spec, side, sizes))
+        records = self._encoder.encode(rows.select(self._features))
         start = self._written[side]
         self._written[side] += len(records)
         for shard in range(self._shards):
@@ -95,7 +86,7 @@ class WriteExamples(beam.DoFn):
 
     def _sketch(self, side: str, rows: pa.RecordBatch, origin: Origin) -> None:
         key = (leaks.EXAMPLES, side)
-        found = leaks.example_hashes(rows, self._features.compared)
+        found = leaks.example_hashes(rows, self._compared)
         if sketch := leaks.sketched(found, origin, self._sketches.get(key)):
             self._sketches[key] = sketch
 
@@ -106,8 +97,8 @@ class WriteExamples(beam.DoFn):
 
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
-            pieces = tuple(writer.close() for writer in self._writers.values())
-        yield GlobalWindows.windowed_value(Report(self._counts, pieces, sketches=self._sketches))
+            fragments = tuple(writer.close() for writer in self._writers.values())
+        yield GlobalWindows.windowed_value(Report(self._counts, fragments, sketches=self._sketches))
 
 
 def _records(path: Path) -> Any:
@@ -118,13 +109,13 @@ def _records(path: Path) -> Any:
 
 
 class _Writer:
-    """One piece while it is being written."""
+    """One fragment while it is being written."""
 
     def __init__(self, work: str, side: str, shard: int, first: int) -> None:
         self._path = stores.under(work, f"{side}-{shard}-{uuid.uuid4().hex}")
-        # An object is written whole: until then the piece is a file of the worker's machine.
+        # An object is written whole: until then the fragment is a file of the worker's machine.
         self._scratch = tempfile.TemporaryDirectory() if stores.is_object(work) else None
-        self._local = Path(self._scratch.name, "piece") if self._scratch else Path(self._path)
+        self._local = Path(self._scratch.name, "fragment") if self._scratch else Path(self._path)
         self._side, self._shard, self._first, self._records = side, shard, first, 0
         self._file = _records(self._local)
 
@@ -133,20 +124,20 @@ class _Writer:
             self._file.write(record)
         self._records += len(records)
 
-    def close(self) -> Piece:
+    def close(self) -> Fragment:
         self._file.close()
         if self._scratch:
             stores.upload(self._local, self._path)
             self._scratch.cleanup()
-        return Piece(self._side, self._shard, self._first, self._path, self._records)
+        return Fragment(self._side, self._shard, self._first, self._path, self._records)
 
 
-def gathered(pieces: Iterable[Piece], folder: Path, names: Sequence[str]) -> None:
-    """Joins the pieces of one side to files in a folder: shard i becomes `names[i]`."""
+def gathered(fragments: Iterable[Fragment], folder: Path, names: Sequence[str]) -> None:
+    """Joins the fragments of one side to files in a folder: shard i becomes `names[i]`."""
     folder.mkdir(parents=True)
-    by_shard: dict[int, list[Piece]] = {shard: [] for shard in range(len(names))}
-    for piece in sorted(pieces):
-        by_shard[piece.shard].append(piece)
+    by_shard: dict[int, list[Fragment]] = {shard: [] for shard in range(len(names))}
+    for fragment in sorted(fragments):
+        by_shard[fragment.shard].append(fragment)
     for shard, parts in by_shard.items():
         if not parts:
             _records(folder / names[shard]).close()

@@ -1,24 +1,21 @@
-"""What a spec asks of the columns: one typed field for each use, no column read twice in one type.
+"""What a spec asks of the columns: one typed field for each use, and what is to be learned of it.
 
-Shared by prepare and export. Needs pipeline.spec and kinds.columns only.
+No column is read twice in one type. Shared by prepare and export.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
+from kinds.analysis import Analysis
 from kinds.columns import Field
-from kinds.heads.multilabel.spec import Multilabel
-from kinds.inputs.number.spec import Number
-from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from kinds.heads.prepare import KINDS as HEADS
+from kinds.inputs.prepare import KINDS as INPUTS
+from kinds.prepare import Prepare
 from pipeline import spec as specs
 
-_HEAD_KINDS = {
-    "classification": "text",
-    "multilabel": "list",
-    "binary": "flag",
-    "regression": "number",
-    "count": "number",
-}
+# The feature that has the weight of a row.
+WEIGHT = "row.weight"
 
 
 @dataclass(frozen=True)
@@ -53,14 +50,32 @@ def fields_of(spec: specs.Spec) -> Fields:
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
     named = _Names()
-    inputs = {name: named(_input(spec, name)) for name in spec.inputs}
-    heads = {name: named(_head(spec, name)) for name in spec.heads}
+    inputs = {
+        name: named(INPUTS[part.kind].field(part, spec.input_column(name)))
+        for name, part in spec.inputs.items()
+    }
+    heads = {
+        name: named(HEADS[part.kind].field(part, spec.head_column(name)))
+        for name, part in spec.heads.items()
+    }
     weight = None
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     keys = {column: named(Field(column, "text")) for column in spec.keys}
     split = {column: named(Field(column, "text")) for column in _split_columns(spec.split)}
     return Fields(inputs, heads, keys, split, weight)
+
+
+def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
+    """The answers of each input and head, inputs first, and its settings."""
+    inputs = {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
+    return inputs | {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
+
+
+def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
+    """What is to be learned of each input and head."""
+    columns = fields.inputs | fields.heads
+    return {n: kind.analysis(part, columns[n]) for n, (kind, part) in kinds_of(spec).items()}
 
 
 class _Names:
@@ -84,22 +99,6 @@ def _candidates(field: Field) -> Iterator[str]:
     while True:
         yield f"{field.column}:{field.kind}{number}"
         number += 1
-
-
-def _input(spec: specs.Spec, name: str) -> Field:
-    part, column = spec.inputs[name], spec.input_column(name)
-    if isinstance(part, SequenceInput):
-        return Field(column, "list", separator=part.separator)
-    if isinstance(part, Number):
-        return Field(column, "number", required=part.missing == "reject")
-    return Field(column, "text")
-
-
-def _head(spec: specs.Spec, name: str) -> Field:
-    head, column = spec.heads[name], spec.head_column(name)
-    kind = _HEAD_KINDS[head.kind]
-    separator = head.separator if isinstance(head, Multilabel) else " "
-    return Field(column, kind, separator=separator, nonnegative=head.kind == "count")  # type: ignore[arg-type]
 
 
 def _split_columns(split: specs.Split) -> tuple[str, ...]:

@@ -23,12 +23,11 @@ from pipeline import leaks, reading, reports, row_progress, stores
 from pipeline.analysis_cache import Cache, FindInFiles
 from pipeline.examples import MakeFeatures, WriteExamples
 from pipeline.failures import Exit, Failure
+from pipeline.fields import analyses_of
 from pipeline.learning import Join, Learn, Learned
 from pipeline.lost_workers import no_worker_lost
-from pipeline.plan import plan_of
 from pipeline.publishing import Result, publish
 from pipeline.rows import bigquery
-from pipeline.statistics import features_of
 
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct", "fnapirunner", "directrunner")
 log = logging.getLogger("pipeline.prepare")
@@ -98,7 +97,7 @@ def build(
 ) -> None:
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
-    learn = Learn(plan_of(spec, fields, first))
+    learn = Learn(analyses_of(spec, fields), spec.vocabularies, first)
     columns = fields.columns()
     learned = (
         _rows(pipeline, "Training", paths, columns, _parts if cache is None else _files)
@@ -114,7 +113,7 @@ def build(
         >> beam.ParDo(MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned))
         | "Write"
         >> beam.ParDo(
-            WriteExamples(paths, features_of(spec), work, result.shards),
+            WriteExamples(paths, spec, work, result.shards),
             sizes=beam.pvalue.AsSingleton(learned | "Sizes" >> beam.Map(vocabulary_sizes)),
         )
     )
@@ -151,7 +150,7 @@ def _rows(
 
 def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
     """Whole files, shared out among the workers."""
-    parts = [reading.Part(at) for at, path in enumerate(paths) if not stores.is_table(path)]
+    parts = [reading.FilePart(at) for at, path in enumerate(paths) if not stores.is_table(path)]
     return (
         pipeline
         | f"{label}Files" >> beam.Create(parts, reshuffle=False)

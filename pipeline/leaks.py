@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.lists import list_lengths
 from pipeline import spec as specs
 from pipeline.sides import SIDES, Hashes, hashes, scrambled
-from pipeline.sources import list_lengths
 
 KEPT = 1 << 15
 EXAMPLES, KEYS = "examples", "keys"

@@ -1,44 +1,39 @@
 """What prepare learns from the training rows: vocabularies, means, deviations, boundaries.
 
 Typed rows go in a batch at a time, no row and no value as a Python object. What comes out is
-written to files here, and is constants of the transform graph (pipeline.preprocessing).
+written by pipeline.publishing, and is constants of the transform graph (pipeline.preprocessing).
 """
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import apache_beam as beam
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.analysis import Analysis
+from kinds.prepare import Known
+from kinds.scaling.prepare import curved
 from pipeline import spec as specs
-from pipeline.counting import Counts, Entries, added, chosen, merged, table_of, with_table
+from pipeline.counting import Entries, ValueCounts, added, chosen, merged, table_of, with_table
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
-from pipeline.features import curved
 from pipeline.moments import Moment, Quantiles
-from pipeline.plan import Plan, standardised
-from pipeline.sources import numbers, texts
-
-Floats = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class Learned:
-    """Entries by vocabulary; float32 [2, numbers] mean and deviation; boundaries by input; how
-    the values of each input and head are spread.
+    """Entries by vocabulary; what is known of each input and head, and how its values are spread.
 
-    `constant` are the places of the numbers that did not vary.
+    `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
+    names the numbers whose deviation is 0.
     """
 
     entries: dict[str, Entries]
-    moments: Floats
-    boundaries: dict[str, Floats]
+    known: dict[str, Known]
+    numbers: dict[str, dict[str, Any]]
     distributions: dict[str, Distribution]
-    constant: tuple[int, ...] = ()
+    constant: list[str]
 
 
 # What is known after some rows, by what it is and the name of what it is about.
@@ -48,21 +43,38 @@ PERCENTILE_ERROR = 0.01
 
 
 class Learn(beam.CombineFn):
-    """Typed batches of training rows to what is learned from them."""
+    """Typed batches of training rows to what is learned from them.
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
-        self._texts = [name for name, source in plan.sources.items() if not source.is_number]
-        self._numbers = [name for name, source in plan.sources.items() if source.is_number]
-        self._moment = Moment(len(plan.scaled))
-        self._quantiles = {("cut", name): Quantiles(count) for name, count in plan.cut.items()} | {
-            ("spread", name): Quantiles(PERCENT, PERCENTILE_ERROR) for name in self._numbers
+    `first` has the values that keep the first ids of a vocabulary.
+    """
+
+    def __init__(
+        self,
+        analyses: Mapping[str, Analysis],
+        vocabularies: Mapping[str, specs.Vocabulary],
+        first: Mapping[str, Sequence[str]] | None = None,
+    ) -> None:
+        self._analyses, self._vocabularies = dict(analyses), dict(vocabularies)
+        self._first = {n: pa.array(values, pa.string()) for n, values in (first or {}).items()}
+        self._counted = {
+            name: self._users(name) for name, v in vocabularies.items() if v.values is None
         }
+        self._texts = [name for name, one in analyses.items() if not one.is_number]
+        self._numbers = [name for name, one in analyses.items() if one.is_number]
+        self._scaled = {name: one.scale for name, one in analyses.items() if one.scale}
+        self._cut = [name for name, one in analyses.items() if one.buckets]
+        self._moment = Moment(len(self._scaled))
+        self._quantiles = {
+            ("cut", name): Quantiles(one.buckets) for name, one in analyses.items() if one.buckets
+        } | {("spread", name): Quantiles(PERCENT, PERCENTILE_ERROR) for name in self._numbers}
+
+    def _users(self, vocabulary: str) -> list[str]:
+        return [name for name, one in self._analyses.items() if one.vocabulary == vocabulary]
 
     def create_accumulator(self) -> Found:
-        found: Found = {("values", name): Counts() for name in self._plan.counted}
-        found |= {("top", name): Counts(limit=COUNTED) for name in self._texts}
-        found |= {("seen", name): np.zeros(2, np.int64) for name in self._plan.sources}
+        found: Found = {("values", name): ValueCounts() for name in self._counted}
+        found |= {("top", name): ValueCounts(limit=COUNTED) for name in self._texts}
+        found |= {("seen", name): np.zeros(2, np.int64) for name in self._analyses}
         found["moments", ""] = self._moment.create_accumulator()
         return found | {key: one.create_accumulator() for key, one in self._quantiles.items()}
 
@@ -74,21 +86,21 @@ class Learn(beam.CombineFn):
     def _add_texts(self, found: Found, rows: pa.RecordBatch) -> None:
         tables = {}
         for name in self._texts:
-            values, missing = texts(rows, self._plan.sources[name])
+            values, missing = self._analyses[name].texts(rows)
             tables[name] = table_of(values)
             found["top", name] = with_table(found["top", name], tables[name])
             found["seen", name] = found["seen", name] + [len(values), missing]
-        for vocabulary, users in self._plan.counted.items():
+        for vocabulary, users in self._counted.items():
             for name in users:
                 found["values", vocabulary] = with_table(found["values", vocabulary], tables[name])
 
     def _add_numbers(self, found: Found, rows: pa.RecordBatch) -> None:
-        columns = {name: numbers(rows, self._plan.sources[name]) for name in self._numbers}
+        columns = {name: self._analyses[name].numbers(rows) for name in self._numbers}
         for name, column in columns.items():
             missing = int(np.isnan(column).sum())
             found["seen", name] = found["seen", name] + [len(column) - missing, missing]
-        if self._plan.scaled:
-            scaled = [curved(scale, columns[name]) for name, scale in self._plan.scaled.items()]
+        if self._scaled:
+            scaled = [curved(scale, columns[name]) for name, scale in self._scaled.items()]
             batch = (np.stack(scaled, axis=1),)
             found["moments", ""] = self._moment.add_input(found["moments", ""], batch)
         for key, combine in self._quantiles.items():
@@ -108,38 +120,49 @@ class Learn(beam.CombineFn):
     def compact(self, found: Found) -> Found:
         """The same in less room, and in one form: as it is kept, and as it is read back."""
         compacted = {key: one.compact(found[key]) for key, one in self._quantiles.items()}
-        counts = {key: added(one) for key, one in found.items() if isinstance(one, Counts)}
+        counts = {key: added(one) for key, one in found.items() if isinstance(one, ValueCounts)}
         return found | compacted | counts
 
     def extract_output(self, found: Found) -> Learned:
-        bounds = {
-            n: self._quantiles["cut", n].extract_output(found["cut", n]) for n in self._plan.cut
-        }
+        entries = {name: self._entries(found, name) for name in self._vocabularies}
+        numbers = self._numbers_of(found)
         moments = found["moments", ""]
-        constant = tuple(np.flatnonzero((moments[0] > 0) & (moments[2] == 0)).tolist())
-        means = self._moment.extract_output(moments)
-        return Learned(self._entries(found), means, bounds, self._spread(found), constant)
+        is_constant = (moments[0] > 0) & (moments[2] == 0)
+        return Learned(
+            entries,
+            {name: self._known(name, entries, numbers) for name in self._analyses},
+            numbers,
+            {name: self._spread(found, name) for name in self._analyses},
+            [name for name, same in zip(self._scaled, is_constant, strict=True) if same],
+        )
 
-    def _entries(self, found: Found) -> dict[str, Entries]:
-        entries = {}
-        for name, said in self._plan.vocabularies.items():
-            if said.values is None:
-                first = self._plan.first.get(name)
-                entries[name] = chosen(found["values", name], said.size, said.min_count, first)
-            else:
-                entries[name] = given_entries(said.values)
-        return entries
+    def _entries(self, found: Found, name: str) -> Entries:
+        said = self._vocabularies[name]
+        if said.values is not None:
+            return given_entries(said.values)
+        return chosen(found["values", name], said.size, said.min_count, self._first.get(name))
 
-    def _spread(self, found: Found) -> dict[str, Distribution]:
-        spread = {}
-        for name in self._plan.sources:
-            values, missing = found["seen", name].tolist()
-            if name in self._texts:
-                spread[name] = of_texts(found["top", name], values, missing)
-            else:
-                percentiles = self._quantiles["spread", name].quantiles(found["spread", name])
-                spread[name] = of_numbers(percentiles.tolist(), values, missing)
-        return spread
+    def _numbers_of(self, found: Found) -> dict[str, dict[str, Any]]:
+        means, stds = self._moment.extract_output(found["moments", ""])
+        scaled = zip(self._scaled, means, stds, strict=True)
+        numbers: dict[str, dict[str, Any]] = {n: {"mean": m, "std": std} for n, m, std in scaled}
+        for name in self._cut:
+            bounds = self._quantiles["cut", name].extract_output(found["cut", name])
+            numbers[name] = {"boundaries": bounds}
+        return numbers
+
+    def _known(
+        self, name: str, entries: Mapping[str, Entries], numbers: Mapping[str, dict[str, Any]]
+    ) -> Known:
+        own, vocabulary = numbers.get(name, {}), self._analyses[name].vocabulary
+        return Known(**own) if vocabulary is None else Known(entries[vocabulary].values, **own)
+
+    def _spread(self, found: Found, name: str) -> Distribution:
+        values, missing = found["seen", name].tolist()
+        if not self._analyses[name].is_number:
+            return of_texts(found["top", name], values, missing)
+        percentiles = self._quantiles["spread", name].quantiles(found["spread", name])
+        return of_numbers(percentiles.tolist(), values, missing)
 
 
 class Join(beam.CombineFn):
@@ -170,34 +193,20 @@ def given_entries(values: tuple[str, ...]) -> Entries:
     return Entries(pa.array(values, pa.string()), nothing, len(values), 0, 0)
 
 
-def save(learned: Learned, spec: specs.Spec, folder: str) -> Learned:
-    """Writes <vocabulary>.jsonl, learned.json and what was cut off; gives `learned` on."""
-    for name, entries in learned.entries.items():
-        _write(folder, f"{name}.jsonl", "".join(_lines(entries)))
-    names = standardised(spec)
-    scaled = dict(zip(names, learned.moments.T.tolist(), strict=True))
-    said = {
-        "numbers": {name: {"mean": mean, "std": std} for name, (mean, std) in scaled.items()}
-        | {name: {"boundaries": b.tolist()} for name, b in learned.boundaries.items()},
-        "constant": [names[at] for at in learned.constant],
+def told(learned: Learned) -> dict[str, Any]:
+    """What statistics.json says of what was learned."""
+    return {
+        "numbers": {
+            name: {what: value.tolist() for what, value in one.items()}
+            for name, one in learned.numbers.items()
+        },
+        "constant": learned.constant,
         "distributions": learned.distributions,
-        "vocabularies": {name: _told(entries) for name, entries in learned.entries.items()},
+        "vocabularies": {name: _cut_off(entries) for name, entries in learned.entries.items()},
     }
-    _write(folder, "learned.json", json.dumps(said))
-    return learned
 
 
-def _write(folder: str, name: str, text: str) -> None:
-    Path(folder, name).write_text(text, encoding="utf-8")
-
-
-def _lines(entries: Entries) -> Iterator[str]:
-    """JSON lines of [value, count], for people and for the other stages."""
-    for value, count in zip(entries.values.to_pylist(), entries.counts.to_pylist(), strict=True):
-        yield json.dumps([value, count], ensure_ascii=False) + "\n"
-
-
-def _told(entries: Entries) -> dict[str, int]:
+def _cut_off(entries: Entries) -> dict[str, int]:
     return {
         "entries": len(entries.values),
         "distinct": entries.distinct,

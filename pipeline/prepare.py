@@ -118,7 +118,7 @@ def prepare(
 
 @contextmanager
 def _work(output: str) -> Iterator[str]:
-    """Where the workers put their pieces. A failed run leaves nothing of it on this machine."""
+    """Where the workers put their fragments. A failed run leaves nothing of it on this machine."""
     if stores.is_object(output):
         yield f"{output.rstrip('/')}.staging-{uuid.uuid4().hex}"
         return

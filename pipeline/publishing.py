@@ -1,8 +1,8 @@
 """The last step of prepare: what the workers made becomes one folder, with its manifest last.
 
-It runs on a worker, so that whoever started the pipeline need not wait. Pieces and what was learned
-are put together on that worker's disk. On a file system the finished folder takes its place by
-one rename. Objects have no rename: there a run claims the place, and gives up where another has
+It runs on a worker, so that whoever started the pipeline need not wait. Fragments and what was
+learned are put together on that worker's disk. On a file system the finished folder takes its place
+by one rename. Objects have no rename: there a run claims the place, and gives up where another has
 changed it since the run began; the old folder goes, manifest first, the files come, and the
 manifest comes last.
 """
@@ -10,6 +10,7 @@ manifest comes last.
 import json
 import shutil
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -31,12 +32,12 @@ from pipeline import (
 from pipeline import spec as specs
 from pipeline.anomalies import anomalies
 from pipeline.distances import MEASURES, THRESHOLD, Drift, between
+from pipeline.example_counts import by_file, rows_by_side, statistics
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
-from pipeline.reports import Piece, Report, join
+from pipeline.reports import Fragment, Key, Report, join
 from pipeline.sides import SIDES
-from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
 
 STAGE, STATISTICS = "data", "statistics.json"
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -46,7 +47,7 @@ PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
 class Result:
     """What is published, where, and under which conditions.
 
-    `output` is the folder's path; `work` is where workers put their pieces, and is used up.
+    `output` is the folder's path; `work` is where workers put their fragments, and is used up.
     `before` is the state of the manifest that the run found in a store, and may replace.
     `earlier` has the distributions from which these rows may not drift, if `fail_on_drift`.
     """
@@ -75,7 +76,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     from pipeline import transform_graph
 
     with reading.as_message(), _folder(result) as folder:
-        _keep_rejected(report.pieces, folder / reading.REJECTED)
+        _keep_rejected(report.fragments, folder / reading.REJECTED)
         _check_rows(report.counts, result, folder / reading.REJECTED)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
@@ -119,24 +120,24 @@ def _gather(report: Report, shards: int, folder: Path) -> None:
     """The examples of each side, and some rows that were held out."""
     for side in SIDES:
         names = [f"part-{i:05d}-of-{shards:05d}.tfrecord.gz" for i in range(shards)]
-        own = [piece for piece in report.pieces if piece.folder == side]
+        own = [fragment for fragment in report.fragments if fragment.folder == side]
         examples.gathered(own, folder / "examples" / side, names)
     held_out = next(side for side in ("test", "eval", "train") if side in report.samples)
     pyarrow.parquet.write_table(report.samples[held_out].rows, folder / "samples.parquet")
 
 
-def _keep_rejected(pieces: Sequence[Piece], folder: Path) -> None:
+def _keep_rejected(fragments: Sequence[Fragment], folder: Path) -> None:
     """A file of rejected rows for each input file that has some."""
     folder.mkdir()
-    by_input: dict[int, list[Piece]] = {}
-    for piece in sorted(pieces):
-        if piece.folder == reading.REJECTED:
-            by_input.setdefault(piece.shard, []).append(piece)
+    by_input: dict[int, list[Fragment]] = {}
+    for fragment in sorted(fragments):
+        if fragment.folder == reading.REJECTED:
+            by_input.setdefault(fragment.shard, []).append(fragment)
     for at, own in enumerate(by_input.values()):
         join(own, folder / f"part-{at:05d}-of-{len(by_input):05d}.jsonl")
 
 
-def _check_rows(counts: Counts, result: Result, rejected: Path) -> None:
+def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
     for path, there in by_file(counts, list(result.paths)).items():
         if there["read"] != there["written"] + there["rejected"]:
             raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
@@ -176,55 +177,48 @@ def _write_what_was_learned(
 ) -> dict[str, Any]:
     """spec.json, vocabulary/ and statistics.json, whose content it gives."""
     manifest.write_text(folder / "spec.json", result.spec.to_json())
-    with tempfile.TemporaryDirectory() as scratch:
-        learning.save(learned, result.spec, scratch)
-        _vocabularies(result.spec, report.counts, Path(scratch), folder)
-        found = json.loads(Path(scratch, "learned.json").read_text(encoding="utf-8"))
+    found = _vocabularies(result.spec, report.counts, learned, folder / vocabulary.FOLDER)
     paths = list(result.paths)
-    said = statistics(report.counts, paths, features_of(result.spec), found)
+    said = statistics(report.counts, paths, result.spec, learning.told(learned))
     said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
-    said["warnings"] = anomalies(result.spec, said, _entry_counts(result.spec, folder))
+    said["warnings"] = anomalies(result.spec, said, found)
     if result.earlier is not None:
         said |= _compared(said, result.earlier, result.fail_on_drift)
     manifest.write_text(folder / STATISTICS, json.dumps(said, indent=2) + "\n")
     return said
 
 
-def _vocabularies(spec: specs.Spec, counts: Counts, learned: Path, folder: Path) -> None:
-    """Writes vocabulary/. Raises Failure 4 for a vocabulary without entries."""
-    (folder / vocabulary.FOLDER).mkdir()
+def _vocabularies(
+    spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: Path
+) -> dict[str, list[int]]:
+    """Writes JSON lines of [value, count], and gives the counts.
+
+    Raises Failure 4 for a vocabulary without entries.
+    """
+    folder.mkdir()
+    found = {}
     for name, said in spec.vocabularies.items():
-        target = folder / vocabulary.FOLDER / f"{name}.jsonl"
-        if said.values is None:
-            shutil.move(learned / f"{name}.jsonl", target)
-        else:
-            pairs = [[v, counts["value", name, str(i)]] for i, v in enumerate(said.values)]
-            lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
-            target.write_text("".join(lines), encoding="utf-8")
-        if not target.stat().st_size:
+        entries = learned.entries[name]
+        values, counted = entries.values.to_pylist(), entries.counts.to_pylist()
+        if said.values is not None:
+            counted = [counts["value", name, str(at)] for at in range(len(values))]
+        if not values:
             rule = f"the vocabulary {name!r} must have a value that the training rows hold"
             received = (
                 f"none that occurs min_count={said.min_count} times in {_columns(spec, name)}"
             )
             raise Failure(Exit.BAD_ROWS, rule, received=received)
+        pairs = zip(values, counted, strict=True)
+        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        found[name] = counted
+    return found
 
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    inputs = [
-        spec.input_column(n)
-        for n, i in spec.embedded_inputs().items()
-        if i.vocabulary == vocabulary
-    ]
-    heads = [
-        spec.head_column(n) for n, h in spec.label_heads().items() if h.vocabulary == vocabulary
-    ]
-    return [*inputs, *heads]
-
-
-def _entry_counts(spec: specs.Spec, folder: Path) -> dict[str, list[int]]:
-    paths = {name: folder / vocabulary.FOLDER / f"{name}.jsonl" for name in spec.vocabularies}
-    return {name: list(vocabulary.read(path).values()) for name, path in paths.items()}
+    parts = {**spec.inputs, **spec.heads}
+    return [parts[n].column or n for n, used in spec.vocabulary_of().items() if used == vocabulary]
 
 
 def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.leaks import Sketch
-from pipeline.reports import Piece, Report, Sample, sampled
+from pipeline.reports import Fragment, Report, Sample, sampled
 from pipeline.rows import bigquery
 from pipeline.rows.batches import RawBatch
 
@@ -38,14 +38,14 @@ _MARK = "pipeline failure "
 _FILE_BITS, _SIDE_BITS = 42, 2
 
 
-class Part(NamedTuple):
+class FilePart(NamedTuple):
     """The number of a file, and which part of it is meant (pipeline.rows); None for all of it.
 
     Of a table there are no parts to be read, but rows that were.
     """
 
     file: int
-    part: rows.Part | RawBatch = None
+    part: rows.Span | RawBatch = None
 
 
 class FindParts(beam.DoFn):
@@ -54,10 +54,10 @@ class FindParts(beam.DoFn):
     def __init__(self, paths: Sequence[str]) -> None:
         self._paths = list(paths)
 
-    def process(self, whole: Part) -> Iterator[Part]:
+    def process(self, whole: FilePart) -> Iterator[FilePart]:
         with as_message():
             for part in rows.parts(self._paths[whole.file]):
-                yield Part(whole.file, part)
+                yield FilePart(whole.file, part)
 
 
 class AsPart(beam.DoFn):
@@ -66,9 +66,9 @@ class AsPart(beam.DoFn):
     def __init__(self, at: int, path: str, columns: Sequence[str]) -> None:
         self._at, self._path, self._columns = at, path, list(columns)
 
-    def process(self, found: Sequence[dict[str, Any]]) -> Iterator[Part]:
+    def process(self, found: Sequence[dict[str, Any]]) -> Iterator[FilePart]:
         with as_message():
-            yield Part(self._at, bigquery.raw_batch(self._path, found, self._columns))
+            yield FilePart(self._at, bigquery.raw_batch(self._path, found, self._columns))
 
 
 class _Reader(beam.DoFn):
@@ -79,13 +79,13 @@ class _Reader(beam.DoFn):
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
         self._paths, self._fields, self._split = list(paths), fields, split
 
-    def _raw(self, path: str, meant: rows.Part | RawBatch) -> Iterator[RawBatch]:
+    def _raw(self, path: str, meant: rows.Span | RawBatch) -> Iterator[RawBatch]:
         if isinstance(meant, RawBatch):
             yield meant
         else:
             yield from rows.read(path, self._fields.columns(), part=meant)
 
-    def _batches(self, part: Part) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
+    def _batches(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
         """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
         at, meant = part
         path, wanted = self._paths[at], self._fields.all()
@@ -120,7 +120,7 @@ class ReadTrainingRows(_Reader):
 
     doing = "learn"
 
-    def process(self, part: Part) -> Iterator[pa.RecordBatch]:
+    def process(self, part: FilePart) -> Iterator[pa.RecordBatch]:
         with as_message():
             for _, typed, origin, _ in self._batches(part):
                 kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
@@ -150,10 +150,10 @@ class ReadRows(_Reader):
     def start_bundle(self) -> None:
         self._counts: Counter[tuple[str, ...]] = Counter()
         self._samples: dict[str, Sample] = {}
-        self._pieces: list[Piece] = []
+        self._fragments: list[Fragment] = []
         self._sketches: dict[tuple[str, str], Sketch] = {}
 
-    def process(self, part: Part) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+    def process(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         at = part.file
         with as_message():
             for raw, typed, origin, rejected in self._batches(part):
@@ -167,13 +167,13 @@ class ReadRows(_Reader):
                     yield typed, origin
 
     def _set_aside(self, at: int, rejected: list[Rejected]) -> None:
-        """A batch's rejected rows become a piece."""
+        """A batch's rejected rows become a fragment."""
         path = stores.under(self._work, f"{REJECTED}-{at}-{uuid.uuid4().hex}")
         lines = "".join(_line(self._paths[at], bad) for bad in rejected)
         # The name of a file may be more than the locale has letters for.
         stores.write(path, lines.encode(errors="surrogateescape"))
         first = (at << _FILE_BITS) | (rejected[0].row << _SIDE_BITS)
-        self._pieces.append(Piece(REJECTED, at, first, path, len(rejected)))
+        self._fragments.append(Fragment(REJECTED, at, first, path, len(rejected)))
 
     def _count(self, path: str, raw: int, good: int, rejected: list[Rejected]) -> None:
         broken = len(rejected) - (raw - good)
@@ -199,7 +199,7 @@ class ReadRows(_Reader):
                 self._sketches[key] = sketch
 
     def finish_bundle(self) -> Iterator[Any]:
-        report = Report(self._counts, tuple(self._pieces), self._samples, self._sketches)
+        report = Report(self._counts, tuple(self._fragments), self._samples, self._sketches)
         yield beam.pvalue.TaggedOutput(REPORTS, GlobalWindows.windowed_value(report))
 
 

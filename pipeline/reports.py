@@ -25,7 +25,7 @@ V = TypeVar("V")
 
 
 @dataclass(frozen=True, order=True)
-class Piece:
+class Fragment:
     """A file of records that one worker wrote. `first` is the origin of its first record."""
 
     folder: str
@@ -45,11 +45,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """Counts by key, for example ("file", path, "read"); pieces; samples by side; hashes of
+    """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.leaks)."""
 
     counts: Counter[Key] = field(default_factory=Counter)
-    pieces: tuple[Piece, ...] = ()
+    fragments: tuple[Fragment, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
 
@@ -64,7 +64,7 @@ def _both(one: Report, other: Report) -> Report:
     counts.update(other.counts)
     samples = _joined(one.samples, other.samples, smallest)
     sketches = _joined(one.sketches, other.sketches, leaks.both)
-    return Report(counts, one.pieces + other.pieces, samples, sketches)
+    return Report(counts, one.fragments + other.fragments, samples, sketches)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
@@ -91,10 +91,10 @@ def sampled(hashes: Hashes, rows: pa.RecordBatch, than: Sample | None) -> Sample
     return new if than is None else smallest(than, new)
 
 
-def join(pieces: Iterable[Piece], target: Path) -> None:
-    """One file of several pieces, in their order. A piece on this machine is used up."""
+def join(fragments: Iterable[Fragment], target: Path) -> None:
+    """One file of several fragments, in their order. A fragment on this machine is used up."""
     with target.open("wb") as whole:
-        for piece in pieces:
-            stores.append(piece.path, whole)
-            if not stores.is_object(piece.path):
-                Path(piece.path).unlink()
+        for fragment in fragments:
+            stores.append(fragment.path, whole)
+            if not stores.is_object(fragment.path):
+                Path(fragment.path).unlink()

@@ -11,21 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
+from kinds.analysis import Analysis
 from pipeline.distances import Drift
 from pipeline.distributions import Distribution
+from pipeline.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
-from pipeline.seen import Seen
-from pipeline.sources import Source
 from serving.metadata import Metadata
 
 
-def training_of(source: Source, distribution: Distribution) -> dict[str, Any]:
+def training_of(analysis: Analysis, distribution: Distribution) -> dict[str, Any]:
     """What a model's metadata says of an input."""
-    return {"column": source.field.output, "length": source.length, **distribution}
+    return {"column": analysis.field.output, "length": analysis.length, **distribution}
 
 
-def counting(metadata: Metadata) -> Callable[[], Seen]:
+def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     """Makes empty counts of the model's inputs. Raises Failure: 2 for a model that does not know
     its training rows, 5 where what it says of them cannot be."""
     if not metadata.training:
@@ -33,15 +33,15 @@ def counting(metadata: Metadata) -> Callable[[], Seen]:
         raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
     fields = {field.output: field for field in metadata.fields}
     try:
-        sources = {
-            name: Source(fields[said["column"]], said["length"], is_label=False)
+        analyses = {
+            name: Analysis(fields[said["column"]], said["length"])
             for name, said in metadata.training.items()
         }
-        Seen(sources, metadata.training)
+        DriftCounter(analyses, metadata.training)
     except (ValueError, KeyError, TypeError) as error:
         rule = "what the model says of its training rows must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=error) from None
-    return lambda: Seen(sources, metadata.training)
+    return lambda: DriftCounter(analyses, metadata.training)
 
 
 def tell(found: Drift, to: Path, said: TextIO, *, fail: bool) -> None:

@@ -14,9 +14,8 @@ import onnx
 
 from kinds.heads.multilabel.spec import Multilabel
 from pipeline.distributions import Distribution, only_of
-from pipeline.fields import fields_of
+from pipeline.fields import analyses_of, fields_of
 from pipeline.manifest import Manifest, write_text
-from pipeline.plan import sources_of
 from pipeline.spec import Spec
 from serving.card import CARD, card
 from serving.certificate import Report, certify, exported
@@ -138,12 +137,12 @@ def training(
 
     Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
     """
-    sources = sources_of(spec, fields_of(spec))
+    analyses = analyses_of(spec, fields_of(spec))
     said = {name: distributions[name] for name in spec.inputs if name in distributions}
     for name, part in spec.embedded_inputs().items():
         if name in said:
             said[name] = only_of(said[name], vocabularies[part.vocabulary])
-    return {name: training_of(sources[name], one) for name, one in said.items()}
+    return {name: training_of(analyses[name], one) for name, one in said.items()}
 
 
 def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:

@@ -11,9 +11,8 @@ import pytest
 
 from pipeline import analysis_cache, prepare, reading
 from pipeline.analysis_cache import Cache, FindInFiles
-from pipeline.fields import fields_of
+from pipeline.fields import analyses_of, fields_of
 from pipeline.learning import Learn
-from pipeline.plan import plan_of
 from pipeline.spec.file import parse_spec
 
 SPEC = """
@@ -51,7 +50,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     read = reading.ReadTrainingRows.process
 
-    def process(self: Any, part: reading.Part) -> Any:
+    def process(self: Any, part: reading.FilePart) -> Any:
         paths.append(Path(self._paths[part.file]).name)
         return read(self, part)
 
@@ -93,7 +92,7 @@ def test_a_day_more_reads_that_day_alone_and_learns_the_same(
 
 def _learn() -> Learn:
     spec = parse_spec(SPEC)
-    return Learn(plan_of(spec, fields_of(spec)))
+    return Learn(analyses_of(spec, fields_of(spec)), spec.vocabularies)
 
 
 def test_a_name_stands_for_the_side_of_the_file_too(tmp_path: Path) -> None:
@@ -103,7 +102,9 @@ def test_a_name_stands_for_the_side_of_the_file_too(tmp_path: Path) -> None:
     cache = analysis_cache.opened(tmp_path / "c", dict.fromkeys(paths, "same"), spec.split, [])
     reader = FindInFiles(paths, fields_of(spec), spec.split, _learn(), cache)
     for _ in range(2):
-        seen = [next(reader.process(reading.Part(at)))["seen", "yes"].tolist() for at in range(2)]
+        seen = [
+            next(reader.process(reading.FilePart(at)))["seen", "yes"].tolist() for at in range(2)
+        ]
         assert seen == [[40, 10], [0, 0]]
 
 

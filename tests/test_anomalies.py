@@ -31,6 +31,7 @@ inputs:
   empty: {kind: number}
   same: {kind: number}
   varies: {kind: number}
+  plain: {kind: number, scale: none}
 heads:
   label: {kind: classification, vocabulary: labels}
   same_label: {kind: classification, vocabulary: one_label}
@@ -39,6 +40,7 @@ heads:
   mixed: {kind: binary}
   price: {kind: regression}
   nothing: {kind: regression}
+  visits: {kind: count}
 split: {by: column, column: side, eval: [e]}
 """
 ROWS = 40
@@ -57,6 +59,8 @@ EXPECTED = {
     ("ONE_CLASS", "sure"),
     ("CONSTANT", "price"),
     ("ALL_MISSING", "nothing"),
+    ("CONSTANT", "visits"),
+    ("CONSTANT", "plain"),
 }
 
 
@@ -79,6 +83,8 @@ def _row(at: int) -> dict[str, object]:
         "mixed": at % 2,
         "price": 5,
         "nothing": None,
+        "visits": 2,
+        "plain": 1.5,
         "side": "e" if is_eval else "",
     }
 

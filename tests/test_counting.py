@@ -11,20 +11,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import counting
-from pipeline.counting import Counts, added, chosen, merged, with_values
+from pipeline.counting import ValueCounts, added, chosen, merged, with_values
 
 MILLION = 1_000_000
 VALUES = st.sampled_from(["a", "b", "", "\u00e9", "ab", "x\ny", "\U0001f600"])
 
 
-def _counted(*batches: list[str]) -> Counts:
-    counts = Counts()
+def _counted(*batches: list[str]) -> ValueCounts:
+    counts = ValueCounts()
     for batch in batches:
         counts = with_values(counts, pa.array(batch, pa.string()))
     return counts
 
 
-def _pairs(counts: Counts) -> dict[str, int]:
+def _pairs(counts: ValueCounts) -> dict[str, int]:
     (table,) = added(counts).parts
     return dict(zip(table["value"].to_pylist(), table["count"].to_pylist(), strict=True))
 
@@ -88,7 +88,7 @@ def test_counts_beyond_the_bound_are_low_by_no_more_than_is_said(
 def test_long_values_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(counting, "MAX_BYTES", 100_000)
     monkeypatch.setattr(counting, "COMPACT_AT", 10)
-    counts = Counts()
+    counts = ValueCounts()
     for at in range(200):
         counts = with_values(counts, pa.array([f"{at}" + "x" * 10_000, "often"]))
     counts = added(counts)
@@ -96,10 +96,10 @@ def test_long_values_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch)
     assert _pairs(counts)["often"] >= 200 - counts.lost > 100
 
 
-def _distinct_run(distinct: int) -> tuple[Counts, int]:
-    """Counts `distinct` values once each and 100 values a thousandth as often; MB it took."""
+def _distinct_run(distinct: int) -> tuple[ValueCounts, int]:
+    """ValueCounts `distinct` values once each and 100 values a thousandth as often; MB it took."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    counts, batch = Counts(), 100_000
+    counts, batch = ValueCounts(), 100_000
     often = np.repeat([f"often{i}" for i in range(100)], batch // 1000)
     for start in range(0, distinct, batch):
         rare = np.char.add("id-", np.arange(start, start + batch).astype(str))

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.counting import Counts, with_values
+from pipeline.counting import ValueCounts, with_values
 from pipeline.distributions import (
     COUNTED,
     TOP,
@@ -22,7 +22,7 @@ from pipeline.distributions import (
 
 
 def _texts(values: list[str], missing: int = 0) -> dict[str, object]:
-    return of_texts(with_values(Counts(limit=COUNTED), pa.array(values)), len(values), missing)
+    return of_texts(with_values(ValueCounts(limit=COUNTED), pa.array(values)), len(values), missing)
 
 
 def _numbers(values: np.ndarray, missing: int = 0) -> dict[str, object]:
@@ -91,5 +91,5 @@ def test_a_shift_and_a_gap_are_seen_and_chance_is_not() -> None:
 def test_nothing_at_all_is_a_distribution_too() -> None:
     nothing = of_numbers([], 0, 10)
     assert masses(nothing, edges(nothing)).tolist() == [0.0, 1.0]
-    empty = of_texts(Counts(limit=COUNTED), 0, 0)
+    empty = of_texts(ValueCounts(limit=COUNTED), 0, 0)
     assert l_infinity(empty, empty)[0] == 0

@@ -1,4 +1,4 @@
-"""Pieces become shards: every record once, in a stated order, whatever else lies around."""
+"""Fragments become shards: every record once, in a stated order, whatever else lies around."""
 
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,10 @@ from pipeline.examples import WriteExamples, gathered
 from pipeline.reports import SAMPLES, Report, merged, sampled
 from pipeline.sides import SIDES
 from pipeline.spec.file import parse_spec
-from pipeline.statistics import features_of
 
-FEATURES = features_of(
-    parse_spec(
-        "{name: one, inputs: {x: {kind: number, missing: reject}}, heads: {y: {kind: binary}}, "
-        "split: {by: hash, columns: [x]}}"
-    )
+SPEC = parse_spec(
+    "{name: one, inputs: {x: {kind: number, missing: reject}}, heads: {y: {kind: binary}}, "
+    "split: {by: hash, columns: [x]}}"
 )
 NAMES = ["part-0", "part-1", "part-2"]
 
@@ -39,7 +36,7 @@ def _batch(file: int, first: int, rows: int) -> tuple[pa.RecordBatch, Any]:
 
 
 def _bundle(work: Path, *batches: tuple[pa.RecordBatch, Any]) -> Report:
-    writer = WriteExamples(["a.csv", "b.csv"], FEATURES, str(work), len(NAMES))
+    writer = WriteExamples(["a.csv", "b.csv"], SPEC, str(work), len(NAMES))
     writer.setup()
     writer.start_bundle()
     for batch in batches:
@@ -62,18 +59,18 @@ def _all(folder: Path) -> list[float]:
 def test_every_record_is_in_one_shard_of_its_side(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
-    _bundle(work, _batch(0, 0, 8))  # an attempt that did not count leaves its pieces behind
+    _bundle(work, _batch(0, 0, 8))  # an attempt that did not count leaves its fragments behind
     reports = [_bundle(work, _batch(1, 8, 5)), _bundle(work, _batch(0, 0, 8))]
     report = merged(reports)
     for side in SIDES:
-        gathered([p for p in report.pieces if p.folder == side], tmp_path / side, NAMES)
+        gathered([p for p in report.fragments if p.folder == side], tmp_path / side, NAMES)
     shards = [_records(tmp_path / "train" / name) for name in NAMES]
     assert shards == [[0, 5, 8], [1, 9], [4, 12]]
     assert _all(tmp_path / "eval") == [2, 10, 6]
     assert _all(tmp_path / "test") == [3, 11, 7]
     assert report.counts["file", "a.csv", "train"] == 4
     assert report.counts["file", "b.csv", "train"] == 3
-    assert sum(piece.records for piece in report.pieces) == 13
+    assert sum(fragment.records for fragment in report.fragments) == 13
 
 
 def test_a_side_without_rows_has_empty_shards(tmp_path: Path) -> None:

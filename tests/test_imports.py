@@ -24,9 +24,15 @@ LIGHT = {
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "kinds.analysis": {*SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
     "kinds.heads.show": {*SPEC, *ALL_HEAVY},
     "kinds.inputs.show": {*SPEC, *ALL_HEAVY},
+    "kinds.heads.graph": BEAM | TRANSFORM | CONVERTING | {"onnxruntime"},
+    "kinds.heads.prepare": ALL_HEAVY,
+    "kinds.inputs.graph": BEAM | TRANSFORM | CONVERTING | {"onnxruntime"},
+    "kinds.inputs.ids.numbering": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "kinds.inputs.prepare": ALL_HEAVY,
     "pipeline.drift": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
@@ -52,8 +58,8 @@ FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {
         *FOR_ALL,
-        *("rows", "casting", "fields", "large"),
-        *("plan", "sources", "counting", "distributions", "distances", "seen"),
+        *("rows", "fields", "large"),
+        *("counting", "distributions", "distances", "drift_counter"),
     },
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.

@@ -1,16 +1,14 @@
 """What is learned does not depend on how the rows come, and is written as it is."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from kinds.columns import cast
-from pipeline.fields import fields_of
-from pipeline.learning import Learn, Learned, save
-from pipeline.plan import plan_of
+from pipeline.fields import analyses_of, fields_of
+from pipeline.learning import Learn, Learned, told
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""
@@ -48,7 +46,7 @@ def _rows() -> pa.RecordBatch:
 
 def _learned(*parts: list[pa.RecordBatch]) -> Learned:
     """Each part in an accumulator of its own."""
-    combine = Learn(plan_of(SPEC, FIELDS))
+    combine = Learn(analyses_of(SPEC, FIELDS), SPEC.vocabularies)
     found = []
     for batches in parts:
         one = combine.create_accumulator()
@@ -75,18 +73,16 @@ def test_what_is_learned_is_what_the_rows_say(cuts: list[int]) -> None:
         }
         assert (tags.distinct, tags.below_min_count) == (3, 1)
         assert learned.entries["colours"].values.to_pylist() == ["red", ""]
-        np.testing.assert_allclose(learned.moments[:, 0], [0.99, 0.8185], rtol=1e-3)
-        assert learned.moments[:, 1].tolist() == [5.0, 1.0]
-        assert learned.constant == (1,)
-        np.testing.assert_allclose(learned.boundaries["age"], [25, 50, 75], atol=1)
+        income, same = learned.known["income"], learned.known["same"]
+        np.testing.assert_allclose([income.mean, income.std], [0.99, 0.8185], rtol=1e-3)
+        assert [float(same.mean), float(same.std)] == [5.0, 1.0]
+        assert learned.constant == ["same"]
+        np.testing.assert_allclose(learned.known["age"].boundaries, [25, 50, 75], atol=1)
 
 
-def test_what_is_learned_is_written(tmp_path: Path) -> None:
-    learned = _learned([_rows()])
-    assert save(learned, SPEC, str(tmp_path)) is learned
-    lines = (tmp_path / "words.jsonl").read_text().splitlines()
-    assert [json.loads(line) for line in lines] == [["a", 75], ["b", 25], ["c", 25]]
-    said = json.loads((tmp_path / "learned.json").read_text())
+def test_what_is_learned_is_said_as_json_has_it() -> None:
+    said = told(_learned([_rows()]))
+    assert json.loads(json.dumps(said)) == said
     assert said["numbers"]["same"] == {"mean": 5.0, "std": 1.0}
     assert said["constant"] == ["same"]
     assert said["vocabularies"]["tags"]["below_min_count"] == 1

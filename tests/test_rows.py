@@ -30,7 +30,7 @@ def _write(folder: Path, name: str, content: bytes) -> str:
 
 
 def _all(
-    path: str, columns: list[str], batch_rows: int = 2, part: rows.Part = None
+    path: str, columns: list[str], batch_rows: int = 2, part: rows.Span = None
 ) -> tuple[list[Any], list[Any]]:
     """[(number, *cells)] of the good rows, [(number, column, reason, text)] of the others."""
     good, broken = [], []

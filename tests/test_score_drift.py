@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from small_run import WORDS, exported, small_rows, training_rows
 
-from pipeline.counting import Counts, with_values
+from pipeline.counting import ValueCounts, with_values
 from pipeline.distances import JENSEN_SHANNON, L_INFINITY
 from pipeline.distributions import COUNTED, TOP, of_texts
 from pipeline.failures import Exit, Failure
@@ -183,12 +183,12 @@ def test_a_model_that_does_not_know_its_training_rows_is_refused(
 def test_what_a_model_knows_of_an_input_has_room_for_any_values() -> None:
     """4 KB an input, and what does not fit is never taken for a value that is new."""
     long = [f"{at:02}" + "x" * 500 for at in range(50)]
-    kept = of_texts(with_values(Counts(limit=COUNTED), pa.array(long)), 50, 0)
+    kept = of_texts(with_values(ValueCounts(limit=COUNTED), pa.array(long)), 50, 0)
     assert len(json.dumps(kept)) < 5_000
     assert 0 < len(kept["top"]) < 10
     assert kept["unlisted"] == 1
-    short = of_texts(with_values(Counts(limit=COUNTED), pa.array(["a", "a", "b"])), 3, 0)
+    short = of_texts(with_values(ValueCounts(limit=COUNTED), pa.array(["a", "a", "b"])), 3, 0)
     assert (short["top"], short["unlisted"]) == ([["a", 2], ["b", 1]], 0)
     many = [f"{at:03}" for at in range(TOP + 1)]
-    full = of_texts(with_values(Counts(limit=COUNTED), pa.array(many)), TOP + 1, 0)
+    full = of_texts(with_values(ValueCounts(limit=COUNTED), pa.array(many)), TOP + 1, 0)
     assert (len(full["top"]), full["unlisted"]) == (TOP, 1)

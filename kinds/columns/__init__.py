@@ -59,6 +59,11 @@ class Field:
         """The name of the typed column."""
         return self.name or self.column
 
+    @property
+    def type(self) -> pa.DataType:
+        """The type of the typed column."""
+        return _TYPES[self.kind]
+
 
 @dataclass(frozen=True)
 class Rejected:
@@ -101,7 +106,7 @@ def cast(
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
             if at not in rejected:
                 rejected[at] = Rejected(at, field.column, reason, _shown(column[at]))
-    schema = pa.schema([(f.output, _TYPES[f.kind]) for f in fields])
+    schema = pa.schema([(f.output, f.type) for f in fields])
     typed = pa.RecordBatch.from_arrays(arrays, schema=schema)
     good = np.ones(rows.num_rows, dtype=bool)
     good[list(rejected)] = False

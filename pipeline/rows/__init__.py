@@ -18,7 +18,7 @@ from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.files import Stretch, damage
 
 # What can be read of a file by itself: row groups, or bytes; None is the whole.
-Part: TypeAlias = range | Stretch | None
+Span: TypeAlias = range | Stretch | None
 # Each module reads one format: the `names` of a file's columns, its `parts`, and `read` for rows.
 _FORMATS = {
     ".csv": csv_files,
@@ -65,7 +65,7 @@ def column_names(path: str) -> list[str]:
     return names
 
 
-def parts(path: str) -> list[Part]:
+def parts(path: str) -> list[Span]:
     """The parts of a file that can be read by themselves; together they are all its rows.
 
     Raises Failure: 2 for an unknown suffix, 5 for a damaged file.
@@ -78,7 +78,7 @@ def read(
     path: str,
     columns: Sequence[str],
     batch_rows: int = BATCH_ROWS,
-    part: Part = None,
+    part: Span = None,
 ) -> Iterator[RawBatch]:
     """Streams the named columns of a file, every row of it in some batch or its `broken`.
 

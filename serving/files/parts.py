@@ -23,9 +23,9 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.columns import Rejected
+from pipeline.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
-from pipeline.seen import Seen
 
 _MADE_FROM = "made_from"
 
@@ -61,7 +61,7 @@ class Parts:
         made_from: str,
         *,
         fresh: bool = False,
-        counting: Callable[[], Seen] | None = None,
+        counting: Callable[[], DriftCounter] | None = None,
     ) -> None:
         self._counting = counting
         self._folder = output.with_name(f".{output.name}.parts")
@@ -104,7 +104,7 @@ class Parts:
             with self._path(number, "rejected.jsonl").open("rb") as part:
                 shutil.copyfileobj(part, to)
 
-    def seen(self) -> Seen | None:
+    def seen(self) -> DriftCounter | None:
         """What was counted in all finished parts."""
         if self._counting is None:
             return None
@@ -134,7 +134,7 @@ class Part:
     """One part while it is written. The first batch of a run says the types of all."""
 
     def __init__(
-        self, rows: BinaryIO, rejects: BinaryIO, schema: pa.Schema | None, seen: Seen | None
+        self, rows: BinaryIO, rejects: BinaryIO, schema: pa.Schema | None, seen: DriftCounter | None
     ) -> None:
         self.tally, self.schema, self.seen = Tally(), schema, seen
         self._rows, self._rejects = rows, rejects

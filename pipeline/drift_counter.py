@@ -13,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.ipc
 
-from pipeline.counting import SCHEMA, Counts, added, with_table, with_values
+from kinds.analysis import Analysis
+from pipeline.counting import SCHEMA, ValueCounts, added, with_table, with_values
 from pipeline.distances import JENSEN_SHANNON, L_INFINITY, Distance
 from pipeline.distributions import (
     COUNTED,
@@ -26,20 +27,19 @@ from pipeline.distributions import (
     masses,
     of_texts,
 )
-from pipeline.sources import Source, numbers, texts
 
 _META = "counted"
 
 
-class Seen:
-    """What was seen of some sources, to be held against their `old` distributions."""
+class DriftCounter:
+    """What was seen of some inputs and heads, to be held against their `old` distributions."""
 
-    def __init__(self, sources: Mapping[str, Source], old: Mapping[str, Distribution]) -> None:
-        self._sources, self._old = sources, old
+    def __init__(self, analyses: Mapping[str, Analysis], old: Mapping[str, Distribution]) -> None:
+        self._analyses, self._old = analyses, old
         self._texts = {
-            name: Counts(limit=COUNTED) for name, source in sources.items() if not source.is_number
+            name: ValueCounts(limit=COUNTED) for name, one in analyses.items() if not one.is_number
         }
-        self._edges = {n: edges(old[n]) for n, source in sources.items() if source.is_number}
+        self._edges = {name: edges(old[name]) for name, one in analyses.items() if one.is_number}
         self._buckets = {n: np.zeros(len(at) + 1, np.int64) for n, at in self._edges.items()}
         self._values: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
@@ -47,12 +47,12 @@ class Seen:
     def add(self, typed: pa.RecordBatch) -> None:
         """Counts a batch of typed rows."""
         for name, counts in self._texts.items():
-            values, missing = texts(typed, self._sources[name])
+            values, missing = self._analyses[name].texts(typed)
             self._texts[name] = with_values(counts, values)
             self._values[name] += len(values)
             self._missing[name] += missing
         for name, borders in self._edges.items():
-            column = numbers(typed, self._sources[name])
+            column = self._analyses[name].numbers(typed)
             there = column[~np.isnan(column)].astype(np.float64)
             self._buckets[name] += bucket_counts(there, borders)
             self._missing[name] += len(column) - len(there)
@@ -67,7 +67,7 @@ class Seen:
             yield Distance(name, JENSEN_SHANNON, jensen_shannon(expected, found))
 
     def write(self, file: BinaryIO) -> None:
-        """All of it: a batch of counted texts for each source of texts, the rest beside them."""
+        """All of it: a batch of counted texts for each that has texts, the rest beside them."""
         buckets = {name: counts.tolist() for name, counts in self._buckets.items()}
         said = {"values": self._values, "missing": self._missing, "buckets": buckets}
         schema = SCHEMA.with_metadata({_META: json.dumps(said)})
@@ -79,7 +79,7 @@ class Seen:
                 stream.write_batch(batch)
 
     def read(self, file: BinaryIO) -> None:
-        """Adds what `write` wrote of the same sources."""
+        """Adds what `write` wrote of the same inputs and heads."""
         with pyarrow.ipc.open_stream(file) as stream:
             said = json.loads(stream.schema.metadata[_META.encode()])
             for name, batch in zip(self._texts, stream, strict=True):

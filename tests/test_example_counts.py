@@ -4,8 +4,8 @@ from collections import Counter
 
 import pyarrow as pa
 
+from pipeline.example_counts import by_file, compared, counted, rows_by_side, statistics, written
 from pipeline.spec.file import parse_spec
-from pipeline.statistics import by_file, counted, features_of, rows_by_side, statistics
 
 SPEC = parse_spec("""
 name: counted
@@ -21,7 +21,6 @@ heads:
   price: {kind: regression}
 split: {by: hash, columns: [age]}
 """)
-FEATURES = features_of(SPEC)
 SIZES = {"words": 3, "colours": 2}
 
 
@@ -42,18 +41,24 @@ def _batch() -> pa.RecordBatch:
 
 
 def test_what_is_written_and_what_is_counted() -> None:
-    assert FEATURES.written == [
+    assert written(SPEC) == [
         *("past", "age", "part", "sure", "colour", "tags", "price", "age.missing")
     ]
-    assert FEATURES.numbers == {"age": ("age.missing", 1.0), "part": ("part", 5.0)}
+    assert compared(SPEC) == written(SPEC)
+    counts = counted(_batch(), SPEC, "eval", SIZES)
+    missing = {key[1]: count for key, count in counts.items() if key[2:] == ("eval", "missing")}
+    assert {name: missing.get(name) for name in ("age", "part", "sure")} == {
+        **{"age": 2, "part": 2},
+        "sure": None,
+    }
 
 
 def test_shares_of_a_batch() -> None:
-    counts = counted(_batch(), FEATURES, "train", SIZES)
-    counts.update(counted(_batch(), FEATURES, "train", SIZES))
+    counts = counted(_batch(), SPEC, "train", SIZES)
+    counts.update(counted(_batch(), SPEC, "train", SIZES))
     learned = {"numbers": {"age": {"mean": 1.0, "std": 2.0}}, "vocabularies": {"words": {}}}
     learned["constant"] = learned["distributions"] = {}
-    said = statistics(counts, [], FEATURES, learned)
+    said = statistics(counts, [], SPEC, learned)
     assert said["inputs"]["past"]["train"] == {
         "values": 10,
         "out_of_vocabulary": 2 / 10,
@@ -78,8 +83,8 @@ def test_shares_of_a_batch() -> None:
 
 
 def test_given_values_are_counted_on_the_training_side_only() -> None:
-    assert counted(_batch(), FEATURES, "train", SIZES)["value", "colours", "1"] == 1
-    assert counted(_batch(), FEATURES, "eval", SIZES)["value", "colours", "1"] == 0
+    assert counted(_batch(), SPEC, "train", SIZES)["value", "colours", "1"] == 1
+    assert counted(_batch(), SPEC, "eval", SIZES)["value", "colours", "1"] == 0
 
 
 def test_rows_by_file_and_by_side() -> None:

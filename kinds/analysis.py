@@ -1,0 +1,61 @@
+"""What is to be learned of an input or a head from rows, and the values that it is learned from.
+
+What is learned, what is prepared and the drift of rows to score have the same values. Numpy and
+pyarrow only.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kinds.columns import Field
+from kinds.lists import last
+
+Scale = Literal["standard", "log"]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is to be learned of an input or a head from its typed column, besides its distribution.
+
+    Only the last `length` elements of a list are read, and an empty text is a missing value unless
+    `empty_is_value`. Values are counted for a `vocabulary`; numbers get a mean and a deviation on a
+    `scale`, or the boundaries between some `buckets`.
+    """
+
+    field: Field
+    length: int | None = None
+    empty_is_value: bool = False
+    vocabulary: str | None = None
+    scale: Scale | None = None
+    buckets: int | None = None
+
+    @property
+    def is_number(self) -> bool:
+        """Whether the values are numbers, and otherwise texts."""
+        return self.field.kind == "number"
+
+    def texts(self, rows: pa.RecordBatch) -> tuple[pa.Array, int]:
+        """The texts that count, and how many are missing. A flag is "0" or "1"."""
+        column = rows.column(self.field.output)
+        if pa.types.is_list(column.type):
+            column = column if self.length is None else last(column, self.length)
+            column = pc.fill_null(column.flatten(), "")
+        if pa.types.is_floating(column.type):
+            column = pc.if_else(pc.is_nan(column), None, column).cast(pa.int8()).cast(pa.string())
+        missing = column.is_null() if self.empty_is_value else is_missing(column)
+        values = column.filter(pc.invert(missing))
+        return values, len(column) - len(values)
+
+    def numbers(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
+        """The numbers, NaN where one is missing."""
+        return rows.column(self.field.output).to_numpy(zero_copy_only=False)
+
+
+def is_missing(texts: pa.Array) -> pa.Array:
+    """Whether an input's text is missing: null or empty."""
+    return pc.fill_null(pc.equal(texts, ""), True)

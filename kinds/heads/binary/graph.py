@@ -1,0 +1,3 @@
+"""A binary head in the transform graph."""
+
+from kinds.heads.numbers.graph import features as features

@@ -1,0 +1,3 @@
+"""A count in the transform graph."""
+
+from kinds.heads.numbers.graph import features as features

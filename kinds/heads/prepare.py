@@ -1,0 +1,6 @@
+"""Answers of each kind of head to prepare. Numpy and pyarrow only, beside the settings."""
+
+from kinds.answers import answers
+from kinds.prepare import Prepare
+
+KINDS = answers("kinds.heads", "prepare", Prepare)

@@ -1,0 +1,37 @@
+"""A number in the transform graph."""
+
+from typing import Any
+
+import tensorflow as tf
+
+from kinds.graph import column
+from kinds.inputs.number.prepare import flag_name
+from kinds.inputs.number.spec import LIMIT, Number
+from kinds.prepare import Known
+from kinds.scaling.graph import scaled
+
+
+def features(name: str, part: Number, raw: Any, look_up: Any, known: Known) -> dict[str, Any]:
+    filled = _filled(raw, part)
+    if part.buckets is not None:
+        return {name: column(_bucket(filled, part.buckets, known))}
+    number = scaled(part.scale, filled, known)
+    number = tf.where(tf.math.is_nan(number), 0.0, number)
+    if part.scale != "none":
+        number = tf.clip_by_value(number, -LIMIT, LIMIT)
+    made = {name: column(number)}
+    if part.missing != "reject":
+        made[flag_name(name)] = column(tf.cast(tf.math.is_nan(raw), tf.float32))
+    return made
+
+
+def _filled(values: Any, part: Number) -> Any:
+    if not isinstance(part.missing, float):
+        return values
+    return tf.where(tf.math.is_nan(values), tf.constant(part.missing, tf.float32), values)
+
+
+def _bucket(values: Any, buckets: int, known: Known) -> Any:
+    """The number of boundaries at or below the value; `buckets` where it is missing."""
+    bucket = tf.searchsorted(known.boundaries, values, side="right", out_type=tf.int64)
+    return tf.where(tf.math.is_nan(values), tf.constant(buckets, tf.int64), bucket)

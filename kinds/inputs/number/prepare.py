@@ -1,0 +1,86 @@
+"""What prepare does with a number."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.analysis import Analysis
+from kinds.columns import Field
+from kinds.inputs.number.spec import LIMIT, Number
+from kinds.lists import one_each
+from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.scaling.prepare import scaled
+
+Floats = npt.NDArray[np.float32]
+
+
+def field(part: Number, column: str) -> Field:
+    return Field(column, "number", required=part.missing == "reject")
+
+
+def analysis(part: Number, field: Field) -> Analysis:
+    scale = part.scale if part.scale in ("standard", "log") else None
+    return Analysis(field, scale=scale, buckets=part.buckets)
+
+
+def features(name: str, part: Number, column: pa.Array, known: Known) -> dict[str, pa.Array]:
+    numbers = column.to_numpy(zero_copy_only=False)
+    filled = _filled(numbers, part)
+    if part.buckets is not None:
+        bucket = np.searchsorted(known.boundaries, filled, side="right").astype(np.int64)
+        return {name: one_each(pa.array(np.where(np.isnan(filled), part.buckets, bucket)))}
+    number = scaled(part.scale, filled, known)
+    number = np.where(np.isnan(number), np.float32(0), number)
+    if part.scale != "none":
+        number = np.clip(number, -LIMIT, LIMIT)
+    made = {name: _floats(number)}
+    if part.missing != "reject":
+        made[flag_name(name)] = _floats(np.isnan(numbers))
+    return made
+
+
+def flag_name(name: str) -> str:
+    """The feature that says where the number was missing."""
+    return f"{name}.missing"
+
+
+def _filled(numbers: Floats, part: Number) -> Floats:
+    if not isinstance(part.missing, float):
+        return numbers
+    return np.where(np.isnan(numbers), np.float32(part.missing), numbers)
+
+
+def _floats(values: npt.NDArray[Any]) -> pa.Array:
+    return one_each(pa.array(values.astype(np.float32, copy=False)))
+
+
+def feature_names(name: str, part: Number) -> list[str]:
+    has_flag = part.buckets is None and part.missing != "reject"
+    return [name, flag_name(name)] if has_flag else [name]
+
+
+def counts(name: str, part: Number, features: pa.RecordBatch, size: int) -> dict[str, int]:
+    if part.buckets is not None:
+        missing = int((flat(features, name) == part.buckets).sum())
+    elif part.missing != "reject":
+        missing = int((flat(features, flag_name(name)) == 1).sum())
+    else:
+        return {}
+    return {"values": features.num_rows, "missing": missing}
+
+
+def statistics(part: Number, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
+    if part.buckets is None and part.missing == "reject":
+        return {}
+    return {"numbers": {"missing": share(sides["train"], "missing", "values")}}
+
+
+def anomalies(part: Number, found: Findings) -> Iterator[Anomaly]:
+    if found.said.get("numbers", {}).get("missing") == 1:
+        yield "ALL_MISSING", "no training row has a number here"
+    elif found.is_constant:
+        yield "CONSTANT", "all training rows have the same number here"

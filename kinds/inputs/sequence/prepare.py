@@ -1,0 +1,33 @@
+"""What prepare does with a sequence."""
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from kinds.analysis import Analysis
+from kinds.columns import Field
+from kinds.inputs.ids.prepare import counts as counts
+from kinds.inputs.ids.prepare import feature_names as feature_names
+from kinds.inputs.ids.prepare import ids_of, same_everywhere, unseen
+from kinds.inputs.ids.prepare import statistics as statistics
+from kinds.inputs.sequence.spec import Sequence
+from kinds.lists import last, list_lengths, lists_of
+from kinds.prepare import Anomaly, Findings, Known
+
+
+def field(part: Sequence, column: str) -> Field:
+    return Field(column, "list", separator=part.separator)
+
+
+def analysis(part: Sequence, field: Field) -> Analysis:
+    return Analysis(field, part.length, vocabulary=part.vocabulary)
+
+
+def features(name: str, part: Sequence, column: pa.Array, known: Known) -> dict[str, pa.Array]:
+    lists = last(column, part.length)
+    return {name: lists_of(ids_of(lists.flatten(), known), list_lengths(lists))}
+
+
+def anomalies(part: Sequence, found: Findings) -> Iterator[Anomaly]:
+    yield from same_everywhere(found)
+    yield from unseen(found)

@@ -1,0 +1,99 @@
+"""Questions of prepare to each kind of input and of head, and what their answers are made of.
+
+The answers are in `kinds.inputs.prepare` and `kinds.heads.prepare`. Numpy and pyarrow only.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kinds.analysis import Analysis
+from kinds.columns import Field
+
+# A name and a sentence.
+Anomaly = tuple[str, str]
+_ZERO, _ONE = np.float32(0), np.float32(1)
+
+
+def _no_values() -> pa.Array:
+    return pa.array([], pa.string())
+
+
+def _no_boundaries() -> npt.NDArray[np.float32]:
+    return np.zeros(0, np.float32)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What was learned of an input or a head: the values of its vocabulary in the order of their
+    ids, the mean and the deviation of its numbers, the boundaries between its buckets."""
+
+    values: pa.Array = field(default_factory=_no_values)
+    mean: np.float32 = _ZERO
+    std: np.float32 = _ONE
+    boundaries: npt.NDArray[np.float32] = field(default_factory=_no_boundaries)
+
+    def ids(self, texts: pa.Array) -> pa.Array:
+        """int64: the place of each text among the values; their number for any other, and null."""
+        found = pc.index_in(texts, self.values)
+        return pc.fill_null(found, len(self.values)).cast(pa.int64())
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What prepare found about an input or a head.
+
+    `said` has its entries of statistics.json by section; `is_constant` is whether all its numbers
+    in training are the same. Its vocabulary counted `distinct` values, those with an id as often as
+    `entries` says; `is_alone` is whether nothing else uses that vocabulary.
+    """
+
+    said: Mapping[str, Any]
+    is_constant: bool = False
+    distinct: int = 0
+    entries: tuple[int, ...] = ()
+    is_alone: bool = False
+
+
+class Prepare(Protocol):
+    """What prepare asks each kind. `part` are the settings."""
+
+    def field(self, part: Any, column: str) -> Field:
+        """The type that a column of the rows becomes."""
+
+    def analysis(self, part: Any, field: Field) -> Analysis:
+        """What is to be learned from the typed column of the training rows."""
+
+    def features(self, name: str, part: Any, column: pa.Array, known: Known) -> dict[str, pa.Array]:
+        """The typed column of a batch as features: list<int64> or list<float> by name."""
+
+    def feature_names(self, name: str, part: Any) -> list[str]:
+        """The features that are written to examples, the one called `name` first."""
+
+    def counts(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> dict[str, int]:
+        """What is counted in the features of a batch; `size` is the vocabulary's, 0 without one."""
+
+    def statistics(self, part: Any, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
+        """Its entries of statistics.json by section, made of the counts of each side."""
+
+    def anomalies(self, part: Any, found: Findings) -> Iterator[Anomaly]:
+        """What looks wrong though every row is good."""
+
+
+def flat(features: pa.RecordBatch, name: str) -> npt.NDArray[Any]:
+    """The values of a feature, row after row."""
+    return features.column(name).flatten().to_numpy(zero_copy_only=False)
+
+
+def share(counts: Counter[str], some: str, whole: str) -> float:
+    """
+    >>> share(Counter(missing=1, rows=4), "missing", "rows")
+    0.25
+    """
+    return counts[some] / counts[whole] if counts[whole] else 0.0

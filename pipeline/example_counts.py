@@ -1,0 +1,113 @@
+"""Counts over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.prepare import flat
+from pipeline import spec as specs
+from pipeline.fields import WEIGHT, kinds_of
+from pipeline.reports import Key
+from pipeline.sides import SIDES
+
+
+def compared(spec: specs.Spec) -> list[str]:
+    """The features in which two rows must differ to be different examples: those named like inputs
+    and heads, then the others."""
+    names = [kind.feature_names(name, part) for name, (kind, part) in kinds_of(spec).items()]
+    return [own for own, *_ in names] + [more for _, *others in names for more in others]
+
+
+def written(spec: specs.Spec) -> list[str]:
+    """The features that are written to examples."""
+    return compared(spec) + [WEIGHT] * (spec.weight is not None)
+
+
+def counted(
+    rows: pa.RecordBatch, spec: specs.Spec, side: str, sizes: dict[str, int]
+) -> Counter[Key]:
+    """What each kind counts in a batch of features of one side.
+
+    `sizes` has the number of entries of each vocabulary.
+    """
+    counts: Counter[Key] = Counter()
+    vocabulary_of = spec.vocabulary_of()
+    for name, (kind, part) in kinds_of(spec).items():
+        size = sizes[vocabulary_of[name]] if name in vocabulary_of else 0
+        for what, count in kind.counts(name, part, rows, size).items():
+            counts["feature", name, side, what] = count
+    if side == "train":
+        counts.update(_given_values(rows, spec, sizes))
+    return counts
+
+
+def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Counter[Key]:
+    """The values that the spec names are counted here, all others where they are chosen."""
+    counts: Counter[Key] = Counter()
+    for name, vocabulary in spec.vocabulary_of().items():
+        if spec.vocabularies[vocabulary].values is not None:
+            ids = flat(rows, name)
+            known = ids[(ids >= 0) & (ids < sizes[vocabulary])]
+            for at, count in enumerate(np.bincount(known).tolist()):
+                if count:
+                    counts["value", vocabulary, str(at)] += count
+    return counts
+
+
+def rows_by_side(counts: Counter[Key]) -> dict[str, int]:
+    """Rows read and rejected, and the examples of each side."""
+    total = {"read": 0, "rejected": 0, **dict.fromkeys(SIDES, 0)}
+    for key, count in counts.items():
+        if key[0] == "file":
+            total[key[2]] += count
+    return total
+
+
+def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]:
+    """Rows read, written and rejected of each file."""
+    return {
+        path: {
+            "read": counts["file", path, "read"],
+            "written": sum(counts["file", path, side] for side in SIDES),
+            "rejected": counts["file", path, "rejected"],
+        }
+        for path in paths
+    }
+
+
+def statistics(
+    counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: dict[str, Any]
+) -> dict[str, Any]:
+    """The content of statistics.json. `learned` has the `numbers` and `vocabularies` by name."""
+    said = {
+        "rows": rows_by_side(counts),
+        "files": by_file(counts, paths),
+        "rejected_by_reason": {k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        "vocabularies": learned["vocabularies"],
+        "distributions": learned["distributions"],
+        "constant": learned["constant"],
+        "numbers": {name: {**one, "missing": 0.0} for name, one in learned["numbers"].items()},
+        "inputs": {},
+        "heads": {},
+    }
+    kinds = kinds_of(spec)
+    sides = _sides(counts, kinds)
+    # Of the heads those with labels come first.
+    for name in dict.fromkeys([*spec.inputs, *spec.labels(), *spec.heads]):
+        kind, part = kinds[name]
+        for section, entry in kind.statistics(part, sides[name]).items():
+            said[section][name] = said[section].get(name, {}) | entry
+    return said
+
+
+def _sides(counts: Counter[Key], names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:
+    """What was counted of each input and head on each side."""
+    found: dict[str, dict[str, Counter[str]]] = {n: {s: Counter() for s in SIDES} for n in names}
+    for key, count in counts.items():
+        if key[0] == "feature":
+            _, name, side, what = key
+            found[name][side][what] = count
+    return found
