@@ -41,10 +41,10 @@ from benchmarks.score_contestants import (
     slices,
     torch_weights,
 )
+from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import main
 from pipeline.rows import expand
 from serving import model_folder, run_folder
-from serving.metadata import FileHead
 
 Array = NDArray[Any]
 
@@ -151,11 +151,8 @@ def torch_of(
 
 
 def network_outputs(head: FileHead) -> list[str]:
-    """Scores and ids of a label head, the value of any other."""
-    if head.entries is None:
-        return list(head.outputs)
-    ids = "ids" if head.kind == "classification" else "top/at"
-    return [f"{head.name}.scores", f"/head/{head.name}/{ids}"]
+    """The tensors of its results, with the ids of labels."""
+    return [tensor for tensor, _ in KINDS[head.kind].tensors(head).values()]
 
 
 def take_turns(contestants: dict[str, Contestant], turns: int, rows: int) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 import pyarrow as pa
 
 from kinds.columns import cast
+from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure, main
-from serving.metadata import FileHead
 from serving.score import positive
 from serving.scorer import Scorer
 

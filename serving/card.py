@@ -12,9 +12,10 @@ from typing import Any
 
 import yaml
 
+from kinds.heads.score import FileHead
 from kinds.inputs.number.spec import Number
 from pipeline.spec import Spec
-from serving.metadata import FileHead, Metadata
+from serving.metadata import Metadata
 
 CARD = "README.md"
 

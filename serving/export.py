@@ -46,10 +46,10 @@ def run(arguments: Sequence[str]) -> None:
         with quiet_import():
             from serving.model_folder import write_model
         work = fresh_staging(output)
-        path, report = write_model(folder, work, manifest, profile, _versions())
+        path, certificate = write_model(folder, work, manifest, profile, _versions())
         publish(output, stage=STAGE, made_from=made_from, facts={"versions": _versions()})
-    largest = max(report.heads.values(), default=0.0)
-    rows = sum(report.cases.values())
+    largest = max(certificate.heads.values(), default=0.0)
+    rows = sum(certificate.cases.values())
     print(f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}")
 
 

@@ -7,44 +7,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from types import NoneType
-from typing import Any, get_args
+from typing import Any
 
-from kinds.columns import Field, Kind
+from kinds.columns import Field
+from kinds.heads.score import FileHead
+from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
 
 KEY = "pipeline"
-FORMAT = 1
-
-_OUTPUTS = {
-    "classification": ("labels", "scores"),
-    "multilabel": ("labels", "scores"),
-    "binary": ("score",),
-    "regression": ("value",),
-    "count": ("value",),
-}
-
-
-def outputs_of(head: str, kind: str) -> tuple[str, ...]:
-    """
-    >>> outputs_of("next", "classification")
-    ('next.labels', 'next.scores')
-    """
-    return tuple(f"{head}.{output}" for output in _OUTPUTS[kind])
-
-
-@dataclass(frozen=True)
-class FileHead:
-    """One head of the file. `entries` is the number of its labels, None where it has none.
-
-    `separator` is between the labels of a multilabel target that is text.
-    """
-
-    name: str
-    kind: str
-    column: str
-    outputs: tuple[str, ...]
-    entries: int | None = None
-    separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +39,7 @@ class Metadata:
     def to_json(self) -> str:
         lengths = self.lengths
         fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
-        heads = [{k: v for k, v in asdict(h).items() if v is not None} for h in self.heads]
+        heads = [asdict(head) | {"outputs": head.outputs} for head in self.heads]
         content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
         content |= _if_any("weight", self.weight) | _if_any("training", self.training or None)
         return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
@@ -83,8 +53,9 @@ def from_json(text: str) -> Metadata:
     """Reads what `to_json` wrote. Raises Failure (5) where it is not that."""
     try:
         content = json.loads(text)
-        if content.pop("format") != FORMAT:
-            raise ValueError("another format")
+        if (made := content.pop("format")) != FORMAT:
+            rule = f"the model must be of format {FORMAT}: export its run with this version"
+            raise Failure(Exit.INTEGRITY, rule, received=made)
         said = content.pop("fields")
         lengths = {f["name"] or f["column"]: int(f.pop("length")) for f in said if "length" in f}
         heads = [_head(h) for h in content.pop("heads")]
@@ -110,16 +81,14 @@ def from_json(text: str) -> Metadata:
 def _field(said: dict[str, Any]) -> Field:
     one = Field(**said)
     _check(one, column=str, kind=str, separator=str, name=str, required=bool, nonnegative=bool)
-    sensible = one.separator and not (one.nonnegative and one.kind in ("text", "list"))
-    if one.kind not in get_args(Kind) or not sensible:
-        raise ValueError("a field that reads nothing")
     return one
 
 
 def _head(said: dict[str, Any]) -> FileHead:
-    one = FileHead(**said | {"outputs": tuple(said["outputs"])})
-    _check(one, name=str, kind=str, column=str, entries=(int, NoneType), separator=(str, NoneType))
-    if one.outputs != outputs_of(one.name, one.kind):
+    outputs, target = tuple(said.pop("outputs")), _field(said.pop("target"))
+    one = FileHead(target=target, **said)
+    _check(one, name=str, kind=str, entries=(int, NoneType), settings=dict)
+    if one.outputs != outputs:
         raise ValueError("a head with other outputs")
     return one
 

@@ -12,21 +12,22 @@ from typing import Any
 
 import onnx
 
-from kinds.heads.multilabel.spec import Multilabel
+from kinds.heads.onnx import KINDS as HEADS
+from kinds.heads.score import FileHead
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
 from pipeline.plan import sources_of
 from pipeline.spec import Spec
 from serving.card import CARD, card
-from serving.certificate import Report, certify, exported
+from serving.certificate import Certificate, certify, exported
 from serving.certificate.cases import hard_cases
 from serving.certificate.reference import Reference
 from serving.drift import training_of
 from serving.graph import assemble, check, column_lengths, default_top_k
 from serving.graph.core import convert_core
 from serving.graph.folding import fold_linear_blocks
-from serving.metadata import KEY, FileHead, Metadata, outputs_of
+from serving.metadata import KEY, Metadata
 from serving.profiles import MODEL, PROFILES, Profile
 from serving.run_files import json_file
 from serving.run_folder import Run, load, padding
@@ -35,7 +36,7 @@ from serving.triton import config
 
 def write_model(
     folder: Path, work: Path, manifest: Manifest, profile: Profile, versions: Mapping[str, str]
-) -> tuple[str, Report]:
+) -> tuple[str, Certificate]:
     """Fills the folder `work`; returns where in it the file lies."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     source = load(folder)
@@ -46,8 +47,8 @@ def write_model(
         "metrics": json_file(folder / "metrics.json"),
     }
     model, folded = build(source, profile)
-    report = compare(source, check(model, profile.most_bytes))
-    certificate = {**report.content(), "folded_tables": folded, "versions": versions}
+    compared = compare(source, check(model, profile.most_bytes))
+    certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
     certificate |= {"profile": profile.name}
     facts["certificate"] = certificate
     distributions = source.statistics.get("distributions", {})
@@ -67,7 +68,7 @@ def write_model(
     write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
     examples = manifest.facts.get("examples", {})
     write_text(work / CARD, card(metadata, source.spec, examples, sha256))
-    return path, report
+    return path, compared
 
 
 def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.ModelProto, list[str]]:
@@ -78,22 +79,20 @@ def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.Mod
         core,
         source.spec,
         fields_of(source.spec).inputs,
+        file_heads(source.spec, source.vocabularies),
         numbers=source.statistics["numbers"],
         vocabularies=source.vocabularies,
-        opset=profile.opset,
-        ir_version=profile.ir_version,
+        profile=profile,
     )
     return model, folded
 
 
-def compare(source: Run, content: bytes) -> Report:
+def compare(source: Run, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     spec, fields = source.spec, fields_of(source.spec)
     inputs = list(dict.fromkeys(fields.inputs.values()))
-    embedded = spec.embedded_inputs()
-    values = {
-        fields.inputs[n].output: source.vocabularies[p.vocabulary] for n, p in embedded.items()
-    }
+    known = {name: source.vocabularies[v] for name, v in spec.vocabulary_of().items()}
+    values = {field.output: known[name] for name, field in fields.inputs.items() if name in known}
     cases = {"held_out": source.samples, **hard_cases(source.samples, inputs, values)}
     lengths = column_lengths(spec, fields.inputs)
     return certify(
@@ -103,7 +102,7 @@ def compare(source: Run, content: bytes) -> Report:
         ),
         file_heads(spec, source.vocabularies),
         cases,
-        labels={n: source.vocabularies[h.vocabulary] for n, h in spec.label_heads().items()},
+        labels={name: known[name] for name in spec.labels()},
         top_k=default_top_k(spec),
     )
 
@@ -140,25 +139,19 @@ def training(
     """
     sources = sources_of(spec, fields_of(spec))
     said = {name: distributions[name] for name in spec.inputs if name in distributions}
-    for name, part in spec.embedded_inputs().items():
+    for name, vocabulary in spec.vocabulary_of().items():
         if name in said:
-            said[name] = only_of(said[name], vocabularies[part.vocabulary])
+            said[name] = only_of(said[name], vocabularies[vocabulary])
     return {name: training_of(sources[name], one) for name, one in said.items()}
 
 
 def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:
     """The heads as the file has them."""
-    entries = {n: len(vocabularies[h.vocabulary]) for n, h in spec.label_heads().items()}
+    fields = fields_of(spec).heads
+    entries = {n: len(vocabularies[labels.vocabulary]) for n, labels in spec.labels().items()}
     return tuple(
-        FileHead(
-            n,
-            h.kind,
-            spec.head_column(n),
-            outputs_of(n, h.kind),
-            entries.get(n),
-            h.separator if isinstance(h, Multilabel) else None,
-        )
-        for n, h in spec.heads.items()
+        FileHead(name, h.kind, fields[name], entries.get(name), HEADS[h.kind].settings(h))
+        for name, h in spec.heads.items()
     )
 
 

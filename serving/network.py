@@ -1,10 +1,10 @@
-"""The file's network for some of its heads: typed columns in, ids of labels, scores and values out.
+"""The network of a file for some of its heads: typed columns in, ids of labels and numbers out.
 
-Two sessions may be cut out of the file. The exact one is the file's own graph, in float32, without
-what leads to no result that was asked for. The coarse one ranks heads of many labels by int8
-products (serving.coarse); rows that it cannot prove go through the exact one. The coarse one is
-used where no probability over all labels is asked for, since that needs all logits in float32,
-and where it is the faster one, which a trial says when the file is loaded.
+Two sessions may be cut out of the file. The float32 one is the file's own graph without what leads
+to no result that was asked for. The int8 one ranks heads of many labels by int8 products
+(serving.int8_top_k); rows that it cannot prove go through the float32 one. It is used where no
+probability over all labels is asked for, since that needs all logits in float32, and where a trial
+at loading finds it faster.
 """
 
 import functools
@@ -16,85 +16,87 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from kinds.heads.score import KINDS, FileHead
+from kinds.tensors import TOP_K, Tensor, label_count
 from pipeline.failures import Exit, Failure
-from serving.coarse import CANDIDATES, Bound, CoarseHead, coarse_head, largest_products
-from serving.metadata import FileHead
+from serving.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
 from serving.onnx_bytes.file_graph import FileGraph
-from serving.onnx_bytes.inner import Kind, only_outputs
+from serving.onnx_bytes.outputs import only_outputs
 
 TRIALS, TRIAL_ROWS = 3, 64
-TOP_K = "top_k"
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
-Tensors = dict[str, tuple[str, Kind]]
+Tensors = dict[str, Tensor]
 
 
 class Network:
-    """`run` gives `<head>.ids` and, unless `labels_only`, `<head>.scores` of heads with labels,
-    and the output of any other. `top_k` is the file's own."""
+    """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
+    `labels_only`. `top_k` is the file's own."""
 
     def __init__(
         self, graph: FileGraph, heads: Sequence[FileHead], *, top_k: int, labels_only: bool
     ) -> None:
         self._labels_only, self._top_k = labels_only, top_k
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
-        self._exact = _Part(graph, tensors.values())
-        ranked = _coarse_heads(graph, heads, labels_only=labels_only)
-        self._bounds = [(head, Bound.of(head.kernel, head.bias)) for head in ranked]
-        self._coarse: _Part | None = None
+        self._float32 = _Session(graph, tensors.values())
+        ranked = _int8_heads(graph, heads, labels_only=labels_only)
+        self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]
+        self._int8: _Session | None = None
         if ranked:
-            others = [of for name, of in tensors.items() if name not in {h.name for h in ranked}]
-            coarse = _Part(graph, others, ranked)
-            self._coarse = coarse if coarse.seconds() < self._exact.seconds() else None
+            names = {one.head.name for one in ranked}
+            others = [of for name, of in tensors.items() if name not in names]
+            int8 = _Session(graph, others, ranked)
+            self._int8 = int8 if int8.seconds() < self._float32.seconds() else None
 
     @property
-    def is_coarse(self) -> bool:
+    def uses_int8(self) -> bool:
         """Whether int8 products rank a head."""
-        return self._coarse is not None
+        return self._int8 is not None
 
     def run(self, inputs: Mapping[str, Array], top_k: int | None) -> Arrays:
         """The outputs by name. Without `top_k` the file's own number holds."""
         if top_k is not None:
             inputs = {**inputs, TOP_K: np.array([top_k], np.int64)}
-        if self._coarse is None or (top_k or self._top_k) > CANDIDATES:
-            return self._exact.run(inputs)
-        return self._run_coarse(inputs)
+        if self._int8 is None or (top_k or self._top_k) > CANDIDATES:
+            return self._float32.run(inputs)
+        return self._proved(inputs, self._int8.run(inputs))
 
-    def _run_coarse(self, inputs: Mapping[str, Array]) -> Arrays:
-        assert self._coarse is not None
-        results, proved = self._coarse.run(inputs), np.array(True)
-        for head, bound in self._bounds:
-            proved = proved & bound.proves(head, results)
-            results |= self._of_head(head, results)
+    def _proved(self, inputs: Mapping[str, Array], results: Arrays) -> Arrays:
+        """The results of the int8 session; unproved rows are those of the float32 one."""
+        proved = np.array(True)
+        for ranked, bound in self._bounds:
+            proved = proved & bound.proves(ranked, results)
+            results |= self._of_head(ranked, results)
         if not proved.all():
             rows = np.flatnonzero(~proved)
             some = {n: v if n == TOP_K else v[rows] for n, v in inputs.items()}
-            for name, values in self._exact.run(some).items():
+            for name, values in self._float32.run(some).items():
                 results[name][rows] = values
         return results
 
-    def _of_head(self, head: CoarseHead, found: Arrays) -> Arrays:
-        ids = {f"{head.name}.ids": found[head.place("ids")]}
-        if self._labels_only:
-            return ids
-        with np.errstate(over="ignore"):
-            return ids | {f"{head.name}.scores": 1 / (1 + np.exp(-found[head.place("logits")]))}
+    def _of_head(self, ranked: Int8Head, found: Arrays) -> Arrays:
+        kind = KINDS[ranked.head.kind]
+        labels, *scores = kind.columns(ranked.head, self._labels_only)
+        made, score = {labels: found[ranked.place("ids")]}, kind.score_alone()
+        if score is not None:
+            made |= {column: score(found[ranked.place("logits")]) for column in scores}
+        return made
 
 
-class _Part:
+class _Session:
     """The part of a file that leads to some tensors, loaded. `tensors` maps their names in the
-    results to those in the graph, with their kinds."""
+    results to those in the graph, with what they hold."""
 
     def __init__(
-        self, graph: FileGraph, tensors: Iterable[Tensors], coarse: Sequence[CoarseHead] = ()
+        self, graph: FileGraph, tensors: Iterable[Tensors], ranked: Sequence[Int8Head] = ()
     ) -> None:
         named: Tensors = {name: at for part in tensors for name, at in part.items()}
-        named |= {name: (name, kind) for head in coarse for name, kind in head.outputs.items()}
+        named |= {name: (name, kind) for one in ranked for name, kind in one.outputs.items()}
         self._names, places = list(named), list(named.values())
         self._outputs = [place for place, _ in places]
-        nodes = b"".join(head.nodes() for head in coarse)
-        reads = [f"/head/{head.name}/k" for head in coarse]
+        nodes = b"".join(one.nodes() for one in ranked)
+        reads = [label_count(one.head.name) for one in ranked]
         self._session = session(only_outputs(graph, dict(places), nodes, reads))
         self._inputs = {given.name for given in self._session.get_inputs()}
         self._inputs |= {given.name for given in self._session.get_overridable_initializers()}
@@ -119,20 +121,17 @@ class _Part:
 
 
 def _tensors(head: FileHead, *, labels_only: bool) -> Tensors:
-    if head.entries is None:
-        return {name: (name, "float") for name in head.outputs}
-    ids = "ids" if head.kind == "classification" else "top/at"
-    found: Tensors = {f"{head.name}.ids": (f"/head/{head.name}/{ids}", "int64")}
-    scores: Tensors = {f"{head.name}.scores": (f"{head.name}.scores", "float")}
-    return found if labels_only else found | scores
+    kind = KINDS[head.kind]
+    asked = kind.columns(head, labels_only)
+    return {column: tensor for column, tensor in kind.tensors(head).items() if column in asked}
 
 
-def _coarse_heads(
+def _int8_heads(
     graph: FileGraph, heads: Sequence[FileHead], *, labels_only: bool
-) -> list[CoarseHead]:
+) -> list[Int8Head]:
     """Those of which no more is asked than int8 products with a proof can give."""
-    able = [head for head in heads if labels_only or head.kind == "multilabel"]
-    found = [ranked for head in able if (ranked := coarse_head(graph, head))]
+    able = [head for head in heads if labels_only or KINDS[head.kind].score_alone()]
+    found = [ranked for head in able if (ranked := int8_head(graph, head))]
     return found if found and _multiplies_exactly() else []
 
 

@@ -8,6 +8,7 @@ triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/mod
 from dataclasses import dataclass
 
 MODEL = "model.onnx"
+OPSET, ML_OPSET, IR_VERSION = 18, 3, 10
 
 
 @dataclass(frozen=True)
@@ -15,8 +16,8 @@ class Profile:
     """`most_bytes` is what the file may have; `is_repository` puts it into folders for Triton."""
 
     name: str
-    opset: int = 18
-    ir_version: int = 10
+    opset: int = OPSET
+    ir_version: int = IR_VERSION
     # The format's own limit: a protobuf message ends here.
     most_bytes: int = 2**31 - 1
     is_repository: bool = False

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import pyarrow as pa
 
+from kinds.inputs.ids.onnx import missing_id
+from kinds.inputs.onnx import KINDS as INPUTS
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from serving.certificate.reference import load_transform
@@ -40,6 +42,11 @@ def load(folder: Path) -> Run:
 
 
 def padding(source: Run) -> dict[str, tuple[int, int]]:
-    """{sequence input: (its length, the id that pads it)}"""
-    lists = {n: p for n, p in source.spec.embedded_inputs().items() if p.kind == "sequence"}
-    return {n: (p.length, len(source.vocabularies[p.vocabulary]) + 1) for n, p in lists.items()}
+    """{input of a list: (its length, the id that pads it)}"""
+    lengths = {n: INPUTS[part.kind].length(part) for n, part in source.spec.inputs.items()}
+    known = source.spec.vocabulary_of()
+    return {
+        name: (length, missing_id(source.vocabularies[known[name]]))
+        for name, length in lengths.items()
+        if length is not None
+    }

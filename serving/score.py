@@ -87,10 +87,10 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
-    names, is_coarse = scorer.schema(options.heads).names, scorer.is_coarse(options.heads)
+    names, uses_int8 = scorer.schema(options.heads).names, scorer.uses_int8(options.heads)
     is_drift = options.drift or options.fail_on_drift
     counting = drift.counting(scorer.metadata) if is_drift else None
-    what = [options.top_k, names, is_coarse, kept, is_drift]
+    what = [options.top_k, names, uses_int8, kept, is_drift]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = Parts(output, made_from, fresh=options.evaluate, counting=counting)

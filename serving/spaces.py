@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kinds import tensors
 from pipeline.failures import Exit, Failure
 from serving.onnx_bytes.file_graph import (
     NODE_ATTRIBUTE,
@@ -60,7 +61,7 @@ class Graph:
 
     def of_input(self, name: str) -> Space | None:
         """The space of an input's values; None for an input that looks nothing up."""
-        lookup = self._graph.maker.get(f"/input/{name}/id")
+        lookup = self._graph.maker.get(tensors.ids(name))
         values = [] if lookup is None else _keys(lookup)
         table = None if lookup is None else self._table_behind(lookup, len(values))
         if table is None:
@@ -71,11 +72,11 @@ class Graph:
 
     def of_head(self, name: str) -> Space | None:
         """The space of a head's labels; None for a head without."""
-        constant = self._graph.constants.get(f"/head/{name}/labels")
+        constant = self._graph.constants.get(tensors.labels(name))
         if constant is None:
             return None
         labels = strings(constant)[:-1]  # the last one stands for all others
-        product = self._graph.maker[f"/output/{name}"]
+        product = self._graph.maker[tensors.output(name)]
         while product.operation not in ("MatMul", "Gemm"):
             product = next(self._graph.maker[i] for i in product.inputs if i in self._graph.maker)
         kernel = array(self._graph.constants[product.inputs[1]])  # [width, classes]

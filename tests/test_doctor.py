@@ -11,8 +11,7 @@ import pytest
 
 from pipeline import doctor
 from pipeline.doctor import TESTED, Finding, disk, keras_switch, python, report, threads, versions
-from serving.graph import IR_VERSION
-from serving.graph.core import OPSET
+from serving.profiles import IR_VERSION, OPSET
 
 ROOT = Path(__file__).parents[1]
 

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pytest
 
 from kinds.columns import Field, cast
+from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
-from serving.metadata import FileHead, Metadata, from_json
+from serving.metadata import Metadata, from_json
 
 METADATA = Metadata(
     name="m",
@@ -21,8 +22,8 @@ METADATA = Metadata(
     lengths={"l:list": 7},
     keys=("key", "🙂"),
     heads=(
-        FileHead("a", "classification", "a", ("a.labels", "a.scores"), 5),
-        FileHead("b", "binary", "column", ("b.score",)),
+        FileHead("a", "classification", Field("a", "text"), 5),
+        FileHead("b", "binary", Field("column", "flag")),
     ),
     top_k=3,
     facts={"hashes": {"run": "00"}},

@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Indices = npt.NDArray[np.int64]
+# A missing text in raw features: no UTF-8 text holds this byte, so it is not the empty text.
+MISSING = b"\xff"
 TEXTS = pa.list_(pa.string())
 
 _BYTES = (
@@ -115,6 +117,28 @@ def _is_utf8(value: bytes | None) -> bool:
 
 def _none() -> Indices:
     return np.zeros(0, dtype=np.int64)
+
+
+def is_missing(typed: pa.Array) -> pa.Array:
+    """Whether a typed value is missing: null, or NaN among numbers."""
+    return typed.is_null(nan_is_null=pa.types.is_floating(typed.type))
+
+
+def one_each(values: pa.Array) -> pa.Array:
+    """A list of one for each value."""
+    return lists_of(values, np.ones(len(values), np.int64))
+
+
+def lists_of(values: pa.Array, lengths: Indices) -> pa.Array:
+    """Lists of these lengths, one after the other."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+def list_lengths(lists: pa.Array) -> Indices:
+    """int64 [lists]; a null list has none."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
 
 
 def where(mask: pa.Array) -> Indices:

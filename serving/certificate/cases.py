@@ -5,25 +5,17 @@ replaced, so that any spec has all of them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from kinds.columns import Field
+from kinds.columns import TYPES, Field, is_missing
 
 ROWS_OF_A_CASE = 4
 ODD_BATCH = 1001
-HUGE = (1e9, -1e9, 3.4e38, -3.4e38)
-SMALL = (0.0, -0.0, 1e-30, -1.0)
-TEXTS: dict[str, tuple[str, ...]] = {
-    "unseen": ("\x1f no such value \x1f", "0" * 40, "NULL", "nan"),
-    "empty_text": ("", "", "", ""),
-    "spaces": (" ", "\t", "a ", "\n"),
-    "long_text": ("x" * 100_000, "é" * 50_000, "🙂" * 20_000, "\u0301" * 10_000),
-    "unicode": ("🙂", "👩\u200d👩\u200d👧", "e\u0301", "\u00e9"),
-    "control": ("\x00", "a\x00b", "\ufeffa", "\u202ea"),
-}
 
 
 def hard_cases(
@@ -31,10 +23,8 @@ def hard_cases(
 ) -> dict[str, pa.RecordBatch]:
     """{case: typed rows}. `fields` are the inputs', `values` the vocabulary of typed columns."""
     few = _repeated(rows, ROWS_OF_A_CASE)
-    cases = {name: _with_texts(few, fields, texts) for name, texts in TEXTS.items()}
-    cases["missing_numbers"] = _with_numbers(few, fields, [np.nan] * ROWS_OF_A_CASE)
-    cases["huge_numbers"] = _with_numbers(few, fields, HUGE)
-    cases["small_numbers"] = _with_numbers(few, fields, SMALL)
+    names = dict.fromkeys(name for kind in TYPES.values() for name in kind.hard_cells())
+    cases = {name: _replaced(few, fields, partial(_hard, name)) for name in names}
     cases["equal_rows"] = _repeated(rows.slice(0, 1), ROWS_OF_A_CASE)
     cases["batch_of_1"] = rows.slice(0, 1)
     cases[f"batch_of_{ODD_BATCH}"] = _repeated(rows, ODD_BATCH)
@@ -59,27 +49,13 @@ def _replaced(
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=rows.schema)
 
 
-def _with_texts(
-    rows: pa.RecordBatch, fields: Sequence[Field], texts: Sequence[str]
-) -> pa.RecordBatch:
-    lists = [[text, None, text] for text in texts]
-
-    def make(field: Field) -> Sequence[Any] | None:
-        return {"text": texts, "list": lists}.get(field.kind)
-
-    return _replaced(rows, fields, make)
-
-
-def _with_numbers(
-    rows: pa.RecordBatch, fields: Sequence[Field], numbers: Sequence[float]
-) -> pa.RecordBatch:
-    """A missing number only where a row may miss it: any other would not come this far."""
-
-    def make(field: Field) -> Sequence[Any] | None:
-        is_refused = field.required and bool(np.isnan(numbers).any())
-        return numbers if field.kind == "number" and not is_refused else None
-
-    return _replaced(rows, fields, make)
+def _hard(case: str, field: Field) -> Sequence[Any] | None:
+    """A missing value only where a row may miss it: any other would not come this far."""
+    cells = field.type.hard_cells().get(case)
+    if cells is None or not field.required:
+        return cells
+    missing = is_missing(pa.array(cells, field.type.arrow()))
+    return None if pc.any(missing).as_py() else cells
 
 
 def _every_value(
@@ -95,6 +71,6 @@ def _every_value(
         if own is None:
             return None
         texts = [own[at % len(own)] for at in range(count)]
-        return texts if field.kind == "text" else [[text] for text in texts]
+        return [[text] for text in texts] if field.type.is_list() else texts
 
     return _replaced(_repeated(rows, count), fields, make)

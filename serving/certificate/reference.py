@@ -12,10 +12,11 @@ import keras
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import tensorflow as tf
 
 from kinds.columns import Field
+from kinds.columns.columns import list_lengths
+from kinds.columns.lists import left_padded
 
 Array = npt.NDArray[Any]
 Features = dict[str, Array]
@@ -49,16 +50,18 @@ class Reference:
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
-            return _raw_tensor(typed.column(self.fields[name].output), spec)
+            field = self.fields[name]
+            return _tensor(field.type.raw(typed.column(field.output)), spec)
         # What no feature depends on, the weight of a row: the graph wants it all the same.
         return tf.ones([typed.num_rows, *spec.shape[1:]], spec.dtype)
 
     def _dense(self, name: str, made: Any) -> Array:
         kind = self.model.input[name].dtype
         if name in self.padding:
-            return _left_padded(made, *self.padding[name]).astype(kind)
-        values = tf.sparse.to_dense(made) if isinstance(made, tf.SparseTensor) else made
-        return np.asarray(values).reshape(-1).astype(kind)
+            length, missing_id = self.padding[name]
+            ids, lengths = made.values.numpy(), made.row_lengths().numpy()
+            return left_padded(ids, lengths, length, missing_id).astype(kind)
+        return np.asarray(made).reshape(-1).astype(kind)
 
 
 def load_transform(folder: Path) -> Any:
@@ -72,36 +75,9 @@ def _traced(transform: Any) -> Any:
     return saved.concrete_functions[0] if hasattr(saved, "concrete_functions") else saved
 
 
-def _raw_tensor(column: pa.Array, spec: Any) -> Any:
-    """A typed column in the layout that the graph was traced with. Missing text is empty text."""
+def _tensor(lists: pa.Array, spec: Any) -> Any:
+    """Raw features as the graph was traced with them: lists, or the only value of each."""
+    values = tf.constant(lists.flatten().to_numpy(zero_copy_only=False), spec.dtype)
     if isinstance(spec, tf.TensorSpec):
-        missing = "" if spec.dtype == tf.string else np.nan
-        values = pc.fill_null(column, missing).to_numpy(zero_copy_only=False)
-        dense = tf.constant(values, spec.dtype)
-        return dense[:, None] if spec.shape.rank == 2 else dense
-    ragged = _ragged(column, spec.dtype)
-    return ragged.to_sparse() if isinstance(spec, tf.SparseTensorSpec) else ragged
-
-
-def _ragged(column: pa.Array, dtype: tf.DType) -> tf.RaggedTensor:
-    """Lists as they are; of single values those that are not null, each as a list of one."""
-    if pa.types.is_list(column.type):
-        counts = pc.fill_null(pc.list_value_length(column), 0)
-        values = pc.fill_null(column.flatten(), "")
-    else:
-        counts, values = column.is_valid().cast(pa.int64()), column.drop_null()
-    array = values.to_numpy(zero_copy_only=False)
-    lengths = counts.to_numpy(zero_copy_only=False).astype(np.int64)
-    return tf.RaggedTensor.from_row_lengths(
-        tf.constant(array, dtype, shape=(len(array),)), tf.constant(lengths)
-    )
-
-
-def _left_padded(ids: Any, length: int, missing_id: int) -> Array:
-    """Ragged or sparse ids -> int [batch, length]: the last ones, the missing id before them."""
-    ragged = tf.RaggedTensor.from_sparse(ids) if isinstance(ids, tf.SparseTensor) else ids
-    padded = np.full((int(ragged.shape[0]), length), missing_id, np.int64)
-    for row, values in zip(padded, ragged, strict=True):
-        last = np.asarray(values)[-length:]
-        row[length - len(last) :] = last
-    return padded
+        return values
+    return tf.RaggedTensor.from_row_lengths(values, list_lengths(lists))

@@ -13,24 +13,22 @@ from typing import Any
 import numpy as np
 import onnx
 import onnxruntime
+import pyarrow as pa
 from onnx import TensorProto, helper, numpy_helper
 
 from kinds.columns import Field
-from kinds.heads.classification.spec import Classification
-from kinds.heads.multilabel.spec import Multilabel
-from kinds.inputs.number.spec import Number
-from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from kinds.heads.onnx import KINDS as HEADS
+from kinds.heads.score import KINDS as RESULTS
+from kinds.heads.score import FileHead
+from kinds.inputs.onnx import KINDS as INPUTS
+from kinds.inputs.onnx import RawInput
+from kinds.nodes import ML_DOMAIN, Nodes
+from kinds.tensors import INNER, TOP_K
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from serving.graph import features, heads
-from serving.graph.core import OPSET
-from serving.graph.features import ML_DOMAIN, Piece
-from serving.graph.heads import TOP_K
-from serving.metadata import outputs_of
+from serving.profiles import ML_OPSET, PROFILES, Profile
 
-IR_VERSION = 10
-ML_OPSET = 3
-MOST_BYTES = 2**31 - 1
+_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
 
 # What tf2onnx makes of stock Keras layers, and what the graph's own front and back add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
@@ -50,115 +48,81 @@ def assemble(
     core: onnx.GraphProto,
     spec: Spec,
     fields: Mapping[str, Field],
+    heads: Sequence[FileHead],
     *,
     numbers: Mapping[str, Mapping[str, Any]],
     vocabularies: Mapping[str, Sequence[str]],
-    opset: int = OPSET,
-    ir_version: int = IR_VERSION,
+    profile: Profile = PROFILES["default"],
 ) -> onnx.ModelProto:
     """The whole graph of one file.
 
     `fields` has the typed column of each input: its name is the graph's input. `numbers` is that
     part of statistics.json, `vocabularies` the values by id.
     """
-    front = _front(spec, fields, numbers, vocabularies)
-    back = _back(spec, vocabularies)
+    front, back, known = Nodes(), Nodes(), spec.vocabulary_of()
+    values = {name: vocabularies[vocabulary] for name, vocabulary in known.items()}
+    lengths = column_lengths(spec, fields)
+    for name, part in spec.inputs.items():
+        column = fields[name].output
+        raw = RawInput(column, lengths.get(column), values.get(name, ()), numbers.get(name, {}))
+        INPUTS[part.kind].add_nodes(front, name, part, raw)
+    for head in heads:
+        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
     graph = helper.make_graph(
         [*front.nodes, *core.node, *back.nodes],
         spec.name,
         [
-            *_column_inputs(spec, fields),
+            *_column_inputs(fields, lengths),
             helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1]),
         ],
-        _outputs(spec),
+        [_result(name, kind) for head in heads for name, kind in _columns(head).items()],
         [*front.constants, *core.initializer, *back.constants, _default_top_k(spec)],
     )
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+    opsets = [helper.make_opsetid("", profile.opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
     return helper.make_model(
-        graph, opset_imports=opsets, ir_version=ir_version, producer_name="serving.export"
+        graph,
+        opset_imports=opsets,
+        ir_version=profile.ir_version,
+        producer_name="serving.export",
     )
-
-
-def _front(
-    spec: Spec,
-    fields: Mapping[str, Field],
-    numbers: Mapping[str, Mapping[str, Any]],
-    vocabularies: Mapping[str, Sequence[str]],
-) -> Piece:
-    piece, lengths = Piece(), column_lengths(spec, fields)
-    for name, part in spec.inputs.items():
-        column = fields[name].output
-        if isinstance(part, Number):
-            _add_number(piece, name, column, part, numbers.get(name, {}))
-            continue
-        if isinstance(part, SequenceInput) and part.length < lengths[column]:
-            column = features.last_elements(piece, name, column, part.length)
-        features.lookup(piece, name, column, vocabularies[part.vocabulary])
-    return piece
-
-
-def _back(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> Piece:
-    piece = Piece()
-    for name, head in spec.heads.items():
-        if isinstance(head, Classification):
-            heads.classification(piece, name, vocabularies[head.vocabulary])
-        elif isinstance(head, Multilabel):
-            heads.multilabel(piece, name, vocabularies[head.vocabulary])
-        else:
-            heads.single(piece, name, outputs_of(name, head.kind)[0])
-    return piece
-
-
-def _add_number(
-    piece: Piece, name: str, column: str, part: Number, constants: Mapping[str, Any]
-) -> None:
-    if part.scale != "buckets" and part.missing != "reject":
-        features.missing_flag(piece, name, column)
-    if isinstance(part.missing, float):
-        column = features.with_default(piece, name, column, part.missing)
-    if part.scale == "buckets":
-        assert part.buckets is not None  # the spec sees to it
-        features.bucket(piece, name, column, constants["boundaries"], part.buckets)
-        return
-    mean, std = constants.get("mean", 0.0), constants.get("std", 1.0)
-    features.scaled(piece, name, column, part.scale, mean, std)
 
 
 def column_lengths(spec: Spec, fields: Mapping[str, Field]) -> dict[str, int]:
-    """How many elements the file reads of each list column: the greatest length of its inputs."""
+    """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
     for name, part in spec.inputs.items():
-        if isinstance(part, SequenceInput):
-            column = fields[name].output
-            lengths[column] = max(part.length, lengths.get(column, 0))
+        length, column = INPUTS[part.kind].length(part), fields[name].output
+        if length is not None:
+            lengths[column] = max(length, lengths.get(column, 0))
     return lengths
 
 
-def _column_inputs(spec: Spec, fields: Mapping[str, Field]) -> list[onnx.ValueInfoProto]:
+def _column_inputs(
+    fields: Mapping[str, Field], lengths: Mapping[str, int]
+) -> list[onnx.ValueInfoProto]:
     """One input per typed column, in the order of the spec."""
-    lengths, infos = column_lengths(spec, fields), []
-    for field in dict.fromkeys(fields[name] for name in spec.inputs):
+    infos = []
+    for field in dict.fromkeys(fields.values()):
         column = field.output
-        if column == TOP_K or column.startswith("/"):
-            rule = f'no input column of an exported model is called "{TOP_K}" or "/..."'
+        if column == TOP_K or column.startswith(INNER):
+            rule = f'no input column of an exported model is called "{TOP_K}" or "{INNER}..."'
             raise Failure(Exit.USAGE, rule, received=column)
-        kind = TensorProto.STRING if field.kind in ("text", "list") else TensorProto.FLOAT
+        element = _ELEMENTS[field.type.element()]
         shape: list[str | int | None] = ["rows"]
         if column in lengths:
             shape.append(lengths[column])
-        infos.append(helper.make_tensor_value_info(column, kind, shape))
+        infos.append(helper.make_tensor_value_info(column, element, shape))
     return infos
 
 
-def _outputs(spec: Spec) -> list[onnx.ValueInfoProto]:
-    infos = []
-    for name, head in spec.heads.items():
-        for output in outputs_of(name, head.kind):
-            is_text = output.endswith(".labels")
-            shape = ["rows", "k"] if len(outputs_of(name, head.kind)) == 2 else ["rows"]
-            kind = TensorProto.STRING if is_text else TensorProto.FLOAT
-            infos.append(helper.make_tensor_value_info(output, kind, shape))
-    return infos
+def _columns(head: FileHead) -> dict[str, pa.DataType]:
+    return RESULTS[head.kind].columns(head, labels_only=False)
+
+
+def _result(name: str, kind: pa.DataType) -> onnx.ValueInfoProto:
+    shape = ["rows", "k"] if pa.types.is_list(kind) else ["rows"]
+    value = kind.value_type if pa.types.is_list(kind) else kind
+    return helper.make_tensor_value_info(name, _ELEMENTS[str(value)], shape)
 
 
 def _default_top_k(spec: Spec) -> onnx.TensorProto:
@@ -167,10 +131,10 @@ def _default_top_k(spec: Spec) -> onnx.TensorProto:
 
 def default_top_k(spec: Spec) -> int:
     """One number for the whole file: the greatest that a head asks for, 1 without label heads."""
-    return max((head.top_k for head in spec.label_heads().values()), default=1)
+    return max((labels.top_k for labels in spec.labels().values()), default=1)
 
 
-def check(model: onnx.ModelProto, most_bytes: int = MOST_BYTES) -> bytes:
+def check(model: onnx.ModelProto, most_bytes: int = PROFILES["default"].most_bytes) -> bytes:
     """The file's bytes, once the graph has passed the gate. Raises Failure with exit code 5."""
     if model.ByteSize() > most_bytes:
         rule = f"the file may have at most {most_bytes:,} bytes; give a head or table fewer entries"

@@ -13,12 +13,11 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
+from kinds.tensors import feature, output
 from pipeline.failures import Exit, Failure
 from serving.graph.canonical import canonical
+from serving.profiles import OPSET
 
-OPSET = 18
-FEATURE = "/feature/"
-OUTPUT = "/output/"
 CORE = "/core/"
 
 
@@ -38,8 +37,8 @@ def convert_core(model: keras.Model, opset: int = OPSET) -> onnx.GraphProto:
     graph: onnx.GraphProto = converted.graph
     if len(graph.output) != len(heads):
         raise Failure(Exit.INTEGRITY, "the core must have one output per head", received=heads)
-    names = {f"feature_{at}": FEATURE + name for at, name in enumerate(features)}
-    names |= {o.name: OUTPUT + head for o, head in zip(graph.output, heads, strict=True)}
+    names = {f"feature_{at}": feature(name) for at, name in enumerate(features)}
+    names |= {o.name: output(head) for o, head in zip(graph.output, heads, strict=True)}
     return canonical(graph, names, CORE)
 
 

@@ -7,10 +7,9 @@ without that package, so this is its own gate. It reads the wire format and no v
 
 from pipeline.failures import Exit, Failure
 from serving.onnx_bytes.wire import Message, fields, message
+from serving.profiles import IR_VERSION, ML_OPSET, OPSET
 
-DOMAINS = frozenset({b"", b"ai.onnx", b"ai.onnx.ml"})
-NEWEST_IR = 10
-NEWEST_OPSETS = {b"": 18, b"ai.onnx": 18, b"ai.onnx.ml": 3}
+NEWEST_OPSETS = {b"": OPSET, b"ai.onnx": OPSET, b"ai.onnx.ml": ML_OPSET}
 
 # Field numbers of onnx.proto.
 _MODEL_IR, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_TRAINING, _MODEL_FUNCTION = 1, 7, 8, 20, 25
@@ -36,8 +35,8 @@ def _refused(what: str) -> Failure:
 
 def _check_model(model: Message) -> None:
     for number, value in fields(model):
-        if number == _MODEL_IR and isinstance(value, int) and value > NEWEST_IR:
-            raise _refused(f"IR version {value}, at most {NEWEST_IR} is known")
+        if number == _MODEL_IR and isinstance(value, int) and value > IR_VERSION:
+            raise _refused(f"IR version {value}, at most {IR_VERSION} is known")
         if number in (_MODEL_TRAINING, _MODEL_FUNCTION):
             raise _refused("it holds functions or training graphs")
         if number == _MODEL_OPSET:
@@ -49,7 +48,7 @@ def _check_model(model: Message) -> None:
 def _check_opset(opset: Message) -> None:
     said = dict(fields(opset))
     domain, version = bytes(message(said.get(_OPSET_DOMAIN, b""))), said.get(_OPSET_VERSION, 0)
-    if domain not in DOMAINS:
+    if domain not in NEWEST_OPSETS:
         raise _refused(f"the domain {domain!r}")
     if not isinstance(version, int) or version > NEWEST_OPSETS[domain]:
         raise _refused(f"version {version!r} of the domain {domain!r}")
@@ -67,7 +66,7 @@ def _check_graph(graph: Message) -> None:
 
 def _check_node(node: Message) -> None:
     for number, value in fields(node):
-        if number == _NODE_DOMAIN and bytes(message(value)) not in DOMAINS:
+        if number == _NODE_DOMAIN and bytes(message(value)) not in NEWEST_OPSETS:
             raise _refused(f"an operation of the domain {bytes(message(value))!r}")
         if number == _NODE_ATTRIBUTE:
             _check_attribute(message(value))

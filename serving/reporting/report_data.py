@@ -8,12 +8,13 @@ from typing import Any
 
 import pyarrow as pa
 
+from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields, fields_of
 from pipeline.manifest import MANIFEST, read_manifest, verify
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.metadata import FileHead, Metadata
+from serving.metadata import Metadata
 from serving.reporting.judged import (
     Guess,
     binary_guesses,

@@ -4,20 +4,18 @@ The file that ships is the file that is measured: nothing in it is computed in a
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
+from kinds.tensors import Element
 from serving.onnx_bytes.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
 from serving.onnx_bytes.wire import field
 
-Kind = Literal["float", "uint8", "int32", "int64", "string"]
-
 # Field and type numbers of onnx.proto.
-_ELEMENT_TYPES: dict[Kind, int] = {"float": 1, "uint8": 2, "int32": 6, "int64": 7, "string": 8}
+_ELEMENT_TYPES: dict[Element, int] = {"float": 1, "uint8": 2, "int32": 6, "int64": 7, "string": 8}
 _TYPE_TENSOR, _TENSOR_ELEMENT = 1, 1
 
 
 def only_outputs(
-    graph: FileGraph, outputs: Mapping[str, Kind], added: bytes = b"", reads: Sequence[str] = ()
+    graph: FileGraph, outputs: Mapping[str, Element], added: bytes = b"", reads: Sequence[str] = ()
 ) -> bytes:
     """The same model, which gives these tensors and computes nothing that does not lead to them.
 
@@ -28,7 +26,7 @@ def only_outputs(
     return graph.with_outputs({*outputs, *reads}, b"".join([added, *values]))
 
 
-def value_info(name: str, kind: Kind) -> bytes:
+def value_info(name: str, kind: Element) -> bytes:
     """What a graph says of one of its inputs or outputs, of any shape."""
     element = field(_TENSOR_ELEMENT, _ELEMENT_TYPES[kind])
     shape_free = field(VALUE_TYPE, field(_TYPE_TENSOR, element))

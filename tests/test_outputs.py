@@ -6,7 +6,7 @@ import onnxruntime
 from small_run import LABELS, exported
 
 from serving.onnx_bytes.file_graph import FileGraph
-from serving.onnx_bytes.inner import only_outputs
+from serving.onnx_bytes.outputs import only_outputs
 
 MODEL = exported() / "model" / "model.onnx"
 GRAPH = FileGraph(MODEL.read_bytes())

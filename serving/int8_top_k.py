@@ -1,9 +1,9 @@
 """The best labels of a head from int8 products, each row with its proof.
 
-A label's logit is z = x·w + b. A coarse one, z' = x'·w' + b with x' and w' of 8 bits, is soon made,
-and by Cauchy and Schwarz |z - z'| <= |x - x'| max|w| + |x'| max|w - w'| = e. The labels with the
-greatest z' are the candidates, and their z are computed in float32. Their k best are the k best of
-all labels if the last of these has z >= z' + e of the best label that is no candidate. Rows
+A label's logit is z = x·w + b. A rounded one, z' = x'·w' + b with x' and w' of 8 bits, takes less
+time, and by Cauchy and Schwarz |z - z'| <= |x - x'| max|w| + |x'| max|w - w'| = e. The labels with
+the greatest z' are the candidates, and their z are computed in float32. Their k best are the k best
+of all labels if the last of these has z >= z' + e of the best label that is no candidate. Rows
 without that proof are for the caller to rank in float32. The added nodes are standard ONNX.
 """
 
@@ -14,7 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.metadata import FileHead
+from kinds import tensors
+from kinds.heads.score import FileHead
+from kinds.tensors import Element
 from serving.onnx_bytes.file_graph import (
     GRAPH_CONSTANT,
     GRAPH_INPUT,
@@ -33,7 +35,7 @@ from serving.onnx_bytes.file_graph import (
     Node,
     array,
 )
-from serving.onnx_bytes.inner import Kind, value_info
+from serving.onnx_bytes.outputs import value_info
 from serving.onnx_bytes.wire import field
 
 # With 32, one row in twelve of the demo is left without a proof, with 48 one in two thousand.
@@ -51,23 +53,23 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class CoarseHead:
+class Int8Head:
     """A head's last layer: the tensor of x [batch, width], w [width, labels] and b [labels]."""
 
-    name: str
+    head: FileHead
     hidden: str
     kernel: Array
     bias: Array
 
     @property
-    def outputs(self) -> dict[str, Kind]:
+    def outputs(self) -> dict[str, Element]:
         """What the added nodes give: ids and logits, and what a proof needs."""
-        kinds: dict[str, Kind] = {"ids": "int64", "logits": "float", "next": "float"}
+        kinds: dict[str, Element] = {"ids": "int64", "logits": "float", "next": "float"}
         kinds |= {"rounded": "uint8", "step": "float", "zero": "uint8"}
         return {self.place(name): kind for name, kind in kinds.items()} | {self.hidden: "float"}
 
     def place(self, name: str) -> str:
-        return f"/coarse/{self.name}/{name}"
+        return f"/int8/{self.head.name}/{name}"
 
     def nodes(self) -> bytes:
         """The fields of a graph: from x and the head's k to `outputs`."""
@@ -91,12 +93,12 @@ class CoarseHead:
             self._node("Cast", ["whole"], ["number"], to=_FLOAT32),
             self._node("Mul", ["step", "steps"], ["unit"]),
             self._node("Mul", ["number", "unit"], ["scaled"]),
-            self._node("Add", ["scaled", "b"], ["coarse"]),
+            self._node("Add", ["scaled", "b"], ["logits_by_int8"]),
         ]
 
     def _candidates(self) -> list[bytes]:
         return [
-            self._node("TopK", ["coarse", "count"], ["values", "labels"], axis=-1),
+            self._node("TopK", ["logits_by_int8", "count"], ["values", "labels"], axis=-1),
             self._node("Gather", ["values", "last"], ["next"], axis=1),
         ]
 
@@ -108,7 +110,9 @@ class CoarseHead:
             self._node("Squeeze", ["product", "axis"], ["flat"]),
             self._node("Gather", ["b", "labels"], ["their_b"], axis=0),
             self._node("Add", ["flat", "their_b"], ["exact"]),
-            self._node("TopK", ["exact", f"/head/{self.name}/k"], ["logits", "best"], axis=-1),
+            self._node(
+                "TopK", ["exact", tensors.label_count(self.head.name)], ["logits", "best"], axis=-1
+            ),
             self._node("GatherElements", ["labels", "best"], ["ids"], axis=1),
         ]
 
@@ -121,17 +125,17 @@ class CoarseHead:
         return _node(operation, given, made, **ints)
 
 
-def coarse_head(graph: FileGraph, head: FileHead) -> CoarseHead | None:
+def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
     """The head, where its logits are one product with a bias and it has labels enough."""
     if head.entries is None or head.entries < FEWEST_LABELS:
         return None
-    add = graph.maker[f"/output/{head.name}"]
+    add = graph.maker[tensors.output(head.name)]
     product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)
     bias = next((graph.constants[name] for name in add.inputs if name in graph.constants), None)
     if not _multiplies(graph, add, product) or product is None or bias is None:
         return None
     kernel = array(graph.constants[product.inputs[1]])[:, : head.entries]
-    return CoarseHead(head.name, product.inputs[0], kernel, array(bias)[: head.entries])
+    return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries])
 
 
 def _multiplies(graph: FileGraph, add: Node, product: Node | None) -> bool:
@@ -170,7 +174,7 @@ class Bound:
         longest, error_at_most = (np.sqrt((m * m).sum(axis=0).max()) for m in (exact, error))
         return cls(float(longest), float(error_at_most), float(np.abs(bias).max()))
 
-    def proves(self, head: CoarseHead, outputs: Mapping[str, Array]) -> Array:
+    def proves(self, head: Int8Head, outputs: Mapping[str, Array]) -> Array:
         """bool [batch]: whether the row's labels are proved to be the best ones.
 
         Sums of n products in float32 are within n 2^-24 |x| |w| of the true ones, twice here,

@@ -1,0 +1,30 @@
+"""Texts to ids in the exported file: value i of n has id i, any other n, a missing one n + 1."""
+
+from collections.abc import Sequence
+
+from onnx import TensorProto
+
+from kinds import tensors
+from kinds.nodes import ML_DOMAIN, Nodes
+
+
+def missing_id(values: Sequence[str]) -> int:
+    return len(values) + 1
+
+
+def look_up(nodes: Nodes, name: str, column: str, values: Sequence[str]) -> str:
+    """Texts of any shape -> int32 ids of the same shape.
+
+    "" is missing, also where the vocabulary has it as a label of its own.
+    """
+    ids = {value: at for at, value in enumerate(values)} | {"": missing_id(values)}
+    found = nodes.add(
+        "LabelEncoder",
+        [column],
+        tensors.ids(name),
+        domain=ML_DOMAIN,
+        keys_strings=list(ids),
+        values_int64s=list(ids.values()),
+        default_int64=len(values),
+    )
+    return nodes.add("Cast", [found], tensors.feature(name), to=TensorProto.INT32)
