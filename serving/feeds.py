@@ -13,4 +13,7 @@ def feeds(
     typed: pa.RecordBatch, fields: Sequence[Field], lengths: Mapping[str, int]
 ) -> dict[str, npt.NDArray[np.generic]]:
     """One array per field, by the name of its typed column; `lengths` are those of the lists."""
-    return {f.output: f.type.fed(typed.column(f.output), lengths.get(f.output, 1)) for f in fields}
+    return {
+        f.output: f.column_type.fed(typed.column(f.output), lengths.get(f.output, 1))
+        for f in fields
+    }

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import pyarrow as pa
 
-from kinds.inputs.ids.onnx import missing_id
+from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.onnx import KINDS as INPUTS
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
@@ -46,7 +46,7 @@ def padding(source: Run) -> dict[str, tuple[int, int]]:
     lengths = {n: INPUTS[part.kind].length(part) for n, part in source.spec.inputs.items()}
     known = source.spec.vocabulary_of()
     return {
-        name: (length, missing_id(source.vocabularies[known[name]]))
+        name: (length, missing_id(len(source.vocabularies[known[name]])))
         for name, length in lengths.items()
         if length is not None
     }

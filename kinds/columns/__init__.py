@@ -42,13 +42,17 @@ class Field:
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
             raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
-        if self.nonnegative and not pa.types.is_floating(self.type.arrow()):
+        if self.nonnegative and not pa.types.is_floating(self.type):
             raise ValueError("only a number can be negative")
 
     @property
-    def type(self) -> ColumnType:
-        """What is known of all columns of this type."""
+    def column_type(self) -> ColumnType:
         return TYPES[self.kind]
+
+    @property
+    def type(self) -> pa.DataType:
+        """The type of the typed column."""
+        return self.column_type.arrow()
 
     @property
     def output(self) -> str:
@@ -91,13 +95,13 @@ def cast(
     arrays: list[pa.Array] = []
     rejected: dict[int, Rejected] = {}
     for field in fields:
-        column = _as_asked(rows.column(field.column), field.type)
+        column = _as_asked(rows.column(field.column), field.column_type)
         array, problems = _column(column, field)
         arrays.append(array)
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
             if at not in rejected:
                 rejected[at] = Rejected(at, field.column, reason, _shown(column[at]))
-    schema = pa.schema([(f.output, f.type.arrow()) for f in fields])
+    schema = pa.schema([(f.output, f.type) for f in fields])
     typed = pa.RecordBatch.from_arrays(arrays, schema=schema)
     good = np.ones(rows.num_rows, dtype=bool)
     good[list(rejected)] = False
@@ -130,12 +134,12 @@ def _as_asked(column: pa.Array, kind: ColumnType) -> pa.Array:
 def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     received = column.type
     problems: list[Bad] = []
-    if isinstance(received, Values) and not field.type.is_list():
+    if isinstance(received, Values) and not field.column_type.is_list():
         column, problems = only(column)
     column, not_text = plain(column)
     problems += not_text
     try:
-        array, more = field.type.typed(column, field.separator)
+        array, more = field.column_type.typed(column, field.separator)
     except Unreadable:
         rule = f"column {field.column!r} must be readable as {field.kind}"
         raise Failure(Exit.USAGE, rule, received=received) from None

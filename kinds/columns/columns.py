@@ -124,23 +124,6 @@ def is_missing(typed: pa.Array) -> pa.Array:
     return typed.is_null(nan_is_null=pa.types.is_floating(typed.type))
 
 
-def one_each(values: pa.Array) -> pa.Array:
-    """A list of one for each value."""
-    return lists_of(values, np.ones(len(values), np.int64))
-
-
-def lists_of(values: pa.Array, lengths: Indices) -> pa.Array:
-    """Lists of these lengths, one after the other."""
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), values)
-
-
-def list_lengths(lists: pa.Array) -> Indices:
-    """int64 [lists]; a null list has none."""
-    lengths = pc.fill_null(pc.list_value_length(lists), 0)
-    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
-
-
 def where(mask: pa.Array) -> Indices:
     """The indices at which a mask is true."""
     return np.flatnonzero(pc.fill_null(mask, False).to_numpy(zero_copy_only=False))

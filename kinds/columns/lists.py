@@ -9,16 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import json_lists
-from kinds.columns.columns import (
-    MISSING,
-    TEXTS,
-    Bad,
-    Unreadable,
-    list_lengths,
-    lists_of,
-    plain,
-)
+from kinds.columns.columns import MISSING, TEXTS, Bad, Unreadable, plain
 from kinds.columns.texts import HARD_TEXTS, strings, text
+from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
 from pipeline import large
 
@@ -60,7 +53,7 @@ def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
 def _native_list(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     values, problems = plain(column.flatten())
     values = text(values)
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+    lengths = list_lengths(column)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     made = pa.ListArray.from_arrays(pa.array(offsets), values, mask=column.is_null())
     owner = np.repeat(np.arange(len(column)), lengths)

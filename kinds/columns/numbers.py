@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import Bad, Unreadable, one_each, where
+from kinds.columns.columns import Bad, Unreadable, where
+from kinds.lists import one_each
 from kinds.tensors import Element
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"

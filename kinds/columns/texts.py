@@ -7,7 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import MISSING, Bad, Unreadable, one_each
+from kinds.columns.columns import MISSING, Bad, Unreadable
+from kinds.lists import one_each
 from kinds.tensors import Element
 
 HARD_TEXTS = {

@@ -51,10 +51,10 @@ def _replaced(
 
 def _hard(case: str, field: Field) -> Sequence[Any] | None:
     """A missing value only where a row may miss it: any other would not come this far."""
-    cells = field.type.hard_cells().get(case)
+    cells = field.column_type.hard_cells().get(case)
     if cells is None or not field.required:
         return cells
-    missing = is_missing(pa.array(cells, field.type.arrow()))
+    missing = is_missing(pa.array(cells, field.type))
     return None if pc.any(missing).as_py() else cells
 
 
@@ -71,6 +71,6 @@ def _every_value(
         if own is None:
             return None
         texts = [own[at % len(own)] for at in range(count)]
-        return [[text] for text in texts] if field.type.is_list() else texts
+        return [[text] for text in texts] if field.column_type.is_list() else texts
 
     return _replaced(_repeated(rows, count), fields, make)

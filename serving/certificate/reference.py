@@ -15,8 +15,8 @@ import pyarrow as pa
 import tensorflow as tf
 
 from kinds.columns import Field
-from kinds.columns.columns import list_lengths
 from kinds.columns.lists import left_padded
+from kinds.lists import list_lengths
 
 Array = npt.NDArray[Any]
 Features = dict[str, Array]
@@ -51,7 +51,7 @@ class Reference:
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
             field = self.fields[name]
-            return _tensor(field.type.raw(typed.column(field.output)), spec)
+            return _tensor(field.column_type.raw(typed.column(field.output)), spec)
         # What no feature depends on, the weight of a row: the graph wants it all the same.
         return tf.ones([typed.num_rows, *spec.shape[1:]], spec.dtype)
 

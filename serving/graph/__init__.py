@@ -107,7 +107,7 @@ def _column_inputs(
         if column == TOP_K or column.startswith(INNER):
             rule = f'no input column of an exported model is called "{TOP_K}" or "{INNER}..."'
             raise Failure(Exit.USAGE, rule, received=column)
-        element = _ELEMENTS[field.type.element()]
+        element = _ELEMENTS[field.column_type.element()]
         shape: list[str | int | None] = ["rows"]
         if column in lengths:
             shape.append(lengths[column])

@@ -1,15 +1,12 @@
-"""Texts to ids in the exported file: value i of n has id i, any other n, a missing one n + 1."""
+"""Texts to ids in the exported file, as kinds.inputs.ids.numbering has them."""
 
 from collections.abc import Sequence
 
 from onnx import TensorProto
 
 from kinds import tensors
+from kinds.inputs.ids.numbering import missing_id, unknown_id
 from kinds.nodes import ML_DOMAIN, Nodes
-
-
-def missing_id(values: Sequence[str]) -> int:
-    return len(values) + 1
 
 
 def look_up(nodes: Nodes, name: str, column: str, values: Sequence[str]) -> str:
@@ -17,7 +14,7 @@ def look_up(nodes: Nodes, name: str, column: str, values: Sequence[str]) -> str:
 
     "" is missing, also where the vocabulary has it as a label of its own.
     """
-    ids = {value: at for at, value in enumerate(values)} | {"": missing_id(values)}
+    ids = {value: at for at, value in enumerate(values)} | {"": missing_id(len(values))}
     found = nodes.add(
         "LabelEncoder",
         [column],
@@ -25,6 +22,6 @@ def look_up(nodes: Nodes, name: str, column: str, values: Sequence[str]) -> str:
         domain=ML_DOMAIN,
         keys_strings=list(ids),
         values_int64s=list(ids.values()),
-        default_int64=len(values),
+        default_int64=unknown_id(len(values)),
     )
     return nodes.add("Cast", [found], tensors.feature(name), to=TensorProto.INT32)

@@ -1,0 +1,44 @@
+"""Arrow lists: their lengths, their last elements, and lists made of flat values.
+
+Numpy and pyarrow only.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Lengths = npt.NDArray[np.int64]
+
+
+def list_lengths(lists: pa.Array) -> Lengths:
+    """int64 [lists]; a null list has none."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0)
+    return lengths.to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def lists_of(values: pa.Array, lengths: Lengths) -> pa.Array:
+    """Lists of these lengths, one after the other."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), values)
+
+
+def one_each(values: pa.Array) -> pa.Array:
+    """A list of one for each value."""
+    offsets = pa.array(np.arange(len(values) + 1, dtype=np.int32))
+    return pa.ListArray.from_arrays(offsets, values)
+
+
+def last(lists: pa.Array, length: int) -> pa.Array:
+    """The last `length` elements of each list, oldest first; a null list is an empty one.
+
+    >>> last(pa.array([["a", "b", "c"], None, ["d"]]), 2).to_pylist()
+    [['b', 'c'], [], ['d']]
+    """
+    lengths = list_lengths(lists)
+    values = lists.flatten()
+    if (lengths > length).any():
+        place = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        values = values.filter(pa.array(place >= np.repeat(lengths - length, lengths)))
+        lengths = np.minimum(lengths, length)
+    return lists_of(values, lengths)
