@@ -44,7 +44,7 @@ from benchmarks.score_contestants import (
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import main
 from pipeline.rows import expand
-from serving import model_folder, run_folder
+from serving.exporting import model_folder, run_folder
 
 Array = NDArray[Any]
 
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
 
 
 def torch_of(
-    python: Path | None, source: run_folder.Run, shares: Sequence[Features], folder: Path
+    python: Path | None, source: run_folder.TrainedRun, shares: Sequence[Features], folder: Path
 ) -> Torch | None:
     """None, and a line that says why, without a Python that has torch or with another model."""
     weights = torch_weights(source.model)

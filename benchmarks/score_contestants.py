@@ -20,10 +20,11 @@ from kinds.columns import cast
 from kinds.tensors import feature, output
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
-from serving import run_folder, score
-from serving.certificate.reference import Reference
-from serving.graph.core import convert_core
-from serving.profiles import IR_VERSION, OPSET
+from serving import score
+from serving.exporting import run_folder
+from serving.exporting.core import convert_core
+from serving.exporting.reference import Reference
+from serving.model_file.allowed import IR_VERSION, OPSET
 from serving.scorer import batch_rows
 
 TOP = 10
@@ -34,7 +35,7 @@ Features = dict[str, NDArray[Any]]
 Array = NDArray[Any]
 
 
-def prepared(source: run_folder.Run, table: pa.Table) -> Features:
+def prepared(source: run_folder.TrainedRun, table: pa.Table) -> Features:
     """What the network reads of the rows."""
     named = fields_of(source.spec)
     fields = {**named.inputs, **named.heads}

@@ -4,7 +4,7 @@
     scorer.score(pa.table({"word": ["the", "cat"], "age": [3, None]}), top_k=5)
 
 Before onnxruntime sees the file, its SHA-256 must be the one in `model.onnx.sha256` beside it, and
-`serving.onnx_bytes.allowed` must know all that it holds. The bytes that were checked are the bytes
+`serving.model_file.allowed` must know all that it holds. The bytes that were checked are the bytes
 that load.
 """
 
@@ -27,12 +27,12 @@ from kinds.columns import cast
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
-from serving.feeds import feeds
-from serving.metadata import KEY, Metadata, from_json
-from serving.network import Arrays, Network, session
-from serving.onnx_bytes.allowed import refuse_unknown
-from serving.onnx_bytes.file_graph import FileGraph, strings
-from serving.onnx_bytes.outputs import only_outputs
+from serving.model_file.allowed import refuse_unknown
+from serving.model_file.feeds import feeds
+from serving.model_file.file_graph import FileGraph, strings
+from serving.model_file.metadata import KEY, Metadata, from_json
+from serving.model_file.network import Arrays, Network, session
+from serving.model_file.outputs import only_outputs
 
 Result = TypeVar("Result")
 

@@ -11,8 +11,8 @@ from small_run import exported, small_spec
 from kinds.columns import Field
 from kinds.heads.score import FileHead
 from pipeline.spec import Spec
-from serving.card import card, plain, table
-from serving.metadata import Metadata
+from serving.exporting.card import card, plain, table
+from serving.model_file.metadata import Metadata
 
 NAME = "a|b <script>x</script> `*_[y](http://z)\n# h"
 

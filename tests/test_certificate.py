@@ -13,12 +13,12 @@ from kinds.columns import Field
 from kinds.differences import Difference, value_difference
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
-from serving import certificate, model_folder, run_folder
-from serving.graph import check
+from serving.exporting import certificate, model_folder, run_folder
+from serving.exporting.graph import check
 
 
 @functools.cache
-def loaded() -> run_folder.Run:
+def loaded() -> run_folder.TrainedRun:
     return run_folder.load(exported() / "run")
 
 

@@ -8,7 +8,7 @@ import pytest
 from keras import layers, ops
 
 from kinds.tensors import feature, output
-from serving.graph.core import convert_core
+from serving.exporting.core import convert_core
 
 
 def run(graph: onnx.GraphProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import doctor
 from pipeline.doctor import TESTED, Finding, disk, keras_switch, python, report, threads, versions
-from serving.profiles import IR_VERSION, OPSET
+from serving.model_file.allowed import IR_VERSION, OPSET
 
 ROOT = Path(__file__).parents[1]
 

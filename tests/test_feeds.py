@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds.columns import TYPES, Field
-from serving.feeds import feeds
+from serving.model_file.feeds import feeds
 
 texts = st.lists(st.none() | st.lists(st.none() | st.text(max_size=3), max_size=6), min_size=1)
 

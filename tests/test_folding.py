@@ -8,8 +8,8 @@ from keras import layers
 from test_core import run
 
 from kinds.tensors import output
-from serving.graph.core import convert_core
-from serving.graph.folding import fold_linear_blocks
+from serving.exporting.core import convert_core
+from serving.exporting.folding import fold_linear_blocks
 
 
 def shared_model(*, through: tuple[bool, bool] = (True, True)) -> keras.Model:

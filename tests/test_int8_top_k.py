@@ -10,10 +10,16 @@ from kinds.columns import Field
 from kinds.heads.onnx import KINDS
 from kinds.heads.score import FileHead
 from kinds.nodes import Nodes
-from serving import network
-from serving.int8_top_k import CANDIDATES, FEWEST_LABELS, Bound, int8_head, rounded_columns
-from serving.network import Network
-from serving.onnx_bytes.file_graph import FileGraph
+from serving.model_file import network
+from serving.model_file.file_graph import FileGraph
+from serving.model_file.int8_top_k import (
+    CANDIDATES,
+    FEWEST_LABELS,
+    Bound,
+    int8_head,
+    rounded_columns,
+)
+from serving.model_file.network import Network
 
 TRIAL = network._Session.seconds
 WIDTH, LABELS, ROWS, K = 24, FEWEST_LABELS, 40, 10

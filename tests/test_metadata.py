@@ -11,7 +11,7 @@ import pytest
 from kinds.columns import Field, cast
 from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
-from serving.metadata import Metadata, from_json
+from serving.model_file.metadata import Metadata, from_json
 
 METADATA = Metadata(
     name="m",

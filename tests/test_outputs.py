@@ -5,8 +5,8 @@ import onnx
 import onnxruntime
 from small_run import LABELS, exported
 
-from serving.onnx_bytes.file_graph import FileGraph
-from serving.onnx_bytes.outputs import only_outputs
+from serving.model_file.file_graph import FileGraph
+from serving.model_file.outputs import only_outputs
 
 MODEL = exported() / "model" / "model.onnx"
 GRAPH = FileGraph(MODEL.read_bytes())

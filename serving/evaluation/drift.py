@@ -17,7 +17,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 from pipeline.seen import Seen
 from pipeline.sources import Source
-from serving.metadata import Metadata
+from serving.model_file.metadata import Metadata
 
 
 def training_of(source: Source, distribution: Distribution) -> dict[str, Any]:

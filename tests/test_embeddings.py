@@ -6,16 +6,16 @@ import pytest
 from small_run import LABELS, TAGS, WORDS, exported, small_model
 
 from pipeline.failures import Exit, Failure
+from serving.model_file.embeddings import Embeddings, FileEmbeddings
 from serving.neighbours import run
 from serving.scorer import read_model
-from serving.spaces import Graph, Space
 
 FILE = "model.onnx"
 
 
 @pytest.fixture(scope="module")
-def graph() -> Graph:
-    return Graph(read_model(exported() / "model" / FILE))
+def graph() -> FileEmbeddings:
+    return FileEmbeddings(read_model(exported() / "model" / FILE))
 
 
 def weights(name: str) -> np.ndarray:
@@ -24,7 +24,7 @@ def weights(name: str) -> np.ndarray:
     return next(array for path, array in found.items() if path.startswith(name))
 
 
-def test_the_values_of_an_input_lie_behind_its_shared_matrix(graph: Graph) -> None:
+def test_the_values_of_an_input_lie_behind_its_shared_matrix(graph: FileEmbeddings) -> None:
     model = small_model()
     embeddings = [x for x in model.layers if isinstance(x, keras.layers.Embedding)]
     table = next(x.get_weights()[0] for x in embeddings if x.output_dim == 5)
@@ -37,14 +37,14 @@ def test_the_values_of_an_input_lie_behind_its_shared_matrix(graph: Graph) -> No
         np.testing.assert_allclose(space.vectors, expected, atol=1e-5)
 
 
-def test_an_input_that_goes_through_nothing_has_its_own_table(graph: Graph) -> None:
+def test_an_input_that_goes_through_nothing_has_its_own_table(graph: FileEmbeddings) -> None:
     space = graph.of_input("story")
     assert space is not None
     assert space.vectors.shape == (len(WORDS) - 1, 3)
     assert graph.of_input("age") is None
 
 
-def test_the_labels_of_a_head_are_the_columns_of_its_last_layer(graph: Graph) -> None:
+def test_the_labels_of_a_head_are_the_columns_of_its_last_layer(graph: FileEmbeddings) -> None:
     model = small_model()
     kernels = [w for x in model.layers for w in x.get_weights()]
     for head, labels in (("next", LABELS), ("tags", TAGS)):
@@ -92,5 +92,5 @@ def test_what_has_no_neighbours_is_refused(more: list[str], rule: str) -> None:
 
 
 def test_a_vector_of_zeros_is_no_division_by_zero() -> None:
-    space = Space(["a", "b"], np.zeros((2, 3), np.float32))
+    space = Embeddings(["a", "b"], np.zeros((2, 3), np.float32))
     assert space.nearest("a", 5) == [("b", 0.0)]

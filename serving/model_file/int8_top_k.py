@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kinds import tensors
 from kinds.heads.score import FileHead
 from kinds.tensors import Element
-from serving.onnx_bytes.file_graph import (
+from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
     GRAPH_INPUT,
     GRAPH_NODE,
@@ -35,8 +35,8 @@ from serving.onnx_bytes.file_graph import (
     Node,
     array,
 )
-from serving.onnx_bytes.outputs import value_info
-from serving.onnx_bytes.wire import field
+from serving.model_file.outputs import value_info
+from serving.model_file.wire import field
 
 # With 32, one row in twelve of the demo is left without a proof, with 48 one in two thousand.
 CANDIDATES = 48

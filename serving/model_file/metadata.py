@@ -1,4 +1,4 @@
-"""What the file says about itself, in `metadata_props`: all that the scorer needs to know.
+"""Metadata of a file, in its `metadata_props`: all that the scorer needs to know.
 
 One definition for the export that writes it and the scorer that reads it. No spec and no onnx here.
 """
@@ -19,11 +19,11 @@ KEY = "pipeline"
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the file is. `lengths` says how many elements of each typed list column it reads.
+    """What the file is. `lengths` says how many values of each typed list column it reads.
 
     `weight` is the column of the rows' weights. `training` says of each input how its values were
-    spread among the training rows (serving.drift). `facts` are for people and later checks: hashes,
-    versions, metrics, the spec, the certificate.
+    spread among the training rows (serving.evaluation.drift). `facts` are for people and later
+    checks: hashes, versions, metrics, the spec, the certificate.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from serving.onnx_bytes.wire import Message, field, fields, message
+from serving.model_file.wire import Message, field, fields, message
 
 # Field numbers of onnx.proto.
 MODEL_GRAPH, _MODEL_METADATA, GRAPH_NODE, GRAPH_CONSTANT = 7, 14, 1, 5

@@ -1,4 +1,4 @@
-"""Where a file is to run: which versions it is stamped with, and what lies around it.
+"""Places where a file is to run: the versions it is stamped with, and what lies around it.
 
 default    opset 18, IR 10: any onnxruntime of these years
 bigquery   opset 17, IR 8, at most 450 MB: what BigQuery ML imports, with onnxruntime 1.12
@@ -7,8 +7,9 @@ triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/mod
 
 from dataclasses import dataclass
 
+from serving.model_file.allowed import IR_VERSION, OPSET
+
 MODEL = "model.onnx"
-OPSET, ML_OPSET, IR_VERSION = 18, 3, 10
 
 
 @dataclass(frozen=True)

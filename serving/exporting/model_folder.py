@@ -19,19 +19,19 @@ from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
 from pipeline.plan import sources_of
 from pipeline.spec import Spec
-from serving.card import CARD, card
-from serving.certificate import Certificate, certify, exported
-from serving.certificate.cases import hard_cases
-from serving.certificate.reference import Reference
-from serving.drift import training_of
-from serving.graph import assemble, check, column_lengths, default_top_k
-from serving.graph.core import convert_core
-from serving.graph.folding import fold_linear_blocks
-from serving.metadata import KEY, Metadata
-from serving.profiles import MODEL, PROFILES, Profile
+from serving.evaluation.drift import training_of
+from serving.exporting.card import CARD, card
+from serving.exporting.certificate import Certificate, certify, exported
+from serving.exporting.core import convert_core
+from serving.exporting.folding import fold_linear_blocks
+from serving.exporting.graph import assemble, check, column_lengths, default_top_k
+from serving.exporting.hard_cases import hard_cases
+from serving.exporting.profiles import MODEL, PROFILES, Profile
+from serving.exporting.reference import Reference
+from serving.exporting.run_folder import TrainedRun, load, padding
+from serving.exporting.triton import config
+from serving.model_file.metadata import KEY, Metadata
 from serving.run_files import json_file
-from serving.run_folder import Run, load, padding
-from serving.triton import config
 
 
 def write_model(
@@ -71,7 +71,9 @@ def write_model(
     return path, compared
 
 
-def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.ModelProto, list[str]]:
+def build(
+    source: TrainedRun, profile: Profile = PROFILES["default"]
+) -> tuple[onnx.ModelProto, list[str]]:
     """The whole graph, not yet checked, and the names of the tables that were folded."""
     core = convert_core(source.model, profile.opset)
     folded = fold_linear_blocks(core)
@@ -87,7 +89,7 @@ def build(source: Run, profile: Profile = PROFILES["default"]) -> tuple[onnx.Mod
     return model, folded
 
 
-def compare(source: Run, content: bytes) -> Certificate:
+def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     spec, fields = source.spec, fields_of(source.spec)
     inputs = list(dict.fromkeys(fields.inputs.values()))

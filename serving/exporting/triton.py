@@ -1,4 +1,4 @@
-"""What Triton is told of a file: `config.pbtxt` of a model repository (see serving.profiles)."""
+"""`config.pbtxt` of a model repository for Triton (see serving.exporting.profiles)."""
 
 import json
 

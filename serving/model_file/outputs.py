@@ -6,8 +6,8 @@ The file that ships is the file that is measured: nothing in it is computed in a
 from collections.abc import Mapping, Sequence
 
 from kinds.tensors import Element
-from serving.onnx_bytes.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
-from serving.onnx_bytes.wire import field
+from serving.model_file.file_graph import GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE, FileGraph
+from serving.model_file.wire import field
 
 # Field and type numbers of onnx.proto.
 _ELEMENT_TYPES: dict[Element, int] = {"float": 1, "uint8": 2, "int32": 6, "int64": 7, "string": 8}

@@ -2,9 +2,9 @@
 
 Two sessions may be cut out of the file. The float32 one is the file's own graph without what leads
 to no result that was asked for. The int8 one ranks heads of many labels by int8 products
-(serving.int8_top_k); rows that it cannot prove go through the float32 one. It is used where no
-probability over all labels is asked for, since that needs all logits in float32, and where a trial
-at loading finds it faster.
+(serving.model_file.int8_top_k); rows that it cannot prove go through the float32 one. It is used
+where no probability over all labels is asked for, since that needs all logits in float32, and where
+a trial at loading finds it faster.
 """
 
 import functools
@@ -19,9 +19,9 @@ import onnxruntime
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, Tensor, label_count
 from pipeline.failures import Exit, Failure
-from serving.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
-from serving.onnx_bytes.file_graph import FileGraph
-from serving.onnx_bytes.outputs import only_outputs
+from serving.model_file.file_graph import FileGraph
+from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
+from serving.model_file.outputs import only_outputs
 
 TRIALS, TRIAL_ROWS = 3, 64
 

@@ -12,12 +12,12 @@ from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.onnx import KINDS as INPUTS
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.certificate.reference import load_transform
+from serving.exporting.reference import load_transform
 from serving.run_files import counts_by_value, json_file, samples
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainedRun:
     """What a run folder holds. `vocabularies` has the values by id."""
 
     spec: Spec
@@ -28,10 +28,10 @@ class Run:
     samples: pa.RecordBatch
 
 
-def load(folder: Path) -> Run:
+def load(folder: Path) -> TrainedRun:
     """Reads a run folder that has been verified."""
     spec = read_spec(folder / "spec.json")
-    return Run(
+    return TrainedRun(
         spec=spec,
         statistics=json_file(folder / "statistics.json"),
         vocabularies={n: list(counts_by_value(folder, n)) for n in spec.vocabularies},
@@ -41,7 +41,7 @@ def load(folder: Path) -> Run:
     )
 
 
-def padding(source: Run) -> dict[str, tuple[int, int]]:
+def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
     """{input of a list: (its length, the id that pads it)}"""
     lengths = {n: INPUTS[part.kind].length(part) for n, part in source.spec.inputs.items()}
     known = source.spec.vocabulary_of()

@@ -1,7 +1,7 @@
 """The vectors that a model has learned for values and labels, read from the one file.
 
 The values of an input lie in the space behind its shared block where that is linear, since the
-file holds the product of table and block (serving.graph.folding), and else in the space of its
+file holds the product of table and block (serving.exporting.folding), and else in the space of its
 table. The labels of a head lie in the space of the last layer. NumPy only, no `onnx` package.
 """
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kinds import tensors
 from pipeline.failures import Exit, Failure
-from serving.onnx_bytes.file_graph import (
+from serving.model_file.file_graph import (
     NODE_ATTRIBUTE,
     FileGraph,
     Node,
@@ -22,7 +22,7 @@ from serving.onnx_bytes.file_graph import (
     strings,
     text,
 )
-from serving.onnx_bytes.wire import Message, fields, message
+from serving.model_file.wire import Message, fields, message
 
 # Field numbers of onnx.proto.
 _ATTRIBUTE_NAME, _ATTRIBUTE_STRINGS = 1, 9
@@ -31,7 +31,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Space:
+class Embeddings:
     """Values or labels and their vectors, float32 [values, width]."""
 
     values: list[str]
@@ -40,7 +40,7 @@ class Space:
     def nearest(self, value: str, count: int) -> list[tuple[str, float]]:
         """The other values of the greatest cosine, best first. Raises Failure 2 for no such value.
 
-        >>> Space(["a", "b", "c"], np.array([[1, 0], [0, 2], [3, 4]])).nearest("a", 2)
+        >>> Embeddings(["a", "b", "c"], np.array([[1, 0], [0, 2], [3, 4]])).nearest("a", 2)
         [('c', 0.6), ('b', 0.0)]
         """
         if value not in self.values:
@@ -53,14 +53,14 @@ class Space:
         return [(self.values[at], float(cosines[at])) for at in order if at != own][:count]
 
 
-class Graph:
-    """What the bytes of a model hold of spaces."""
+class FileEmbeddings:
+    """The embeddings that the bytes of a model hold."""
 
     def __init__(self, model: bytes) -> None:
         self._graph = FileGraph(model)
 
-    def of_input(self, name: str) -> Space | None:
-        """The space of an input's values; None for an input that looks nothing up."""
+    def of_input(self, name: str) -> Embeddings | None:
+        """Those of an input's values; None for an input that looks nothing up."""
         lookup = self._graph.maker.get(tensors.ids(name))
         values = [] if lookup is None else _keys(lookup)
         table = None if lookup is None else self._table_behind(lookup, len(values))
@@ -68,10 +68,10 @@ class Graph:
             return None
         # "" stands for missing and has no vector of its own.
         places = [at for at, value in enumerate(values) if value]
-        return Space([values[at] for at in places], array(table)[places])
+        return Embeddings([values[at] for at in places], array(table)[places])
 
-    def of_head(self, name: str) -> Space | None:
-        """The space of a head's labels; None for a head without."""
+    def of_head(self, name: str) -> Embeddings | None:
+        """Those of a head's labels; None for a head without."""
         constant = self._graph.constants.get(tensors.labels(name))
         if constant is None:
             return None
@@ -80,7 +80,7 @@ class Graph:
         while product.operation not in ("MatMul", "Gemm"):
             product = next(self._graph.maker[i] for i in product.inputs if i in self._graph.maker)
         kernel = array(self._graph.constants[product.inputs[1]])  # [width, classes]
-        return Space(labels, kernel.T[: len(labels)])
+        return Embeddings(labels, kernel.T[: len(labels)])
 
     def _table_behind(self, lookup: Node, values: int) -> Message | None:
         """The matrix with a row for each value that the first lookup behind these ids reads."""

@@ -1,6 +1,6 @@
-"""The numeric core: a Keras model becomes ONNX, with features in and raw head outputs out.
+"""The numeric core of the graph: a Keras model in ONNX, with features in and head outputs out.
 
-Not the whole file: lookups, scaling, top-k and label strings are joined to it by serving.graph.
+Not the whole file: serving.exporting.graph adds lookups, scaling, top-k and label strings.
 """
 
 import functools
@@ -15,8 +15,8 @@ import tf2onnx
 
 from kinds.tensors import feature, output
 from pipeline.failures import Exit, Failure
-from serving.graph.canonical import canonical
-from serving.profiles import OPSET
+from serving.exporting.canonical import canonical
+from serving.model_file.allowed import OPSET
 
 CORE = "/core/"
 

@@ -20,9 +20,9 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
-from serving.certificate.cases import ODD_BATCH
-from serving.certificate.reference import Reference
-from serving.feeds import feeds
+from serving.exporting.hard_cases import ODD_BATCH
+from serving.exporting.reference import Reference
+from serving.model_file.feeds import feeds
 
 TOLERANCE = 1e-5
 LABEL_ROWS = 8

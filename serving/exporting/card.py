@@ -15,7 +15,7 @@ import yaml
 from kinds.heads.score import FileHead
 from kinds.inputs.number.spec import Number
 from pipeline.spec import Spec
-from serving.metadata import Metadata
+from serving.model_file.metadata import Metadata
 
 CARD = "README.md"
 

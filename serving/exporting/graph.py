@@ -1,8 +1,8 @@
-"""Joins the exported graph: raw columns -> features -> Keras core -> labels, scores and values.
+"""The exported graph: raw columns -> features -> Keras core -> labels, scores and values.
 
-    column (string, float32) -> LabelEncoder, scaling -> /feature/<name>
-    /feature/<name> -> the core, by tf2onnx -> /output/<head>
-    /output/<head> -> softmax, TopK, label strings -> <head>.labels, <head>.scores, <head>.value
+    column (string, float32) -> LabelEncoder, scaling -> /feature/<name>      kinds.inputs.onnx
+    /feature/<name> -> the core, by tf2onnx -> /output/<head>                 serving.exporting.core
+    /output/<head> -> softmax, TopK, label strings -> <head>.labels, ...      kinds.heads.onnx
 
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
 """
@@ -26,11 +26,12 @@ from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, TOP_K
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
-from serving.profiles import ML_OPSET, PROFILES, Profile
+from serving.exporting.profiles import PROFILES, Profile
+from serving.model_file.allowed import ML_OPSET
 
 _ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
 
-# What tf2onnx makes of stock Keras layers, and what the graph's own front and back add.
+# What tf2onnx makes of stock Keras layers, and what kinds of inputs and heads add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
     Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Elu Equal Erf Exp

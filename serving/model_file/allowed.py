@@ -1,4 +1,4 @@
-"""What an ONNX file may hold before onnxruntime sees it: read from its protobuf bytes.
+"""The gate before onnxruntime: what an ONNX file may hold, read from its protobuf bytes.
 
 Refuses operations outside two domains, graphs inside nodes, functions, data in other files, and
 versions newer than we write. The export checks far more with the `onnx` package; the scorer does
@@ -6,9 +6,9 @@ without that package, so this is its own gate. It reads the wire format and no v
 """
 
 from pipeline.failures import Exit, Failure
-from serving.onnx_bytes.wire import Message, fields, message
-from serving.profiles import IR_VERSION, ML_OPSET, OPSET
+from serving.model_file.wire import Message, fields, message
 
+IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
 NEWEST_OPSETS = {b"": OPSET, b"ai.onnx": OPSET, b"ai.onnx.ml": ML_OPSET}
 
 # Field numbers of onnx.proto.
