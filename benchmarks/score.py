@@ -106,7 +106,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
     source = run_folder.load(options.run)
-    heads = model_folder.file_heads(source.spec, source.vocabularies)
+    heads = model_folder.described(source).heads
     head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
     table = first_rows(expand(options.input), options.rows)
     size = options.rows // options.turns

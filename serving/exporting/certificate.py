@@ -4,7 +4,7 @@ Both sides get the same typed rows. Ids must be identical, other numbers and all
 1e-5, the best labels the same except where scores tie. One difference too many is a Failure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,15 +14,16 @@ import onnxruntime
 import pyarrow as pa
 from onnx import TensorProto, helper
 
-from kinds.columns import Field
 from kinds.differences import EXACT_UP_TO, Array, value_difference
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
 from pipeline.failures import Exit, Failure
 from pipeline.progress import Progress
+from serving.exporting.graph import loaded
 from serving.exporting.hard_cases import ODD_BATCH
 from serving.exporting.reference import Reference
 from serving.model_file.feeds import feeds
+from serving.model_file.metadata import Metadata
 
 TOLERANCE = 1e-5
 LABEL_ROWS = 8
@@ -52,39 +53,30 @@ class Exported:
     """The file under test: its session gives the features beside the results."""
 
     session: onnxruntime.InferenceSession
-    fields: Sequence[Field]
-    lengths: Mapping[str, int]
+    file: Metadata
+
+    @classmethod
+    def load(cls, content: bytes, features: Mapping[str, Any], file: Metadata) -> "Exported":
+        """The file with its features as further outputs. `features` are the model's inputs."""
+        model = onnx.load_from_string(content)
+        for name, tensor in features.items():
+            kind = TensorProto.FLOAT if "float" in str(tensor.dtype) else TensorProto.INT32
+            model.graph.output.append(helper.make_tensor_value_info(feature(name), kind, None))
+        return cls(loaded(model.SerializeToString()), file)
 
     def run(self, typed: pa.RecordBatch, top_k: int) -> dict[str, Array]:
-        inputs = feeds(typed, self.fields, self.lengths) | {TOP_K: np.array([top_k], np.int64)}
+        inputs = feeds(typed, self.file.fields, self.file.lengths)
+        inputs |= {TOP_K: np.array([top_k], np.int64)}
         names = [output.name for output in self.session.get_outputs()]
         return dict(zip(names, self.session.run(names, inputs), strict=True))
 
 
-def exported(
-    content: bytes, features: Mapping[str, Any], fields: Sequence[Field], lengths: Mapping[str, int]
-) -> Exported:
-    """Loads the file with its features as further outputs. `features` are the model's inputs."""
-    model = onnx.load_from_string(content)
-    for name, tensor in features.items():
-        kind = TensorProto.FLOAT if "float" in str(tensor.dtype) else TensorProto.INT32
-        model.graph.output.append(helper.make_tensor_value_info(feature(name), kind, None))
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
-    return Exported(session, fields, lengths)
-
-
 def certify(
-    file: Exported,
+    exported: Exported,
     reference: Reference,
-    heads: Sequence[FileHead],
     cases: Mapping[str, pa.RecordBatch],
     *,
     labels: Mapping[str, Sequence[str]],
-    top_k: int,
 ) -> Certificate:
     """Compares both sides on every case. Raises Failure (5) at the first real difference.
 
@@ -99,36 +91,36 @@ def certify(
     progress, done = Progress("export, compare with Keras", total=count, unit="rows"), 0
     for case, rows in all_cases.items():
         made.cases[case] = rows.num_rows
-        k = max(map(len, labels.values())) if case in first else top_k
-        for part in _slices(rows):
-            _compare(file, reference, heads, labels, part, k, case, made)
+        top_k = max(map(len, labels.values())) if case in first else exported.file.top_k
+        for start in range(0, rows.num_rows, ODD_BATCH):
+            part = rows.slice(start, ODD_BATCH)
+            features, got = reference.features(part), exported.run(part, top_k)
+            _add_features(made, case, got, features)
+            _add_heads(made, case, got, exported.file.heads, reference, features, labels)
             done += part.num_rows
             progress.at(done)
     progress.end(done)
     return made
 
 
-def _slices(rows: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    for start in range(0, rows.num_rows, ODD_BATCH):
-        yield rows.slice(start, ODD_BATCH)
-
-
-def _compare(
-    file: Exported,
-    reference: Reference,
-    heads: Sequence[FileHead],
-    labels: Mapping[str, Sequence[str]],
-    rows: pa.RecordBatch,
-    top_k: int,
-    case: str,
-    made: Certificate,
+def _add_features(
+    made: Certificate, case: str, got: Mapping[str, Array], features: Mapping[str, Array]
 ) -> None:
-    features, got = reference.features(rows), file.run(rows, top_k)
     for name, expected in features.items():
         difference = feature_difference(got[feature(name)], expected)
         _note(made.features, name, difference, f"input {name!r}, case {case!r}")
-    allowed = tolerances(features, rows.num_rows)
-    outputs = reference.outputs(features)
+
+
+def _add_heads(
+    made: Certificate,
+    case: str,
+    got: Mapping[str, Array],
+    heads: Sequence[FileHead],
+    reference: Reference,
+    features: Mapping[str, Array],
+    labels: Mapping[str, Sequence[str]],
+) -> None:
+    allowed, outputs = tolerances(features), reference.outputs(features)
     for head in heads:
         expected, known = outputs[head.name], labels.get(head.name, ())
         found = KINDS[head.kind].difference(head, got, expected, known, allowed)
@@ -144,9 +136,9 @@ def _note(largest: dict[str, float], name: str, difference: float, place: str) -
     largest[name] = max(difference, largest.get(name, 0.0))
 
 
-def tolerances(features: Mapping[str, Array], rows: int) -> Array:
+def tolerances(features: Mapping[str, Array]) -> Array:
     """float64 [rows], at least 1: by how much more than the tolerance a row may differ."""
-    largest = np.zeros(rows)
+    largest = np.zeros(len(next(iter(features.values()))))
     for values in features.values():
         if values.dtype.kind == "f":
             largest = np.maximum(largest, np.abs(values.astype(np.float64)))

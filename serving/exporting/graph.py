@@ -7,8 +7,7 @@
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -22,12 +21,13 @@ from kinds.heads.score import KINDS as RESULTS
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import KINDS as INPUTS
 from kinds.inputs.onnx import RawInput
+from kinds.inputs.part import InputPart
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, TOP_K
 from pipeline.failures import Exit, Failure
-from pipeline.spec import Spec
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.allowed import ML_OPSET
+from serving.model_file.metadata import Metadata
 
 _ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
 
@@ -47,37 +47,25 @@ ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split())
 
 def assemble(
     core: onnx.GraphProto,
-    spec: Spec,
-    fields: Mapping[str, Field],
-    heads: Sequence[FileHead],
-    *,
-    numbers: Mapping[str, Mapping[str, Any]],
-    vocabularies: Mapping[str, Sequence[str]],
+    inputs: Mapping[str, InputPart],
+    raw: Mapping[str, RawInput],
+    file: Metadata,
+    values: Mapping[str, Sequence[str]],
     profile: Profile = PROFILES["default"],
 ) -> onnx.ModelProto:
-    """The whole graph of one file.
-
-    `fields` has the typed column of each input: its name is the graph's input. `numbers` is that
-    part of statistics.json, `vocabularies` the values by id.
-    """
-    front, back, known = Nodes(), Nodes(), spec.vocabulary_of()
-    values = {name: vocabularies[vocabulary] for name, vocabulary in known.items()}
-    lengths = column_lengths(spec, fields)
-    for name, part in spec.inputs.items():
-        column = fields[name].output
-        raw = RawInput(column, lengths.get(column), values.get(name, ()), numbers.get(name, {}))
-        INPUTS[part.kind].add_nodes(front, name, part, raw)
-    for head in heads:
+    """The whole graph of one file. `values` are those of the vocabulary of each input and head."""
+    front, back = Nodes(), Nodes()
+    for name, part in inputs.items():
+        INPUTS[part.kind].add_nodes(front, name, part, raw[name])
+    for head in file.heads:
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
+    top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(
         [*front.nodes, *core.node, *back.nodes],
-        spec.name,
-        [
-            *_column_inputs(fields, lengths),
-            helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1]),
-        ],
-        [_result(name, kind) for head in heads for name, kind in _columns(head).items()],
-        [*front.constants, *core.initializer, *back.constants, _default_top_k(spec)],
+        file.name,
+        [*_columns(file), helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1])],
+        [_result(*result) for head in file.heads for result in _results(head)],
+        [*front.constants, *core.initializer, *back.constants, top_k],
     )
     opsets = [helper.make_opsetid("", profile.opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
     return helper.make_model(
@@ -88,51 +76,38 @@ def assemble(
     )
 
 
-def column_lengths(spec: Spec, fields: Mapping[str, Field]) -> dict[str, int]:
+def column_lengths(inputs: Mapping[str, InputPart], fields: Mapping[str, Field]) -> dict[str, int]:
     """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
-    for name, part in spec.inputs.items():
+    for name, part in inputs.items():
         length, column = INPUTS[part.kind].length(part), fields[name].output
         if length is not None:
             lengths[column] = max(length, lengths.get(column, 0))
     return lengths
 
 
-def _column_inputs(
-    fields: Mapping[str, Field], lengths: Mapping[str, int]
-) -> list[onnx.ValueInfoProto]:
-    """One input per typed column, in the order of the spec."""
-    infos = []
-    for field in dict.fromkeys(fields.values()):
+def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:
+    """The inputs of the graph: one per typed column, in the order of the spec."""
+    for field in file.fields:
         column = field.output
         if column == TOP_K or column.startswith(INNER):
             rule = f'no input column of an exported model is called "{TOP_K}" or "{INNER}..."'
             raise Failure(Exit.USAGE, rule, received=column)
-        element = _ELEMENTS[field.column_type.element()]
         shape: list[str | int | None] = ["rows"]
-        if column in lengths:
-            shape.append(lengths[column])
-        infos.append(helper.make_tensor_value_info(column, element, shape))
-    return infos
+        if column in file.lengths:
+            shape.append(file.lengths[column])
+        element = _ELEMENTS[field.column_type.element()]
+        yield helper.make_tensor_value_info(column, element, shape)
 
 
-def _columns(head: FileHead) -> dict[str, pa.DataType]:
-    return RESULTS[head.kind].columns(head, labels_only=False)
+def _results(head: FileHead) -> Iterable[tuple[str, pa.DataType]]:
+    return RESULTS[head.kind].columns(head, labels_only=False).items()
 
 
 def _result(name: str, kind: pa.DataType) -> onnx.ValueInfoProto:
     shape = ["rows", "k"] if pa.types.is_list(kind) else ["rows"]
     value = kind.value_type if pa.types.is_list(kind) else kind
     return helper.make_tensor_value_info(name, _ELEMENTS[str(value)], shape)
-
-
-def _default_top_k(spec: Spec) -> onnx.TensorProto:
-    return numpy_helper.from_array(np.array([default_top_k(spec)], np.int64), TOP_K)
-
-
-def default_top_k(spec: Spec) -> int:
-    """One number for the whole file: the greatest that a head asks for, 1 without label heads."""
-    return max((labels.top_k for labels in spec.labels().values()), default=1)
 
 
 def check(model: onnx.ModelProto, most_bytes: int = PROFILES["default"].most_bytes) -> bytes:
@@ -149,10 +124,15 @@ def check(model: onnx.ModelProto, most_bytes: int = PROFILES["default"].most_byt
     try:
         onnx.checker.check_model(model, full_check=True)
         content: bytes = model.SerializeToString()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 3
-        onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        loaded(content)
     except Exception as error:  # onnx and onnxruntime each have exceptions of their own
         message = " ".join(str(error).split())[:500]
         raise Failure(Exit.INTEGRITY, f"the exported graph is not valid: {message}") from error
     return content
+
+
+def loaded(content: bytes) -> onnxruntime.InferenceSession:
+    """The file in onnxruntime, on all cores."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -7,6 +7,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import onnx
 
 from kinds.heads.onnx import KINDS as HEADS
 from kinds.heads.score import FileHead
+from kinds.inputs.onnx import RawInput
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import fields_of
 from pipeline.manifest import Manifest, write_text
@@ -21,10 +23,10 @@ from pipeline.plan import sources_of
 from pipeline.spec import Spec
 from serving.evaluation.drift import training_of
 from serving.exporting.card import CARD, card
-from serving.exporting.certificate import Certificate, certify, exported
+from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
-from serving.exporting.graph import assemble, check, column_lengths, default_top_k
+from serving.exporting.graph import assemble, check, column_lengths
 from serving.exporting.hard_cases import hard_cases
 from serving.exporting.profiles import MODEL, PROFILES, Profile
 from serving.exporting.reference import Reference
@@ -40,20 +42,20 @@ def write_model(
     """Fills the folder `work`; returns where in it the file lies."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     source = load(folder)
+    model, folded = build(source, profile)
+    compared = compare(source, check(model, profile.most_bytes))
+    certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
+    certificate |= {"profile": profile.name}
     facts = {
         "spec": source.spec.model_dump(mode="json"),
         "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
         "versions": versions,
         "metrics": json_file(folder / "metrics.json"),
+        "certificate": certificate,
     }
-    model, folded = build(source, profile)
-    compared = compare(source, check(model, profile.most_bytes))
-    certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
-    certificate |= {"profile": profile.name}
-    facts["certificate"] = certificate
     distributions = source.statistics.get("distributions", {})
     known = training(source.spec, distributions, source.vocabularies)
-    metadata = metadata_of(source.spec, source.vocabularies, facts, known)
+    metadata = replace(described(source), training=known, facts=facts)
     content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     path = profile.model_path(source.spec.name)
@@ -75,58 +77,50 @@ def build(
     source: TrainedRun, profile: Profile = PROFILES["default"]
 ) -> tuple[onnx.ModelProto, list[str]]:
     """The whole graph, not yet checked, and the names of the tables that were folded."""
-    core = convert_core(source.model, profile.opset)
+    core, file, values = convert_core(source.model, profile.opset), described(source), source.values
     folded = fold_linear_blocks(core)
-    model = assemble(
-        core,
-        source.spec,
-        fields_of(source.spec).inputs,
-        file_heads(source.spec, source.vocabularies),
-        numbers=source.statistics["numbers"],
-        vocabularies=source.vocabularies,
-        profile=profile,
-    )
-    return model, folded
+    numbers = source.statistics["numbers"]
+    raw = {
+        name: RawInput(
+            field.output,
+            file.lengths.get(field.output),
+            values.get(name, ()),
+            numbers.get(name, {}),
+        )
+        for name, field in source.fields.inputs.items()
+    }
+    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
-    spec, fields = source.spec, fields_of(source.spec)
-    inputs = list(dict.fromkeys(fields.inputs.values()))
-    known = {name: source.vocabularies[v] for name, v in spec.vocabulary_of().items()}
-    values = {field.output: known[name] for name, field in fields.inputs.items() if name in known}
-    cases = {"held_out": source.samples, **hard_cases(source.samples, inputs, values)}
-    lengths = column_lengths(spec, fields.inputs)
+    file, fields, values = described(source), source.fields, source.values
+    known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
+    raw_features = {**fields.inputs, **fields.heads}
     return certify(
-        exported(content, source.model.input, inputs, lengths),
-        Reference(
-            source.transform, source.model, {**fields.inputs, **fields.heads}, padding(source)
-        ),
-        file_heads(spec, source.vocabularies),
-        cases,
-        labels={name: known[name] for name in spec.labels()},
-        top_k=default_top_k(spec),
+        Exported.load(content, source.model.input, file),
+        Reference(source.transform, source.model, raw_features, padding(source)),
+        {"held_out": source.samples, **hard_cases(source.samples, file.fields, known)},
+        labels={name: values[name] for name in source.spec.labels()},
     )
 
 
-def metadata_of(
-    spec: Spec,
-    vocabularies: Mapping[str, Sequence[str]],
-    facts: dict[str, Any],
-    training: dict[str, Any],
-) -> Metadata:
-    """What the file says about itself."""
-    fields = fields_of(spec).inputs
+def described(source: TrainedRun) -> Metadata:
+    """What the file says of itself, as far as the run's spec and vocabularies tell."""
+    spec, fields = source.spec, source.fields
+    entries = {name: len(source.values[name]) for name in spec.labels()}
     return Metadata(
         name=spec.name,
-        fields=tuple(dict.fromkeys(fields.values())),
-        lengths=column_lengths(spec, fields),
+        fields=tuple(dict.fromkeys(fields.inputs.values())),
+        lengths=column_lengths(spec.inputs, fields.inputs),
         keys=spec.keys,
-        heads=file_heads(spec, vocabularies),
-        top_k=default_top_k(spec),
+        heads=tuple(
+            FileHead(name, h.kind, fields.heads[name], entries.get(name), HEADS[h.kind].settings(h))
+            for name, h in spec.heads.items()
+        ),
+        # One number for the whole file, the greatest that a head asks for.
+        top_k=max((labels.top_k for labels in spec.labels().values()), default=1),
         weight=spec.weight,
-        training=training,
-        facts=facts,
     )
 
 
@@ -145,16 +139,6 @@ def training(
         if name in said:
             said[name] = only_of(said[name], vocabularies[vocabulary])
     return {name: training_of(sources[name], one) for name, one in said.items()}
-
-
-def file_heads(spec: Spec, vocabularies: Mapping[str, Sequence[str]]) -> tuple[FileHead, ...]:
-    """The heads as the file has them."""
-    fields = fields_of(spec).heads
-    entries = {n: len(vocabularies[labels.vocabulary]) for n, labels in spec.labels().items()}
-    return tuple(
-        FileHead(name, h.kind, fields[name], entries.get(name), HEADS[h.kind].settings(h))
-        for name, h in spec.heads.items()
-    )
 
 
 def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:

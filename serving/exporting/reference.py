@@ -19,7 +19,6 @@ from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
 
 Array = npt.NDArray[Any]
-Features = dict[str, Array]
 
 
 @dataclass(frozen=True)
@@ -34,7 +33,7 @@ class Reference:
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
 
-    def features(self, typed: pa.RecordBatch) -> Features:
+    def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
         graph = _traced(self.transform)
         (inputs,), _ = graph.structured_input_signature
@@ -43,7 +42,7 @@ class Reference:
         made = graph(*tf.nest.flatten(raw, expand_composites=True))
         return {name: self._dense(name, made[name]) for name in self.model.input}
 
-    def outputs(self, features: Features) -> dict[str, Array]:
+    def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
         tensors = {name: tf.constant(value) for name, value in features.items()}
         return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}

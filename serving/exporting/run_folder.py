@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pyarrow as pa
 
 from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.onnx import KINDS as INPUTS
+from pipeline.fields import Fields, fields_of
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from serving.exporting.reference import load_transform
@@ -26,6 +28,16 @@ class TrainedRun:
     model: keras.Model
     transform: Any
     samples: pa.RecordBatch
+
+    @cached_property
+    def fields(self) -> Fields:
+        """The typed columns of inputs and heads."""
+        return fields_of(self.spec)
+
+    @cached_property
+    def values(self) -> dict[str, Sequence[str]]:
+        """The values by id of each input and head that has a vocabulary."""
+        return {name: self.vocabularies[v] for name, v in self.spec.vocabulary_of().items()}
 
 
 def load(folder: Path) -> TrainedRun:
@@ -44,9 +56,8 @@ def load(folder: Path) -> TrainedRun:
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
     """{input of a list: (its length, the id that pads it)}"""
     lengths = {n: INPUTS[part.kind].length(part) for n, part in source.spec.inputs.items()}
-    known = source.spec.vocabulary_of()
     return {
-        name: (length, missing_id(len(source.vocabularies[known[name]])))
+        name: (length, missing_id(len(source.values[name])))
         for name, length in lengths.items()
         if length is not None
     }
