@@ -17,14 +17,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kinds.columns import cast
-from kinds.tensors import feature, output
+from kinds.tensors import IR_VERSION, OPSET, feature, output
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import score
 from serving.exporting import run_folder
 from serving.exporting.core import convert_core
 from serving.exporting.reference import Reference
-from serving.model_file.allowed import IR_VERSION, OPSET
 from serving.scorer import batch_rows
 
 TOP = 10

@@ -1,4 +1,4 @@
-"""Names of tensors in an exported file: what the export writes, and the scorer looks for by name.
+"""Names of tensors in an exported file, which the scorer looks for, and the versions of its format.
 
     "word"          a column, as the scorer feeds it      "top_k"         how many labels to give
     "/feature/age"  a feature, as the network takes it    "/output/next"  what the network gives
@@ -11,6 +11,8 @@ Standard library only.
 from typing import Literal
 
 FORMAT = 2
+# What every file is stamped with, smaller ones of serving.exporting.profiles aside.
+IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
 TOP_K = "top_k"
 INNER = "/"
 """What the names of all tensors begin with that are neither a column nor a result."""

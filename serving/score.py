@@ -77,12 +77,11 @@ def run(arguments: Sequence[str]) -> None:
 def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if options.require_signature:
         verify(Path(options.model), options.require_signature)
-    load = {"workers": options.workers, "unchecked": options.unchecked}
-    scorer = Scorer(options.model, labels_only=options.labels_only, **load)
+    scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
     heads, weight = scorer.heads(options.heads), scorer.metadata.weight
     evaluation = None
     if options.evaluate:
-        evaluation = evaluation_of(options.model, heads, weight, files, **load)
+        evaluation = evaluation_of(options.model, heads, weight, files, workers=options.workers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
@@ -286,7 +285,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY",
         help="refuse a model without its signature (serving.sign)",
     )
-    parser.add_argument("--unchecked", action="store_true", help="load without model.onnx.sha256")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     return parser
 

@@ -183,10 +183,10 @@ class Scorer:
         The outputs are among `further`.
         """
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
-        read = [given.name for given in self._inner.get_inputs()]
+        read = [given.name for given in self._further_session.get_inputs()]
 
         def of(at: int, part: Arrays) -> Result:
-            results = self._inner.run(list(outputs), {name: part[name] for name in read})
+            results = self._further_session.run(list(outputs), {name: part[name] for name in read})
             return reduce(at * self._batch_rows, results)
 
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
@@ -214,7 +214,7 @@ class Scorer:
         return self._networks[names]
 
     @cached_property
-    def _inner(self) -> onnxruntime.InferenceSession:
+    def _further_session(self) -> onnxruntime.InferenceSession:
         return session(only_outputs(self._graph, self._further))
 
     @cached_property

@@ -37,11 +37,10 @@ class Evaluation:
         *,
         weight: str | None = None,
         workers: int | None = None,
-        unchecked: bool = False,
     ) -> None:
         self._heads, self._weight = heads, weight
         further = _inner_outputs(heads)
-        self._scorer = Scorer(model, workers=workers, unchecked=unchecked, further=further)
+        self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
         self._totals = {head.name: Totals() for head in heads}
         self._unreadable = dict.fromkeys(self._totals, 0)
@@ -100,7 +99,6 @@ def evaluation_of(
     files: Sequence[str],
     *,
     workers: int | None,
-    unchecked: bool,
 ) -> Evaluation:
     """For the heads whose targets all files hold; without any, Failure 2.
 
@@ -113,7 +111,7 @@ def evaluation_of(
         raise Failure(Exit.USAGE, rule, received=sorted(set[str]().union(*held))[:50])
     if not all(weight in names for names in held):
         weight = None
-    return Evaluation(model, known, weight=weight, workers=workers, unchecked=unchecked)
+    return Evaluation(model, known, weight=weight, workers=workers)
 
 
 def _rows_of_heads(

@@ -13,10 +13,9 @@ import onnx
 import tensorflow as tf
 import tf2onnx
 
-from kinds.tensors import feature, output
+from kinds.tensors import OPSET, feature, output
 from pipeline.failures import Exit, Failure
 from serving.exporting.canonical import canonical
-from serving.model_file.allowed import OPSET
 
 CORE = "/core/"
 

@@ -23,10 +23,9 @@ from kinds.inputs.onnx import KINDS as INPUTS
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.part import InputPart
 from kinds.nodes import ML_DOMAIN, Nodes
-from kinds.tensors import INNER, TOP_K
+from kinds.tensors import INNER, ML_OPSET, TOP_K
 from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
-from serving.model_file.allowed import ML_OPSET
 from serving.model_file.metadata import Metadata
 
 _ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}

@@ -7,7 +7,7 @@ triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/mod
 
 from dataclasses import dataclass
 
-from serving.model_file.allowed import IR_VERSION, OPSET
+from kinds.tensors import IR_VERSION, OPSET
 
 MODEL = "model.onnx"
 

@@ -5,10 +5,10 @@ versions newer than we write. The export checks far more with the `onnx` package
 without that package, so this is its own gate. It reads the wire format and no values.
 """
 
+from kinds.tensors import IR_VERSION, ML_OPSET, OPSET
 from pipeline.failures import Exit, Failure
 from serving.model_file.wire import Message, fields, message
 
-IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
 NEWEST_OPSETS = {b"": OPSET, b"ai.onnx": OPSET, b"ai.onnx.ml": ML_OPSET}
 
 # Field numbers of onnx.proto.
