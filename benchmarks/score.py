@@ -41,10 +41,10 @@ from benchmarks.score_contestants import (
     slices,
     torch_weights,
 )
+from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import main
 from pipeline.rows import expand
-from serving import model_folder, run_folder
-from serving.metadata import FileHead
+from serving.exporting import model_folder, run_folder
 
 Array = NDArray[Any]
 
@@ -106,7 +106,7 @@ def run(arguments: Sequence[str]) -> None:
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
     source = run_folder.load(options.run)
-    heads = model_folder.file_heads(source.spec, source.vocabularies)
+    heads = model_folder.described(source).heads
     head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
     table = first_rows(expand(options.input), options.rows)
     size = options.rows // options.turns
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
 
 
 def torch_of(
-    python: Path | None, source: run_folder.Run, shares: Sequence[Features], folder: Path
+    python: Path | None, source: run_folder.TrainedRun, shares: Sequence[Features], folder: Path
 ) -> Torch | None:
     """None, and a line that says why, without a Python that has torch or with another model."""
     weights = torch_weights(source.model)
@@ -151,11 +151,8 @@ def torch_of(
 
 
 def network_outputs(head: FileHead) -> list[str]:
-    """Scores and ids of a label head, the value of any other."""
-    if head.entries is None:
-        return list(head.outputs)
-    ids = "ids" if head.kind == "classification" else "top/at"
-    return [f"{head.name}.scores", f"/head/{head.name}/{ids}"]
+    """The tensors of its results, with the ids of labels."""
+    return [tensor for tensor, _ in KINDS[head.kind].tensors(head).values()]
 
 
 def take_turns(contestants: dict[str, Contestant], turns: int, rows: int) -> None:

@@ -17,12 +17,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from kinds.columns import cast
+from kinds.tensors import IR_VERSION, OPSET, feature, output
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
-from serving import run_folder, score
-from serving.certificate.reference import Reference
-from serving.graph import IR_VERSION
-from serving.graph.core import FEATURE, OPSET, OUTPUT, convert_core
+from serving import score
+from serving.exporting import run_folder
+from serving.exporting.core import convert_core
+from serving.exporting.reference import Reference
 from serving.scorer import batch_rows
 
 TOP = 10
@@ -33,7 +34,7 @@ Features = dict[str, NDArray[Any]]
 Array = NDArray[Any]
 
 
-def prepared(source: run_folder.Run, table: pa.Table) -> Features:
+def prepared(source: run_folder.TrainedRun, table: pa.Table) -> Features:
     """What the network reads of the rows."""
     named = fields_of(source.spec)
     fields = {**named.inputs, **named.heads}
@@ -66,7 +67,7 @@ def network_only(
 ) -> Callable[[int], None]:
     """The exported file from its features on, without lookups and label strings."""
     whole = onnx.load(model)
-    given = [_info(FEATURE + name, values) for name, values in shares[0].items()]
+    given = [_info(feature(name), values) for name, values in shares[0].items()]
     top_k = next(value for value in whole.graph.input if value.name == "top_k")
     _cut(whole.graph, [*given, top_k], outputs)
     session = _session(whole.SerializeToString(), threads=1)
@@ -74,7 +75,7 @@ def network_only(
     top = {"top_k": np.array([TOP], np.int64)}
 
     def one(part: Features) -> None:
-        session.run(None, {FEATURE + k: v for k, v in part.items()} | top)
+        session.run(None, {feature(k): v for k, v in part.items()} | top)
 
     def turn(share: int) -> None:
         list(pool.map(one, slices(shares[share], batch_rows([labels]))))
@@ -112,7 +113,7 @@ def plain_onnxruntime(
     model: keras.Model, head: str, shares: Sequence[Features]
 ) -> Callable[[int], Array]:
     core = convert_core(keras.Model(model.input, {head: model.output[head]}))
-    softmax = onnx.helper.make_node("Softmax", [OUTPUT + head], ["p"], axis=-1)
+    softmax = onnx.helper.make_node("Softmax", [output(head)], ["p"], axis=-1)
     core.node.append(softmax)
     del core.output[:]
     core.output.append(onnx.helper.make_tensor_value_info("p", onnx.TensorProto.FLOAT, None))
@@ -121,7 +122,7 @@ def plain_onnxruntime(
     session = _session(content.SerializeToString(), threads=len(os.sched_getaffinity(0)))
 
     def one(part: Features) -> Array:
-        (shares,) = session.run(["p"], {FEATURE + k: v for k, v in part.items()})
+        (shares,) = session.run(["p"], {feature(k): v for k, v in part.items()})
         known = shares[:, :-1]
         best = np.argpartition(-known, TOP, axis=1)[:, :TOP]
         order = np.argsort(-np.take_along_axis(known, best, axis=1), axis=1, kind="stable")

@@ -17,6 +17,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from kinds.tensors import IR_VERSION, OPSET
 from pipeline.failures import Exit, main
 
 # As in requirements/tested.txt.
@@ -33,8 +34,6 @@ TESTED = {
     "tfx-bsl": "1.21.0",
 }
 PYTHONS = ((3, 11), (3, 12), (3, 13))
-# What every exported file is stamped with, serving.profiles' smaller ones aside.
-OPSET, IR_VERSION = 18, 10
 NEEDED_BYTES = 2 * 10**9
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 

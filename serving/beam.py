@@ -33,14 +33,14 @@ REJECTED = "rejected"
 
 
 @dataclass(frozen=True)
-class Rows:
+class TypedBatch:
     """One batch: rows as the model reads them, and the kept columns of the same rows."""
 
     typed: pa.RecordBatch
     carried: pa.RecordBatch
 
 
-class ScorerHandler(ModelHandler[Rows, pa.RecordBatch, Scorer]):
+class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
     """Loads a file once per process and gives it all inputs and all outputs.
 
     An element is a batch already, so Beam need not make batches of them.
@@ -55,7 +55,7 @@ class ScorerHandler(ModelHandler[Rows, pa.RecordBatch, Scorer]):
 
     def run_inference(
         self,
-        batch: Sequence[Rows],
+        batch: Sequence[TypedBatch],
         model: Scorer,
         inference_args: Mapping[str, Any] | None = None,
     ) -> Iterator[pa.RecordBatch]:
@@ -65,7 +65,7 @@ class ScorerHandler(ModelHandler[Rows, pa.RecordBatch, Scorer]):
             schema = pa.schema([*rows.carried.schema, *results.schema])
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
 
-    def get_num_bytes(self, batch: Sequence[Rows]) -> int:
+    def get_num_bytes(self, batch: Sequence[TypedBatch]) -> int:
         # By default Beam pickles the rows to find out.
         return sum(rows.typed.nbytes for rows in batch)
 
@@ -87,7 +87,7 @@ class ReadRows(beam.DoFn):
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
             if typed.num_rows:
-                yield Rows(typed, raw.rows.take(pa.array(good)).select(self._kept))
+                yield TypedBatch(typed, raw.rows.take(pa.array(good)).select(self._kept))
 
 
 class Score(beam.PTransform):

@@ -4,7 +4,7 @@
     OUT/model: model.onnx, model.onnx.sha256, certificate.json, README.md
 
 The file is published only if it gives what the transform graph and Keras give (see
-serving.certificate). Beam, tf.Transform and the trainer are not needed.
+serving.exporting.certificate). Beam, tf.Transform and the trainer are not needed.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from pipeline.manifest import (
 )
 from pipeline.quiet import quiet_import
 from pipeline.room import room
-from serving.profiles import PROFILES, Profile
+from serving.exporting.profiles import PROFILES, Profile
 
 STAGE = "model"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
@@ -44,12 +44,12 @@ def run(arguments: Sequence[str]) -> None:
             return
         # TensorFlow takes seconds to load: who is refused, or has nothing to do, does without it.
         with quiet_import():
-            from serving.model_folder import write_model
+            from serving.exporting.model_folder import write_model
         work = fresh_staging(output)
-        path, report = write_model(folder, work, manifest, profile, _versions())
+        path, certificate = write_model(folder, work, manifest, profile, _versions())
         publish(output, stage=STAGE, made_from=made_from, facts={"versions": _versions()})
-    largest = max(report.heads.values(), default=0.0)
-    rows = sum(report.cases.values())
+    largest = max(certificate.heads.values(), default=0.0)
+    rows = sum(certificate.cases.values())
     print(f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}")
 
 

@@ -9,20 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.failures import Exit, Failure, main
+from serving.model_file.embeddings import Embeddings, FileEmbeddings
 from serving.score import positive
 from serving.scorer import read_model
-from serving.spaces import Graph, Space
 
 
 def run(arguments: Sequence[str]) -> None:
     """The command: a line for each neighbour, its cosine first."""
     options = _parser().parse_args(arguments)
-    space = _space(Graph(read_model(Path(options.model))), options.input, options.head)
+    space = _space(FileEmbeddings(read_model(Path(options.model))), options.input, options.head)
     for value, cosine in space.nearest(options.of, options.count):
         print(f"{cosine:.3f}  {value}")
 
 
-def _space(graph: Graph, name: str | None, head: str | None) -> Space:
+def _space(graph: FileEmbeddings, name: str | None, head: str | None) -> Embeddings:
     found = graph.of_input(name) if name is not None else graph.of_head(head or "")
     if found is None:
         rule = "--input must be one that looks values up, --head one with labels"

@@ -19,9 +19,9 @@ from kinds import columns
 from kinds.heads import show
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
-from serving.metadata import Metadata
+from serving.model_file.embeddings import FileEmbeddings
+from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer, read_model
-from serving.spaces import Graph
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "web" / "node_modules" / "onnxruntime-web" / "dist"
@@ -58,7 +58,7 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
         rule = f"a page takes a model of at most {MOST_BYTES:,} bytes"
         raise Failure(Exit.USAGE, rule, received=f"{len(content):,}")
     output.mkdir(parents=True, exist_ok=True)
-    said = {**described(scorer.metadata, Graph(content)), "sha256": scorer.sha256}
+    said = {**described(scorer.metadata, FileEmbeddings(content)), "sha256": scorer.sha256}
     _write_script(output / "model.js", "model", {**said, "file": packed(content)})
     library = {
         key: packed((runtime / n).read_bytes()) for key, n in (("code", CODE), ("wasm", WASM))
@@ -75,7 +75,7 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
     write_text(output / "page.css", style)
 
 
-def described(file: Metadata, graph: Graph) -> dict[str, Any]:
+def described(file: Metadata, graph: FileEmbeddings) -> dict[str, Any]:
     """What the form is made from: the fields, the heads, and frequent values of each column."""
     fields = [asdict(f) | {"length": file.lengths.get(f.output)} for f in file.fields]
     inputs = file.facts.get("spec", {}).get("inputs", {})

@@ -31,10 +31,9 @@ from pipeline.progress import Progress
 from pipeline.room import room
 from pipeline.rows import expand
 from pipeline.rows.batches import RawBatch
-from serving import drift
-from serving.evaluation import Evaluation, evaluation_of, table
+from serving.evaluation import Evaluation, drift, evaluation_of, table
 from serving.files.long_form import RESULTS, opened_long
-from serving.files.parts import Part, Parts, Tally
+from serving.files.parts import FinishedParts, OpenPart, Tally
 from serving.files.sources import check_columns, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
 from serving.files.writers import Opener, opened, suffix
@@ -51,7 +50,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Piece:
+class ScoredBatch:
     """One batch: its rows as the model reads them, what to carry along, a function that waits for
     the results, and its rejects."""
 
@@ -78,25 +77,24 @@ def run(arguments: Sequence[str]) -> None:
 def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if options.require_signature:
         verify(Path(options.model), options.require_signature)
-    load = {"workers": options.workers, "unchecked": options.unchecked}
-    scorer = Scorer(options.model, labels_only=options.labels_only, **load)
+    scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
     heads, weight = scorer.heads(options.heads), scorer.metadata.weight
     evaluation = None
     if options.evaluate:
-        evaluation = evaluation_of(options.model, heads, weight, files, **load)
+        evaluation = evaluation_of(options.model, heads, weight, files, workers=options.workers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     _check_columns(files, kept, scorer, options.heads, long=options.long)
     started = time.monotonic()
-    names, is_coarse = scorer.schema(options.heads).names, scorer.is_coarse(options.heads)
+    names, uses_int8 = scorer.schema(options.heads).names, scorer.uses_int8(options.heads)
     is_drift = options.drift or options.fail_on_drift
     counting = drift.counting(scorer.metadata) if is_drift else None
-    what = [options.top_k, names, is_coarse, kept, is_drift]
+    what = [options.top_k, names, uses_int8, kept, is_drift]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
-    parts = Parts(output, made_from, fresh=options.evaluate, counting=counting)
+    parts = FinishedParts(output, made_from, fresh=options.evaluate, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
-    pieces = _pieces(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
-    _fill(parts, _ahead(pieces, BATCHES_AHEAD), rows_about(files))
+    batches = _batches(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
+    _fill(parts, _ahead(batches, BATCHES_AHEAD), rows_about(files))
     tally, seen = parts.total(), parts.seen()
     said = sys.stderr if options.output == STREAM else sys.stdout
     if seen is not None and tally.scored:
@@ -161,7 +159,7 @@ def _made_from(files: Sequence[str], model: str, what: list[object]) -> str:
     return combined_hash([model, *libraries, json.dumps([inputs, what, sizes])])
 
 
-def _pieces(
+def _batches(
     files: Sequence[str],
     scorer: Scorer,
     kept: list[str],
@@ -169,7 +167,7 @@ def _pieces(
     heads: Sequence[str] | None,
     evaluation: Evaluation | None,
     skip: int,
-) -> Iterator[Piece]:
+) -> Iterator[ScoredBatch]:
     """The batches of all files, without the first `skip` ones."""
     columns = [*scorer.columns, *kept, *(evaluation.columns if evaluation else [])]
     batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS))
@@ -179,7 +177,7 @@ def _pieces(
         fit = raw.rows.take(pa.array(good))
         if evaluation is not None:
             evaluation.add(typed, fit)
-        yield Piece(file, typed, fit.select(kept), results, _rejected(raw, unfit))
+        yield ScoredBatch(file, typed, fit.select(kept), results, _rejected(raw, unfit))
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:
@@ -199,29 +197,29 @@ def _ahead(items: Iterable[T], count: int) -> Iterator[T]:
     yield from waiting
 
 
-def _fill(parts: Parts, pieces: Iterator[Piece], rows: int | None) -> None:
+def _fill(parts: FinishedParts, batches: Iterator[ScoredBatch], rows: int | None) -> None:
     progress, done = Progress("score", total=rows, unit="rows"), parts.total()
-    while first := next(pieces, None):
+    while first := next(batches, None):
         with parts.part() as part:
             _write(part, first)
-            for piece in islice(pieces, BATCHES_OF_A_PART - 1):
-                _write(part, piece)
+            for batch in islice(batches, BATCHES_OF_A_PART - 1):
+                _write(part, batch)
                 progress.at(done.read + part.tally.read, _note(done))
         done = parts.total()
     progress.end(done.read, _note(done))
 
 
-def _write(part: Part, piece: Piece) -> None:
-    part.reject(piece.file, piece.rejected)
-    part.count(piece.typed)
-    results = piece.results()
+def _write(part: OpenPart, batch: ScoredBatch) -> None:
+    part.reject(batch.file, batch.rejected)
+    part.count(batch.typed)
+    results = batch.results()
     if results.num_rows:
-        schema = pa.schema([*piece.carried.schema, *results.schema])
-        columns = [*piece.carried.columns, *results.columns]
+        schema = pa.schema([*batch.carried.schema, *results.schema])
+        columns = [*batch.carried.columns, *results.columns]
         part.write(pa.RecordBatch.from_arrays(columns, schema=schema))
 
 
-def _publish(parts: Parts, output: Path, opened_with: Opener) -> None:
+def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
     """The parts become the output and its rejects; without any, an earlier run's file goes too."""
     tally, rejects = parts.total(), _beside(output, "rejected.jsonl")
     if tally.rejected:
@@ -287,7 +285,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="KEY",
         help="refuse a model without its signature (serving.sign)",
     )
-    parser.add_argument("--unchecked", action="store_true", help="load without model.onnx.sha256")
     parser.add_argument("--force", action="store_true", help="replace an output that exists")
     return parser
 

@@ -4,7 +4,7 @@
     scorer.score(pa.table({"word": ["the", "cat"], "age": [3, None]}), top_k=5)
 
 Before onnxruntime sees the file, its SHA-256 must be the one in `model.onnx.sha256` beside it, and
-`serving.onnx_bytes.allowed` must know all that it holds. The bytes that were checked are the bytes
+`serving.model_file.allowed` must know all that it holds. The bytes that were checked are the bytes
 that load.
 """
 
@@ -22,14 +22,17 @@ import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
+from kinds import tensors
 from kinds.columns import cast
+from kinds.heads.score import KINDS, FileHead
+from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
-from serving.feeds import feeds
-from serving.metadata import KEY, FileHead, Metadata, from_json
-from serving.network import Arrays, Network, session
-from serving.onnx_bytes.allowed import refuse_unknown
-from serving.onnx_bytes.file_graph import FileGraph, strings
-from serving.onnx_bytes.inner import Kind, only_outputs
+from serving.model_file.allowed import refuse_unknown
+from serving.model_file.feeds import feeds
+from serving.model_file.file_graph import FileGraph, strings
+from serving.model_file.metadata import KEY, Metadata, from_json
+from serving.model_file.network import Arrays, Network, session
+from serving.model_file.outputs import only_outputs
 
 Result = TypeVar("Result")
 
@@ -57,7 +60,7 @@ class Scorer:
         workers: int | None = None,
         unchecked: bool = False,
         labels_only: bool = False,
-        further: Mapping[str, Kind] | None = None,
+        further: Mapping[str, Element] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
         self._unchecked = unchecked
@@ -180,25 +183,25 @@ class Scorer:
         The outputs are among `further`.
         """
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
-        read = [given.name for given in self._inner.get_inputs()]
+        read = [given.name for given in self._further_session.get_inputs()]
 
         def of(at: int, part: Arrays) -> Result:
-            results = self._inner.run(list(outputs), {name: part[name] for name in read})
+            results = self._further_session.run(list(outputs), {name: part[name] for name in read})
             return reduce(at * self._batch_rows, results)
 
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
         return list(self._threads.map(of, range(len(slices)), slices))
 
-    def is_coarse(self, heads: Sequence[str] | None = None) -> bool:
+    def uses_int8(self, heads: Sequence[str] | None = None) -> bool:
         """Whether int8 products rank one of these heads: proved, but ties may fall otherwise."""
-        return self._network(heads).is_coarse
+        return self._network(heads).uses_int8
 
     def schema(self, heads: Sequence[str] | None = None) -> pa.Schema:
         """The result columns of these heads, without the keys."""
-        names = [output for head in self.heads(heads) for output in head.outputs]
-        if self.labels_only:
-            names = [name for name in names if not name.endswith(".scores")]
-        return pa.schema([(name, _arrow_type(name)) for name in names])
+        columns: dict[str, pa.DataType] = {}
+        for head in self.heads(heads):
+            columns |= KINDS[head.kind].columns(head, self.labels_only)
+        return pa.schema(columns.items())
 
     def _network(self, heads: Sequence[str] | None) -> Network:
         """The part of the file that these heads need, made when it is first asked for."""
@@ -211,15 +214,18 @@ class Scorer:
         return self._networks[names]
 
     @cached_property
-    def _inner(self) -> onnxruntime.InferenceSession:
+    def _further_session(self) -> onnxruntime.InferenceSession:
         return session(only_outputs(self._graph, self._further))
 
     @cached_property
     def _labels(self) -> dict[str, pa.Array]:
-        """The labels of each head by id."""
+        """The labels by id of each column that holds some."""
         constants = self._graph.constants
-        named = [head.name for head in self.metadata.heads if head.entries is not None]
-        return {name: pa.array(strings(constants[f"/head/{name}/labels"])) for name in named}
+        return {
+            head.outputs[0]: pa.array(strings(constants[tensors.labels(head.name)]))
+            for head in self.metadata.heads
+            if head.entries is not None
+        }
 
 
 def batch_rows(entries: Sequence[int]) -> int:
@@ -260,22 +266,15 @@ def _slices(inputs: Arrays, count: int, rows: int) -> Iterator[Arrays]:
         yield {name: values[start : start + rows] for name, values in inputs.items()}
 
 
-def _arrow_type(output: str) -> pa.DataType:
-    if output.endswith(".labels"):
-        return pa.list_(pa.string())
-    return pa.list_(pa.float32()) if output.endswith(".scores") else pa.float32()
-
-
 def _joined(
     parts: Sequence[Arrays], schema: pa.Schema, labels: Mapping[str, pa.Array]
 ) -> pa.RecordBatch:
     if not parts:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    columns = []
-    for output, kind in zip(schema.names, schema.types, strict=True):
-        head = output.removesuffix(".labels")
-        name = f"{head}.ids" if head != output else output
-        columns.append(_column([part[name] for part in parts], kind, labels.get(head)))
+    columns = [
+        _column([part[name] for part in parts], kind, labels.get(name))
+        for name, kind in zip(schema.names, schema.types, strict=True)
+    ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 

@@ -22,7 +22,7 @@ ROOT = Path(__file__).parent.parent
 PACKAGES = ("pipeline", "trainer", "serving", "examples")
 CLASSES = {part.__name__ for part in (*head_settings.CLASSES, *input_settings.CLASSES)}
 FAMILIES = [set(inputs.KINDS), set(heads.KINDS)]
-MODULES = re.compile(r"^kinds\.(inputs|heads)\.(%s)\b" % "|".join((*inputs.KINDS, *heads.KINDS)))
+MODULES = re.compile(rf"^kinds\.(inputs|heads)\.({'|'.join((*inputs.KINDS, *heads.KINDS))})\b")
 IN_TEXT = re.compile(r"kind\s*(?:===?|!==?|in|not in)\s*[(\[]?[\"'](\w+)[\"']")
 ADDED = {"quantile": "kinds/heads/quantile", "flag": "kinds/inputs/flag"}
 
@@ -61,15 +61,17 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
             yield from ((node.lineno, a.name) for a in node.names if MODULES.match(a.name))
         elif isinstance(node, ast.Name) and node.id in CLASSES - {"Sequence", "Number"}:
             yield node.lineno, node.id
-        elif isinstance(node, ast.Compare) and _asks_kind(node):
-            yield from ((node.lineno, repr(text)) for text in _names(node))
-        elif isinstance(node, ast.MatchValue):
+        elif (isinstance(node, ast.Compare) and _asks_kind(node)) or isinstance(
+            node, ast.MatchValue
+        ):
             yield from ((node.lineno, repr(text)) for text in _names(node))
         elif isinstance(node, ast.Dict | ast.Set | ast.Tuple | ast.List):
             yield from _in_collection(node)
 
 
-def _asks_kind(node: ast.Compare) -> bool:
+def _asks_kind(node: ast.AST) -> bool:
+    if not isinstance(node, ast.Compare):
+        return False
     sides = [node.left, *node.comparators]
     return any(
         (isinstance(side, ast.Attribute) and side.attr == "kind")

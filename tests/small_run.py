@@ -144,16 +144,22 @@ class _Transform(tf.Module):
             "place": _zero_where_missing(raw["place"]),
             "band": tf.where(tf.math.is_nan(raw["band"]), 5, band),
             "word": self._ids(raw["word"]),
-            "before": tf.ragged.map_flat_values(self._ids, raw["before"][:, -4:]),
-            "last": tf.ragged.map_flat_values(self._ids, raw["last"][:, -2:]),
-            "story": tf.ragged.map_flat_values(self._ids, raw["story"][:, -4:]),
+            "before": tf.ragged.map_flat_values(self._ids, _lists(raw["before"])[:, -4:]),
+            "last": tf.ragged.map_flat_values(self._ids, _lists(raw["last"])[:, -2:]),
+            "story": tf.ragged.map_flat_values(self._ids, _lists(raw["story"])[:, -4:]),
         }
         dense = {n: v for n, v in features.items() if not isinstance(v, tf.RaggedTensor)}
         return features | {n: tf.expand_dims(v, 1) for n, v in dense.items()}
 
     def _ids(self, text: Any) -> Any:
         missing = tf.constant(len(WORDS) + 1, tf.int64)
-        return tf.where(text == "", missing, self._words.lookup(text))
+        # A missing text comes as a byte that no text holds.
+        return tf.where((text == "") | (text == b"\xff"), missing, self._words.lookup(text))
+
+
+def _lists(ragged: Any) -> Any:
+    """A missing list comes as one such byte, and is empty."""
+    return tf.ragged.boolean_mask(ragged, ragged != b"\xff")
 
 
 def _zero_where_missing(number: Any) -> Any:

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from pipeline.failures import Exit, Failure
-from serving.onnx_bytes.allowed import refuse_unknown
+from serving.model_file.allowed import refuse_unknown
 
 
 def small_model() -> onnx.ModelProto:

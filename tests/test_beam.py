@@ -67,7 +67,7 @@ def test_the_handler_gives_all_outputs_for_all_inputs() -> None:
     scorer = handler.load_model()
     (batch,) = small_rows(9).combine_chunks().to_batches()
     typed, _, _ = cast(batch, scorer.metadata.fields)
-    (got,) = handler.run_inference([beam.Rows(typed, batch.select(["key"]))], scorer)
+    (got,) = handler.run_inference([beam.TypedBatch(typed, batch.select(["key"]))], scorer)
     assert got.schema.names == ["key", *scorer.schema().names]
     expected = scorer.score(small_rows(9))
     np.testing.assert_array_equal(got.column("left.value"), expected.column("left.value"))

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from serving.graph.canonical import canonical
+from serving.exporting.canonical import canonical
 
 # y = (x + a) * (x - b), with a constant that nobody reads
 NODES = [

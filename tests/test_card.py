@@ -9,15 +9,16 @@ import yaml
 from small_run import exported, small_spec
 
 from kinds.columns import Field
+from kinds.heads.score import FileHead
 from pipeline.spec import Spec
-from serving.card import card, plain, table
-from serving.metadata import FileHead, Metadata
+from serving.exporting.card import card, plain, table
+from serving.model_file.metadata import Metadata
 
 NAME = "a|b <script>x</script> `*_[y](http://z)\n# h"
 
 
 def made(**facts: object) -> str:
-    head = FileHead("next", "classification", "next", ("next.labels", "next.scores"), 6)
+    head = FileHead("next", "classification", Field("next", "text"), 6)
     file = Metadata("small", (Field("word", "text"),), {}, (), (head,), 3, facts=dict(facts))
     return card(file, small_spec(), {"train": 1000, "test": 100}, "0" * 64)
 

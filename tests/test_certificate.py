@@ -9,14 +9,16 @@ import pytest
 from onnx import numpy_helper
 from small_run import AGE_MEAN, WORDS, exported
 
+from kinds.columns import Field
+from kinds.differences import Difference, value_difference
+from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
-from serving import certificate, model_folder, run_folder
-from serving.certificate import label_difference, value_difference
-from serving.graph import check
+from serving.exporting import certificate, model_folder, run_folder
+from serving.exporting.graph import check
 
 
 @functools.cache
-def loaded() -> run_folder.Run:
+def loaded() -> run_folder.TrainedRun:
     return run_folder.load(exported() / "run")
 
 
@@ -104,26 +106,32 @@ def test_the_right_graph_passes_all_cases(capsys: pytest.CaptureFixture[str]) ->
     assert max([*report.heads.values(), *report.features.values()]) <= certificate.TOLERANCE
 
 
+def difference(
+    labels: np.ndarray, scores: np.ndarray, logits: np.ndarray, known: list[str]
+) -> Difference:
+    head = FileHead("h", "classification", Field("h", "text"), len(known))
+    got = {"h.labels": labels, "h.scores": scores}
+    return KINDS["classification"].difference(head, got, logits, known, np.ones(len(labels)))
+
+
 def test_other_labels_pass_only_where_they_tie() -> None:
     logits = np.array([[1.0, 1.0, 0.0, -5.0]], np.float32)
     shares = np.exp(logits[0]) / np.exp(logits[0]).sum()
     known, scores = ["a", "b", "c"], shares[None, :2].astype(np.float32)
-    one, ordinary = np.array([["b", "a"]], dtype=object), np.ones(1)
-    difference, ties = label_difference("classification", one, scores, logits, known, ordinary)
-    assert difference < 1e-6
-    assert ties == 0  # equal to the last bit
+    one = np.array([["b", "a"]], dtype=object)
+    found = difference(one, scores, logits, known)
+    assert found.largest < 1e-6
+    assert found.ties == 0  # equal to the last bit
     wrong = np.array([["a", "c"]], dtype=object)
-    assert label_difference("classification", wrong, scores, logits, known, ordinary)[0] == np.inf
+    assert difference(wrong, scores, logits, known).largest == np.inf
 
 
 @pytest.mark.parametrize("labels", [["a", "a"], ["a", "x"]], ids=["twice", "unknown"])
 def test_a_label_twice_or_unknown_is_a_difference(labels: list[str]) -> None:
     logits = np.zeros((1, 3), np.float32)
     scores = np.full((1, 2), 1 / 3, np.float32)
-    got = label_difference(
-        "classification", np.array([labels], dtype=object), scores, logits, ["a", "b"], np.ones(1)
-    )
-    assert got[0] == np.inf
+    got = difference(np.array([labels], dtype=object), scores, logits, ["a", "b"])
+    assert got.largest == np.inf
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import onnxruntime
 import pytest
 from keras import layers, ops
 
-from serving.graph.core import FEATURE, OUTPUT, convert_core
+from kinds.tensors import feature, output
+from serving.exporting.core import convert_core
 
 
 def run(graph: onnx.GraphProto, feeds: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -16,7 +17,7 @@ def run(graph: onnx.GraphProto, feeds: dict[str, np.ndarray]) -> dict[str, np.nd
     )
     session = onnxruntime.InferenceSession(model.SerializeToString())
     names = [output.name for output in session.get_outputs()]
-    named = {FEATURE + name: value for name, value in feeds.items()}
+    named = {feature(name): value for name, value in feeds.items()}
     return dict(zip(names, session.run(names, named), strict=True))
 
 
@@ -33,7 +34,7 @@ def test_recurrent_layers_become_one_native_node(kind: str, rows: int) -> None:
     assert "Loop" not in operations
     values = np.arange(rows * 6, dtype=np.int32).reshape(rows, 6) % 9
     expected = np.asarray(model({"ids": values})["a"])
-    np.testing.assert_allclose(run(graph, {"ids": values})[OUTPUT + "a"], expected, atol=1e-6)
+    np.testing.assert_allclose(run(graph, {"ids": values})[output("a")], expected, atol=1e-6)
 
 
 def test_a_layer_keeps_its_own_call_after_the_conversion() -> None:
@@ -50,11 +51,11 @@ def test_names_that_tensorflow_does_not_allow_are_kept() -> None:
     odd = keras.Input((), name="_x.missing")
     model = keras.Model({"_x.missing": odd}, {"b": odd * 2.0, "a": odd + 1.0})
     graph = convert_core(model)
-    assert [i.name for i in graph.input] == [FEATURE + "_x.missing"]
+    assert [i.name for i in graph.input] == [feature("_x.missing")]
     got = run(graph, {"_x.missing": np.array([3.0], np.float32)})
     assert {name: value.tolist() for name, value in got.items()} == {
-        OUTPUT + "b": [6.0],
-        OUTPUT + "a": [4.0],
+        output("b"): [6.0],
+        output("a"): [4.0],
     }
 
 
@@ -63,5 +64,5 @@ def test_exact_gelu_is_converted() -> None:
     model = keras.Model({"x": number}, {"a": ops.gelu(number, approximate=False)})
     values = np.array([-30.0, -2.0, -0.1, 0.0, 0.1, 2.0, 30.0], np.float32)
     expected = np.asarray(ops.gelu(values, approximate=False))
-    got = run(convert_core(model), {"x": values})[OUTPUT + "a"]
+    got = run(convert_core(model), {"x": values})[output("a")]
     np.testing.assert_allclose(got, expected, atol=1e-6)

@@ -22,7 +22,7 @@ from kinds.columns import cast
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving import score
-from serving.feeds import feeds
+from serving.model_file.feeds import feeds
 from serving.scorer import Scorer
 
 # Every kind of input and of head, small enough to train in seconds.

@@ -14,9 +14,10 @@ from small_run import LABELS, TAGS, exported, small_rows
 from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
-from serving import run_folder, score
-from serving.certificate.reference import Reference
+from serving import score
 from serving.evaluation.metrics import CALIBRATION_BINS, Totals
+from serving.exporting import run_folder
+from serving.exporting.reference import Reference
 from trainer.judgement.metrics import (
     binary_metrics,
     count_metrics,

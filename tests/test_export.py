@@ -14,9 +14,10 @@ from small_run import exported
 
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
-from serving import export, run_folder
-from serving.graph import check
-from serving.metadata import KEY, from_json
+from serving import export
+from serving.exporting import run_folder
+from serving.exporting.graph import check
+from serving.model_file.metadata import KEY, from_json
 from serving.run_files import counts_by_value
 
 ROOT = Path(__file__).parents[1]

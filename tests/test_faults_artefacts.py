@@ -19,7 +19,7 @@ from tiny_data import tiny_data
 
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import verify
-from serving import network
+from serving.model_file import network
 from serving.scorer import Scorer
 from trainer.data_folder import read_data
 

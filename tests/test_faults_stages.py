@@ -115,7 +115,7 @@ CASES = {
     ),
     "train": Case(("trainer.task", "trainer.stage"), train_arguments, "out", run_content),
     "export": Case(
-        ("serving.export", "serving.model_folder"), export_arguments, "out", model_content
+        ("serving.export", "serving.exporting.model_folder"), export_arguments, "out", model_content
     ),
     "score": Case(("serving.score",), score_arguments, "s.parquet", Path.read_bytes),
 }

@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinds.columns import Field
-from serving.feeds import feeds, padded
+from kinds.columns import TYPES, Field
+from serving.model_file.feeds import feeds
 
 texts = st.lists(st.none() | st.lists(st.none() | st.text(max_size=3), max_size=6), min_size=1)
 
@@ -17,12 +17,12 @@ def test_the_last_elements_stand_on_the_right(rows: list[list[str | None] | None
     for row in rows:
         last = [value or "" for value in (row or [])][-n:]
         expected.append([""] * (n - len(last)) + last)
-    assert padded(pa.array(rows, pa.list_(pa.string())), n).tolist() == expected
+    assert TYPES["list"].fed(pa.array(rows, pa.list_(pa.string())), n).tolist() == expected
 
 
 def test_slices_of_lists_are_read_at_their_offset() -> None:
     lists = pa.array([["a"], ["b", "c"], None, ["d"]]).slice(1, 3)
-    assert padded(lists, 2).tolist() == [["b", "c"], ["", ""], ["", "d"]]
+    assert TYPES["list"].fed(lists, 2).tolist() == [["b", "c"], ["", ""], ["", "d"]]
 
 
 def test_each_field_has_its_array_under_the_name_of_its_typed_column() -> None:

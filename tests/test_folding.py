@@ -7,8 +7,9 @@ import pytest
 from keras import layers
 from test_core import run
 
-from serving.graph.core import OUTPUT, convert_core
-from serving.graph.folding import fold_linear_blocks
+from kinds.tensors import output
+from serving.exporting.core import convert_core
+from serving.exporting.folding import fold_linear_blocks
 
 
 def shared_model(*, through: tuple[bool, bool] = (True, True)) -> keras.Model:
@@ -36,7 +37,7 @@ def test_a_table_with_one_block_becomes_their_product(rows: int) -> None:
     assert [list(i.dims) for i in graph.initializer if len(i.dims) == 2] == [[7, 5]]
     expected = model(features(rows))
     for name, value in run(graph, features(rows)).items():
-        np.testing.assert_allclose(value, expected[name.removeprefix(OUTPUT)], atol=1e-6)
+        np.testing.assert_allclose(value, expected[name.removeprefix(output(""))], atol=1e-6)
 
 
 def test_folded_values_are_the_product_of_table_and_matrix() -> None:

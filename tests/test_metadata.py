@@ -9,8 +9,10 @@ import pyarrow as pa
 import pytest
 
 from kinds.columns import Field, cast
+from kinds.heads.score import FileHead
+from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
-from serving.metadata import FileHead, Metadata, from_json
+from serving.model_file.metadata import Metadata, from_json
 
 METADATA = Metadata(
     name="m",
@@ -21,8 +23,8 @@ METADATA = Metadata(
     lengths={"l:list": 7},
     keys=("key", "🙂"),
     heads=(
-        FileHead("a", "classification", "a", ("a.labels", "a.scores"), 5),
-        FileHead("b", "binary", "column", ("b.score",)),
+        FileHead("a", "classification", Field("a", "text"), 5),
+        FileHead("b", "binary", Field("column", "flag")),
     ),
     top_k=3,
     facts={"hashes": {"run": "00"}},
@@ -38,6 +40,12 @@ def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(Failure) as failure:
         from_json(text)
     assert failure.value.exit_code == Exit.INTEGRITY
+
+
+def test_a_file_of_another_format_is_refused_with_what_to_do() -> None:
+    said = json.loads(METADATA.to_json()) | {"format": 1}
+    with pytest.raises(Failure, match=f"of format {FORMAT}: export its run.*Received: 1"):
+        from_json(json.dumps(said))
 
 
 def _places(said: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

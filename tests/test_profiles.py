@@ -18,9 +18,9 @@ from small_run import exported, small_rows
 from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from serving import export
-from serving.feeds import feeds
-from serving.graph import check
-from serving.profiles import PROFILES
+from serving.exporting.graph import check
+from serving.exporting.profiles import PROFILES
+from serving.model_file.feeds import feeds
 from serving.scorer import Scorer
 
 MODEL = "model.onnx"

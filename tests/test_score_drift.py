@@ -17,8 +17,8 @@ from pipeline.distances import JENSEN_SHANNON, L_INFINITY
 from pipeline.distributions import COUNTED, TOP, of_texts
 from pipeline.failures import Exit, Failure
 from serving import score
-from serving.drift import counting
-from serving.metadata import Metadata
+from serving.evaluation.drift import counting
+from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer
 
 TEXTS, NUMBERS = ["word", "before", "last", "story"], ["age", "size", "place", "band"]

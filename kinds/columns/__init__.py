@@ -7,36 +7,21 @@ file format. Standard library, numpy and pyarrow only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import (
-    TEXTS,
-    Bad,
-    Indices,
-    JsonLists,
-    Unreadable,
-    Values,
-    only,
-    plain,
-    where,
-)
+from kinds.columns.columns import Bad, Indices, JsonLists, Unreadable, Values, only, plain, where
+from kinds.columns.columns import is_missing as is_missing
 from kinds.columns.json_lists import json_text
-from kinds.columns.numbers import flag, number
-from kinds.columns.texts import lists, text
+from kinds.columns.texts import text
+from kinds.columns.types import TYPES as TYPES
+from kinds.columns.types import ColumnType
+from kinds.columns.types import Kind as Kind
 from pipeline.failures import Exit, Failure
 
-Kind = Literal["text", "list", "number", "flag"]
 MAX_TEXT = 4096
-_TYPES = {
-    "text": pa.string(),
-    "list": TEXTS,
-    "number": pa.float32(),
-    "flag": pa.float32(),
-}
 
 
 @dataclass(frozen=True)
@@ -54,15 +39,25 @@ class Field:
     nonnegative: bool = False
     name: str = ""
 
+    def __post_init__(self) -> None:
+        if self.kind not in TYPES or not self.separator:
+            raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
+        if self.nonnegative and not pa.types.is_floating(self.type):
+            raise ValueError("only a number can be negative")
+
     @property
-    def output(self) -> str:
-        """The name of the typed column."""
-        return self.name or self.column
+    def column_type(self) -> ColumnType:
+        return TYPES[self.kind]
 
     @property
     def type(self) -> pa.DataType:
         """The type of the typed column."""
-        return _TYPES[self.kind]
+        return self.column_type.arrow()
+
+    @property
+    def output(self) -> str:
+        """The name of the typed column."""
+        return self.name or self.column
 
 
 @dataclass(frozen=True)
@@ -100,7 +95,7 @@ def cast(
     arrays: list[pa.Array] = []
     rejected: dict[int, Rejected] = {}
     for field in fields:
-        column = _as_asked(rows.column(field.column), field.kind)
+        column = _as_asked(rows.column(field.column), field.column_type)
         array, problems = _column(column, field)
         arrays.append(array)
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
@@ -130,8 +125,8 @@ def _shown(value: pa.Scalar) -> str:
     return "" if said is None else str(said)
 
 
-def _as_asked(column: pa.Array, kind: Kind) -> pa.Array:
-    if not isinstance(column.type, JsonLists) or kind == "list":
+def _as_asked(column: pa.Array, kind: ColumnType) -> pa.Array:
+    if not isinstance(column.type, JsonLists) or kind.is_list():
         return column
     return pa.array([json_text(value) for value in column.to_pylist()], pa.string())
 
@@ -139,27 +134,18 @@ def _as_asked(column: pa.Array, kind: Kind) -> pa.Array:
 def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     received = column.type
     problems: list[Bad] = []
-    if isinstance(received, Values) and field.kind != "list":
+    if isinstance(received, Values) and not field.column_type.is_list():
         column, problems = only(column)
     column, not_text = plain(column)
     problems += not_text
     try:
-        array, more = _typed(column, field)
+        array, more = field.column_type.typed(column, field.separator)
     except Unreadable:
         rule = f"column {field.column!r} must be readable as {field.kind}"
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     if field.required:
-        missing = pc.is_nan(array) if pa.types.is_floating(array.type) else array.is_null()
-        problems.append(Bad("missing", where(missing)))
+        problems.append(Bad("missing", where(is_missing(array))))
     if field.nonnegative:
         problems.append(Bad("negative", where(pc.less(array, pa.scalar(0, pa.float32())))))
     return array, problems
-
-
-def _typed(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
-    if field.kind == "text":
-        return text(column), []
-    if field.kind == "list":
-        return lists(column, field.separator)
-    return number(column) if field.kind == "number" else flag(column)

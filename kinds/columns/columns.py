@@ -8,6 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Indices = npt.NDArray[np.int64]
+# A missing text in raw features: no UTF-8 text holds this byte, so it is not the empty text.
+MISSING = b"\xff"
 TEXTS = pa.list_(pa.string())
 
 _BYTES = (
@@ -115,6 +117,11 @@ def _is_utf8(value: bytes | None) -> bool:
 
 def _none() -> Indices:
     return np.zeros(0, dtype=np.int64)
+
+
+def is_missing(typed: pa.Array) -> pa.Array:
+    """Whether a typed value is missing: null, or NaN among numbers."""
+    return typed.is_null(nan_is_null=pa.types.is_floating(typed.type))
 
 
 def where(mask: pa.Array) -> Indices:

@@ -1,25 +1,25 @@
-"""Arrow columns to numbers and to flags: float32, NaN for missing."""
+"""The column type `number`: one float32 a row, NaN where it is missing."""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns.columns import Bad, Unreadable, where
-from kinds.columns.texts import text
+from kinds.lists import one_each
+from kinds.tensors import Element
 
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
 _NAN = r"^[+-]?(?i:nan)$"
 # As a column of flags gives them: a text is not to be another number than what it was made of.
 _FLAGS = {"true": 1.0, "false": 0.0}
-# A column of flags with a missing one is often written as numbers with a point.
-_TRUE = ("1", "1.0", "true", "yes", "t", "y")
-_FALSE = ("0", "0.0", "false", "no", "f", "n")
 
 
-def number(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     """Numbers of text, numbers, dates, times and flags. Raises Unreadable."""
     if pa.types.is_string(column.type):
         values, problems = _parsed(column)
@@ -76,13 +76,31 @@ def _parsed(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     return values, [Bad("not_a_number", where(pc.invert(known)))]
 
 
-def flag(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
-    """1 and 0. Raises Unreadable."""
-    if pa.types.is_nested(column.type) or pa.types.is_temporal(column.type):
-        raise Unreadable
-    said = pc.utf8_lower(pc.utf8_trim_whitespace(text(column)))
-    said = pc.if_else(pc.equal(said, ""), None, said)
-    true = pc.is_in(said, pa.array(_TRUE))
-    known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(_FALSE))), said.is_null())
-    values = pc.if_else(said.is_null(), math.nan, true.cast(pa.float64())).cast(pa.float32())
-    return values, [Bad("not_a_flag", where(pc.invert(known)))]
+def arrow() -> pa.DataType:
+    return pa.float32()
+
+
+def is_list() -> bool:
+    return False
+
+
+def element() -> Element:
+    return "float"
+
+
+def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
+    """The number, NaN where it is missing."""
+    numbers: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def raw(column: pa.Array) -> pa.Array:
+    return one_each(column)
+
+
+def hard_cells() -> Mapping[str, Sequence[float]]:
+    return {
+        "missing_numbers": [math.nan] * 4,
+        "huge_numbers": (1e9, -1e9, 3.4e38, -3.4e38),
+        "small_numbers": (0.0, -0.0, 1e-30, -1.0),
+    }

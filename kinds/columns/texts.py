@@ -1,16 +1,26 @@
-"""Arrow columns to text and to lists of text."""
+"""The column type `text`: one text a row, null where it is missing."""
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns import json_lists
-from kinds.columns.columns import Bad, Unreadable, plain
-from pipeline import large
+from kinds.columns.columns import MISSING, Bad, Unreadable
+from kinds.lists import one_each
+from kinds.tensors import Element
 
+HARD_TEXTS = {
+    "unseen": ("\x1f no such value \x1f", "0" * 40, "NULL", "nan"),
+    "empty_text": ("", "", "", ""),
+    "spaces": (" ", "\t", "a ", "\n"),
+    "long_text": ("x" * 100_000, "é" * 50_000, "🙂" * 20_000, "\u0301" * 10_000),
+    "unicode": ("🙂", "👩\u200d👩\u200d👧", "e\u0301", "\u00e9"),
+    "control": ("\x00", "a\x00b", "\ufeffa", "\u202ea"),
+}
 # From here on a float does not tell an integer from the next one.
 EXACT = 2.0**53
-_LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
 def text(column: pa.Array) -> pa.Array:
@@ -37,39 +47,35 @@ def _float_text(column: pa.Array) -> pa.Array:
     return pc.if_else(whole, integers.cast(pa.string()), column.cast(pa.string()))
 
 
-def lists(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
-    """Lists of texts, of lists and of text that is JSON or has separators. Raises Unreadable."""
-    if _is_list(column.type):
-        return _native_list(column)
-    if pa.types.is_nested(column.type):
-        raise Unreadable
-    texts = text(column)
-    at, found = json_lists.parsed(texts)
-    if len(at) == len(texts):
-        return found, []
-    is_json = np.zeros(len(texts), dtype=bool)
-    is_json[at] = True
-    if len(at):
-        texts = pc.if_else(pa.array(is_json), pa.scalar(None, texts.type), texts)
-    split = pc.split_pattern(texts, separator, memory_pool=large.pool(texts.nbytes, len(texts)))
-    if pc.any(empty := pc.equal(texts, "")).as_py():
-        split = pc.if_else(empty, pa.scalar([], split.type), split)
-    if not len(at):
-        return split, []
-    places = np.arange(len(texts))
-    places[at] = len(texts) + np.arange(len(at))
-    return pa.concat_arrays([split, found]).take(pa.array(places)), []
+def arrow() -> pa.DataType:
+    return pa.string()
 
 
-def _native_list(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
-    values, problems = plain(column.flatten())
-    values = text(values)
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    made = pa.ListArray.from_arrays(pa.array(offsets), values, mask=column.is_null())
-    owner = np.repeat(np.arange(len(column)), lengths)
-    return made, [Bad(bad.reason, np.unique(owner[bad.at])) for bad in problems]
+def is_list() -> bool:
+    return False
 
 
-def _is_list(kind: pa.DataType) -> bool:
-    return any(is_type(kind) for is_type in _LISTS)
+def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+    return text(column), []
+
+
+def element() -> Element:
+    return "string"
+
+
+def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
+    """The text, "" where it is missing."""
+    return strings(column)
+
+
+def strings(column: pa.Array) -> npt.NDArray[np.object_]:
+    filled: npt.NDArray[np.object_] = pc.fill_null(column, "").to_numpy(zero_copy_only=False)
+    return filled
+
+
+def raw(column: pa.Array) -> pa.Array:
+    return one_each(pc.fill_null(column.cast(pa.binary()), MISSING))
+
+
+def hard_cells() -> Mapping[str, Sequence[str]]:
+    return HARD_TEXTS

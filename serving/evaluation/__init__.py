@@ -14,12 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds import tensors
+from kinds.heads.score import FileHead
+from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from serving.evaluation.metrics import ADD, Totals, label_rows, label_set_rows
 from serving.evaluation.targets import Target, read_target, read_weights
 from serving.files.sources import column_names
-from serving.metadata import FileHead
-from serving.onnx_bytes.inner import Kind
 from serving.scorer import Scorer
 
 Array = npt.NDArray[Any]
@@ -36,11 +37,10 @@ class Evaluation:
         *,
         weight: str | None = None,
         workers: int | None = None,
-        unchecked: bool = False,
     ) -> None:
         self._heads, self._weight = heads, weight
         further = _inner_outputs(heads)
-        self._scorer = Scorer(model, workers=workers, unchecked=unchecked, further=further)
+        self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
         self._totals = {head.name: Totals() for head in heads}
         self._unreadable = dict.fromkeys(self._totals, 0)
@@ -87,7 +87,7 @@ class Evaluation:
         heads = [head for head in self._heads if head.entries is not None]
         if not heads:
             return {}
-        names = [_labels_constant(head) for head in heads]
+        names = [tensors.labels(head.name) for head in heads]
         (found,) = self._scorer.map_batches(one_row, names, lambda _, arrays: arrays)
         return {h.name: pa.array(x[: h.entries]) for h, x in zip(heads, found, strict=True)}
 
@@ -99,7 +99,6 @@ def evaluation_of(
     files: Sequence[str],
     *,
     workers: int | None,
-    unchecked: bool,
 ) -> Evaluation:
     """For the heads whose targets all files hold; without any, Failure 2.
 
@@ -112,7 +111,7 @@ def evaluation_of(
         raise Failure(Exit.USAGE, rule, received=sorted(set[str]().union(*held))[:50])
     if not all(weight in names for names in held):
         weight = None
-    return Evaluation(model, known, weight=weight, workers=workers, unchecked=unchecked)
+    return Evaluation(model, known, weight=weight, workers=workers)
 
 
 def _rows_of_heads(
@@ -133,19 +132,15 @@ def _rows_of_head(head: FileHead, target: Target, start: int, output: Array) -> 
     return {"value": output}
 
 
-def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Kind]:
+def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Element]:
     labelled = [head for head in heads if head.entries is not None]
-    measured: dict[str, Kind] = {_measured(head): "float" for head in heads}
-    return measured | {_labels_constant(head): "string" for head in labelled}
+    measured: dict[str, Element] = {_measured(head): "float" for head in heads}
+    return measured | {tensors.labels(head.name): "string" for head in labelled}
 
 
 def _measured(head: FileHead) -> str:
     """The tensor that metrics are made of: all logits of a label head, else the only output."""
-    return head.outputs[0] if head.entries is None else f"/output/{head.name}"
-
-
-def _labels_constant(head: FileHead) -> str:
-    return f"/head/{head.name}/labels"
+    return head.outputs[0] if head.entries is None else tensors.output(head.name)
 
 
 def table(metrics: Metrics) -> str:

@@ -1,7 +1,7 @@
 """Targets of raw rows, in the form in which metrics compare them with a model's outputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,17 +9,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns import Field, Kind, cast
-from serving.metadata import FileHead
+from kinds.columns import Field, cast, is_missing
+from kinds.heads.score import FileHead
 
 Array = npt.NDArray[Any]
-_KINDS: dict[str, Kind] = {
-    "classification": "text",
-    "multilabel": "list",
-    "binary": "flag",
-    "regression": "number",
-    "count": "number",
-}
 
 
 @dataclass(frozen=True)
@@ -46,22 +39,15 @@ class Target:
 
 def read_target(head: FileHead, raw: pa.RecordBatch, labels: Sequence[str] | pa.Array) -> Target:
     """`labels` are those of the head, by id; empty for a head without."""
-    kind = _KINDS[head.kind]
-    field = Field(
-        head.column,
-        kind,
-        separator=head.separator or " ",
-        nonnegative=head.kind == "count",
-        name="target",
-    )
+    field = replace(head.target, name="target")
     typed, good, unfit = cast(raw.select([head.column]), [field])
     column = typed.column("target")
     there = np.zeros(raw.num_rows, dtype=bool)
     there[good] = _is_there(column)
     values, owners, members = np.zeros(raw.num_rows), _none(), _none()
-    if kind == "list":
+    if pa.types.is_list(column.type):
         owners, members = _pairs(column, good, labels)
-    elif kind == "text":
+    elif pa.types.is_string(column.type):
         values = np.zeros(raw.num_rows, np.int64)
         values[good] = pc.fill_null(_ids(column, labels), len(labels)).to_numpy()
     else:
@@ -81,8 +67,7 @@ def read_weights(raw: pa.RecordBatch, column: str | None) -> Array:
 
 
 def _is_there(column: pa.Array) -> Array:
-    missing = pc.is_null(column, nan_is_null=pa.types.is_floating(column.type))
-    return ~missing.to_numpy(zero_copy_only=False)
+    return ~is_missing(column).to_numpy(zero_copy_only=False)
 
 
 def _ids(values: pa.Array, labels: Sequence[str] | pa.Array) -> pa.Array:

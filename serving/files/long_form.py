@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.heads.score import KINDS, FileHead
 from serving.files.writers import Opener, Write
-from serving.metadata import FileHead
 
 RESULTS = pa.schema(
     [("head", pa.string()), ("rank", pa.int32()), ("label", pa.string()), ("score", pa.float32())]
@@ -49,16 +49,10 @@ def long_form(wide: pa.RecordBatch, kept: Sequence[str], heads: Sequence[FileHea
 
 def _of_head(wide: pa.RecordBatch, head: FileHead) -> tuple[npt.NDArray[np.int64], pa.Table]:
     """The number of each row in the batch, and its four columns."""
-    first = wide.column(head.outputs[0])
-    if head.entries is None:
-        counts, labels, scores = np.ones(len(first), np.int64), pa.nulls(len(first)), first
-    else:
-        counts = first.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-        labels, has_scores = first.flatten(), head.outputs[1] in wide.schema.names
-        scores = wide.column(head.outputs[1]).flatten() if has_scores else pa.nulls(len(labels))
+    counts, labels, scores = KINDS[head.kind].ranks(head, wide)
     ends = np.cumsum(counts)
     ranks = np.arange(1, len(labels) + 1) - np.repeat(ends - counts, counts)
     names = pa.repeat(head.name, len(labels))
     columns = [names, pa.array(ranks), labels, scores]
     typed = [column.cast(kind) for column, kind in zip(columns, RESULTS.types, strict=True)]
-    return np.repeat(np.arange(len(first)), counts), pa.table(typed, schema=RESULTS)
+    return np.repeat(np.arange(wide.num_rows), counts), pa.table(typed, schema=RESULTS)

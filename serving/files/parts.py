@@ -49,7 +49,7 @@ class Tally:
         return self.scored + self.rejected
 
 
-class Parts:
+class FinishedParts:
     """The folder of parts. `tallies` has one entry for each finished part, in order.
 
     `counting` makes the empty counts of a part, None where nothing is counted.
@@ -75,14 +75,14 @@ class Parts:
         self.schema = next((schema for schema in map(_schema, self._tables()) if schema), None)
 
     @contextmanager
-    def part(self) -> Iterator["Part"]:
+    def part(self) -> Iterator["OpenPart"]:
         """The next part, finished if the block ends without an error."""
         number = len(self.tallies)
         with (
             self._path(number, "arrow").open("wb") as rows,
             self._path(number, "rejected.jsonl").open("wb") as rejects,
         ):
-            part = Part(rows, rejects, self.schema, self._counting and self._counting())
+            part = OpenPart(rows, rejects, self.schema, self._counting and self._counting())
             yield part
             part.close()
         if part.seen is not None:
@@ -130,7 +130,7 @@ class Parts:
         return self._folder / f"{number:05}.{kind}"
 
 
-class Part:
+class OpenPart:
     """One part while it is written. The first batch of a run says the types of all."""
 
     def __init__(

@@ -20,7 +20,7 @@ FORMATS = ("csv", "jsonl", "parquet", "arrow")
 
 @contextmanager
 def given(patterns: Sequence[str], form: str | None) -> Iterator[list[str]]:
-    """The patterns; in the place of `-` a file that holds what standard input gives."""
+    """The patterns; instead of `-` a file that holds what standard input gives."""
     if STREAM not in patterns:
         yield list(patterns)
         return

@@ -15,10 +15,10 @@ from pipeline.fields import Fields, fields_of
 from pipeline.manifest import MANIFEST, read_manifest, verify
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from serving.metadata import Metadata
+from serving.model_file.embeddings import FileEmbeddings
+from serving.model_file.metadata import Metadata
 from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
 from serving.scorer import Scorer, read_model
-from serving.spaces import Graph
 
 LEAST_K = 10
 
@@ -40,7 +40,7 @@ class ReportData:
     file: Metadata
     sha256: str
     bytes: int
-    graph: Graph
+    graph: FileEmbeddings
     rows: Sequence[Mapping[str, Any]]
     scored: Mapping[str, Scored]
     speed: float
@@ -74,7 +74,7 @@ def read(run: Path, model: Path) -> ReportData:
         file=scorer.metadata,
         sha256=scorer.sha256,
         bytes=len(content),
-        graph=Graph(content),
+        graph=FileEmbeddings(content),
         rows=_shown_rows(sample_rows(run), fields_of(spec)),
         scored=_scored(scorer.metadata, spec, typed, results, counts),
         speed=typed.num_rows / max(seconds, 1e-9),

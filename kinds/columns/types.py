@@ -1,0 +1,53 @@
+"""Types of columns: what the product knows of each, one module a type."""
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from typing import Any, Literal, Protocol, cast, get_args
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.answers import check
+from kinds.columns.columns import Bad
+from kinds.tensors import Element
+
+Kind = Literal["text", "list", "number", "flag"]
+
+
+class ColumnType(Protocol):
+    def arrow(self) -> pa.DataType:
+        """The type of a typed column."""
+
+    def is_list(self) -> bool:
+        """Whether a cell holds any number of values."""
+
+    def typed(self, column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+        """A raw column without extension types -> the typed one and what does not fit.
+
+        A value that is missing is null, or NaN among numbers. Raises Unreadable.
+        """
+
+    def element(self) -> Element:
+        """What the tensor of an exported file holds."""
+
+    def fed(self, column: pa.Array, length: int) -> npt.NDArray[np.generic]:
+        """A typed column -> [rows], or [rows, length] of a list, as an exported file takes it.
+
+        Of a list the last `length` values count.
+        """
+
+    def raw(self, column: pa.Array) -> pa.Array:
+        """A typed column -> lists of bytes or float32, as the transform graph takes it."""
+
+    def hard_cells(self) -> Mapping[str, Sequence[Any]]:
+        """Four typed cells by name: what an exported file is most likely to read otherwise."""
+
+
+def _type(kind: str) -> ColumnType:
+    module = import_module(f"kinds.columns.{kind}s")
+    check(module, ColumnType)
+    return cast(ColumnType, module)
+
+
+TYPES: dict[str, ColumnType] = {kind: _type(kind) for kind in get_args(Kind)}

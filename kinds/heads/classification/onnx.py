@@ -1,0 +1,38 @@
+"""A classification in the exported file: the likeliest labels and their probabilities."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kinds.heads.labels.onnx import add_count, add_labels, add_top
+from kinds.heads.labels.onnx import settings as settings
+from kinds.nodes import Nodes
+from kinds.tensors import output, within_head
+
+if TYPE_CHECKING:
+    from kinds.heads.score import FileHead
+
+
+def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str]) -> None:
+    """[rows, n+1] logits -> the best labels and their scores [rows, k].
+
+    The class after the last label stands for all other labels. It keeps its share of the
+    probability but is never returned: one candidate more than asked for is taken, and it is put
+    behind the others. That reads the logits once; cutting the class off would copy them all.
+    Ranked by logit, since probabilities tie where the logits still differ.
+    """
+    step, logits = partial(within_head, head.name), output(head.name)
+    count = add_count(nodes, head, labels)
+    one_more = nodes.add("Add", [count, nodes.constant(step("one"), [1], np.int64)], step("k+1"))
+    values, ids = add_top(nodes, step("candidates"), logits, one_more)
+    other = nodes.constant(step("other"), len(labels), np.int64)
+    lowest = nodes.constant(step("lowest"), -np.inf, np.float32)
+    is_other = nodes.add("Equal", [ids, other], step("is_other"))
+    allowed = nodes.add("Where", [is_other, lowest, values], step("allowed"))
+    _, places = add_top(nodes, step("top"), allowed, count)
+    best = nodes.add("GatherElements", [ids, places], step("ids"), axis=1)
+    probabilities = nodes.add("Softmax", [logits], step("probabilities"), axis=-1)
+    nodes.add("GatherElements", [probabilities, best], head.outputs[1], axis=1)
+    add_labels(nodes, head, best, labels)

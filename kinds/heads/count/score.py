@@ -1,0 +1,7 @@
+"""A count in a file that is scored."""
+
+from kinds.heads.numbers.score import columns as columns
+from kinds.heads.numbers.score import difference as difference
+from kinds.heads.numbers.score import ranks as ranks
+from kinds.heads.numbers.score import score_alone as score_alone
+from kinds.heads.numbers.score import tensors as tensors

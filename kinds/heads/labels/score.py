@@ -1,0 +1,82 @@
+"""Heads over labels in a file that is scored: the best labels and their scores."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.differences import EXACT_UP_TO, Array, Difference, value_difference
+from kinds.tensors import Tensor, within_head
+
+if TYPE_CHECKING:
+    from kinds.heads.score import FileHead, Ranks
+
+LABEL_TOLERANCE = 1e-4
+
+
+def columns(head: "FileHead", labels_only: bool) -> dict[str, pa.DataType]:
+    labels = {f"{head.name}.labels": pa.list_(pa.string())}
+    return labels if labels_only else labels | {f"{head.name}.scores": pa.list_(pa.float32())}
+
+
+def tensors_of(head: "FileHead", ids: str) -> dict[str, Tensor]:
+    """`ids` is the step of the graph that has the ids of the best labels."""
+    labels, scores = head.outputs
+    return {labels: (within_head(head.name, ids), "int64"), scores: (scores, "float")}
+
+
+def ranks(head: "FileHead", results: pa.RecordBatch) -> "Ranks":
+    labels, scores = head.outputs
+    lists = results.column(labels)
+    counts = lists.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    texts = lists.flatten()
+    has_scores = scores in results.schema.names
+    return counts, texts, results.column(scores).flatten() if has_scores else pa.nulls(len(texts))
+
+
+def label_difference(
+    labels: Array,
+    scores: Array,
+    logits: Array,
+    expected: Array,
+    known: Sequence[str],
+    allowed: Array,
+) -> Difference:
+    """The largest difference in scores [rows, k], and how many ranks hold another label that ties.
+
+    `expected` are the scores of all labels, made of the logits [rows, labels]. A label that stands
+    where one with a clearly greater logit belongs counts as inf. Rows whose logits overflow have no
+    order that could be compared.
+    """
+    there = np.isfinite(logits).all(axis=1)
+    labels, scores, logits, expected, allowed = (
+        values[there] for values in (labels, scores, logits, expected, allowed)
+    )
+    ids = label_ids(labels, known)
+    if ids is None or labels.shape != scores.shape:
+        return Difference(np.inf, 0)
+    logits = logits.astype(np.float64)
+    # A logit of some 20 carries a rounding error of some 1e-5 by itself, in Keras as in the file.
+    allowed = np.maximum(allowed, np.abs(logits).max(axis=1, initial=0.0) / EXACT_UP_TO)
+    chosen_scores = np.take_along_axis(expected, ids, axis=1)
+    difference = value_difference(scores, chosen_scores, allowed[:, None])
+    ranked = logits[:, : len(known)]
+    best = -np.sort(-ranked, axis=1)[:, : ids.shape[1]]
+    chosen = np.take_along_axis(ranked, ids, axis=1)
+    slack = LABEL_TOLERANCE * allowed[:, None] * np.maximum(1.0, np.abs(best))
+    if not np.all(np.abs(best - chosen) <= slack) or _repeats(ids):
+        return Difference(np.inf, 0)
+    return Difference(difference, int(np.sum(best != chosen)))
+
+
+def label_ids(labels: Array, known: Sequence[str]) -> Array | None:
+    """int64 of the same shape; None where a label is not one of the head's."""
+    ids = {label: at for at, label in enumerate(known)}
+    found = np.array([ids.get(label, -1) for label in labels.ravel().tolist()], np.int64)
+    return None if (found < 0).any() else found.reshape(labels.shape)
+
+
+def _repeats(ids: Array) -> bool:
+    ordered = np.sort(ids, axis=1)
+    return bool((ordered[:, 1:] == ordered[:, :-1]).any())

@@ -1,0 +1,20 @@
+"""A multilabel head in the exported file: the likeliest labels, each with its probability."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kinds.heads.labels.onnx import add_count, add_labels, add_top
+from kinds.heads.labels.onnx import settings as settings
+from kinds.nodes import Nodes
+from kinds.tensors import output, within_head
+
+if TYPE_CHECKING:
+    from kinds.heads.score import FileHead
+
+
+def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str]) -> None:
+    """[rows, n] logits -> the best labels and their scores [rows, k]."""
+    count = add_count(nodes, head, labels)
+    values, ids = add_top(nodes, within_head(head.name, "top"), output(head.name), count)
+    nodes.add("Sigmoid", [values], head.outputs[1])
+    add_labels(nodes, head, ids, labels)

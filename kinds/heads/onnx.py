@@ -1,0 +1,22 @@
+"""Heads in the exported file: nodes from what the network gives to labels, scores and values."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from kinds.answers import answers
+from kinds.heads.score import FileHead
+from kinds.nodes import Nodes
+
+
+class Onnx(Protocol):
+    def add_nodes(self, nodes: Nodes, head: FileHead, labels: Sequence[str]) -> None:
+        """Adds the nodes that give the head's `outputs`, of kinds.tensors.output.
+
+        `labels` are those of its vocabulary by id.
+        """
+
+    def settings(self, part: Any) -> dict[str, Any]:
+        """What the scorer must know of the head beside its labels, as JSON has it."""
+
+
+KINDS = answers("kinds.heads", "onnx", Onnx)

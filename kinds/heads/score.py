@@ -1,0 +1,73 @@
+"""Heads of a file that is scored: what comes out, of which tensors, and how it is compared.
+
+NumPy and pyarrow only: the scorer has neither a spec nor TensorFlow.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+
+from kinds.answers import answers
+from kinds.columns import Field
+from kinds.differences import Array, Difference
+from kinds.tensors import Tensor
+
+Ranks = tuple[np.ndarray[tuple[int], np.dtype[np.int64]], pa.Array, pa.Array]
+
+
+@dataclass(frozen=True)
+class FileHead:
+    """One head of a file: what the scorer knows of it.
+
+    `target` is the typed column that it was trained on, `entries` the number of its labels, None
+    where it has none. `settings` are those that its kind needs to read the file.
+    """
+
+    name: str
+    kind: str
+    target: Field
+    entries: int | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def column(self) -> str:
+        """The raw column of the target."""
+        return self.target.column
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The columns of its results, which are called so in the file, too."""
+        return tuple(KINDS[self.kind].columns(self, labels_only=False))
+
+
+class Score(Protocol):
+    def columns(self, head: FileHead, labels_only: bool) -> dict[str, pa.DataType]:
+        """The columns of the results. A list of texts holds labels, best first."""
+
+    def tensors(self, head: FileHead) -> dict[str, Tensor]:
+        """The tensor that each column is made of: ids for labels, else the numbers themselves."""
+
+    def score_alone(self) -> Callable[[Array], Array] | None:
+        """Makes a label's score of its own logit; None where that takes the others' logits too."""
+
+    def difference(
+        self,
+        head: FileHead,
+        got: Mapping[str, Array],
+        expected: Array,
+        labels: Sequence[str],
+        allowed: Array,
+    ) -> Difference:
+        """How far the file's outputs are from what Keras gives for the head.
+
+        `allowed` [rows] is by how much more than others a row may differ.
+        """
+
+    def ranks(self, head: FileHead, results: pa.RecordBatch) -> Ranks:
+        """How many ranks each row has, and the label and the score of all, row after row."""
+
+
+KINDS = answers("kinds.heads", "score", Score)

@@ -1,0 +1,97 @@
+"""A number in the exported file: scaled, with a flag for a missing one, or as its bucket."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from onnx import TensorProto
+
+from kinds.inputs.number.spec import LIMIT
+from kinds.nodes import Nodes
+from kinds.tensors import feature, within_input
+
+if TYPE_CHECKING:
+    from kinds.inputs.number.spec import Number
+    from kinds.inputs.onnx import RawInput
+
+
+def length(part: "Number") -> None:
+    return None
+
+
+def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
+    number, learned = raw.column, raw.numbers
+    if part.buckets is None and part.missing != "reject":
+        missing_flag(nodes, name, number)
+    if isinstance(part.missing, float):
+        number = with_default(nodes, name, number, part.missing)
+    if part.buckets is not None:
+        bucket(nodes, name, number, learned["boundaries"], part.buckets)
+    else:
+        mean, std = learned.get("mean", 0.0), learned.get("std", 1.0)
+        scaled(nodes, name, number, part.scale, mean, std)
+
+
+def missing_flag(nodes: Nodes, name: str, column: str) -> str:
+    """float32 [rows] -> 1.0 where the number is missing (NaN), else 0.0."""
+    missing = nodes.add("IsNaN", [column], within_input(name, "is_missing"))
+    return nodes.add("Cast", [missing], feature(f"{name}.missing"), to=TensorProto.FLOAT)
+
+
+def with_default(nodes: Nodes, name: str, column: str, default: float) -> str:
+    """float32 [rows] -> the same with the spec's `missing` number where it is missing."""
+    is_missing = nodes.add("IsNaN", [column], within_input(name, "has_default"))
+    number = nodes.constant(within_input(name, "default"), default, np.float32)
+    return nodes.add("Where", [is_missing, number, column], within_input(name, "filled"))
+
+
+def scaled(nodes: Nodes, name: str, number: str, scale: str, mean: float, std: float) -> str:
+    """float32 [rows] -> (x - mean) / std, of the logarithm with `scale` log; missing is 0.
+
+    What is standardised is cut at LIMIT on either side.
+    """
+    if scale == "log":
+        number = _signed_log(nodes, name, number)
+    if scale != "none":
+        mean_name = nodes.constant(within_input(name, "mean"), mean, np.float32)
+        std_name = nodes.constant(within_input(name, "std"), std, np.float32)
+        centred = nodes.add("Sub", [number, mean_name], within_input(name, "centred"))
+        number = nodes.add("Div", [centred, std_name], within_input(name, "scaled"))
+    is_missing = nodes.add("IsNaN", [number], within_input(name, "unknown"))
+    zero = nodes.constant(within_input(name, "zero"), 0, np.float32)
+    if scale == "none":
+        return nodes.add("Where", [is_missing, zero, number], feature(name))
+    known = nodes.add("Where", [is_missing, zero, number], within_input(name, "known"))
+    limits = [
+        nodes.constant(within_input(name, end), limit, np.float32)
+        for end, limit in (("lowest", -LIMIT), ("highest", LIMIT))
+    ]
+    return nodes.add("Clip", [known, *limits], feature(name))
+
+
+def _signed_log(nodes: Nodes, name: str, number: str) -> str:
+    """sign(x) * log1p(|x|). ONNX has no log1p: 1 + |x| keeps a small x in float64 only."""
+    place = within_input(name, "log")
+    size = nodes.add("Abs", [number], f"{place}/size")
+    double = nodes.add("Cast", [size], f"{place}/double", to=TensorProto.DOUBLE)
+    one = nodes.constant(f"{place}/one", 1, np.float64)
+    logarithm = nodes.add("Log", [nodes.add("Add", [double, one], f"{place}/more")], f"{place}/log")
+    single = nodes.add("Cast", [logarithm], f"{place}/single", to=TensorProto.FLOAT)
+    return nodes.add("Mul", [nodes.add("Sign", [number], f"{place}/sign"), single], f"{place}/out")
+
+
+def bucket(
+    nodes: Nodes, name: str, number: str, boundaries: Sequence[float], missing_id: int
+) -> str:
+    """float32 [rows] -> int32: how many boundaries are at most the number; missing has an id."""
+    step = partial(within_input, name)
+    column = nodes.constant(step("column"), [1], np.int64)
+    limits = nodes.constant(step("boundaries"), [list(boundaries)], np.float32)
+    missing = nodes.constant(step("missing_id"), missing_id, np.int32)
+    each = nodes.add("Unsqueeze", [number, column], step("each"))
+    reached = nodes.add("GreaterOrEqual", [each, limits], step("reached"))
+    ones = nodes.add("Cast", [reached], step("ones"), to=TensorProto.INT32)
+    count = nodes.add("ReduceSum", [ones, column], step("count"), keepdims=0)
+    is_missing = nodes.add("IsNaN", [number], step("no_bucket"))
+    return nodes.add("Where", [is_missing, missing, count], feature(name))

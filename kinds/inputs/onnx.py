@@ -1,0 +1,40 @@
+"""Inputs in the exported file: nodes from a raw column to the features that prepare makes of it.
+
+The order of the float32 operations is that of tf.Transform's graph, so that the results are the
+same too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from kinds.answers import answers
+from kinds.nodes import Nodes
+
+
+@dataclass(frozen=True)
+class RawInput:
+    """The raw column of an input in the graph, and what prepare has learned for the input.
+
+    `length` is how many values of a list the file reads, `values` those of the vocabulary by id,
+    `numbers` the input's part of statistics.json.
+    """
+
+    column: str
+    length: int | None = None
+    values: Sequence[str] = ()
+    numbers: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Onnx(Protocol):
+    def length(self, part: Any) -> int | None:
+        """How many values of a list the input reads, from its end; None for one that reads no list.
+
+        Features of a shorter list are padded on the left with the id of missing values.
+        """
+
+    def add_nodes(self, nodes: Nodes, name: str, part: Any, raw: RawInput) -> None:
+        """Adds the nodes that give the input's features (kinds.tensors.feature)."""
+
+
+KINDS = answers("kinds.inputs", "onnx", Onnx)

@@ -1,0 +1,56 @@
+"""Names of tensors in an exported file, which the scorer looks for, and the versions of its format.
+
+    "word"          a column, as the scorer feeds it      "top_k"         how many labels to give
+    "/feature/age"  a feature, as the network takes it    "/output/next"  what the network gives
+    "next.labels"   a result                              "/head/next/k"  a step in between
+
+Whoever changes a name or what a tensor holds counts FORMAT up: the scorer refuses other files.
+Standard library only.
+"""
+
+from typing import Literal
+
+FORMAT = 2
+# What every file is stamped with, smaller ones of serving.exporting.profiles aside.
+IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
+TOP_K = "top_k"
+INNER = "/"
+"""What the names of all tensors begin with that are neither a column nor a result."""
+
+Element = Literal["float", "uint8", "int32", "int64", "string"]
+Tensor = tuple[str, Element]
+
+
+def feature(name: str) -> str:
+    """An input of the network: ids or numbers."""
+    return f"/feature/{name}"
+
+
+def output(head: str) -> str:
+    """What the network gives for a head: logits of all labels, or its numbers."""
+    return f"/output/{head}"
+
+
+def ids(of_input: str) -> str:
+    """The ids that an input's texts are looked up to."""
+    return within_input(of_input, "id")
+
+
+def labels(head: str) -> str:
+    """The constant with a head's labels by id; "" after them stands for all others."""
+    return within_head(head, "labels")
+
+
+def label_count(head: str) -> str:
+    """int64 [1]: how many labels the head gives, `top_k` or all that there are."""
+    return within_head(head, "k")
+
+
+def within_input(name: str, step: str) -> str:
+    """A step from the raw column of an input to its features."""
+    return f"/input/{name}/{step}"
+
+
+def within_head(name: str, step: str) -> str:
+    """A step from the network's output for a head to its results."""
+    return f"/head/{name}/{step}"

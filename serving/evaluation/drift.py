@@ -1,0 +1,52 @@
+"""How far the rows that are scored are from the training rows, by what the model knows of those.
+
+    training[input] = {"column": of the typed rows, "length": of a sequence, ...}
+
+and the rest is the distribution in statistics.json (pipeline.distributions): some 4 KB an input at
+most, whatever the rows were. Inputs only: rows to score need no targets.
+"""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from kinds.analysis import Analysis
+from pipeline.distances import Drift
+from pipeline.distributions import Distribution
+from pipeline.drift_counter import DriftCounter
+from pipeline.failures import Exit, Failure
+from pipeline.manifest import write_text
+from serving.model_file.metadata import Metadata
+
+
+def training_of(analysis: Analysis, distribution: Distribution) -> dict[str, Any]:
+    """What a model's metadata says of an input."""
+    return {"column": analysis.field.output, "length": analysis.length, **distribution}
+
+
+def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
+    """Makes empty counts of the model's inputs. Raises Failure: 2 for a model that does not know
+    its training rows, 5 where what it says of them cannot be."""
+    if not metadata.training:
+        rule = "drift needs a model that knows its training rows: one exported since it does"
+        raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
+    fields = {field.output: field for field in metadata.fields}
+    try:
+        analyses = {
+            name: Analysis(fields[said["column"]], said["length"])
+            for name, said in metadata.training.items()
+        }
+        DriftCounter(analyses, metadata.training)
+    except (ValueError, KeyError, TypeError) as error:
+        rule = "what the model says of its training rows must be what serving.export wrote"
+        raise Failure(Exit.INTEGRITY, rule, received=error) from None
+    return lambda: DriftCounter(analyses, metadata.training)
+
+
+def tell(found: Drift, to: Path, said: TextIO, *, fail: bool) -> None:
+    """Writes the distances to a file and a table of them. Raises Failure 4 if one is to fail."""
+    write_text(to, json.dumps(found.content(), indent=2) + "\n")
+    print("\n".join(found.lines()), file=said)
+    if fail:
+        found.fail()

@@ -1,0 +1,149 @@
+"""The model card beside every exported model: README.md in Hugging Face's form.
+
+Metadata as YAML between two lines of `---`, then text for people. What comes from rows and specs
+is escaped: it may hold `|`, markup or anything else.
+https://huggingface.co/docs/hub/model-cards
+"""
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import yaml
+
+from kinds.heads import show as heads
+from kinds.heads.score import FileHead
+from kinds.inputs import show as inputs
+from pipeline.spec import Spec
+from serving.model_file.metadata import Metadata
+
+CARD = "README.md"
+
+
+def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -> str:
+    """The whole card. `examples` is {side: rows}."""
+    metrics = file.facts.get("metrics", {})
+    split = next((s for s in ("test", "eval") if s in metrics), None)
+    front = yaml.safe_dump(_front(file, metrics, split), sort_keys=False, allow_unicode=True)
+    parts = [
+        f"# {plain(file.name)}",
+        _about(spec, examples),
+        "## Inputs",
+        table(["input", "column", "kind", "missing"], list(_inputs(spec))),
+        "## Outputs",
+        table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
+        *_measured(file, metrics, split),
+        "## Use",
+        _USE,
+        "## Made with",
+        _made_with(file, sha256),
+    ]
+    return f"---\n{front}---\n\n" + "\n\n".join(parts) + "\n"
+
+
+def plain(text: object) -> str:
+    """Text that Markdown and HTML leave alone, on one line and within a cell of a table.
+
+    >>> plain("a|b <i> *x*")
+    'a\\\\|b &lt;i&gt; \\\\*x\\\\*'
+    """
+    line = " ".join(html.escape(str(text), quote=False).split())
+    return re.sub(r"([\\`*_\[\]|#~])", r"\\\1", line)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """
+    >>> print(table(["a", "b"], [["x", 1]]))
+    | a | b |
+    |---|---|
+    | x | 1 |
+    """
+    lines = [[plain(cell) for cell in row] for row in (header, *rows)]
+    written = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([written[0], "|" + "---|" * len(header), *written[1:]])
+
+
+def _front(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> dict[str, Any]:
+    tasks = {head.name: heads.KINDS[head.kind].task() for head in file.heads}
+    front: dict[str, Any] = {
+        "library_name": "onnx",
+        "pipeline_tag": next(iter(tasks.values())),
+        "tags": ["onnx", "onnxruntime", "tabular", "shared-weights"],
+    }
+    if split is None:
+        return front
+    results = [
+        {
+            "task": {"type": tasks[head], "name": head},
+            "dataset": {"name": f"held-out rows of {file.name}", "type": file.name, "split": split},
+            "metrics": [{"type": n, "name": n, "value": v} for n, v in of_head.items()],
+        }
+        for head, of_head in metrics[split].items()
+    ]
+    return front | {"model-index": [{"name": file.name, "results": results}]}
+
+
+def _about(spec: Spec, examples: Mapping[str, int]) -> str:
+    rows = ", ".join(f"{count:,} rows of {side}" for side, count in examples.items())
+    common = ", ".join(plain(name) for name in spec.shared)
+    said = f"Raw rows in, predictions out: one ONNX file with {len(spec.heads)} heads."
+    said += f" All examples go through the same common weights ({common})." if common else ""
+    return said + (f" Made from {rows}." if rows else "")
+
+
+def _inputs(spec: Spec) -> Iterator[list[object]]:
+    for name, part in spec.inputs.items():
+        vocabulary = spec.vocabulary_of().get(name)
+        kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
+        missing = inputs.KINDS[part.kind].missing(part)
+        yield [name, spec.input_column(name), kind, missing]
+
+
+def _output(head: FileHead) -> list[object]:
+    return [
+        head.name,
+        head.kind,
+        ", ".join(head.outputs),
+        "-" if head.entries is None else f"{head.entries:,}",
+    ]
+
+
+def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
+    if split is None:
+        return
+    yield f"## Measured on {split}"
+    for head, of_head in metrics[split].items():
+        baselines = metrics.get("baselines", {}).get(head, {})
+        columns = [baselines.get(which) or {} for which in ("constant", "strongest_input")]
+        source = columns[1].get("input")
+        header = [head, "model", "constant", f"given {source}" if source else "-"]
+        beside = [column.get(split) or {} for column in columns]
+        yield table(
+            header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
+        )
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+
+
+def _made_with(file: Metadata, sha256: str) -> str:
+    versions = ", ".join(f"{n} {v}" for n, v in file.facts.get("versions", {}).items())
+    said = file.facts.get("certificate", {})
+    rows = f"{said['rows']:,} rows as in Keras, within {said['tolerance']}. " if said else ""
+    return f"{plain(rows + versions)}\n\nSHA-256 of the file: {sha256}"
+
+
+_USE = """The file needs onnxruntime only. With this project's scorer, which also checks it:
+
+```python
+from serving.scorer import Scorer
+
+scores = Scorer("model.onnx").score(table)  # a pyarrow.Table with the columns above, one out
+```
+
+A value that the model has not seen in training counts as unknown, as do all others like it. Scores
+of labels are probabilities; where labels exclude each other, they leave room for all others."""

@@ -1,0 +1,137 @@
+"""The exported graph: raw columns -> features -> Keras core -> labels, scores and values.
+
+    column (string, float32) -> LabelEncoder, scaling -> /feature/<name>      kinds.inputs.onnx
+    /feature/<name> -> the core, by tf2onnx -> /output/<head>                 serving.exporting.core
+    /output/<head> -> softmax, TopK, label strings -> <head>.labels, ...      kinds.heads.onnx
+
+Every inner name starts with "/". `check` is the gate that a finished file has to pass.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import onnx
+import onnxruntime
+import pyarrow as pa
+from onnx import TensorProto, helper, numpy_helper
+
+from kinds.columns import Field
+from kinds.heads.onnx import KINDS as HEADS
+from kinds.heads.score import KINDS as RESULTS
+from kinds.heads.score import FileHead
+from kinds.inputs.onnx import KINDS as INPUTS
+from kinds.inputs.onnx import RawInput
+from kinds.inputs.part import InputPart
+from kinds.nodes import ML_DOMAIN, Nodes
+from kinds.tensors import INNER, ML_OPSET, TOP_K
+from pipeline.failures import Exit, Failure
+from serving.exporting.profiles import PROFILES, Profile
+from serving.model_file.metadata import Metadata
+
+_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
+
+# What tf2onnx makes of stock Keras layers, and what kinds of inputs and heads add.
+# No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
+_OPERATIONS = """
+    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Elu Equal Erf Exp
+    Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
+    HardSigmoid Identity IsNaN LSTM LabelEncoder LayerNormalization LeakyRelu Less LessOrEqual
+    Log LogSoftmax MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2
+    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
+    Reshape Round Selu Shape Sigmoid Sign Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
+    Sum Tanh Tile TopK Transpose Unsqueeze Where
+"""
+ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split())
+
+
+def assemble(
+    core: onnx.GraphProto,
+    inputs: Mapping[str, InputPart],
+    raw: Mapping[str, RawInput],
+    file: Metadata,
+    values: Mapping[str, Sequence[str]],
+    profile: Profile = PROFILES["default"],
+) -> onnx.ModelProto:
+    """The whole graph of one file. `values` are those of the vocabulary of each input and head."""
+    front, back = Nodes(), Nodes()
+    for name, part in inputs.items():
+        INPUTS[part.kind].add_nodes(front, name, part, raw[name])
+    for head in file.heads:
+        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
+    top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
+    graph = helper.make_graph(
+        [*front.nodes, *core.node, *back.nodes],
+        file.name,
+        [*_columns(file), helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1])],
+        [_result(*result) for head in file.heads for result in _results(head)],
+        [*front.constants, *core.initializer, *back.constants, top_k],
+    )
+    opsets = [helper.make_opsetid("", profile.opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+    return helper.make_model(
+        graph,
+        opset_imports=opsets,
+        ir_version=profile.ir_version,
+        producer_name="serving.export",
+    )
+
+
+def column_lengths(inputs: Mapping[str, InputPart], fields: Mapping[str, Field]) -> dict[str, int]:
+    """How many values the file reads of each list column: the greatest length of its inputs."""
+    lengths: dict[str, int] = {}
+    for name, part in inputs.items():
+        length, column = INPUTS[part.kind].length(part), fields[name].output
+        if length is not None:
+            lengths[column] = max(length, lengths.get(column, 0))
+    return lengths
+
+
+def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:
+    """The inputs of the graph: one per typed column, in the order of the spec."""
+    for field in file.fields:
+        column = field.output
+        if column == TOP_K or column.startswith(INNER):
+            rule = f'no input column of an exported model is called "{TOP_K}" or "{INNER}..."'
+            raise Failure(Exit.USAGE, rule, received=column)
+        shape: list[str | int | None] = ["rows"]
+        if column in file.lengths:
+            shape.append(file.lengths[column])
+        element = _ELEMENTS[field.column_type.element()]
+        yield helper.make_tensor_value_info(column, element, shape)
+
+
+def _results(head: FileHead) -> Iterable[tuple[str, pa.DataType]]:
+    return RESULTS[head.kind].columns(head, labels_only=False).items()
+
+
+def _result(name: str, kind: pa.DataType) -> onnx.ValueInfoProto:
+    shape = ["rows", "k"] if pa.types.is_list(kind) else ["rows"]
+    value = kind.value_type if pa.types.is_list(kind) else kind
+    return helper.make_tensor_value_info(name, _ELEMENTS[str(value)], shape)
+
+
+def check(model: onnx.ModelProto, most_bytes: int = PROFILES["default"].most_bytes) -> bytes:
+    """The file's bytes, once the graph has passed the gate. Raises Failure with exit code 5."""
+    if model.ByteSize() > most_bytes:
+        rule = f"the file may have at most {most_bytes:,} bytes; give a head or table fewer entries"
+        raise Failure(Exit.USAGE, rule, received=f"{model.ByteSize():,}")
+    for node in model.graph.node:
+        if node.domain not in ("", ML_DOMAIN) or node.op_type not in ALLOWED_OPERATIONS:
+            received = f"{node.domain or 'ai.onnx'}.{node.op_type} ({node.name})"
+            raise Failure(
+                Exit.INTEGRITY, "the graph may hold known operations only", received=received
+            )
+    try:
+        onnx.checker.check_model(model, full_check=True)
+        content: bytes = model.SerializeToString()
+        loaded(content)
+    except Exception as error:  # onnx and onnxruntime each have exceptions of their own
+        message = " ".join(str(error).split())[:500]
+        raise Failure(Exit.INTEGRITY, f"the exported graph is not valid: {message}") from error
+    return content
+
+
+def loaded(content: bytes) -> onnxruntime.InferenceSession:
+    """The file in onnxruntime, on all cores."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,148 @@
+"""A run folder to a model folder: the graph is built, compared with Keras and written.
+
+The command, which has taken the lock by then, is serving.export.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from kinds.heads.onnx import KINDS as HEADS
+from kinds.heads.score import FileHead
+from kinds.inputs.onnx import RawInput
+from pipeline.distributions import Distribution, only_of
+from pipeline.fields import analyses_of, fields_of
+from pipeline.manifest import Manifest, write_text
+from pipeline.spec import Spec
+from serving.evaluation.drift import training_of
+from serving.exporting.card import CARD, card
+from serving.exporting.certificate import Certificate, Exported, certify
+from serving.exporting.core import convert_core
+from serving.exporting.folding import fold_linear_blocks
+from serving.exporting.graph import assemble, check, column_lengths
+from serving.exporting.hard_cases import hard_cases
+from serving.exporting.profiles import MODEL, PROFILES, Profile
+from serving.exporting.reference import Reference
+from serving.exporting.run_folder import TrainedRun, load, padding
+from serving.exporting.triton import config
+from serving.model_file.metadata import KEY, Metadata
+from serving.run_files import json_file
+
+
+def write_model(
+    folder: Path, work: Path, manifest: Manifest, profile: Profile, versions: Mapping[str, str]
+) -> tuple[str, Certificate]:
+    """Fills the folder `work`; returns where in it the file lies."""
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    source = load(folder)
+    model, folded = build(source, profile)
+    compared = compare(source, check(model, profile.most_bytes))
+    certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
+    certificate |= {"profile": profile.name}
+    facts = {
+        "spec": source.spec.model_dump(mode="json"),
+        "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
+        "versions": versions,
+        "metrics": json_file(folder / "metrics.json"),
+        "certificate": certificate,
+    }
+    distributions = source.statistics.get("distributions", {})
+    known = training(source.spec, distributions, source.vocabularies)
+    metadata = replace(described(source), training=known, facts=facts)
+    content = check(with_metadata(model, metadata), profile.most_bytes)
+    sha256 = hashlib.sha256(content).hexdigest()
+    path = profile.model_path(source.spec.name)
+    file = work / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    write_text(file.with_name(f"{MODEL}.sha256"), f"{sha256}  {MODEL}\n")
+    if profile.is_repository:
+        text = config(source.spec.name, model.graph)
+        write_text(work / source.spec.name / "config.pbtxt", text)
+    whole = {"model": path, "sha256": sha256, **certificate}
+    write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
+    examples = manifest.facts.get("examples", {})
+    write_text(work / CARD, card(metadata, source.spec, examples, sha256))
+    return path, compared
+
+
+def build(
+    source: TrainedRun, profile: Profile = PROFILES["default"]
+) -> tuple[onnx.ModelProto, list[str]]:
+    """The whole graph, not yet checked, and the names of the tables that were folded."""
+    core, file, values = convert_core(source.model, profile.opset), described(source), source.values
+    folded = fold_linear_blocks(core)
+    numbers = source.statistics["numbers"]
+    raw = {
+        name: RawInput(
+            field.output,
+            file.lengths.get(field.output),
+            values.get(name, ()),
+            numbers.get(name, {}),
+        )
+        for name, field in source.fields.inputs.items()
+    }
+    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+
+
+def compare(source: TrainedRun, content: bytes) -> Certificate:
+    """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
+    file, fields, values = described(source), source.fields, source.values
+    known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
+    raw_features = {**fields.inputs, **fields.heads}
+    return certify(
+        Exported.load(content, source.model.input, file),
+        Reference(source.transform, source.model, raw_features, padding(source)),
+        {"held_out": source.samples, **hard_cases(source.samples, file.fields, known)},
+        labels={name: values[name] for name in source.spec.labels()},
+    )
+
+
+def described(source: TrainedRun) -> Metadata:
+    """What the file says of itself, as far as the run's spec and vocabularies tell."""
+    spec, fields = source.spec, source.fields
+    entries = {name: len(source.values[name]) for name in spec.labels()}
+    return Metadata(
+        name=spec.name,
+        fields=tuple(dict.fromkeys(fields.inputs.values())),
+        lengths=column_lengths(spec.inputs, fields.inputs),
+        keys=spec.keys,
+        heads=tuple(
+            FileHead(name, h.kind, fields.heads[name], entries.get(name), HEADS[h.kind].settings(h))
+            for name, h in spec.heads.items()
+        ),
+        # One number for the whole file, the greatest that a head asks for.
+        top_k=max((labels.top_k for labels in spec.labels().values()), default=1),
+        weight=spec.weight,
+    )
+
+
+def training(
+    spec: Spec,
+    distributions: Mapping[str, Distribution],
+    vocabularies: Mapping[str, Sequence[str]],
+) -> dict[str, Any]:
+    """How the values of each input were spread among the training rows, as far as that is known.
+
+    Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
+    """
+    analyses = analyses_of(spec, fields_of(spec))
+    said = {name: distributions[name] for name in spec.inputs if name in distributions}
+    for name, vocabulary in spec.vocabulary_of().items():
+        if name in said:
+            said[name] = only_of(said[name], vocabularies[vocabulary])
+    return {name: training_of(analyses[name], one) for name, one in said.items()}
+
+
+def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:
+    """The same graph with its `metadata_props`."""
+    said = onnx.ModelProto()
+    said.CopyFrom(model)
+    onnx.helper.set_model_props(said, {KEY: metadata.to_json()})
+    return said

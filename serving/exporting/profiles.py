@@ -1,0 +1,39 @@
+"""Places where a file is to run: the versions it is stamped with, and what lies around it.
+
+default    opset 18, IR 10: any onnxruntime of these years
+bigquery   opset 17, IR 8, at most 450 MB: what BigQuery ML imports, with onnxruntime 1.12
+triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/model.onnx
+"""
+
+from dataclasses import dataclass
+
+from kinds.tensors import IR_VERSION, OPSET
+
+MODEL = "model.onnx"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """`most_bytes` is what the file may have; `is_repository` puts it into folders for Triton."""
+
+    name: str
+    opset: int = OPSET
+    ir_version: int = IR_VERSION
+    # The format's own limit: a protobuf message ends here.
+    most_bytes: int = 2**31 - 1
+    is_repository: bool = False
+
+    def model_path(self, model_name: str) -> str:
+        """Where in the folder the file lies.
+
+        >>> PROFILES["triton"].model_path("words")
+        'words/1/model.onnx'
+        """
+        return f"{model_name}/1/{MODEL}" if self.is_repository else MODEL
+
+
+PROFILES = {
+    "default": Profile("default"),
+    "bigquery": Profile("bigquery", opset=17, ir_version=8, most_bytes=450_000_000),
+    "triton": Profile("triton", is_repository=True),
+}

@@ -1,0 +1,82 @@
+"""The other side of the certificate: what the transform graph and Keras make of typed rows.
+
+Neither Beam nor tf.Transform is needed: the transform graph is a TensorFlow SavedModel.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tensorflow as tf
+
+from kinds.columns import Field
+from kinds.columns.lists import left_padded
+from kinds.lists import list_lengths
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """`fields` has the typed column of each raw feature: of each input and head.
+
+    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id).
+    """
+
+    transform: Any
+    model: keras.Model
+    fields: Mapping[str, Field]
+    padding: Mapping[str, tuple[int, int]]
+
+    def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
+        """The model's inputs, as prepare would have written them."""
+        graph = _traced(self.transform)
+        (inputs,), _ = graph.structured_input_signature
+        raw = {name: self._raw(name, spec, typed) for name, spec in inputs.items()}
+        # A loaded graph takes its tensors one by one, in the order of the names.
+        made = graph(*tf.nest.flatten(raw, expand_composites=True))
+        return {name: self._dense(name, made[name]) for name in self.model.input}
+
+    def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
+        """{head: float32 [batch] or [batch, classes]}, before any softmax."""
+        tensors = {name: tf.constant(value) for name, value in features.items()}
+        return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+
+    def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
+        if name in self.fields:
+            field = self.fields[name]
+            return _tensor(field.column_type.raw(typed.column(field.output)), spec)
+        # What no feature depends on, the weight of a row: the graph wants it all the same.
+        return tf.ones([typed.num_rows, *spec.shape[1:]], spec.dtype)
+
+    def _dense(self, name: str, made: Any) -> Array:
+        kind = self.model.input[name].dtype
+        if name in self.padding:
+            length, missing_id = self.padding[name]
+            ids, lengths = made.values.numpy(), made.row_lengths().numpy()
+            return left_padded(ids, lengths, length, missing_id).astype(kind)
+        return np.asarray(made).reshape(-1).astype(kind)
+
+
+def load_transform(folder: Path) -> Any:
+    """The SavedModel in OUT/run/transform."""
+    return tf.saved_model.load(str(folder / "transform_fn"))
+
+
+def _traced(transform: Any) -> Any:
+    """The graph's one trace; tf.Transform saves it with a function around it, or without."""
+    saved = transform.transform_fn
+    return saved.concrete_functions[0] if hasattr(saved, "concrete_functions") else saved
+
+
+def _tensor(lists: pa.Array, spec: Any) -> Any:
+    """Raw features as the graph was traced with them: lists, or the only value of each."""
+    values = tf.constant(lists.flatten().to_numpy(zero_copy_only=False), spec.dtype)
+    if isinstance(spec, tf.TensorSpec):
+        return values
+    return tf.RaggedTensor.from_row_lengths(values, list_lengths(lists))

@@ -1,0 +1,102 @@
+"""Metadata of a file, in its `metadata_props`: all that the scorer needs to know.
+
+One definition for the export that writes it and the scorer that reads it. No spec and no onnx here.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import NoneType
+from typing import Any
+
+from kinds.columns import Field
+from kinds.heads.score import FileHead
+from kinds.tensors import FORMAT
+from pipeline.failures import Exit, Failure
+
+KEY = "pipeline"
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """What the file is. `lengths` says how many values of each typed list column it reads.
+
+    `weight` is the column of the rows' weights. `training` says of each input how its values were
+    spread among the training rows (serving.evaluation.drift). `facts` are for people and later
+    checks: hashes, versions, metrics, the spec, the certificate.
+    """
+
+    name: str
+    fields: tuple[Field, ...]
+    lengths: Mapping[str, int]
+    keys: tuple[str, ...]
+    heads: tuple[FileHead, ...]
+    top_k: int
+    weight: str | None = None
+    training: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        lengths = self.lengths
+        fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
+        heads = [asdict(head) | {"outputs": head.outputs} for head in self.heads]
+        content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
+        content |= _if_any("weight", self.weight) | _if_any("training", self.training or None)
+        return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
+
+
+def _if_any(key: str, value: object) -> dict[str, object]:
+    return {} if value is None else {key: value}
+
+
+def from_json(text: str) -> Metadata:
+    """Reads what `to_json` wrote. Raises Failure (5) where it is not that."""
+    try:
+        content = json.loads(text)
+        if (made := content.pop("format")) != FORMAT:
+            rule = f"the model must be of format {FORMAT}: export its run with this version"
+            raise Failure(Exit.INTEGRITY, rule, received=made)
+        said = content.pop("fields")
+        lengths = {f["name"] or f["column"]: int(f.pop("length")) for f in said if "length" in f}
+        heads = [_head(h) for h in content.pop("heads")]
+        fields = tuple(_field(f) for f in said)
+        if not (fields and heads):
+            raise ValueError("nothing to read or nothing to give")
+        return Metadata(
+            name=str(content.pop("name")),
+            fields=fields,
+            lengths=lengths,
+            keys=tuple(map(str, content.pop("keys"))),
+            heads=tuple(heads),
+            top_k=int(content.pop("top_k")),
+            weight=content.pop("weight", None),
+            training=dict(content.pop("training", {})),
+            facts=content,
+        )
+    except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
+        rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
+        raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None
+
+
+def _field(said: dict[str, Any]) -> Field:
+    one = Field(**said)
+    _check(one, column=str, kind=str, separator=str, name=str, required=bool, nonnegative=bool)
+    return one
+
+
+def _head(said: dict[str, Any]) -> FileHead:
+    outputs, target = tuple(said.pop("outputs")), _field(said.pop("target"))
+    one = FileHead(target=target, **said)
+    _check(one, name=str, kind=str, entries=(int, NoneType), settings=dict)
+    if one.outputs != outputs:
+        raise ValueError("a head with other outputs")
+    return one
+
+
+def _check(part: Field | FileHead, **kinds: Any) -> None:
+    """Raises ValueError where a text is none, or a number, or has half a character."""
+    for name, kind in kinds.items():
+        value = getattr(part, name)
+        if not isinstance(value, kind):
+            raise ValueError(name)
+        str(value).encode()

@@ -1,0 +1,156 @@
+"""The network of a file for some of its heads: typed columns in, ids of labels and numbers out.
+
+Two sessions may be cut out of the file. The float32 one is the file's own graph without what leads
+to no result that was asked for. The int8 one ranks heads of many labels by int8 products
+(serving.model_file.int8_top_k); rows that it cannot prove go through the float32 one. It is used
+where no probability over all labels is asked for, since that needs all logits in float32, and where
+a trial at loading finds it faster.
+"""
+
+import functools
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime
+
+from kinds.heads.score import KINDS, FileHead
+from kinds.tensors import TOP_K, Tensor, label_count
+from pipeline.failures import Exit, Failure
+from serving.model_file.file_graph import FileGraph
+from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
+from serving.model_file.outputs import only_outputs
+
+TRIALS, TRIAL_ROWS = 3, 64
+
+Array = npt.NDArray[Any]
+Arrays = dict[str, Array]
+Tensors = dict[str, Tensor]
+
+
+class Network:
+    """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
+    `labels_only`. `top_k` is the file's own."""
+
+    def __init__(
+        self, graph: FileGraph, heads: Sequence[FileHead], *, top_k: int, labels_only: bool
+    ) -> None:
+        self._labels_only, self._top_k = labels_only, top_k
+        tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
+        self._float32 = _Session(graph, tensors.values())
+        ranked = _int8_heads(graph, heads, labels_only=labels_only)
+        self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]
+        self._int8: _Session | None = None
+        if ranked:
+            names = {one.head.name for one in ranked}
+            others = [of for name, of in tensors.items() if name not in names]
+            int8 = _Session(graph, others, ranked)
+            self._int8 = int8 if int8.seconds() < self._float32.seconds() else None
+
+    @property
+    def uses_int8(self) -> bool:
+        """Whether int8 products rank a head."""
+        return self._int8 is not None
+
+    def run(self, inputs: Mapping[str, Array], top_k: int | None) -> Arrays:
+        """The outputs by name. Without `top_k` the file's own number holds."""
+        if top_k is not None:
+            inputs = {**inputs, TOP_K: np.array([top_k], np.int64)}
+        if self._int8 is None or (top_k or self._top_k) > CANDIDATES:
+            return self._float32.run(inputs)
+        return self._proved(inputs, self._int8.run(inputs))
+
+    def _proved(self, inputs: Mapping[str, Array], results: Arrays) -> Arrays:
+        """The results of the int8 session; unproved rows are those of the float32 one."""
+        proved = np.array(True)
+        for ranked, bound in self._bounds:
+            proved = proved & bound.proves(ranked, results)
+            results |= self._of_head(ranked, results)
+        if not proved.all():
+            rows = np.flatnonzero(~proved)
+            some = {n: v if n == TOP_K else v[rows] for n, v in inputs.items()}
+            for name, values in self._float32.run(some).items():
+                results[name][rows] = values
+        return results
+
+    def _of_head(self, ranked: Int8Head, found: Arrays) -> Arrays:
+        kind = KINDS[ranked.head.kind]
+        labels, *scores = kind.columns(ranked.head, self._labels_only)
+        made, score = {labels: found[ranked.place("ids")]}, kind.score_alone()
+        if score is not None:
+            made |= {column: score(found[ranked.place("logits")]) for column in scores}
+        return made
+
+
+class _Session:
+    """The part of a file that leads to some tensors, loaded. `tensors` maps their names in the
+    results to those in the graph, with what they hold."""
+
+    def __init__(
+        self, graph: FileGraph, tensors: Iterable[Tensors], ranked: Sequence[Int8Head] = ()
+    ) -> None:
+        named: Tensors = {name: at for part in tensors for name, at in part.items()}
+        named |= {name: (name, kind) for one in ranked for name, kind in one.outputs.items()}
+        self._names, places = list(named), list(named.values())
+        self._outputs = [place for place, _ in places]
+        nodes = b"".join(one.nodes() for one in ranked)
+        reads = [label_count(one.head.name) for one in ranked]
+        self._session = session(only_outputs(graph, dict(places), nodes, reads))
+        self._inputs = {given.name for given in self._session.get_inputs()}
+        self._inputs |= {given.name for given in self._session.get_overridable_initializers()}
+
+    def run(self, inputs: Mapping[str, Array]) -> Arrays:
+        read = {name: values for name, values in inputs.items() if name in self._inputs}
+        results = self._session.run(self._outputs, read)
+        return dict(zip(self._names, results, strict=True))
+
+    def seconds(self) -> float:
+        """How long a batch takes at best: rows without any value."""
+        rows, took = {}, []
+        for given in self._session.get_inputs():
+            shape = [size if isinstance(size, int) else TRIAL_ROWS for size in given.shape]
+            missing = "" if given.type == "tensor(string)" else np.float32(np.nan)
+            rows[given.name] = np.full(shape, missing, object if missing == "" else np.float32)
+        for _ in range(TRIALS):
+            started = time.perf_counter()
+            self.run(rows)
+            took.append(time.perf_counter() - started)
+        return min(took)
+
+
+def _tensors(head: FileHead, *, labels_only: bool) -> Tensors:
+    kind = KINDS[head.kind]
+    asked = kind.columns(head, labels_only)
+    return {column: tensor for column, tensor in kind.tensors(head).items() if column in asked}
+
+
+def _int8_heads(
+    graph: FileGraph, heads: Sequence[FileHead], *, labels_only: bool
+) -> list[Int8Head]:
+    """Those of which no more is asked than int8 products with a proof can give."""
+    able = [head for head in heads if labels_only or KINDS[head.kind].score_alone()]
+    found = [ranked for head in able if (ranked := int8_head(graph, head))]
+    return found if found and _multiplies_exactly() else []
+
+
+@functools.cache
+def _multiplies_exactly() -> bool:
+    """Whether int8 products are exact here: some processors cut sums of two at 16 bits."""
+    model, given, expected = largest_products()
+    (product,) = session(model).run(None, given)
+    return bool((product == expected).all())
+
+
+def session(content: bytes) -> onnxruntime.InferenceSession:
+    """Loads a model. Raises Failure 5 where onnxruntime refuses it."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # Many small batches side by side keep the cores busier than one batch shared between them.
+    options.inter_op_num_threads = options.intra_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a dozen exceptions without a common base
+        message = " ".join(str(error).split())[:300]
+        raise Failure(Exit.INTEGRITY, f"onnxruntime refused the model: {message}") from None
