@@ -28,11 +28,11 @@ class HeadPart(Part):
 
     kind: str
     column: Column | None = None
-    """The column of the targets; the head's name where it is not given."""
+    """The column of the targets; by default the name of the head."""
     weight: Positive = 1.0
-    """How much the head counts beside the others."""
+    """How much the head counts in the loss."""
     inputs: tuple[Name, ...] = ()
-    """The inputs that the head reads; what the trunk makes of all inputs where none is named."""
+    """The inputs that the head reads; by default it reads the output of the trunk."""
 
     @abstractmethod
     def labels(self) -> Labels | None:

@@ -31,7 +31,7 @@ class InputPart(Part):
 
     kind: str
     column: Column | None = None
-    """The column of the rows; the input's name where it is not given."""
+    """The column of the rows; by default the name of the input."""
 
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:
