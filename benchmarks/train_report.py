@@ -1,4 +1,4 @@
-"""What the training benchmark found: a table, a picture and the line of numbers."""
+"""The results of the training benchmark: a table, a picture and the line of numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -165,7 +165,7 @@ sys.modules[__name__].__class__ = _Call
 
 
 def run(arguments: Sequence[str]) -> None:
-    """The command. Options that are not ours are Beam's and go to the prepare stage."""
+    """The command. Options that are not ours go to Beam, in the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
     if beam_options and "prepare" not in options.stages:
         rule = "options that are not ours are Beam's, for the prepare stage alone"
@@ -236,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.run",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
-        "(any other option is Apache Beam's, for example --direct_num_workers=2)",
+        "(other options go to Apache Beam, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -252,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a comma-separated part of: {','.join(STAGES)}",
     )
     parser.add_argument(
-        "--score", nargs="+", metavar="GLOB", help="the rows to score (the input, where not given)"
+        "--score", nargs="+", metavar="GLOB", help="the rows to score (default: the input)"
     )
     parser.add_argument(
         "--keep",
