@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from architecture import FOLDERS, PACKAGES
@@ -147,16 +148,14 @@ def test_every_link_leads_to_a_file() -> None:
 
 
 def test_python_in_the_documents_imports_what_there_is() -> None:
-    for document in DOCUMENTS:
-        for block in blocks(document, "python"):
-            imported = {}
-            for node in ast.walk(ast.parse(block)):
-                if isinstance(node, ast.ImportFrom) and node.module:
-                    module = importlib.import_module(node.module)
-                    assert all(hasattr(module, name.name) for name in node.names)
-                if isinstance(node, ast.Import):
-                    names = [name.name for name in node.names]
-                    imported |= {name: importlib.import_module(name) for name in names}
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                    module = imported.get(node.value.id)
-                    assert module is None or hasattr(module, node.attr), f"{document}: {node.attr}"
+    for code in (code for document in DOCUMENTS for code in blocks(document, "python")):
+        modules: dict[str, ModuleType] = {}
+        for node in ast.walk(ast.parse(code)):
+            match node:
+                case ast.Import(names):
+                    modules |= {name.name: importlib.import_module(name.name) for name in names}
+                case ast.ImportFrom(str(module), names):
+                    found = importlib.import_module(module)
+                    assert all(hasattr(found, name.name) for name in names), code
+                case ast.Attribute(ast.Name(name), attribute) if name in modules:
+                    assert hasattr(modules[name], attribute), code
