@@ -1,4 +1,4 @@
-"""From a trained run to one file that scores anywhere, and the scoring itself.
+"""Export of a trained run to one file that scores anywhere, and the scoring itself.
 
 import serving
 serving.Scorer("OUT/model/model.onnx").score(table)

@@ -1,4 +1,4 @@
-"""Prepared examples to a trained Keras model: an own training loop around stock layers.
+"""Training of a Keras model on prepared examples: a loop of our own around stock layers.
 
 import trainer
 trainer.train("OUT/data", "OUT/run", settings=["training.epochs=3"])

@@ -1,4 +1,4 @@
-"""What every kind of head says of itself in a spec. Pydantic only."""
+"""The settings that all heads have, and what a head tells the stages. Pydantic only."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from kinds.settings import Column, Name, Part, Positive
 class Labels:
     """The labels that a head chooses from: those of a `vocabulary`.
 
-    `top_k` is how many a score lists where the scorer is not told, `tied` the embedding table over
-    the same vocabulary that is the head's weights, too.
+    `top_k` is how many a score lists by default, `tied` the embedding table over the same
+    vocabulary that is also used as the head's weights.
     """
 
     vocabulary: str

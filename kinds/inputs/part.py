@@ -1,4 +1,4 @@
-"""What every kind of input says of itself in a spec. Pydantic only."""
+"""The settings that all inputs have, and what an input tells the stages. Pydantic only."""
 
 from abc import abstractmethod
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
-"""The spec: what the rows are, what the model is, what is to be predicted.
+"""The spec: what the rows are, what the model is, and what it predicts.
 
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. Inputs and heads are kinds (kinds.inputs,
+A spec is a value: frozen, and always valid as a whole. Inputs and heads are kinds (kinds.inputs,
 kinds.heads); the other parts are defined in the modules beside this one. pipeline.spec.file reads a
 spec from a file. This package needs pydantic only.
 """

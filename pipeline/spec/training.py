@@ -1,4 +1,4 @@
-"""The parts of a spec that say how the weights are learned."""
+"""The parts of a spec about training: phases, sampled classes, everything else."""
 
 from typing import Annotated, Literal
 
