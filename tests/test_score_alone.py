@@ -29,9 +29,10 @@ print(time.monotonic() - started)
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with `.[score]`, from the lock of this Python."""
     folder, source = (tmp_path_factory.mktemp(name) for name in ("environment", "source"))
-    for name in ("setup.py", "pyproject.toml", "README.md"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for package in ("pipeline", "trainer", "serving"):  # a build leaves files where it is made
+    # A copy, because a build leaves files where it is made.
+    for package in ("kinds", "pipeline", "trainer", "serving"):
         shutil.copytree(ROOT / package, source / package)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     minor = "".join(map(str, sys.version_info[:2]))
