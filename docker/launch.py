@@ -1,7 +1,7 @@
 """What a Dataflow flex template runs (docs/dataflow.md): `pipeline.prepare`, started as a file.
 
 A file of the package itself would not do: Python looks beside the file that it is given first, and
-finds pipeline/statistics.py instead of its own module of that name.
+would take the package's modules for others of the same name (examples, for one).
 """
 
 from pipeline.failures import main

@@ -128,6 +128,7 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
 def test_setup_py_packs_every_module_of_the_stages(packed: dict[str, bytes]) -> None:
     stages = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
     stages += [ROOT / name / "py.typed" for name in PACKAGES]
+    stages += (ROOT / "kinds").rglob("*.js")
     stages += (ROOT / "serving" / "templates").iterdir()
     stages += (ROOT / "serving" / "web").glob("[!.]*.*")
     assert {str(path.relative_to(ROOT)) for path in stages} <= set(packed)

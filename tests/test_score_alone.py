@@ -31,8 +31,12 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, source = (tmp_path_factory.mktemp(name) for name in ("environment", "source"))
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    # A copy, because a build leaves files where it is made.
-    for package in ("kinds", "pipeline", "trainer", "serving"):
+    for package in (
+        "kinds",
+        "pipeline",
+        "trainer",
+        "serving",
+    ):  # a build leaves files where it is made
         shutil.copytree(ROOT / package, source / package)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     minor = "".join(map(str, sys.version_info[:2]))
