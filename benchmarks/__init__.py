@@ -1,1 +1,1 @@
-"""What the product is measured by; each file is a command that prints its figures."""
+"""Benchmarks of the product; each file is a command that prints its figures."""

@@ -1,4 +1,4 @@
-"""CoDEx-M, filtered ranking: how good are the embeddings beside published ones?
+"""CoDEx-M, filtered ranking: how good the embeddings are, compared with published ones.
 
     python -m benchmarks.codex --archive codex-m.tar.xz --output OUT
 

@@ -1,9 +1,9 @@
-"""docs/benchmarks.md: what each benchmark asks, its command, and the figures that it left behind.
+"""The page docs/benchmarks.md: what each benchmark measures, its command, and its last figures.
 
     python -m benchmarks.page
 
-The question and the command come from the benchmark's docstring, the figures from
-benchmarks/results. A test holds the page to both.
+The title and the command come from the benchmark's docstring, the figures from
+benchmarks/results. A test compares the page with both.
 """
 
 import argparse
@@ -33,14 +33,15 @@ BENCHMARKS = (
 )
 INTRODUCTION = """# Benchmarks
 
-Made by `python -m benchmarks.page` from the benchmarks' own words and from
+Made by `python -m benchmarks.page` from the benchmarks' docstrings and from
 [benchmarks/results](../benchmarks/results), where each leaves its figures. Unless a table says
-otherwise they are of two cores of a shared AMD EPYC without a GPU, busy with other work: trust
-ratios of contestants that took turns more than seconds. What the figures mean stands where the
-subject does: [preparing](preparing.md), [training](training.md), [phases](phases.md),
-[scoring](scoring.md), [the question](the-question.md), [reliability](reliability.md).
+otherwise, they were measured on two cores of a shared AMD EPYC without a GPU, busy with other work:
+trust the ratios between contestants that took turns more than the seconds. What the figures mean is
+said on the page of the subject: [preparing](preparing.md), [training](training.md),
+[phases](phases.md), [scoring](scoring.md), [the question](the-question.md),
+[reliability](reliability.md).
 """
-NO_FIGURES = "No figures are kept in a file."
+NO_FIGURES = "It keeps no figures in a file."
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Do phases of the shared weights help? Every way of having them, and not, at equal compute.
+"""Whether phases of the shared weights help: every way to train them, at equal compute.
 
     python -m benchmarks.phases --archive codex-m.tar.xz --output RUNS [--results FOLDER]
                                 [--sets next_identifier codex] [--seeds 3] [--threads 1]

@@ -1,4 +1,4 @@
-"""What a phase costs: 12 evaluations over 65,536 rows beside ordinary training passes over them.
+"""The cost of a phase: 12 evaluations over 65,536 rows, compared with training passes over them.
 
     python -m benchmarks.phases_cost --data OUT/data [--rows 65536] [--rounds 3] [--results FOLDER]
 

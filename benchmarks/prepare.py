@@ -1,15 +1,15 @@
-"""CPU a row from raw rows to TFRecords: ours, tf.Transform's own style, plain pyarrow, Polars.
+"""CPU per row from raw rows to TFRecords: ours, tf.Transform's own style, plain pyarrow, Polars.
 
     python -m benchmarks.prepare [--rows SMALL LARGE] [--turns N] [--peak] [--processes]
 
 All contestants read the same Parquet files (benchmarks/prepare_rows.py), learn two vocabularies,
 means and deviations from the training side, look everything up and write gzip TFRecords of
 tf.Example. Each run is a process of its own, contestants take turns, the cheapest turn counts. CPU
-a row is what the rows between the two sizes cost; start-up is what the smaller size cost beyond
+per row is what the rows between the two sizes cost; start-up is what the smaller size cost beyond
 its rows. tf.Transform with rows as dictionaries is slow: it gets the first rows only
 (--example-rows). Polars writes no TFRecords; it hands its columns to the same encoder as pyarrow.
 
-The last line is one JSON object; `vs_...` is our CPU a row divided by theirs. With --processes it
+The last line is one JSON object; `vs_...` is our CPU per row divided by theirs. With --processes it
 also has `two_processes`: how many times as fast two local processes are as one, by the clock, over
 the rows between the two sizes.
 """
@@ -165,7 +165,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--turns", type=int, default=1)
     parser.add_argument("--contestants", nargs="+", choices=CONTESTANTS, default=CONTESTANTS)
     parser.add_argument("--peak", action="store_true", help="memory at 1 and 10 million rows too")
-    parser.add_argument("--processes", action="store_true", help="two processes beside one")
+    parser.add_argument(
+        "--processes", action="store_true", help="also two processes, compared with one"
+    )
     options = parser.parse_args(argv)
     for small, large in (options.rows, options.example_rows):
         if not 0 < small < large or small % ROWS_PER_FILE or large % ROWS_PER_FILE:

@@ -1,4 +1,4 @@
-"""What a day more costs to analyse: one day, a hundred days, and one more with the cache of those.
+"""The cost of analysing one day, a hundred days, and one more with the cache of those.
 
     python -m benchmarks.prepare_cache [--days N]
 

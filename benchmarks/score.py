@@ -72,7 +72,7 @@ class Contestant:
 
 
 def first_rows(files: Sequence[str], rows: int) -> pa.Table:
-    """At most so many rows of the files."""
+    """The first rows of the files."""
     table = pa.concat_tables([pyarrow.parquet.read_table(file) for file in files])
     return table.slice(0, rows)
 

@@ -1,4 +1,4 @@
-"""Training, ours beside Keras, PyTorch and fastText: same rows, same model, same batches.
+"""Training in comparison: ours, Keras, PyTorch and fastText on the same rows, model and batches.
 
     python -m benchmarks.train --output bench-train --torch-python PYTHON --fasttext-python PYTHON
 

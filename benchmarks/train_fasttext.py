@@ -1,7 +1,7 @@
 """fastText in the training benchmark: `benchmarks.train` starts it with a Python that has it.
 
-Supervised, with the ten tokens as words, each marked with its place, and the package as one more.
-Its log loss is not among what it tells cheaply; accuracies are over the same held-out rows.
+Supervised, with the ten tokens as words, each marked with its position, and the package as one
+more. Its log loss would be expensive to get; accuracies are over the same held-out rows.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Training on one GPU: how many examples a second a step takes in, ours beside Keras and PyTorch.
+"""Training on one GPU: examples per second, ours compared with Keras and PyTorch.
 
     python -m benchmarks.train_gpu --output benchmarks/results/train_gpu.json --torch-python PYTHON
 
@@ -100,7 +100,7 @@ def keras_speed(batch: int, count: int) -> float:
 
 
 def speed(some: Callable[[int], None], batch: int, count: int) -> float:
-    """Examples a second of so many steps, after a few to compile and to get warm."""
+    """Examples per second over that many steps, after a few to compile and warm up."""
     some(min(WARM_UP, count))
     started = time.perf_counter()
     some(count)

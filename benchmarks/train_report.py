@@ -1,4 +1,4 @@
-"""What the training benchmark found: a table, a picture and the line of numbers."""
+"""The results of the training benchmark: a table, a picture and the line of numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -104,7 +104,7 @@ def gain(races: Results, name: str) -> float | None:
 def gain_over_fasttext(races: Results) -> float | None:
     """The seconds of fastText's best accuracy@10 over ours to the same. Each of its points is a run
     of its own, so its best is the number of epochs with the best mean over the seeds, and the
-    sooner of our two runs counts."""
+    faster of our two runs counts."""
     found = [point for name in races if "fasttext" in name for point in _mean_points(races[name])]
     if not found:
         return None

@@ -1,6 +1,6 @@
 """The rows of the training benchmark as arrays, and the race that every contestant runs over them.
 
-NumPy alone: contestants in an environment of their own import this too.
+NumPy only: contestants in an environment of their own import this, too.
 """
 
 import argparse
@@ -86,7 +86,7 @@ def entry(names: Iterable[str]) -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--minutes", type=float, default=15, help="of training, at most")
     parser.add_argument("--epochs", type=int, help="at most")
-    parser.add_argument("--batches", type=int, help="measure the speed of so many, train nothing")
+    parser.add_argument("--batches", type=int, help="only measure the speed of this many")
     return parser
 
 
@@ -101,7 +101,7 @@ def take_part(contestant: Contestant, rows: int, said: argparse.Namespace, epoch
 
 
 def speed(contestant: Contestant, rows: int, batches: int) -> float:
-    """Examples a second over so many batches, after a few to get warm."""
+    """Examples per second over that many batches, after a few to warm up."""
     part = np.concatenate(parts_of_epoch(rows, 0, 0))
     contestant.train(part[: 3 * BATCH])
     places = part[: batches * BATCH]

@@ -1,4 +1,4 @@
-"""What a step of the trainer costs as classes, hidden width and batch grow.
+"""The cost of a training step as classes, hidden width and batch grow.
 
     python -m benchmarks.train_scaling [--results FOLDER] [--quick]
 

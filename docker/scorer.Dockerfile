@@ -6,7 +6,7 @@ WORKDIR /app
 COPY requirements/py311-score.txt requirements/build.txt requirements/
 RUN pip install --no-cache-dir --require-hashes --only-binary :all: \
     -r requirements/build.txt -r requirements/py311-score.txt
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY kinds kinds
 COPY pipeline pipeline
 COPY serving serving

@@ -7,7 +7,7 @@ FROM python:3.11-slim
 ARG TENSORFLOW=tensorflow
 WORKDIR /app
 COPY requirements/tested.txt requirements/
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY kinds kinds
 COPY pipeline pipeline
 COPY trainer trainer

@@ -7,7 +7,7 @@ COPY requirements/build.txt requirements/py311-dev.txt requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/build.txt \
  && pip install --no-cache-dir --no-deps --no-build-isolation --require-hashes -r requirements/py311-dev.txt
 
-COPY pyproject.toml setup.py README.md ./
+COPY pyproject.toml setup.py README.md LICENSE ./
 COPY kinds kinds
 COPY pipeline pipeline
 COPY trainer trainer

@@ -1,1 +1,1 @@
-"""Specs to copy from, and two sets of real rows to try them on. No stage imports this."""
+"""Specs to copy from, and sets of real rows to try them on. No stage imports this."""

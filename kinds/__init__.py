@@ -1,4 +1,4 @@
-"""What the product knows of each kind of column, of input and of head: a kind is a folder.
+"""Kinds of columns, inputs and heads: everything about a kind is in its folder.
 
     kinds/columns/                       what a raw cell becomes: text, list, number, flag
     kinds/inputs/category/  sequence/ ...

@@ -1,8 +1,8 @@
-"""The modules in which the kinds answer a stage, each checked for a complete set of answers.
+"""The kinds' modules for a stage, each checked to answer all of the stage's questions.
 
-A question is a function of a Protocol. An answer is a function of the same name, which takes the
-same parameters, in the kind's module of the stage. One that is missing ends the import: a kind is
-whole, or the program does not start. Standard library only.
+A question is a function of a Protocol. The answer is a function with the same name and parameters
+in the kind's module for that stage. A missing answer ends the import: a kind is complete, or the
+program does not start. Standard library only.
 """
 
 import inspect

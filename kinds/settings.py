@@ -1,4 +1,4 @@
-"""The kinds of values that a spec is made of, and what all its parts have in common."""
+"""The types of values in a spec, and the base class of its parts."""
 
 import re
 from typing import Annotated

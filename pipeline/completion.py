@@ -1,11 +1,11 @@
-"""Completion of the commands in bash: modules after `python -m`, and their options.
+"""Completion of the commands in bash.
 
     python -m pipeline.completion > completion.bash
     source completion.bash
 
-The commands are asked for their help once, here; the script then knows every option by itself, so
-that pressing Tab starts no Python. What is neither a module nor an option of ours is completed as a
-file.
+The script completes the words of `shared-weights`, the modules after `python -m`, and the options
+of each. Every command is asked for its help once, when the script is made; after that pressing Tab
+starts no Python. Anything else is completed as a file name.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from pipeline.command import WORDS
 from pipeline.failures import main
 from pipeline.log_format import EVERYWHERE
 
@@ -32,7 +33,7 @@ for name in sys.argv[1:]:
 print("\\n" + json.dumps(found))
 """
 SCRIPT = """\
-# bash completion for python -m COMMAND; made by python -m pipeline.completion
+# bash completion for shared-weights and python -m; made by python -m pipeline.completion
 _shared_weights_options() {{
   case "$1" in
 {cases}
@@ -51,7 +52,17 @@ _shared_weights() {{
     return
   done
 }}
+_shared_weights_word() {{
+  local word=${{COMP_WORDS[COMP_CWORD]}}
+  COMPREPLY=()
+  if ((COMP_CWORD == 1)); then
+    COMPREPLY=($(compgen -W "{words}" -- "$word"))
+  elif [[ $word == -* ]]; then
+    COMPREPLY=($(compgen -W "$(_shared_weights_options "${{COMP_WORDS[1]}}")" -- "$word"))
+  fi
+}}
 complete -o default -F _shared_weights python python3
+complete -o default -F _shared_weights_word shared-weights
 """
 
 
@@ -85,10 +96,12 @@ def options(text: str) -> list[str]:
 
 
 def script(known: Mapping[str, Sequence[str]]) -> str:
-    """{command: its options} to the script."""
+    """{module: its options} to the script."""
     shared = options(f"  {EVERYWHERE}")
-    cases = [f'    {name}) echo "{" ".join([*own, *shared])}" ;;' for name, own in known.items()]
-    return SCRIPT.format(cases="\n".join(cases), modules=" ".join(known))
+    words = {word: known[module] for word, module in WORDS.items() if module in known}
+    named = [*known.items(), *words.items()]
+    cases = [f'    {name}) echo "{" ".join([*own, *shared])}" ;;' for name, own in named]
+    return SCRIPT.format(cases="\n".join(cases), modules=" ".join(known), words=" ".join(words))
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -1,9 +1,10 @@
-"""Is this machine fit for every stage? What was found, and what to do about each finding.
+"""Checks whether this machine can run every stage, and says what to do where it cannot.
 
     python -m pipeline.doctor [--output OUT]
 
-Looks at Python, the versions beside the tested set, the Keras 2 switch, what onnxruntime opens,
-Beam's local engine, threads and disk. Ends with exit code 6 where a stage cannot work.
+Looks at Python, the installed versions next to the tested ones, the Keras 2 switch, what
+onnxruntime opens, Beam's local engine, threads and disk. Ends with exit code 6 if a stage cannot
+work.
 """
 
 import argparse
@@ -40,7 +41,7 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP
 
 @dataclass(frozen=True)
 class Finding:
-    """`advice` is None where all is well; `fatal` where a stage cannot work as it is."""
+    """`advice` is None if all is well; `fatal` means that a stage cannot work."""
 
     about: str
     found: str
@@ -67,7 +68,7 @@ def python(running: tuple[int, int]) -> Finding:
 
 
 def versions(tested: Mapping[str, str]) -> Iterator[Finding]:
-    """Each package beside the version that was tested."""
+    """Each installed package next to the version that was tested."""
     for package, wanted in tested.items():
         try:
             found = version(package)
@@ -81,7 +82,7 @@ def versions(tested: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def keras_switch(environment: Mapping[str, str]) -> Finding:
-    """tf.Transform sets it for its own process; elsewhere it turns `tf.keras` into Keras 2."""
+    """tf.Transform sets it for its own process; anywhere else it turns `tf.keras` into Keras 2."""
     name = "TF_USE_LEGACY_KERAS"
     found = environment.get(name)
     if found in (None, "", "0"):
@@ -140,7 +141,7 @@ def _opens(opset: int, ir_version: int) -> bool:
 
 
 def engine() -> Finding:
-    """The engine that prepare runs on by default, whatever name it is asked for by."""
+    """The engine that prepare runs on by default."""
     about, name = "Beam engine", "apache_beam.runners.portability.fn_api_runner"
     try:
         importlib.import_module(name)
@@ -161,13 +162,13 @@ def threads(environment: Mapping[str, str]) -> Finding:
 
 
 def disk(output: Path) -> Finding:
-    """Free space where the results are to go."""
+    """Free space where the results will go."""
     folder = next(path for path in (output.absolute(), *output.absolute().parents) if path.exists())
     free = shutil.disk_usage(folder).free
     found = f"{free / 1e9:,.1f} GB free in {folder}"
     if free >= NEEDED_BYTES:
         return Finding("disk", found)
-    return Finding("disk", found, "prepared rows need about as much as raw ones: make room")
+    return Finding("disk", found, "prepared rows need about as much space as raw ones: free some")
 
 
 def report(findings: Sequence[Finding]) -> str:
@@ -185,10 +186,10 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.doctor",
-        description="Is this machine fit for every stage, and if not, what is to be done?",
+        description="Checks whether this machine can run every stage; says what to do if not.",
         epilog="Example: python -m pipeline.doctor --output /data/OUT",
     )
-    help_text = "where results are to go; its disk is looked at (here)"
+    help_text = "where results will go: its disk is checked (the current folder)"
     parser.add_argument("--output", type=Path, default=Path(), help=help_text)
     findings = list(examined(parser.parse_args(arguments).output))
     print(report(findings))

@@ -4,8 +4,8 @@
     python -m pipeline.prepare --spec spec.yaml --input FILES --output OUT/data
 
 Reads the rows twice, once to learn from the training side and once to write, so that memory does
-not grow with them. The folder that comes out is described in the README; it is published by its
-manifest, or not at all.
+not grow with them. docs/preparing.md describes the folder that it makes, which is published by its
+manifest or not at all.
 """
 
 import argparse

@@ -4,7 +4,7 @@ Each stage is a process of its own, because tf.Transform switches its process to
 trainer needs Keras 3. They meet only in the folders under `--output`, so any of them can be run
 alone, again, or on another machine; a stage whose folder already holds its result says so and ends.
 
-In Python: `for command in commands("spec.yaml", ["rows/*.csv"], "OUT"): run_stage(command)`.
+In Python: `pipeline.run("spec.yaml", ["rows/*.csv"], "OUT")`.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any
 
 from pipeline.failures import Exit, Failure, main
@@ -110,8 +110,62 @@ def run_stage(command: Command) -> float:
     return time.monotonic() - started
 
 
+def run_all(
+    spec: str | Path,
+    rows: Sequence[str],
+    output: str | Path,
+    *,
+    stages: Sequence[str] = STAGES,
+    score: Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    settings: Sequence[str] = (),
+    max_bad_fraction: float = 0.01,
+    force: bool = False,
+    beam_options: Sequence[str] = (),
+) -> list[Finished]:
+    """Runs the chosen stages, each in a process of its own. The arguments are those of `commands`.
+
+    Raises Failure for a wrong spec, StageFailed for a stage that does not end with exit code 0.
+    """
+    read_spec(spec, settings=settings)
+    chosen = commands(
+        spec,
+        rows,
+        output,
+        stages=stages,
+        score=score,
+        keep=keep,
+        settings=settings,
+        max_bad_fraction=max_bad_fraction,
+        force=force,
+        beam_options=beam_options,
+    )
+    return list(run_each(chosen, output))
+
+
+def run_each(chosen: Sequence[Command], output: str | Path) -> Iterator[Finished]:
+    """Runs stages one after the other; each is yielded when it is done. Raises StageFailed."""
+    # Taken before any stage has loaded its libraries: a second run is told at once.
+    with lock(Path(output), inside=True):
+        for command in chosen:
+            before = published(command.result)
+            seconds = run_stage(command)
+            made = published(command.result) != before
+            yield Finished(command.stage, command.result, seconds, made)
+
+
+class _Call(ModuleType):
+    """This module, called: `pipeline.run(...)` means run_all, whether or not somebody has imported
+    `pipeline.run`, which gives the package's attribute of that name to the module."""
+
+    __call__ = staticmethod(run_all)
+
+
+sys.modules[__name__].__class__ = _Call
+
+
 def run(arguments: Sequence[str]) -> None:
-    """The command. Options that are not ours are Beam's and go to the prepare stage."""
+    """The command. Options that are not ours go to Beam, in the prepare stage."""
     options, beam_options = _parser().parse_known_args(arguments)
     if beam_options and "prepare" not in options.stages:
         rule = "options that are not ours are Beam's, for the prepare stage alone"
@@ -134,13 +188,8 @@ def run(arguments: Sequence[str]) -> None:
         return
     finished: list[Finished] = []
     try:
-        # Taken before any stage has loaded its libraries: a second run is told at once.
-        with lock(options.output, inside=True):
-            for command in chosen:
-                before = published(command.result)
-                seconds = run_stage(command)
-                made = published(command.result) != before
-                finished.append(Finished(command.stage, command.result, seconds, made))
+        for stage in run_each(chosen, options.output):
+            finished.append(stage)
     except StageFailed as failed:
         done = f"\n{table(finished)}\n" if finished else ""
         print(f"{done}{failed}", file=sys.stderr)
@@ -187,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.run",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
-        "(any other option is Apache Beam's, for example --direct_num_workers=2)",
+        "(other options go to Apache Beam, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -203,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a comma-separated part of: {','.join(STAGES)}",
     )
     parser.add_argument(
-        "--score", nargs="+", metavar="GLOB", help="the rows to score (the input, where not given)"
+        "--score", nargs="+", metavar="GLOB", help="the rows to score (default: the input)"
     )
     parser.add_argument(
         "--keep",
@@ -213,7 +262,7 @@ def _parser() -> argparse.ArgumentParser:
         help="more columns to carry into the scores",
     )
     parser.add_argument(
-        "--max-bad-fraction", type=float, default=0.01, help="bad rows that are put up with (0.01)"
+        "--max-bad-fraction", type=float, default=0.01, help="share of bad rows to tolerate (0.01)"
     )
     parser.add_argument("--force", action="store_true", help="replace results of other inputs")
     parser.add_argument(

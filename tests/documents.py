@@ -4,6 +4,8 @@ import re
 import shlex
 from pathlib import Path
 
+from pipeline.command import WORDS
+
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 # Those, and the pages whose commands are about working on the code: no test runs them.
@@ -38,8 +40,10 @@ def inline(document: Path) -> list[str]:
 
 def module_of(command: str) -> str | None:
     """
-    >>> module_of("python -m serving.ask --model model.onnx")
-    'serving.ask'
+    >>> module_of("python -m serving.ask --model model.onnx"), module_of("shared-weights ask")
+    ('serving.ask', 'serving.ask')
     """
     words = shlex.split(command)
+    if words[:1] == ["shared-weights"]:
+        return WORDS[words[1]]
     return words[words.index("-m") + 1] if "-m" in words else None

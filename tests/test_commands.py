@@ -1,6 +1,7 @@
 """Every command: help that fits a screen and has an example, and completion that knows it all."""
 
 import json
+import re
 import subprocess
 import sys
 from functools import cache
@@ -8,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from pipeline import completion
+from pipeline.command import WORDS
 from pipeline.completion import PACKAGES, options, script
 
 ROOT = Path(__file__).parents[1]
@@ -38,13 +41,68 @@ def test_every_command_of_the_contract_and_its_options_are_found() -> None:
     assert {"--help", "--model", "--top-k", "--keep"} <= set(options(texts["serving.score"]))
 
 
+def console(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`shared-weights ARGUMENT ...`, as its script calls it."""
+    code = "from pipeline.command import console; console()"
+    line = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True)
+
+
+def test_every_module_that_can_be_run_has_one_word() -> None:
+    modules = {module for package in PACKAGES for module in completion.commands(package)}
+    assert len(WORDS) == len(set(WORDS.values()))
+    # It writes pages of this project's own documents.
+    assert set(WORDS.values()) == modules - {"pipeline.spec.docs"}
+
+
+def test_help_of_the_console_command_has_a_line_for_each_word() -> None:
+    said = console("--help")
+    assert said.returncode == 0 and said.stderr == ""
+    lines = [line.split(maxsplit=1) for line in said.stdout.partition("words:\n")[2].splitlines()]
+    assert [word for word, _ in lines[: len(WORDS)]] == list(WORDS)
+    assert max(map(len, said.stdout.splitlines())) <= SCREEN_COLUMNS
+
+
+def test_the_console_command_says_its_version() -> None:
+    assert console("--version").stdout == f"{pipeline.__version__}\n"
+
+
+@pytest.mark.parametrize("arguments", [[], ["trian"], ["--trian"]])
+def test_without_a_word_that_it_knows_it_ends_with_exit_code_2(arguments: list[str]) -> None:
+    said = console(*arguments)
+    assert said.returncode == 2
+    assert "usage: shared-weights WORD" in said.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--model", "nowhere.onnx", "--input", "x.csv", "--output", "scores.csv"],
+        ["--model", "nowhere.onnx", "--input", "x.csv", "--output", "o.csv", "--top-k", "0"],
+        ["--log-format", "json", "--model", "x", "--input", "x.csv", "--output", "o.csv"],
+        ["--modell"],
+    ],
+)
+def test_a_word_does_what_its_module_does(arguments: list[str]) -> None:
+    """The same output, the same messages, the same exit code."""
+
+    def without_time(said: "subprocess.CompletedProcess[str]") -> tuple[int, str, str]:
+        return said.returncode, said.stdout, re.sub(r'"time": "[^"]*"', "", said.stderr)
+
+    module = [sys.executable, "-m", "serving.score", *arguments]
+    wanted = subprocess.run(module, cwd=ROOT, capture_output=True, text=True)
+    assert without_time(console("score", *arguments)) == without_time(wanted)
+
+
 SETTING = ["--set", "training.epochs=7"]
 
 
 def completed(*words: str) -> list[str]:
-    """What bash offers for the last of some words."""
+    """What bash offers for the last of some words, by the function for the first."""
     typed = " ".join(f'"{word}"' for word in words)
-    ask = f"COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _shared_weights; "
+    function = f"$(complete -p {words[0]} | grep -oE '_shared_weights[a-z_]*')"
+    ask = f"COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; {function}; "
     ask += 'printf "%s\\n" "${COMPREPLY[@]}"'
     done = subprocess.run(["bash", "-c", script(KNOWN) + ask], capture_output=True, text=True)
     assert done.returncode == 0 and done.stderr == "", done.stderr
@@ -61,6 +119,15 @@ def test_bash_completes_modules_options_and_leaves_the_rest_alone() -> None:
     assert completed("python", "-m", "trainer.task", "rows") == []
     assert completed("python", "-m", "http.server", "--") == []
     assert completed("python", "scr") == []
+
+
+def test_bash_completes_the_words_of_the_console_command_and_their_options() -> None:
+    assert completed("shared-weights", "") == ["run", "train", "search"]
+    assert completed("shared-weights", "s") == ["search"]
+    assert completed("shared-weights", "run", "--s") == ["--score", "--spec", "--stages"]
+    every = completed("shared-weights", "train", "--")
+    assert every == ["--help", "--data", "--log-format", "--debug"]
+    assert completed("shared-weights", "train", "rows") == []
 
 
 def test_what_a_run_would_do_is_printed_whole(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Every command of the documents is run, in its order, or stands in a list that says why not.
 
 The quickstart's are run by test_quickstart, on rows like its own. The others start from the same
-small run. They are called as `python -m` would call them, in this process, because every start of
-TensorFlow costs seconds; with CI_FULL=1 a shell runs each, the slow ones too.
+small run. They are called as `python -m` and `shared-weights` call them, in this process, because
+every start of TensorFlow costs seconds; with CI_FULL=1 a shell runs each, the slow ones too.
 """
 
 import contextlib
@@ -23,9 +23,9 @@ import pytest
 from documents import DOCUMENTS, OTHERS, ROOT, blocks, commands, fenced, module_of
 
 from examples.made_up_rows import rows_for
-from pipeline import run as stages
 from pipeline.failures import main
 from pipeline.log_format import VARIABLE
+from pipeline.run import Command
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving.page import CODE, RUNTIME
@@ -134,15 +134,17 @@ def run_in_shell(command: str, folder: Path) -> None:
 
 
 def run_here(command: str, folder: Path) -> None:
-    """A line `python -m MODULE ARGUMENT ... [> FILE]`."""
+    """A line `python -m MODULE ARGUMENT ... [> FILE]`, or `shared-weights WORD ARGUMENT ...`."""
     words, _, target = command.partition(" > ")
-    python, minus_m, module, *arguments = shlex.split(words)
-    assert (python, minus_m) == ("python", "-m"), command
+    module = module_of(words)
+    start, *arguments = shlex.split(words)
+    assert module is not None and start in ("python", "shared-weights"), command
+    arguments = arguments[2:] if start == "python" else arguments[1:]
     with pytest.MonkeyPatch.context() as as_process, contextlib.ExitStack() as opened:
         as_process.chdir(folder)
         as_process.setattr(sys, "argv", [module, *arguments])
         as_process.setattr(sys, "stdin", io.StringIO(TYPED))
-        as_process.setattr(stages, "run_stage", stage_here)
+        as_process.setattr("pipeline.run.run_stage", stage_here)
         as_process.setenv(VARIABLE, "plain")
         # tf.Transform leaves it to the process that has loaded it.
         as_process.delenv("TF_USE_LEGACY_KERAS", raising=False)
@@ -154,7 +156,7 @@ def run_here(command: str, folder: Path) -> None:
     assert ended.value.code == 0, command
 
 
-def stage_here(command: stages.Command) -> float:
+def stage_here(command: Command) -> float:
     module, *arguments = command.arguments
     importlib.import_module(module).run(arguments)
     return 0.0

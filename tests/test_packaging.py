@@ -1,5 +1,7 @@
 """What `pip install` and the locks promise."""
 
+import hashlib
+import importlib
 import json
 import os
 import re
@@ -12,12 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+import pipeline
+
 ROOT = Path(__file__).parent.parent
 VERSIONS = ("3.11", "3.12", "3.13")
+PACKAGES = ("kinds", "pipeline", "trainer", "serving")
+# Of the text at https://www.apache.org/licenses/LICENSE-2.0.txt.
+APACHE_2_0 = "cfc7749b96f63bd31c3c42b5c471bf756814053e847c10f3eb003417bc523d30"
 FLOORS = {"onnx": "1.21", "onnxruntime": "1.28", "keras": "3.15.1"}
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = {
@@ -98,23 +106,61 @@ def test_an_extra_for_each_stage() -> None:
     assert set(EXTRAS) == stages | besides | {"gcp", "dev"}
 
 
-def test_setup_py_packs_every_module_of_the_stages(tmp_path: Path) -> None:
-    """Beam builds this very archive for its workers (--setup_file)."""
-    for name in ("setup.py", "pyproject.toml", "README.md"):
-        shutil.copy(ROOT / name, tmp_path)
-    for package in ("pipeline", "trainer", "serving", "tests"):
+@pytest.fixture(scope="module")
+def packed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the archive that Beam builds for its workers (--setup_file)."""
+    folder = tmp_path_factory.mktemp("sdist")
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    for package in (*PACKAGES, "tests"):
         shutil.copytree(
-            ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("node_modules")
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("node_modules")
         )
     command = [sys.executable, "setup.py", "--quiet", "sdist", "--dist-dir", "dist"]
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    (archive,) = (tmp_path / "dist").iterdir()
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)
+    (archive,) = (folder / "dist").iterdir()
+    assert archive.name == f"shared_weights-{pipeline.__version__}.tar.gz"
     with tarfile.open(archive) as files:
-        packed = {name.partition("/")[2] for name in files.getnames()}
-    stages = [p for name in ("pipeline", "trainer", "serving") for p in (ROOT / name).rglob("*.py")]
+        opened = ((m.name.partition("/")[2], files.extractfile(m)) for m in files.getmembers())
+        return {name: file.read() for name, file in opened if file}
+
+
+def test_setup_py_packs_every_module_of_the_stages(packed: dict[str, bytes]) -> None:
+    stages = [path for name in PACKAGES for path in (ROOT / name).rglob("*.py")]
+    stages += [ROOT / name / "py.typed" for name in PACKAGES]
+    stages += (ROOT / "kinds").rglob("*.js")
     stages += (ROOT / "serving" / "templates").iterdir()
     stages += (ROOT / "serving" / "web").glob("[!.]*.*")
-    assert {str(path.relative_to(ROOT)) for path in stages} <= packed
+    assert {str(path.relative_to(ROOT)) for path in stages} <= set(packed)
+
+
+def test_the_metadata_has_licence_and_version_and_no_address(packed: dict[str, bytes]) -> None:
+    said = packed["PKG-INFO"].decode().partition("\n\n")[0]
+    assert f"\nVersion: {pipeline.__version__}\n" in said
+    assert {"License-Expression: Apache-2.0", "License-File: LICENSE"} <= set(said.splitlines())
+    assert "://" not in said
+    assert hashlib.sha256(packed["LICENSE"]).hexdigest() == APACHE_2_0
+
+
+def test_the_version_stands_in_one_place_and_every_document_agrees() -> None:
+    assert "version" in PROJECT["dynamic"] and "version" not in PROJECT
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == pipeline.__version__
+    assert citation["license"] == PROJECT["license"]
+    releases = re.findall(r"^## (\d\S*)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert releases[0] == pipeline.__version__
+
+
+def test_the_console_command_is_a_function_that_is_there() -> None:
+    [(name, place)] = PROJECT["scripts"].items()
+    module, _, function = place.partition(":")
+    assert name == PROJECT["name"] == "shared-weights"
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_classifiers_name_the_pythons_that_have_locks() -> None:
+    named = re.findall(r"Python :: (3\.\d+)", "\n".join(PROJECT["classifiers"]))
+    assert tuple(named) == VERSIONS
 
 
 def make(*arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -135,11 +181,41 @@ def test_a_python_without_a_lock_is_refused_with_the_ones_that_have_one() -> Non
     assert "/nowhere/python" in done.stderr
 
 
-def test_make_test_runs_the_checks_and_then_the_tests() -> None:
-    lines = make("--dry-run", "test", f"PYTHON={sys.executable}").stdout.splitlines()
+def modules_run(target: str) -> list[str]:
+    """What `make` runs with the Python of the environment, installations left out."""
+    lines = make("--dry-run", target, f"PYTHON={sys.executable}").stdout.splitlines()
     ends = [line.partition(" -m ")[2] for line in lines if line.startswith(".venv/bin/python -m")]
-    checks = [end for end in ends if not end.startswith("pip ")]
-    assert checks == ["ruff format --check .", "ruff check .", "mypy", "pytest --numprocesses 2"]
+    return [end for end in ends if not end.startswith("pip ")]
+
+
+def test_make_test_runs_the_checks_and_then_the_tests() -> None:
+    checks = ["ruff format --check .", "ruff check .", "mypy"]
+    assert modules_run("test") == [*checks, "pytest --numprocesses 2"]
+
+
+def test_pre_commit_runs_the_checks_of_make_check() -> None:
+    said = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())
+    (local,) = said["repos"]
+    assert local["repo"] == "local"
+    entries = [hook["entry"].partition(".venv/bin/python -m ")[2] for hook in local["hooks"]]
+    assert entries == modules_run("check")
+
+
+def test_github_runs_make_test_on_every_supported_python() -> None:
+    said = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())
+    (job,) = said["jobs"].values()
+    assert tuple(job["strategy"]["matrix"]["python"]) == VERSIONS
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    assert commands[-1].startswith("make test")
+    assert said["permissions"] == {"contents": "read"}
+
+
+@pytest.mark.parametrize("form", ["bug", "proposal"])
+def test_a_form_for_issues_asks_questions_by_names_of_their_own(form: str) -> None:
+    said = yaml.safe_load((ROOT / f".github/ISSUE_TEMPLATE/{form}.yml").read_text())
+    assert said["name"] and said["description"]
+    asked = [question["id"] for question in said["body"] if question["type"] != "markdown"]
+    assert asked and len(set(asked)) == len(asked)
 
 
 def test_the_environment_is_installed_from_the_lock_only() -> None:

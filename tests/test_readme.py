@@ -1,4 +1,4 @@
-"""The README tells the truth: its spec, its table of files, its commands and its links."""
+"""The documents tell the truth: tables of files, specs, commands, options and links."""
 
 import ast
 import importlib
@@ -7,45 +7,56 @@ import shlex
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from architecture import FOLDERS, PACKAGES
+from architecture import documents as tables
 from documents import DOCUMENTS, PAGES, ROOT, blocks, commands, inline, module_of
 
 from benchmarks import page as benchmarks_page
 from pipeline import completion
+from pipeline.command import WORDS
 from pipeline.log_format import EVERYWHERE
+from pipeline.spec.file import parse_spec
 
-README = (ROOT / "README.md").read_text(encoding="utf-8")
-PACKAGES = ("pipeline", "trainer", "serving", "examples", "benchmarks")
-
-
-def job(path: Path) -> str:
-    """The first sentence of a module's docstring."""
-    text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""
-    sentence = " ".join(text.split("\n\n")[0].split()).split(". ")[0]
-    return sentence.rstrip(".:").replace("|", "\\|")
+README = ROOT / "README.md"
 
 
-def files() -> list[Path]:
-    found = [p for package in PACKAGES for p in (ROOT / package).rglob("*.py")]
-    return sorted(p for p in found if p.name != "__init__.py" or job(p))
+@pytest.mark.parametrize("document", tables(), ids=lambda path: path.name)
+def test_the_tables_of_folders_and_files_are_as_the_docstrings_are(document: Path) -> None:
+    assert document.read_text(encoding="utf-8") == tables()[document], (
+        "python -m tests.architecture"
+    )
 
 
-def table_of_files() -> str:
-    """A package stands there as its folder."""
-    lines = ["| file | its job |", "|---|---|"]
-    for path in files():
-        name = str(path.relative_to(ROOT)).removesuffix("__init__.py")
-        lines.append(f"| {name} | {job(path)} |")
-    return "\n".join(lines)
+def test_every_folder_of_the_table_and_every_package_is_there() -> None:
+    assert all((ROOT / name).is_dir() for name in FOLDERS)
+    assert {path.parent.name for path in ROOT.glob("*/__init__.py")} == set(PACKAGES)
+    assert set(PACKAGES) <= set(FOLDERS)
 
 
-def test_every_file_is_in_the_table_with_its_job() -> None:
-    assert table_of_files() in README, f"put this into README.md:\n{table_of_files()}"
+def test_the_readme_is_short_and_every_page_is_linked_from_it() -> None:
+    text = README.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 150
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"](docs/{page.name})" in text
 
 
-def test_the_spec_in_the_readme_is_the_demos() -> None:
-    assert (ROOT / "examples" / "next_identifier" / "spec.yaml").read_text().strip() in README
+def test_the_spec_in_the_readme_is_a_part_of_the_demos() -> None:
+    """All that is not about its size is the same there."""
+    (short,) = map(parse_spec, blocks(README, "yaml"))
+    demo = parse_spec((ROOT / "examples" / "next_identifier" / "spec.yaml").read_text())
+    assert short.name == demo.name and set(short.vocabularies) <= set(demo.vocabularies)
+    for part in ("inputs", "heads", "shared"):
+        assert getattr(short, part).items() <= getattr(demo, part).items()
+    assert (short.trunk, short.split) == (demo.trunk, demo.split)
+
+
+def test_the_page_of_the_terminal_has_every_word_and_its_module() -> None:
+    text = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+    lines = [f"| `{word}` | `python -m {module}` |" for word, module in WORDS.items()]
+    assert [line for line in lines if line not in text] == []
 
 
 def said() -> list[str]:
@@ -114,8 +125,11 @@ def test_files_modules_and_tests_that_the_documents_name_are_there() -> None:
             assert (ROOT / path).exists(), f"{page.name}: {path}"
         assert set(re.findall(r"\btest_\w+", text)) <= tests, page.name
         for name in re.findall(rf"(?:{places})(?:\.\w+)+", " ".join(inline(page))):
-            of_module = Path(*name.split(".")[:2])
-            assert any((ROOT / of_module.with_suffix(s)).exists() for s in ("", ".py")), name
+            package, module = name.split(".")[:2]
+            there = {path.stem for path in (ROOT / package).iterdir()}
+            if package in PACKAGES:
+                there |= {*getattr(importlib.import_module(package), "__all__", ())}
+            assert module in there, name
 
 
 def test_the_page_of_benchmarks_has_the_figures_of_their_files() -> None:
@@ -134,9 +148,14 @@ def test_every_link_leads_to_a_file() -> None:
 
 
 def test_python_in_the_documents_imports_what_there_is() -> None:
-    for document in DOCUMENTS:
-        for block in blocks(document, "python"):
-            for node in ast.walk(ast.parse(block)):
-                if isinstance(node, ast.ImportFrom) and node.module:
-                    module = importlib.import_module(node.module)
-                    assert all(hasattr(module, name.name) for name in node.names)
+    for code in (code for document in DOCUMENTS for code in blocks(document, "python")):
+        modules: dict[str, ModuleType] = {}
+        for node in ast.walk(ast.parse(code)):
+            match node:
+                case ast.Import(names):
+                    modules |= {name.name: importlib.import_module(name.name) for name in names}
+                case ast.ImportFrom(str(module), names):
+                    found = importlib.import_module(module)
+                    assert all(hasattr(found, name.name) for name in names), code
+                case ast.Attribute(ast.Name(name), attribute) if name in modules:
+                    assert hasattr(modules[name], attribute), code

@@ -29,7 +29,7 @@ print(time.monotonic() - started)
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A fresh environment with `.[score]`, from the lock of this Python."""
     folder, source = (tmp_path_factory.mktemp(name) for name in ("environment", "source"))
-    for name in ("setup.py", "pyproject.toml", "README.md"):
+    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
     for package in (
         "kinds",

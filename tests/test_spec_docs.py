@@ -19,7 +19,7 @@ def validator() -> Any:
 
 
 @pytest.mark.parametrize("path", documents(), ids=lambda path: path.name)
-def test_the_documents_are_as_the_code_is(path: Path) -> None:
+def test_the_documents_are_up_to_date(path: Path) -> None:
     assert path.read_text(encoding="utf-8") == documents()[path], "python -m pipeline.spec.docs"
 
 

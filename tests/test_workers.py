@@ -87,7 +87,7 @@ def wait_for(done: Callable[[], bool]) -> None:
 
 
 def test_a_worker_with_another_spec_than_the_chief_is_refused() -> None:
-    """What the chief says is put in the place of what it would send."""
+    """The chief is a stand-in."""
     chief = SimpleNamespace(chiefs=lambda *_: (7, False), place=1)
     with pytest.raises(Failure, match="the chief's data, spec and code") as failed:
         agreed(cast(Workers, chief), "f" * 64, False)

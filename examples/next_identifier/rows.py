@@ -1,8 +1,8 @@
-"""Rows out of the Python standard library of the machine that this runs on.
+"""Rows from the Python standard library of the machine that this runs on.
 
     python -m examples.next_identifier.rows --output demo/rows-of-mine --rows all
 
-One row an identifier (a NAME token that is no keyword): what stands before it, and what comes.
+One row per identifier (a NAME token that is no keyword): what comes before it, and what follows.
 A row of `email/message.py`, at `self._headers.append(...)`:
 
     tokens           [")", ":", "<newline>", "<indent>", "<string>", "<newline>", "self", ".", ...]

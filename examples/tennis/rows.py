@@ -1,8 +1,8 @@
 """Rows out of the archive of men's tennis matches 1968-2024 (Jeff Sackmann, CC BY-NC-SA 4.0).
 
-    python -m examples.tennis.rows --archives ../shared/data/tennis --output tennis.parquet
+    python -m examples.tennis.rows --archives tennis-archives --output tennis.parquet
 
-One row a player a match, so two rows a match, with what was known before it and what came of it:
+One row per player and match, so two rows per match, with what was known before it and the outcome:
 
     match, player    "2019-M020/300", "Kei Nishikori (105453)"
     tournament, round, level, hand    "Brisbane", "F", "A", "R"

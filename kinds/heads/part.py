@@ -1,4 +1,4 @@
-"""What every kind of head says of itself in a spec. Pydantic only."""
+"""The settings that all heads have, and what a head tells the stages. Pydantic only."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -11,8 +11,8 @@ from kinds.settings import Column, Name, Part, Positive
 class Labels:
     """The labels that a head chooses from: those of a `vocabulary`.
 
-    `top_k` is how many a score lists where the scorer is not told, `tied` the embedding table over
-    the same vocabulary that is the head's weights, too.
+    `top_k` is how many a score lists by default, `tied` the embedding table over the same
+    vocabulary that is also used as the head's weights.
     """
 
     vocabulary: str
@@ -28,11 +28,11 @@ class HeadPart(Part):
 
     kind: str
     column: Column | None = None
-    """The column of the targets; the head's name where it is not given."""
+    """The column of the targets; by default the name of the head."""
     weight: Positive = 1.0
-    """How much the head counts beside the others."""
+    """How much the head counts in the loss."""
     inputs: tuple[Name, ...] = ()
-    """The inputs that the head reads; what the trunk makes of all inputs where none is named."""
+    """The inputs that the head reads; by default it reads the output of the trunk."""
 
     @abstractmethod
     def labels(self) -> Labels | None:

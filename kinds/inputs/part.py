@@ -1,4 +1,4 @@
-"""What every kind of input says of itself in a spec. Pydantic only."""
+"""The settings that all inputs have, and what an input tells the stages. Pydantic only."""
 
 from abc import abstractmethod
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class InputPart(Part):
 
     kind: str
     column: Column | None = None
-    """The column of the rows; the input's name where it is not given."""
+    """The column of the rows; by default the name of the input."""
 
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:

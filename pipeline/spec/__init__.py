@@ -1,9 +1,9 @@
-"""The spec: what the rows are, what the model is, what is to be predicted.
+"""The spec: what the rows are, what the model is, and what it predicts.
 
 One YAML file names each thing once and everything else is derived from it. It is checked when
 it is read, saved as JSON in every folder that a stage publishes, and read back from there.
 
-A spec is a value: frozen, and never half valid. Inputs and heads are kinds (kinds.inputs,
+A spec is a value: frozen, and always valid as a whole. Inputs and heads are kinds (kinds.inputs,
 kinds.heads); the other parts are defined in the modules beside this one. pipeline.spec.file reads a
 spec from a file. This package needs pydantic only.
 """
@@ -44,15 +44,15 @@ __all__ = [
 
 
 class HashSplit(Part):
-    """Rows with equal values in `columns` fall on the same side."""
+    """Rows with the same values in `columns` go to the same side: train, eval or test."""
 
     by: Literal["hash"]
     columns: tuple[Column, ...] = Field(min_length=1)
-    """The columns that decide; best what groups rows that belong together."""
+    """The columns that decide; choose what groups rows that belong together, such as a person."""
     eval: Share = 0.1
-    """The share of rows that training is judged by."""
+    """The share of rows that training is evaluated on."""
     test: Share = 0.1
-    """The share of rows for the final figures."""
+    """The share of rows for the final metrics."""
 
     @model_validator(mode="after")
     def _some_left_for_training(self) -> Self:
@@ -62,15 +62,15 @@ class HashSplit(Part):
 
 
 class ColumnSplit(Part):
-    """The value of one column says the side; every value that is not listed trains."""
+    """The value of one column decides the side; rows with a value that is not listed train."""
 
     by: Literal["column"]
     column: Column
-    """The column that says the side."""
+    """The column that decides."""
     eval: tuple[str, ...] = Field(min_length=1)
-    """Its values for rows that training is judged by."""
+    """Its values for the rows that training is evaluated on."""
     test: tuple[str, ...] = ()
-    """Its values for rows of the final figures."""
+    """Its values for the rows of the final metrics."""
 
     @model_validator(mode="after")
     def _no_value_twice(self) -> Self:
@@ -80,37 +80,37 @@ class ColumnSplit(Part):
 
 
 class FileSplit(Part):
-    """The file's name says the side; a file that no pattern matches trains."""
+    """The file's name decides the side; files that match no pattern train."""
 
     by: Literal["file"]
     eval: tuple[str, ...] = Field(min_length=1)
-    """Patterns of the names of files that training is judged by."""
+    """Patterns for the names of the files that training is evaluated on."""
     test: tuple[str, ...] = ()
-    """Patterns of the names of files for the final figures."""
+    """Patterns for the names of the files for the final metrics."""
 
 
 Split = Annotated[HashSplit | ColumnSplit | FileSplit, Field(discriminator="by")]
 
 
 class Spec(Part):
-    """The whole spec. Refused with one message where its parts do not fit together."""
+    """The whole spec. It is refused with one message if its parts do not fit together."""
 
     name: Name
-    """What the model is called."""
+    """The name of the model."""
     keys: tuple[Column, ...] = ()
-    """Columns that tell rows apart: carried through scoring, not learned from."""
+    """Columns that identify a row: carried through scoring, not learned from."""
     weight: Column | None = None
     """A column that says how much a row counts."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
-    """Which values have an id of their own, by a name of your choice."""
+    """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
-    """Weights that several inputs go through, by a name of your choice."""
+    """Weights that several inputs go through, under names of your choice."""
     inputs: dict[Name, Input] = Field(min_length=1)
-    """What the model reads; the name is that of the column unless one is given."""
+    """What the model reads. The name of an input is its column, unless `column` names another."""
     trunk: Trunk = Trunk()
     """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
-    """What is predicted; the name is that of the column unless one is given."""
+    """What is predicted. The name of a head is its column, unless `column` names another."""
     split: Split
     """Which rows train and which are held out."""
     training: Training = Training()

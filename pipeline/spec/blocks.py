@@ -11,17 +11,17 @@ Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid"]
 
 
 class Vocabulary(Part):
-    """The values that get an id of their own: the `size` most frequent, or those in `values`.
+    """The values that get ids of their own: the `size` most frequent ones, or those in `values`.
 
-    Ids run from 0 by falling frequency. Every other value shares one id, the one after the last.
+    Ids count from 0, the most frequent value first. All other values share the id after the last.
     """
 
     size: Count = 10_000
-    """How many values at most; 25,000 is usual for labels."""
+    """The maximum number of values; 25,000 is usual for labels."""
     min_count: Count = 1
-    """How often a value must occur in the training rows."""
+    """How often a value must occur in the training rows to get an id."""
     values: tuple[str, ...] | None = None
-    """The values themselves, in the order of their ids; nothing is counted then."""
+    """The values themselves, in the order of their ids; then nothing is counted."""
 
     @model_validator(mode="after")
     def _values_are_distinct(self) -> Self:
@@ -31,14 +31,14 @@ class Vocabulary(Part):
 
 
 class Layer(Part):
-    """One dense layer. In YAML a bare number is a layer of that many units with relu."""
+    """One dense layer. A bare number means a layer of that many units with relu."""
 
     units: Count
-    """How many numbers come out."""
+    """The width of the layer."""
     activation: Activation | None = "relu"
-    """What is done to each of them; null for nothing."""
+    """The activation; null for none."""
     bias: bool = True
-    """Whether a learned number is added to each of them."""
+    """Whether the layer has a bias."""
 
 
 def _layer_from_units(value: Any) -> Any:
@@ -51,17 +51,17 @@ LayerOrUnits = Annotated[
 
 
 class Shared(Part):
-    """Weights that are owned once and used by every input that goes `through` them.
+    """Weights that exist once and are used by every input that goes `through` them.
 
-    `units` is one matrix without a bias, `layers` a small network.
+    `units` makes it one matrix without a bias, `layers` a small network.
     """
 
     units: Count | None = None
-    """The width of the matrix; its height is that of the embeddings that go through it."""
+    """The width of the matrix; its height is the size of the embeddings that go through it."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The dense layers of the network."""
     phases: Phases | None = None
-    """Batch updates of its own; without them the block learns with the rest."""
+    """Batch updates of the block alone; without them it learns with everything else."""
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -83,8 +83,8 @@ class Trunk(Part):
     """The dense layers between the joined inputs and the heads."""
 
     layers: tuple[LayerOrUnits, ...] = ()
-    """The layers, from the inputs to the heads."""
+    """The layers, in the order from the inputs to the heads."""
     dropout: Share = 0.0
-    """The share of numbers that are set to 0 behind each layer while training."""
+    """The dropout after each layer."""
     input_dropout: Share = 0.0
-    """The same in front of the first layer."""
+    """The dropout before the first layer."""

@@ -1,4 +1,4 @@
-"""Whether the parts of a spec fit together; each rule raises ValueError with the place.
+"""Rules for how the parts of a spec fit together; each raises ValueError with the place.
 
 The parts themselves are checked where they are defined, in pipeline.spec.
 """

@@ -1,9 +1,9 @@
-"""The spec in full, written from the code that checks it: a page to read, a schema for editors.
+"""The page and the JSON schema of the spec, written from the code that checks it.
 
     python -m pipeline.spec.docs [--check]
 
-writes docs/spec.md and docs/spec.schema.json; with --check it only says whether they are as the
-code is.
+writes docs/spec.md and docs/spec.schema.json; with --check it only says whether they are up to
+date.
 """
 
 import argparse
@@ -21,9 +21,11 @@ from pipeline.manifest import write_text
 from pipeline.spec.file import MAX_SPEC_BYTES
 from pipeline.spec.plain_yaml import MAX_VALUES
 
-DOCS = Path(__file__).parents[2] / "docs"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+EXAMPLE = ROOT / "examples" / "next_identifier" / "spec.yaml"
 SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-# The chapters of the page, in the order in which one writes a spec.
+# The chapters of the page, in the order of a spec.
 CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "The whole": (specs.Spec,),
     "vocabularies": (specs.Vocabulary,),
@@ -36,17 +38,18 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
 }
 OPENING = f"""# The spec in full
 
-Made from the code by `python -m pipeline.spec.docs`. Editors that know JSON schemas complete and
-check a spec with [spec.schema.json](spec.schema.json): put
+Made from the code by `python -m pipeline.spec.docs`. Editors that know JSON schemas can complete
+and check a spec with [spec.schema.json](spec.schema.json): put
 `# yaml-language-server: $schema=PATH/spec.schema.json` into its first line.
 
-What a setting may be is in the second column; the third is what holds where it is not given.
-
-Of words without quotes only `null`, `true`, `false` and decimal numbers such as `10_000` or `0.5`
-are more than text: `yes`, `0017`, `12:30` and `2024-01-01` are what is written. Aliases, tags and
-directives of YAML are refused, and so is a key that is given twice. A spec has at most
+Without quotes only `null`, `true`, `false` and decimal numbers such as `10_000` or `0.5` are
+anything but text: `yes`, `0017`, `12:30` and `2024-01-01` stay as they are written. YAML's aliases,
+tags and directives are refused, and so is a key that is given twice. A spec may have
 {MAX_SPEC_BYTES:,} bytes and {MAX_VALUES:,} keys and values; `python -m pipeline.prepare --infer`
 writes some 55,000 for 5,000 columns.
+
+A wrong spec is refused when it is read: the message names the place and what was expected. A row
+whose target is missing does not count for that head, and counts for all others.
 """
 
 
@@ -57,7 +60,9 @@ def schema() -> dict[str, Any]:
 
 def page() -> str:
     chapters = [chapter(title, parts) for title, parts in CHAPTERS.items()]
-    return "\n".join([OPENING, *chapters])
+    example = EXAMPLE.read_text(encoding="utf-8")
+    whole = f"## An example\n\nThe spec of the demo:\n\n```yaml\n{example}```\n"
+    return "\n".join([OPENING, whole, *chapters])
 
 
 def chapter(title: str, parts: Sequence[type[specs.Part]]) -> str:
@@ -70,7 +75,7 @@ def chapter(title: str, parts: Sequence[type[specs.Part]]) -> str:
 
 
 def tag(part: type[specs.Part]) -> str:
-    """How a spec asks for this part: `kind: category`; its name where it is not asked for so.
+    """How a spec asks for this part, such as `kind: category`, or else its title.
 
     >>> tag(inputs.CLASSES[0]), tag(specs.HashSplit), tag(specs.Layer)
     ('`kind: category`', '`by: hash`', 'A layer')
@@ -83,21 +88,21 @@ def tag(part: type[specs.Part]) -> str:
 
 
 def table(part: type[specs.Part]) -> Iterator[str]:
-    yield "| setting | may be | otherwise | |"
+    yield "| setting | values | default | |"
     yield "|---|---|---|---|"
     said = part.model_json_schema(ref_template="{model}")
     for name, about in said["properties"].items():
         if name not in ("kind", "by"):
-            default = otherwise(about) if name not in said.get("required", []) else "must be given"
+            given = default(about) if name not in said.get("required", []) else "must be given"
             text = " ".join(about.get("description", "").split())
-            yield f"| `{name}` | {values(about)} | {default} | {text} |"
+            yield f"| `{name}` | {values(about)} | {given} | {text} |"
 
 
-def otherwise(about: dict[str, Any]) -> str:
-    default = about.get("default")
-    if default is None or default == [] or isinstance(default, dict):
+def default(about: dict[str, Any]) -> str:
+    value = about.get("default")
+    if value is None or value == [] or isinstance(value, dict):
         return ""
-    return f"`{json.dumps(default)}`"
+    return f"`{json.dumps(value)}`"
 
 
 def values(about: dict[str, Any]) -> str:
@@ -182,7 +187,7 @@ def run(arguments: Sequence[str]) -> None:
     check = parser.parse_args(arguments).check
     for path, text in documents().items():
         if check and (not path.exists() or path.read_text(encoding="utf-8") != text):
-            rule = f"{path.name} must be as the code is; python -m pipeline.spec.docs writes it"
+            rule = f"{path.name} must be up to date; python -m pipeline.spec.docs writes it"
             raise Failure(Exit.USAGE, rule)
         if not check:
             write_text(path, text)

@@ -34,10 +34,10 @@ def read_spec(path: Path | str, *, settings: Sequence[str] = ()) -> Spec:
 
 
 def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ()) -> Spec:
-    """Makes a Spec of YAML text; a wrong one is a Failure that names the place.
+    """A Spec from YAML text; a wrong one raises a Failure that names the place.
 
-    Each of the `settings` is a place and its value, as in `training.batch_size=512`. The spec is
-    checked with them in it.
+    Each of the `settings` is a place and its new value, as in `training.batch_size=512`. The spec
+    is checked after these changes.
 
     >>> parse_spec("name: n\\ninputs: {x: {kind: number}}\\nsplit: {by: hash, columns: [x]}")
     Traceback (most recent call last):
@@ -65,7 +65,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PLACE=VALUE",
-        help="another value for a place of the spec, such as training.batch_size=512",
+        help="change a value of the spec, for example training.batch_size=512",
     )
 
 

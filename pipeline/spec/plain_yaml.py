@@ -1,9 +1,9 @@
-"""YAML text to plain values, without YAML's surprises and at a cost that is known before.
+"""YAML text to plain values, without YAML's surprises and at a bounded cost.
 
-What is written is what is read: of bare words only null, true, false and decimal numbers are more
-than text. `yes`, `no`, 2024-01-01, 12:30, 0017 and 1e5 are text, and so is every key. Aliases,
-tags and directives are refused, and so are depth and length that no spec needs, where they begin:
-the parser (libyaml, in C) hands over one event at a time, and nothing is built of what follows.
+Unquoted words are text, except null, true, false and decimal numbers: `yes`, `no`, 2024-01-01,
+12:30, 0017 and 1e5 stay text, and so does every key. Aliases, tags and directives are refused, and
+so is a text that is deeper or longer than any spec, as soon as it gets there: the parser (libyaml,
+in C) hands over one event at a time, and nothing is built from what follows.
 """
 
 import re
@@ -58,7 +58,7 @@ def load(text: str) -> Any:
 
 
 def _checked(events: Iterator[yaml.Event]) -> Iterator[yaml.Event]:
-    """The events, up to the first that no spec needs."""
+    """The events, up to the first that a spec may not have."""
     depth = values = 0
     for event in events:
         if isinstance(event, yaml.AliasEvent):

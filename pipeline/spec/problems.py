@@ -1,7 +1,7 @@
-"""What is wrong with a spec, in words: the place, the rule, what was received.
+"""Messages about a wrong spec: the place, the rule, what was received.
 
-pydantic finds it and says it in words of Python's. Those that a person meets most are said here as
-docs/spec.md says what a setting may be.
+pydantic finds what is wrong and says it in Python's terms. The most common messages are put here in
+the terms of docs/spec.md.
 """
 
 from collections.abc import Iterable
@@ -85,6 +85,6 @@ def _parts(kinds: Iterable[Any]) -> list[type[Part]]:
 
 
 def _tags(part: type[Part]) -> tuple[Any, ...]:
-    """What a spec writes for `kind` or `by` to ask for this part."""
+    """The values of `kind` or `by` that choose this part."""
     fields = (part.model_fields.get(name) for name in ("kind", "by"))
     return tuple(tag for field in fields if field for tag in get_args(field.annotation))

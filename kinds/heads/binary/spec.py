@@ -7,8 +7,8 @@ from kinds.settings import Positive
 
 
 class Binary(NumberPart):
-    """Yes or no: one sigmoid."""
+    """Yes or no, by a sigmoid."""
 
     kind: Literal["binary"] = "binary"
     class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None
-    """How much a row of each answer counts; `balanced`: both together count alike."""
+    """How much a row with each answer counts; `balanced` gives both the same total weight."""

@@ -7,13 +7,13 @@ from kinds.settings import Positive, Share
 
 
 class Classification(LabelsPart):
-    """One label of a vocabulary: softmax."""
+    """One label of a vocabulary, by a softmax."""
 
     kind: Literal["classification"] = "classification"
     label_smoothing: Share = 0.0
     """The share of the target that is spread evenly over all labels."""
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None
-    """How much a row of each label counts; `balanced`: all labels together count alike."""
+    """How much a row with each label counts; `balanced` gives all labels the same total weight."""
 
     def check(self, place: str, training: Any) -> None:
         if training.sampled and self.label_smoothing > 0:

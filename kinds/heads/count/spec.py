@@ -6,6 +6,6 @@ from kinds.heads.numbers.spec import NumberPart
 
 
 class Counts(NumberPart):
-    """A count: Poisson, with a logarithmic link."""
+    """A count, by a Poisson loss with a logarithmic link."""
 
     kind: Literal["count"] = "count"

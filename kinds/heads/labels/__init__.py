@@ -1,1 +1,1 @@
-"""What kinds of heads share that predict labels of a vocabulary. No kind of its own."""
+"""Shared code of the heads that predict labels of a vocabulary. Not a kind itself."""

@@ -14,9 +14,9 @@ class LabelsPart(HeadPart):
     vocabulary: Name
     """The labels."""
     top_k: Count = 10
-    """How many labels a score lists where the scorer is not told."""
+    """How many labels a score lists by default."""
     tied: Name | None = None
-    """An embedding table over the same vocabulary that is the head's weights, too."""
+    """An embedding table over the same vocabulary, to be used as the head's weights, too."""
 
     def labels(self) -> Labels:
         return Labels(self.vocabulary, self.top_k, self.tied)

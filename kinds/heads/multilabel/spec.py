@@ -7,10 +7,10 @@ from kinds.settings import Separator
 
 
 class Multilabel(LabelsPart):
-    """Any number of labels of a vocabulary: one sigmoid each."""
+    """Any number of labels of a vocabulary, by a sigmoid for each."""
 
     PREPARED: ClassVar = LabelsPart.PREPARED | {"separator"}
 
     kind: Literal["multilabel"] = "multilabel"
     separator: Separator = " "
-    """What stands between the labels where the column holds text."""
+    """What separates the labels if the column holds text."""

@@ -1,1 +1,1 @@
-"""What kinds of heads share whose target is one number. No kind of its own."""
+"""Shared code of the heads whose target is one number. Not a kind itself."""

@@ -6,10 +6,11 @@ from kinds.heads.numbers.spec import NumberPart
 
 
 class Regression(NumberPart):
-    """A number: predicted standardised, or its logarithm is, and given back in its own unit."""
+    """A number. The model predicts it, or its logarithm, standardised; scores have its own unit."""
 
     PREPARED: ClassVar = NumberPart.PREPARED | {"scale"}
 
     kind: Literal["regression"] = "regression"
     scale: Literal["standard", "log", "none"] = "standard"
-    """What is predicted: the standardised number, its standardised logarithm, or as it stands."""
+    """What the model predicts: the standardised number, its standardised logarithm, or the number
+    as it is."""

@@ -1,1 +1,1 @@
-"""What kinds of inputs share that look their values up in a vocabulary. No kind of its own."""
+"""Shared code of the inputs that look their values up in a vocabulary. Not a kind itself."""

@@ -14,9 +14,9 @@ class IdsPart(InputPart):
     vocabulary: Name
     """The vocabulary that gives the values their ids."""
     embedding: Count = 50
-    """How many numbers each id has of its own."""
+    """The size of the embedding of each id."""
     table: Name | None = None
-    """The embedding table. Inputs over one vocabulary share one unless they name another."""
+    """The name of the embedding table. Inputs over the same vocabulary share one by default."""
     through: Name | None = None
     """The shared block that the embedding goes through."""
 

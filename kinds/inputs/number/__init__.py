@@ -1,1 +1,1 @@
-"""The input `number`: standardised, its logarithm too, or cut at quantiles and embedded."""
+"""The input `number`: standardised, perhaps as its logarithm, or cut at quantiles and embedded."""

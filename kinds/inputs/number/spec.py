@@ -15,22 +15,22 @@ LIMIT = 100.0
 class Number(InputPart):
     """A number: standardised, its logarithm standardised, or cut at quantiles and embedded.
 
-    A missing one becomes `missing` (the mean where that is not given) and sets a flag beside it;
-    with `missing: reject` it is a bad row instead, and there is no flag. What is standardised is
-    cut at 100 deviations.
+    A missing number is replaced by `missing`, by default the mean, and a second feature says so.
+    With `missing: reject` the row is bad instead, and there is no such feature. Standardised
+    numbers are clipped at 100 standard deviations.
     """
 
     PREPARED: ClassVar = frozenset({"kind", "scale", "buckets", "missing"})
 
     kind: Literal["number"] = "number"
     scale: Literal["standard", "log", "buckets", "none"] = "standard"
-    """What is done to the number."""
+    """How the number is scaled."""
     buckets: Annotated[int, Field(ge=2, le=10_000)] | None = None
-    """How many intervals of equally many rows, for `scale: buckets`."""
+    """The number of intervals, each with as many rows, for `scale: buckets`."""
     embedding: Count | None = None
-    """How many numbers each interval has of its own, for `scale: buckets`."""
+    """The size of the embedding of each interval, for `scale: buckets`."""
     missing: float | Literal["reject"] | None = None
-    """What a missing number becomes."""
+    """What replaces a missing number."""
 
     @model_validator(mode="after")
     def _buckets_have_an_embedding(self) -> Self:

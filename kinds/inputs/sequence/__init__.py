@@ -1,1 +1,1 @@
-"""The input `sequence`: a list of values of a vocabulary, of which the last ones count."""
+"""The input `sequence`: a list of values of a vocabulary, of which the last few count."""

@@ -9,21 +9,22 @@ from kinds.settings import Count, Separator
 
 
 class Sequence(IdsPart):
-    """A list of values of a vocabulary; the last `length` count, padded on the left."""
+    """A list of values of a vocabulary. The last `length` values count; shorter lists are padded on
+    the left."""
 
     PREPARED: ClassVar = IdsPart.PREPARED | {"length", "separator"}
 
     kind: Literal["sequence"] = "sequence"
     length: Count
-    """How many values."""
+    """The number of values."""
     separator: Separator = " "
-    """What stands between the values where the column holds text."""
+    """What separates the values if the column holds text."""
     combine: Literal["concat", "mean", "sum", "max", "lstm", "gru", "attention"] = "concat"
-    """How the vectors of the values become one."""
+    """How the vectors of the values are combined into one."""
     units: Count | None = None
     """The width of an LSTM or a GRU."""
     attention_heads: Count = 1
-    """Heads of the attention."""
+    """The number of attention heads."""
 
     @model_validator(mode="after")
     def _units_where_they_mean_something(self) -> Self:
