@@ -37,7 +37,7 @@ class Analysis:
     @property
     def is_number(self) -> bool:
         """Whether the values are numbers, and otherwise texts."""
-        return self.field.kind == "number"
+        return self.field.column_type.is_number()
 
     def texts(self, rows: pa.RecordBatch) -> tuple[pa.Array, int]:
         """The texts that count, and how many are missing. A flag is "0" or "1"."""

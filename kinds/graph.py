@@ -11,10 +11,6 @@ import tensorflow as tf
 
 from kinds.prepare import Known
 
-# A missing text: as bytes that no text in UTF-8 holds it stays apart from the empty one.
-MISSING = b"\xff"
-
-
 # int64: the place of each of some flat texts in a vocabulary, its size for any other.
 LookUp = Callable[[Any], Any]
 

@@ -1,16 +1,14 @@
 """Typed rows as the record batches that tf.Transform reads, and what it is told about them.
 
-Raw features carry the names of inputs and heads. Text goes as bytes, and a missing one as MISSING.
+Raw features carry the names of inputs and heads. They are as kinds.columns.types says.
 """
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
 from kinds.columns import Field
-from kinds.graph import MISSING
-from kinds.lists import list_lengths, lists_of, one_each
+from kinds.lists import one_each
 from pipeline.fields import WEIGHT, Fields
 
 # Where a row comes from: file * 2^42 + row * 4 + side. Passes by the transform graph.
@@ -36,41 +34,22 @@ def adapter_config(fields: Fields) -> TensorAdapterConfig:
 
 def record_batch(typed: pa.RecordBatch, fields: Fields, origin: pa.Array) -> pa.RecordBatch:
     """The batch that tf.Transform reads. `origin` is int64 [rows]."""
-    arrays = [_column(typed.column(f.output)) for f in raw_features(fields).values()]
+    arrays = [f.column_type.raw(typed.column(f.output)) for f in raw_features(fields).values()]
     schema = _arrow_schema(fields).append(pa.field(ORIGIN, pa.list_(pa.int64())))
     return pa.RecordBatch.from_arrays([*arrays, one_each(origin)], schema=schema)
 
 
 def _arrow_schema(fields: Fields) -> pa.Schema:
-    numeric = {name: field.type == pa.float32() for name, field in raw_features(fields).items()}
-    cells = {
-        name: pa.float32() if is_number else pa.binary() for name, is_number in numeric.items()
-    }
-    return pa.schema([(name, pa.list_(cell)) for name, cell in cells.items()])
+    columns = raw_features(fields).items()
+    return pa.schema([(n, f.column_type.raw(pa.array([], f.type)).type) for n, f in columns])
 
 
 def _representation(name: str, field: Field) -> schema_pb2.TensorRepresentation:
     shown = schema_pb2.TensorRepresentation()
-    if pa.types.is_list(field.type):
+    if field.column_type.is_list():
         shown.ragged_tensor.feature_path.step.append(name)
         shown.ragged_tensor.row_partition_dtype = schema_pb2.TensorRepresentation.INT64
     else:
         shown.dense_tensor.column_name = name
         shown.dense_tensor.shape.SetInParent()
     return shown
-
-
-def _column(column: pa.Array) -> pa.Array:
-    if pa.types.is_list(column.type):
-        return _list(column)
-    if pa.types.is_string(column.type):
-        column = pc.fill_null(column.cast(pa.binary()), MISSING)
-    return one_each(column)
-
-
-def _list(column: pa.Array) -> pa.Array:
-    """A missing element becomes the empty text, a missing list the one element MISSING."""
-    column = column.cast(pa.list_(pa.binary()))
-    if column.null_count:
-        column = pc.if_else(column.is_null(), pa.scalar([MISSING], column.type), column)
-    return lists_of(pc.fill_null(column.flatten(), b""), list_lengths(column))

@@ -19,6 +19,10 @@ _TRUE = ("1", "1.0", "true", "yes", "t", "y")
 _FALSE = ("0", "0.0", "false", "no", "f", "n")
 
 
+def is_number() -> bool:
+    return False
+
+
 def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     """1 and 0. Raises Unreadable."""
     if pa.types.is_nested(column.type) or pa.types.is_temporal(column.type):

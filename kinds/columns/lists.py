@@ -26,6 +26,10 @@ def is_list() -> bool:
     return True
 
 
+def is_number() -> bool:
+    return False
+
+
 def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     """Lists of texts, of lists and of text that is JSON or has separators. Raises Unreadable."""
     if _is_list(column.type):

@@ -55,6 +55,10 @@ def is_list() -> bool:
     return False
 
 
+def is_number() -> bool:
+    return False
+
+
 def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     return text(column), []
 

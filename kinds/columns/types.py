@@ -22,6 +22,9 @@ class ColumnType(Protocol):
     def is_list(self) -> bool:
         """Whether a cell holds any number of values."""
 
+    def is_number(self) -> bool:
+        """Whether values are spread along a line; others are counted one by one."""
+
     def typed(self, column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
         """A raw column without extension types -> the typed one and what does not fit.
 

@@ -27,12 +27,6 @@ class RawInput:
 
 
 class Onnx(Protocol):
-    def length(self, part: Any) -> int | None:
-        """How many values of a list the input reads, from its end; None for one that reads no list.
-
-        Features of a shorter list are padded on the left with the id of missing values.
-        """
-
     def add_nodes(self, nodes: Nodes, name: str, part: Any, raw: RawInput) -> None:
         """Adds the nodes that give the input's features (kinds.tensors.feature)."""
 

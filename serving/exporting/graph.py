@@ -15,7 +15,6 @@ import onnxruntime
 import pyarrow as pa
 from onnx import TensorProto, helper, numpy_helper
 
-from kinds.columns import Field
 from kinds.heads.onnx import KINDS as HEADS
 from kinds.heads.score import KINDS as RESULTS
 from kinds.heads.score import FileHead
@@ -73,16 +72,6 @@ def assemble(
         ir_version=profile.ir_version,
         producer_name="serving.export",
     )
-
-
-def column_lengths(inputs: Mapping[str, InputPart], fields: Mapping[str, Field]) -> dict[str, int]:
-    """How many values the file reads of each list column: the greatest length of its inputs."""
-    lengths: dict[str, int] = {}
-    for name, part in inputs.items():
-        length, column = INPUTS[part.kind].length(part), fields[name].output
-        if length is not None:
-            lengths[column] = max(length, lengths.get(column, 0))
-    return lengths
 
 
 def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:

@@ -25,7 +25,7 @@ from serving.exporting.card import CARD, card
 from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
-from serving.exporting.graph import assemble, check, column_lengths
+from serving.exporting.graph import assemble, check
 from serving.exporting.hard_cases import hard_cases
 from serving.exporting.profiles import MODEL, PROFILES, Profile
 from serving.exporting.reference import Reference
@@ -111,7 +111,7 @@ def described(source: TrainedRun) -> Metadata:
     return Metadata(
         name=spec.name,
         fields=tuple(dict.fromkeys(fields.inputs.values())),
-        lengths=column_lengths(spec.inputs, fields.inputs),
+        lengths=_column_lengths(source),
         keys=spec.keys,
         heads=tuple(
             FileHead(name, h.kind, fields.heads[name], entries.get(name), HEADS[h.kind].settings(h))
@@ -121,6 +121,15 @@ def described(source: TrainedRun) -> Metadata:
         top_k=max((labels.top_k for labels in spec.labels().values()), default=1),
         weight=spec.weight,
     )
+
+
+def _column_lengths(source: TrainedRun) -> dict[str, int]:
+    """How many values the file reads of each list column: the greatest length of its inputs."""
+    lengths: dict[str, int] = {}
+    for name, length in source.lengths.items():
+        column = source.fields.inputs[name].output
+        lengths[column] = max(length, lengths.get(column, 0))
+    return lengths
 
 
 def training(

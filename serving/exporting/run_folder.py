@@ -10,8 +10,7 @@ import keras
 import pyarrow as pa
 
 from kinds.inputs.ids.numbering import missing_id
-from kinds.inputs.onnx import KINDS as INPUTS
-from pipeline.fields import Fields, fields_of
+from pipeline.fields import Fields, analyses_of, fields_of
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from serving.exporting.reference import load_transform
@@ -35,6 +34,12 @@ class TrainedRun:
         return fields_of(self.spec)
 
     @cached_property
+    def lengths(self) -> dict[str, int]:
+        """How many values count of each input that reads lists."""
+        found = {n: one.length for n, one in analyses_of(self.spec, self.fields).items()}
+        return {name: length for name, length in found.items() if length is not None}
+
+    @cached_property
     def values(self) -> dict[str, Sequence[str]]:
         """The values by id of each input and head that has a vocabulary."""
         return {name: self.vocabularies[v] for name, v in self.spec.vocabulary_of().items()}
@@ -55,9 +60,5 @@ def load(folder: Path) -> TrainedRun:
 
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
     """{input of a list: (its length, the id that pads it)}"""
-    lengths = {n: INPUTS[part.kind].length(part) for n, part in source.spec.inputs.items()}
-    return {
-        name: (length, missing_id(len(source.values[name])))
-        for name, length in lengths.items()
-        if length is not None
-    }
+    entries = {name: len(values) for name, values in source.values.items()}
+    return {name: (length, missing_id(entries[name])) for name, length in source.lengths.items()}

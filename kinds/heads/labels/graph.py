@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kinds.graph import MISSING, LookUp
+from kinds.columns.columns import MISSING
+from kinds.graph import LookUp
 from kinds.heads.labels import numbering
 
 

@@ -10,9 +10,5 @@ if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
 
 
-def length(part: "Category") -> None:
-    return None
-
-
 def add_nodes(nodes: Nodes, name: str, part: "Category", raw: "RawInput") -> None:
     look_up(nodes, name, raw.column, raw.values)

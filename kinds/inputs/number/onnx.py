@@ -16,10 +16,6 @@ if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
 
 
-def length(part: "Number") -> None:
-    return None
-
-
 def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
     number, learned = raw.column, raw.numbers
     if part.buckets is None and part.missing != "reject":

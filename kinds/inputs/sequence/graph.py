@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 
-from kinds.graph import MISSING, LookUp
+from kinds.columns.columns import MISSING
+from kinds.graph import LookUp
 from kinds.inputs.ids.graph import ids_of
 from kinds.inputs.sequence.spec import Sequence
 from kinds.prepare import Known

@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from kinds.inputs.sequence.spec import Sequence
 
 
-def length(part: "Sequence") -> int:
-    return part.length
-
-
 def add_nodes(nodes: Nodes, name: str, part: "Sequence", raw: "RawInput") -> None:
     column = raw.column
     if part.length != raw.length:  # another input reads the column further back
