@@ -75,18 +75,16 @@ def _flat(text: Any) -> Any:
 def _ids(spec: specs.Spec, texts: Tensors, learned: Learned) -> tuple[Tensors, Tensors]:
     """The id of each text, shaped as the texts, by name; the number of entries by vocabulary.
 
-    That number is also the id of every value that has none of its own. One look-up for all users of
-    a vocabulary: each one more would be a table more.
+    That number is also the id of every value that has none of its own. Each user has a look-up of
+    its own: an input's features must not hang on the targets, which rows to be scored lack.
     """
     ids: Tensors = {}
     sizes: Tensors = {}
     for name in spec.vocabularies:
         users = _users({**spec.embedded_inputs(), **spec.label_heads()}, name)
         values = learned.entries[name].values
-        flat = [_flat(texts[user]) for user in users]
-        found = _table(name, values.to_pylist()).lookup(tf.concat(flat, axis=0))
-        parts = tf.split(found, [tf.size(text) for text in flat], num=len(flat))
-        ids.update(zip(users, parts, strict=True))
+        table = _table(name, values.to_pylist())
+        ids |= {user: table.lookup(_flat(texts[user])) for user in users}
         sizes[name] = tf.constant(len(values), tf.int64)
     return ids, sizes
 

@@ -114,7 +114,7 @@ def by_graph(both: Both) -> dict[str, list[Any]]:
 def test_the_features_are_all_there(by_graph: dict[str, list[Any]]) -> None:
     assert set(by_graph) == {
         *("word", "past", "age", "age.missing", "income", "income.missing", "height", "part"),
-        *("next", "colour", "labels", "labels.dropped", "flag", "price", "visits"),
+        *("next", "colour", "labels", "flag", "price", "visits"),
         *("row.weight", "row.origin"),
     }
 
@@ -130,7 +130,6 @@ def test_the_features_are_all_there(by_graph: dict[str, list[Any]]) -> None:
         ("next", [[0], [2], [-1]]),
         ("colour", [[1], [2], [2]]),
         ("labels", [[0, 1], [], [0]]),
-        ("labels.dropped", [[0], [0], [1]]),
         ("age.missing", [[0], [1], [0]]),
         ("income.missing", [[0], [1], [0]]),
         ("part", [[0], [2], [1]]),
@@ -153,10 +152,16 @@ def test_features_of_three_rows(
     np.testing.assert_allclose(flat, [value for row in expected for value in row], rtol=1e-6)
 
 
+def test_labels_without_an_entry_are_counted(both: Both) -> None:
+    """For the statistics: they are no feature of an example, so the graph has none of it."""
+    assert both[1]["labels.dropped"].to_pylist() == [[0], [0], [1]]
+
+
 def _assert_alike(by_graph: pa.Table, made: pa.RecordBatch) -> None:
     """The same features, of the same lengths; ids exactly, numbers to the last digit but one."""
-    assert set(made.schema.names) == set(by_graph.schema.names) - {tensors.ORIGIN}
-    for name in made.schema.names:
+    counted, written = {"labels.dropped"}, set(by_graph.schema.names) - {tensors.ORIGIN}
+    assert set(made.schema.names) - counted == written
+    for name in written:
         one, other = by_graph[name].combine_chunks(), made[name]
         lengths = [pc.list_value_length(array).to_pylist() for array in (one, other)]
         assert lengths[0] == lengths[1], name
