@@ -23,11 +23,12 @@ from pipeline import leaks, reports, statistics, stores
 from pipeline import spec as specs
 from pipeline.features import Tables, features
 from pipeline.fields import Fields
+from pipeline.hard_rows import HardRows, hard_rows
 from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.plan import standardised
 from pipeline.quiet import tensorflow
-from pipeline.reading import as_message, file_of, side_of
+from pipeline.reading import REPORTS, as_message, file_of, side_of
 from pipeline.reports import Piece, Report
 from pipeline.sides import SIDES
 
@@ -35,14 +36,27 @@ Origin = npt.NDArray[np.int64]
 
 
 class MakeFeatures(beam.DoFn):
-    """(Typed rows, their origin) to (features, origin), given what was learned."""
+    """(Typed rows, their origin) to (features, origin), given what was learned.
+
+    The output `reports` carries the hard rows with their features, to be proved.
+    """
 
     def __init__(self, spec: specs.Spec, fields: Fields) -> None:
         self._spec, self._fields = spec, fields
 
+    def start_bundle(self) -> None:
+        self._hard: HardRows | None = None
+
     def process(self, element: tuple[pa.RecordBatch, Origin], learned: Learned) -> Iterator[Any]:
         rows, origin = element
-        yield features(rows, self._spec, self._fields, tables_of(learned, self._spec)), origin
+        made = features(rows, self._spec, self._fields, tables_of(learned, self._spec))
+        sizes = {n: len(learned.entries[v].values) for n, v in self._spec.vocabulary_of().items()}
+        self._hard = hard_rows(rows, made, origin, sizes, self._hard)
+        yield made, origin
+
+    def finish_bundle(self) -> Iterator[Any]:
+        report = GlobalWindows.windowed_value(Report(hard=self._hard))
+        yield beam.pvalue.TaggedOutput(REPORTS, report)
 
 
 def tables_of(learned: Learned, spec: specs.Spec) -> Tables:
