@@ -24,10 +24,11 @@ from pipeline import example_counts, leaks, reports, stores
 from pipeline import spec as specs
 from pipeline.features import features
 from pipeline.fields import Fields
+from pipeline.hard_rows import HardRows, hard_rows
 from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
-from pipeline.reading import as_message, file_of, side_of
+from pipeline.reading import REPORTS, as_message, file_of, side_of
 from pipeline.reports import Fragment, Key, Report
 from pipeline.sides import SIDES
 
@@ -35,14 +36,27 @@ Origin = npt.NDArray[np.int64]
 
 
 class MakeFeatures(beam.DoFn):
-    """(Typed rows, their origin) to (features, origin), given what was learned."""
+    """(Typed rows, their origin) to (features, origin), given what was learned.
+
+    The output `reports` carries the hard rows with their features, to be proved.
+    """
 
     def __init__(self, spec: specs.Spec, fields: Fields) -> None:
         self._spec, self._fields = spec, fields
 
+    def start_bundle(self) -> None:
+        self._hard: HardRows | None = None
+
     def process(self, element: tuple[pa.RecordBatch, Origin], learned: Learned) -> Iterator[Any]:
         rows, origin = element
-        yield features(rows, self._spec, self._fields, learned.known), origin
+        made = features(rows, self._spec, self._fields, learned.known)
+        sizes = {name: len(learned.known[name].values) for name in self._spec.vocabulary_of()}
+        self._hard = hard_rows(rows, made, origin, sizes, self._hard)
+        yield made, origin
+
+    def finish_bundle(self) -> Iterator[Any]:
+        report = GlobalWindows.windowed_value(Report(hard=self._hard))
+        yield beam.pvalue.TaggedOutput(REPORTS, report)
 
 
 class WriteExamples(beam.DoFn):

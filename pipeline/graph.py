@@ -1,7 +1,7 @@
 """The Beam graph of prepare, and the engine that runs it.
 
     files -> what is found in each -> learned from all ------------+
-    files -> all rows ---------------> make features -> write -----+-> publish
+    files -> all rows ---------------> make features -> write -----+-> prove, publish
 
 The rows are read twice because an in-memory engine would hold what two steps need one after the
 other. Publishing is a step like any other: whoever starts the pipeline need not wait for it.
@@ -107,18 +107,15 @@ def build(
     rows = _rows(pipeline, "All", paths, columns, _parts) | "ReadRows" >> beam.ParDo(
         reading.ReadRows(paths, fields, spec.split, work, compared_keys=leaks.may_share_keys(spec))
     ).with_outputs(reading.REPORTS, main="rows")
-    written = (
-        rows["rows"]
-        | "MakeFeatures"
-        >> beam.ParDo(MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned))
-        | "Write"
-        >> beam.ParDo(
-            WriteExamples(paths, spec, work, result.shards),
-            sizes=beam.pvalue.AsSingleton(learned | "Sizes" >> beam.Map(vocabulary_sizes)),
-        )
+    made = rows["rows"] | "MakeFeatures" >> beam.ParDo(
+        MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned)
+    ).with_outputs(reading.REPORTS, main="features")
+    written = made["features"] | "Write" >> beam.ParDo(
+        WriteExamples(paths, spec, work, result.shards),
+        sizes=beam.pvalue.AsSingleton(learned | "Sizes" >> beam.Map(vocabulary_sizes)),
     )
     _ = (
-        (written, rows[reading.REPORTS])
+        (written, rows[reading.REPORTS], made[reading.REPORTS])
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
         | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result)

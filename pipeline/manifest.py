@@ -186,13 +186,6 @@ def combined_hash(parts: Iterable[str]) -> str:
     return hashlib.sha256(json.dumps(list(parts)).encode()).hexdigest()
 
 
-def code_hash(*packages: str) -> str:
-    """SHA-256 of the Python sources of our own packages: a stage redoes itself when they change."""
-    root = Path(__file__).parent.parent
-    sources = sorted(p for package in packages for p in (root / package).rglob("*.py"))
-    return combined_hash(file_sha256(p) for p in sources)
-
-
 def _files(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
 

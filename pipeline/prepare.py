@@ -23,6 +23,7 @@ from pathlib import Path
 
 from pipeline import drift, infer, manifest, rows, stores, vocabulary
 from pipeline import spec as specs
+from pipeline.code_hash import code_hash
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.quiet import quiet_import
@@ -251,7 +252,7 @@ def _made_from(spec: specs.Spec, contents: dict[str, str], settings: Sequence[st
 
 
 def _code() -> list[str]:
-    return [manifest.code_hash("kinds", "pipeline"), *_versions().values()]
+    return [code_hash("pipeline.graph"), *_versions().values()]
 
 
 def _versions() -> dict[str, str]:

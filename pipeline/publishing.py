@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -69,18 +70,23 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     """Puts the folder together and in its place; gives its path.
 
     Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
-    that is to fail.
+    that is to fail, 5 for features that are not those of the transform graph.
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
-    from pipeline import transform_graph
+    from pipeline import proof, transform_graph
 
     with reading.as_message(), _folder(result) as folder:
         _keep_rejected(report.fragments, folder / reading.REJECTED)
         _check_rows(report.counts, result, folder / reading.REJECTED)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
-        transform_graph.write(learned, result.spec, result.fields, folder / "transform")
+        graph = folder / "transform"
+        transform_graph.write(learned, result.spec, result.fields, graph)
+        if report.hard is None:
+            raise Failure(Exit.FAULT, "the rows to prove the features on were lost")
+        place = partial(reading.place, paths=result.paths)
+        proof.prove(report.hard, result.fields, graph, said["numbers"], place)
         _put_in_place(folder, result, _facts(result.spec, said))
     return result.output
 

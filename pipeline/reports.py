@@ -14,7 +14,8 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline import leaks, stores
+from pipeline import hard_rows, leaks, stores
+from pipeline.hard_rows import HardRows
 from pipeline.leaks import Sketch
 from pipeline.sides import Hashes
 
@@ -46,12 +47,13 @@ class Sample:
 @dataclass(frozen=True)
 class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
-    examples and keys by side (pipeline.leaks)."""
+    examples and keys by side (pipeline.leaks); the hard rows with their features."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
+    hard: HardRows | None = None
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -64,7 +66,10 @@ def _both(one: Report, other: Report) -> Report:
     counts.update(other.counts)
     samples = _joined(one.samples, other.samples, smallest)
     sketches = _joined(one.sketches, other.sketches, leaks.both)
-    return Report(counts, one.fragments + other.fragments, samples, sketches)
+    hard = (
+        hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
+    )
+    return Report(counts, one.fragments + other.fragments, samples, sketches, hard)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:

@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
+from pipeline.code_hash import code_hash
 from pipeline.failures import main
 from pipeline.manifest import (
     Manifest,
-    code_hash,
     combined_hash,
     fresh_staging,
     is_done,
@@ -54,7 +54,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _made_from(manifest: Manifest, profile: Profile) -> str:
-    code = code_hash("kinds", "pipeline", "serving")
+    code = code_hash("serving.exporting.model_folder")
     return combined_hash([manifest.identity(), code, profile.name, *_versions().values()])
 
 

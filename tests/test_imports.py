@@ -19,6 +19,7 @@ ALL_HEAVY = BEAM | TRANSFORM | LEARNING | CONVERTING | {"onnxruntime"}
 LIGHT = {
     "pipeline.failures": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.progress": {"numpy", "pyarrow", "rich", *SPEC, *ALL_HEAVY},
+    "pipeline.code_hash": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.manifest": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
@@ -56,7 +57,17 @@ STAGES = {
     "serving": {*BEAM, "trainer", "examples"},
 }
 # What the later stages may use of the first one's package: modules, and packages as a whole.
-FOR_ALL = {"spec", "manifest", "failures", "log_format", "progress", "quiet", "room", "stores"}
+FOR_ALL = {
+    "spec",
+    "manifest",
+    "code_hash",
+    "failures",
+    "log_format",
+    "progress",
+    "quiet",
+    "room",
+    "stores",
+}
 FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {

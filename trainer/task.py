@@ -12,8 +12,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from pipeline.code_hash import code_hash
 from pipeline.failures import Exit, Failure, main
-from pipeline.manifest import code_hash, combined_hash, is_done, lock, read_manifest
+from pipeline.manifest import combined_hash, is_done, lock, read_manifest
 from pipeline.quiet import quiet_import
 from pipeline.room import room
 from pipeline.spec import Spec
@@ -69,7 +70,7 @@ def identity(data: Data, spec: Spec, warm_start: str | None) -> str:
     """The hash of all that a run is made from."""
     start = [read_manifest(Path(warm_start), stage=STAGE).identity()] if warm_start else []
     return combined_hash(
-        [data.manifest.identity(), spec.to_json(), code_hash("kinds", "trainer"), *start]
+        [data.manifest.identity(), spec.to_json(), code_hash("trainer.stage"), *start]
     )
 
 
