@@ -9,7 +9,3 @@ def exact_arithmetic() -> None:
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
-
-
-def has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))

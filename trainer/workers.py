@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch
-from trainer.optimizer import merged
 from trainer.options import place_in
+from trainer.training.optimizer import merged
 
 # A batch to the gradient of each variable (None where there is none) and the heads' mean losses.
 Gradients = Callable[[Batch], tuple[Sequence[Any], Mapping[str, tf.Tensor]]]

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kinds.inputs.network import KINDS
 from pipeline.spec import Spec
 
 Vectors = Mapping[str, keras.KerasTensor]
@@ -81,15 +82,18 @@ def reordered(stock: keras.Model, spec: Spec, plain: Vectors, joined: Vectors) -
 def _block(stock: keras.Model, spec: Spec, name: str) -> layers.Dense | None:
     """The block that the first layer can take in for an input, where that pays."""
     part = spec.inputs[name]
-    block = getattr(part, "through", None)
+    lookup = part.lookup(name)
     own_inputs = any(head.inputs for head in spec.heads.values())
-    if block is None or own_inputs or spec.trunk.input_dropout or not spec.trunk.layers:
+    if not (lookup and lookup.through and KINDS[part.kind].is_side_by_side(part)):
         return None
-    layer, *more = spec.shared[block].dense_layers()
-    if more or layer.activation or layer.bias or getattr(part, "combine", "concat") != "concat":
+    if own_inputs or spec.trunk.input_dropout or not spec.trunk.layers:
         return None
-    sizes = int(part.embedding or 0), layer.units, spec.trunk.layers[0].units
-    return stock.get_layer(f"shared.{block}.0") if pays(*sizes, spec.training.batch_size) else None
+    layer, *more = spec.shared[lookup.through].dense_layers()
+    if more or layer.activation or layer.bias:
+        return None
+    sizes = lookup.width, layer.units, spec.trunk.layers[0].units
+    pay = pays(*sizes, spec.training.batch_size)
+    return stock.get_layer(f"shared.{lookup.through}.0") if pay else None
 
 
 def pays(embedding: int, units: int, width: int, batch: int) -> bool:

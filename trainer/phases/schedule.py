@@ -57,12 +57,12 @@ def phase_plans(spec: Spec) -> tuple[PhasePlan, ...]:
 
 
 def frozen_blocks(plans: Sequence[PhasePlan]) -> set[str]:
-    """The blocks that ordinary steps leave alone."""
+    """The blocks that train steps leave alone."""
     return {plan.block for plan in plans if plan.frozen}
 
 
 def timeline(plan: PhasePlan, epochs: int) -> str:
-    """A run as letters: `e` an ordinary epoch, `P` a phase.
+    """A run as letters: `e` an epoch of train steps, `P` a phase.
 
     >>> timeline(PhasePlan("common", 2, 2, True, "kfac", None, 12, True, 1), epochs=6)
     'eePeePee'

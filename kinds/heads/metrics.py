@@ -1,0 +1,43 @@
+"""Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from kinds.answers import answers
+from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+
+
+class Metrics(Protocol):
+    """What the trainer and the evaluation of a file ask each kind of head."""
+
+    def raw_target(self) -> dict[str, Any]:
+        """How a raw target is read: settings of a Field (see kinds.columns)."""
+
+    def rows(self, output: Array, owners: Array, targets: Array) -> Rows:
+        """What `add` needs of the rows of which the file gives `output` [rows, ...]: logits where
+        the head has labels. The row `owners[i]` has the target `targets[i]`: a number, or the id of
+        a label."""
+
+    def restored(self, rows: Rows, scale: Scale) -> Rows:
+        """Rows as `network.results` makes them, in the target's own unit."""
+
+    def add(self, totals: Totals, rows: Rows, weights: Array) -> None:
+        """Adds rows that all have a target."""
+
+    def confidence(self, rows: Rows) -> tuple[Array, Array] | None:
+        """Of the best answer of each row [rows]: its probability, and 1 where it is right."""
+
+    def baselines(
+        self,
+        name: str,
+        train: Columns,
+        held_out: Mapping[str, Columns],
+        inputs: Sequence[str],
+        outputs: int,
+        scale: Scale,
+    ) -> Baselines:
+        """The best constant prediction, and the best one given the value of a single input, counted
+        in the train columns."""
+
+
+KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)

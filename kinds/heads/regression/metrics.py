@@ -1,0 +1,40 @@
+"""How far off numbers are, in the target's own unit."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+from kinds.heads.any.metrics import confidence as confidence
+from kinds.heads.numbers.metrics import mean_baselines
+from kinds.heads.numbers.metrics import rows as rows
+
+
+def raw_target() -> dict[str, Any]:
+    return {"kind": "number"}
+
+
+def restored(rows: Rows, scale: Scale) -> Rows:
+    return {name: scale.restore(rows[name]) for name in ("value", "target")}
+
+
+def add(totals: Totals, rows: Rows, weights: Array) -> None:
+    error = rows["value"] - rows["target"]
+    totals.add_mean("mean_absolute_error", np.abs(error), weights)
+    totals.add_mean("mean_squared_error", error**2, weights)
+
+
+def baselines(
+    name: str,
+    train: Columns,
+    held_out: Mapping[str, Columns],
+    inputs: Sequence[str],
+    outputs: int,
+    scale: Scale,
+) -> Baselines:
+    def as_rows(mean: Array, target: Array) -> Rows:
+        return restored({"value": mean, "target": target}, scale)
+
+    judged = "root_mean_squared_error"
+    return mean_baselines(name, train, held_out, inputs, judged, add, as_rows)
