@@ -1,15 +1,16 @@
 """Features of a tf.Example as tensors: how each is parsed, and what a batch of it looks like."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 Arrays = dict[str, np.ndarray]
-# The feature that says how much a row counts.
-WEIGHT = "row.weight"
+Vector: TypeAlias = keras.KerasTensor
+Vectors = Mapping[str, Vector]
 
 
 def as_it_is(name: str, values: np.ndarray) -> Arrays:

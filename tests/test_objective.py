@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, tiny_spec
 
+from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.network import Negatives
 from kinds.heads.any.priors import Prior
 from pipeline.spec import Spec
@@ -121,7 +122,7 @@ def test_with_zero_kernels_the_first_loss_is_the_entropy() -> None:
     priors: dict[str, Prior] = {}
     for name in ("label", "kind", "ends"):
         outputs = outputs_of(spec, ENTRIES)[name]
-        priors[name] = prior_of(name, spec.heads[name], columns, outputs=outputs, values=[])
+        priors[name] = prior_of(spec.heads[name], TrainTargets(name, columns, outputs))
     network = network_of(spec, {name: p.bias for name, p in priors.items()})
     losses = dict.fromkeys(spec.heads, ONE)
     for head in network.heads.values():

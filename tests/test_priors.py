@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tiny_data import floats, ints
 
+from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.priors import Prior, balanced
 from kinds.heads.binary.spec import Binary
 from kinds.heads.classification.spec import Classification
@@ -24,7 +25,7 @@ def described(head: Any, targets: np.ndarray, **columns: np.ndarray) -> Prior:
     weights = {"row.weight": np.ones(len(columns.get("t.count", targets)), np.float32)}
     outputs = {"classification": 3, "multilabel": 2}.get(head.kind, 1)
     columns = {"t": targets, **weights, **columns}
-    return prior_of("t", head, columns, outputs=outputs, values=VALUES)
+    return prior_of(head, TrainTargets("t", columns, outputs, VALUES))
 
 
 def test_labels_start_at_their_log_prior() -> None:

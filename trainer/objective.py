@@ -5,14 +5,14 @@ expected weight of a batch (an unbiased gradient, whatever is missing in the bat
 phases by the exact weight of the rows they look at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import tensorflow as tf
 
-from kinds.heads.any.metrics import WEIGHT
-from kinds.heads.any.network import HeadSum, Negatives, OutputLayer
+from kinds.heads.any.metrics import TrainTargets
+from kinds.heads.any.network import HeadSum, LossRows, Negatives, OutputLayer
 from kinds.heads.any.priors import Prior
 from kinds.heads.network import KINDS
 from pipeline.failures import Exit, Failure
@@ -34,22 +34,11 @@ class HeadLoss:
     products: tf.DType = tf.float32
 
 
-def prior_of(
-    name: str,
-    head: Head,
-    columns: Mapping[str, np.ndarray],
-    *,
-    outputs: int,
-    values: Sequence[str],
-) -> Prior:
-    """`columns` are the train columns of `data.collect`, `values` those of the head's vocabulary.
-
-    Raises Failure with exit code 2 where no train row has a target.
-    """
-    weights = columns[WEIGHT].astype(np.float64)
-    prior = KINDS[head.kind].prior(name, head, columns, weights, outputs, values)
+def prior_of(head: Head, train: TrainTargets) -> Prior:
+    """What the train targets say. Raises Failure with exit code 2 where no row has one."""
+    prior = KINDS[head.kind].prior(head, train)
     if not prior.share > 0:
-        rule = f"heads.{name}: some row of the train split must have a target (and a weight)"
+        rule = f"heads.{train.name}: some row of the train split must have a target (and a weight)"
         raise Failure(Exit.USAGE, rule, received="none")
     return prior
 
@@ -94,7 +83,8 @@ def head_sum(
 ) -> HeadSum:
     """The sum of one head, whose vectors of the body are `hidden` [batch, width]."""
     weights, targets = head_weights(head, loss, batch), batch.targets[head.name]
-    return KINDS[head.part.kind].loss(head, hidden, targets, weights, loss.products, drawn)
+    rows = LossRows(targets, weights, loss.products, drawn)
+    return KINDS[head.part.kind].loss(head, hidden, rows)
 
 
 def head_weights(head: OutputLayer, loss: HeadLoss, batch: Batch) -> tf.Tensor:

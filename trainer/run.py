@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kinds.heads.any.metrics import Scale
+from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
 from kinds.parsing import Arrays
@@ -106,9 +106,7 @@ def make_run(
     outputs = outputs_of(spec, data.entries)
     values = {name: data.vocabulary(labels.vocabulary) for name, labels in spec.labels().items()}
     priors = {
-        name: prior_of(
-            name, head, train_columns, outputs=outputs[name], values=values.get(name, ())
-        )
+        name: prior_of(head, TrainTargets(name, train_columns, outputs[name], values.get(name, ())))
         for name, head in spec.heads.items()
     }
     bias = {name: prior.bias for name, prior in priors.items()}

@@ -1,10 +1,10 @@
 """Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from kinds.answers import answers
-from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 
 
 class Metrics(Protocol):
@@ -28,16 +28,10 @@ class Metrics(Protocol):
         """Of the best answer of each row [rows]: its probability, and 1 where it is right."""
 
     def baselines(
-        self,
-        name: str,
-        train: Columns,
-        held_out: Mapping[str, Columns],
-        inputs: Sequence[str],
-        outputs: int,
-        scale: Scale,
+        self, train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
     ) -> Baselines:
         """The best constant prediction, and the best one given the value of a single input, counted
-        in the train columns."""
+        in train."""
 
 
 KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)

@@ -1,17 +1,24 @@
 """Heads in training: their targets, losses and curvature, and what the trained model gives."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Protocol
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from kinds.answers import answers
-from kinds.heads.any.metrics import Scale
-from kinds.heads.any.network import HeadSum, Negatives, OutputLayer, Sampler, TemperatureSums
+from kinds.heads.any.metrics import Scale, TrainTargets
+from kinds.heads.any.network import (
+    Earlier,
+    HeadSum,
+    LossRows,
+    OutputLayer,
+    Sampler,
+    TemperatureSums,
+    Weights,
+)
 from kinds.heads.any.priors import Prior
-from kinds.parsing import Feature
+from kinds.parsing import Feature, Vector
 
 
 class Network(Protocol):
@@ -29,34 +36,16 @@ class Network(Protocol):
     def scale(self, name: str, part: Any, statistics: Mapping[str, Any]) -> Scale:
         """How the targets were scaled, by the statistics of the prepared data."""
 
-    def prior(
-        self,
-        name: str,
-        part: Any,
-        columns: Mapping[str, np.ndarray],
-        weights: np.ndarray,
-        outputs: int,
-        values: Sequence[str],
-    ) -> Prior:
-        """What the train targets in `columns`, of rows with these weights, say before anything is
-        learned. `values` are those of the head's vocabulary."""
+    def prior(self, part: Any, train: TrainTargets) -> Prior:
+        """What the train targets say before anything is learned."""
 
     def row_weights(self, targets: tf.Tensor, class_weights: np.ndarray | None) -> tf.Tensor:
         """[batch] how much a row counts by its target: 0 where it is missing, else the weight of
         its class."""
 
-    def loss(
-        self,
-        layer: OutputLayer,
-        hidden: tf.Tensor,
-        targets: tf.Tensor,
-        weights: tf.Tensor,
-        products: tf.DType,
-        drawn: Negatives | None,
-    ) -> HeadSum:
-        """The loss of a batch, whose vectors of the body are `hidden` [batch, width]. `products` is
-        the type of what its large products multiply. A kind with a sampler gives the loss over the
-        classes `drawn`, where there are some."""
+    def loss(self, layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
+        """The loss of a batch, whose vectors of the body are `hidden` [batch, width]. Only kinds
+        with a sampler are given classes drawn."""
 
     def uncertainty_factor(self, part: Any) -> float:
         """What the loss is multiplied by to be a negative log likelihood."""
@@ -79,21 +68,12 @@ class Network(Protocol):
     def temperature_sums(self, part: Any) -> TemperatureSums | None:
         """What a temperature is fitted with; None where the head has none."""
 
-    def output(self, part: Any, logits: keras.KerasTensor, scale: Scale) -> keras.KerasTensor:
+    def output(self, part: Any, logits: Vector, scale: Scale) -> Vector:
         """What the trained model gives, of logits [batch, outputs] that are back on the linear
         scale of the target."""
 
-    def carried(
-        self,
-        layer: OutputLayer,
-        kernel: np.ndarray,
-        bias: np.ndarray,
-        places: np.ndarray | None,
-        factor: float,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """An earlier kernel and bias as those of `layer`. `places` [values of the vocabulary] says
-        where each value was, and is the number of the earlier ones where it was nowhere. Bias and
-        kernel times `factor` gave the earlier model's scores."""
+    def carried(self, layer: OutputLayer, earlier: Earlier) -> Weights:
+        """An earlier kernel and bias as those of `layer`."""
 
 
 KINDS: dict[str, Network] = answers("kinds.heads", "network", Network)

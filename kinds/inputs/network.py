@@ -3,10 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import keras
-
 from kinds.answers import answers
-from kinds.parsing import Feature
+from kinds.parsing import Feature, Vector, Vectors
 
 
 class Network(Protocol):
@@ -17,13 +15,8 @@ class Network(Protocol):
         the input's own name. `entries` is the number of values of each vocabulary."""
 
     def vector(
-        self,
-        name: str,
-        part: Any,
-        inputs: Mapping[str, keras.KerasTensor],
-        looked_up: Any,
-        entries: Mapping[str, int],
-    ) -> keras.KerasTensor:
+        self, name: str, part: Any, inputs: Vectors, looked_up: Any, entries: Mapping[str, int]
+    ) -> Vector:
         """[batch, width], of the features in `inputs` and of the vectors that were `looked_up`,
         [batch, width] or [batch, length, width]; None where the input has no table."""
 

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import metrics as heads
-from kinds.heads.any.metrics import Metrics, Scale, measured
+from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
 from kinds.heads.network import KINDS
 from kinds.parsing import Arrays
 from trainer.data import Batch
@@ -126,7 +126,8 @@ def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
     held_out = {split: run.collect(split) for split in run.held_out()}
     found = {}
     for name, head in run.network.heads.items():
-        rows = (name, train_columns, held_out, run.features.ids())
-        made = heads.KINDS[head.part.kind].baselines(*rows, head.outputs, run.scales[name])
+        train = TrainTargets(name, train_columns, head.outputs)
+        kind, scale = heads.KINDS[head.part.kind], run.scales[name]
+        made = kind.baselines(train, held_out, run.features.ids(), scale)
         found[name] = made.to_json()
     return found

@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from kinds.heads.any.metrics import Scale
-from kinds.heads.any.network import OutputLayer
+from kinds.heads.any.network import Earlier, OutputLayer
 from kinds.heads.network import KINDS
 from kinds.inputs.ids.numbering import id_count, missing_id
 from pipeline.failures import Exit, Failure
@@ -52,7 +52,7 @@ def warm_start(run: Run, earlier: Path) -> None:
     for name, head in run.network.heads.items():
         if f"{name}.logits" in old:
             labels = head.part.labels()
-            own = None if labels is None else places[labels.vocabulary]
+            own = places[labels.vocabulary] if labels else np.zeros(0, np.int64)
             _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name])
     for weight, average in run.train_state.averages:
         average.assign(weight)
@@ -81,7 +81,7 @@ def _take_body(run: Run, old: Mapping[str, Weights], places: Mapping[str, np.nda
 def _take_head(
     head: OutputLayer,
     old: Mapping[str, Weights],
-    places: np.ndarray | None,
+    places: np.ndarray,
     factor: float,
     scale: Scale,
 ) -> None:
@@ -89,7 +89,7 @@ def _take_head(
     kernel, bias = old[f"{head.name}.logits"]
     kernel = kernel.T / (factor * scale.std)
     bias = (bias - scale.mean) / (factor * scale.std)
-    kernel, bias = KINDS[head.part.kind].carried(head, kernel, bias, places, factor)
+    kernel, bias = KINDS[head.part.kind].carried(head, Earlier(kernel, bias, places, factor))
     _check(head.name, [bias], [tuple(head.bias.shape)])
     head.bias.assign(bias)
     if not head.tied:

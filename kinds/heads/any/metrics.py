@@ -16,6 +16,7 @@ import numpy.typing as npt
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
 Metrics = dict[str, float]
+Splits = Mapping[str, Columns]
 # What the metrics of a head need of each row, by name.
 Rows = Mapping[str, Array]
 
@@ -42,6 +43,26 @@ class Scale:
         """Scaled values to values in the target's own unit."""
         value = np.float64(z) * self.std + self.mean
         return np.asarray(np.sign(value) * np.expm1(np.abs(value)) if self.log else value)
+
+
+@dataclass(frozen=True)
+class TrainTargets:
+    """The targets of a head in train: `columns` by name, `outputs` of the head, and the `values` of
+    its vocabulary."""
+
+    name: str
+    columns: Columns
+    outputs: int
+    values: Sequence[str] = ()
+
+    @property
+    def targets(self) -> Array:
+        return self.columns[self.name]
+
+    @property
+    def weights(self) -> Array:
+        """float64 [rows]"""
+        return self.columns[WEIGHT].astype(np.float64)
 
 
 @dataclass
@@ -156,7 +177,7 @@ class Baselines:
 def compare(
     constant: Callable[[Columns], Metrics],
     given: Callable[[str], Predictor],
-    held_out: Mapping[str, Columns],
+    held_out: Splits,
     inputs: Sequence[str],
     judged: str,
 ) -> Baselines:

@@ -100,6 +100,30 @@ class HeadSum(NamedTuple):
     weights: tf.Tensor
 
 
+class LossRows(NamedTuple):
+    """The rows of a loss: their targets and their weights [batch]; the type of what its large
+    products multiply; the classes drawn, where it sums over some."""
+
+    targets: tf.Tensor
+    weights: tf.Tensor
+    products: tf.DType = tf.float32
+    drawn: Negatives | None = None
+
+
+class Earlier(NamedTuple):
+    """The kernel and bias of an earlier run. Times `factor` they gave its scores. `places` [values
+    of the vocabulary] says where each value was, and is the number of the earlier ones where it was
+    nowhere."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    places: np.ndarray
+    factor: float
+
+
+Weights = tuple[np.ndarray, np.ndarray]
+
+
 def weighted_sum(losses: tf.Tensor, weights: tf.Tensor) -> HeadSum:
     return HeadSum(tf.reduce_sum(losses * weights), tf.stop_gradient(losses), weights)
 
@@ -122,13 +146,24 @@ def row_weights(targets: tf.Tensor, class_weights: np.ndarray | None) -> tf.Tens
 
 
 def with_random_signs(
-    scores: tf.Tensor, second_derivative: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
+    second_derivative: Callable[[tf.Tensor], tf.Tensor],
+    layer: OutputLayer,
+    hidden: tf.Tensor,
+    roots: tf.Tensor,
+    seed: tf.Tensor,
 ) -> tf.Tensor:
-    """A number whose gradient by row i of `scores` [batch, outputs] is roots[i] times the square
-    root of a loss's second derivative by them, with a random sign: for `pseudo_loss`."""
+    """A `pseudo_loss` of independent outputs: the square root of the loss's second derivative by
+    each of them, with a random sign."""
+    scores = layer.logits(hidden)
     signs = tf.sign(tf.random.stateless_uniform(tf.shape(scores), seed, -1.0, 1.0))
-    bend = tf.stop_gradient(signs * tf.sqrt(second_derivative))
+    bend = tf.stop_gradient(signs * tf.sqrt(second_derivative(scores)))
     return tf.reduce_sum(roots[:, None] * bend * scores)
+
+
+def of_sigmoid(scores: tf.Tensor) -> tf.Tensor:
+    """The second derivative of a sigmoid's cross entropy."""
+    p = tf.sigmoid(scores)
+    return p * (1.0 - p)
 
 
 def kernel_stddev(part: Any, width: int) -> float:

@@ -1,11 +1,11 @@
 """How good yes or no is: log loss, accuracy, area under the curve."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.numbers import metrics as numbers
 
@@ -37,19 +37,14 @@ def confidence(rows: Rows) -> tuple[Array, Array]:
 
 
 def baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
-    inputs: Sequence[str],
-    outputs: int,
-    scale: Scale,
+    train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
 ) -> Baselines:
     """The share of yes."""
 
     def as_rows(mean: Array, target: Array) -> Rows:
         return {"value": _logit(mean, 1e-7, 1 - 1e-7), "target": target}
 
-    return numbers.mean_baselines(name, train, held_out, inputs, "log_loss", add, as_rows)
+    return numbers.mean_baselines(train, held_out, inputs, "log_loss", add, as_rows)
 
 
 def _logit(p: Array, least: float, most: float) -> Array:

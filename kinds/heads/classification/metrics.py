@@ -4,7 +4,7 @@ Ranks, accuracy and top-k leave the class of all other values out, which is neve
 row whose label is there counts as wrong. Log losses are over all classes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,9 @@ from kinds.heads.any.metrics import (
     Predictor,
     Rows,
     Scale,
+    Splits,
     Totals,
+    TrainTargets,
     compare,
     measured,
     without,
@@ -62,12 +64,7 @@ def confidence(rows: Rows) -> tuple[Array, Array]:
 
 
 def baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
-    inputs: Sequence[str],
-    outputs: int,
-    scale: Scale,
+    train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
 ) -> Baselines:
     """Counts of the labels, overall and given an input. The last class is all other values."""
 
@@ -75,7 +72,7 @@ def baselines(
         return _label_metrics(split, name, *_constant_labels(split[name], counts))
 
     def given(source: str) -> Predictor:
-        pairs = count_pairs(train[source], train[name], train[WEIGHT], outputs)
+        pairs = count_pairs(train.columns[source], train.targets, weights, train.outputs)
 
         def predict(strength: float, split: Columns) -> Metrics:
             model = LabelsGiven(pairs, counts, strength)
@@ -83,8 +80,8 @@ def baselines(
 
         return predict
 
-    known = train[name] >= 0
-    counts = np.bincount(train[name][known], train[WEIGHT][known], outputs)
+    name, weights, known = train.name, train.weights, train.targets >= 0
+    counts = np.bincount(train.targets[known], weights[known], train.outputs)
     return compare(constant, given, held_out, inputs, "log_loss")
 
 

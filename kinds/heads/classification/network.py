@@ -1,17 +1,19 @@
 """A classification in training: a softmax over the labels and one class for all other values."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
+from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.network import (
+    Earlier,
     HeadSum,
-    Negatives,
+    LossRows,
     OutputLayer,
     Sampler,
     TemperatureSums,
+    Weights,
     known,
     weighted_sum,
 )
@@ -21,62 +23,48 @@ from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
 from kinds.heads.any.priors import Prior, label_prior
 from kinds.heads.classification.sampling import build_sampler, sampled_softmax_rows
 from kinds.heads.classification.softmax import softmax_sum
+from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
 from kinds.parsing import ONE_ID, Feature
 
-if TYPE_CHECKING:
-    from kinds.heads.classification.spec import Classification
 
-
-def target(part: "Classification") -> Feature:
+def target(part: Classification) -> Feature:
     return ONE_ID
 
 
-def outputs(part: "Classification", entries: Mapping[str, int]) -> int:
+def outputs(part: Classification, entries: Mapping[str, int]) -> int:
     return entries[part.vocabulary] + 1
 
 
-def kernel_stddev(part: "Classification", width: int) -> float:
+def kernel_stddev(part: Classification, width: int) -> float:
     """The rows start with length 1 on average, as those of a table do: a rare label has few steps
     to get there."""
     return float(width**-0.5)
 
 
-def prior(
-    name: str,
-    part: "Classification",
-    columns: Mapping[str, np.ndarray],
-    weights: np.ndarray,
-    outputs: int,
-    values: Sequence[str],
-) -> Prior:
-    return label_prior(columns[name], weights, outputs, part.class_weights, values)
+def prior(part: Classification, train: TrainTargets) -> Prior:
+    return label_prior(
+        train.targets, train.weights, train.outputs, part.class_weights, train.values
+    )
 
 
-def sampler(part: "Classification", bias: np.ndarray, negatives: int, seed: int) -> Sampler | None:
+def sampler(part: Classification, bias: np.ndarray, negatives: int, seed: int) -> Sampler | None:
     return build_sampler(bias, negatives=negatives, seed=seed)
 
 
-def loss(
-    layer: OutputLayer,
-    hidden: tf.Tensor,
-    targets: tf.Tensor,
-    weights: tf.Tensor,
-    products: tf.DType,
-    drawn: Negatives | None,
-) -> HeadSum:
-    target, _ = known(targets)
+def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
+    target, _ = known(rows.targets)
     x = layer.input(hidden)
-    if drawn is not None:
+    if rows.drawn is not None:
         # A drawn class stands for a missing target: no other row of the kernel is to move for it.
-        target = tf.where(weights > 0, target, drawn.ids[0])
-        own = sampled_softmax_rows(x, layer.kernel, layer.bias, target, drawn, products)
-        return weighted_sum(own, weights)
+        target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
+        parts = (x, layer.kernel, layer.bias, target, rows.drawn, rows.products)
+        return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
     bias, smoothing = tf.convert_to_tensor(layer.bias), layer.part.label_smoothing
-    kernel = layer.kernel_rows()
-    total, losses = softmax_sum(x, kernel, bias, target, weights, smoothing, products)
-    return HeadSum(total, losses, weights)
+    of_layer = (x, layer.kernel_rows(), bias)
+    found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
+    return HeadSum(*found, rows.weights)
 
 
 def pseudo_loss(
@@ -112,7 +100,7 @@ def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     return loss, tf.where(unranked, np.inf, 1 + above + ties / 2)
 
 
-def temperature_sums(part: "Classification") -> TemperatureSums:
+def temperature_sums(part: Classification) -> TemperatureSums:
     return sums_at_temperature
 
 
@@ -130,15 +118,10 @@ def sums_at_temperature(
     return tf.linalg.matvec(tf.cast(rows, tf.float64), tf.cast(weights, tf.float64))
 
 
-def carried(
-    layer: OutputLayer,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    places: np.ndarray,
-    factor: float,
-) -> tuple[np.ndarray, np.ndarray]:
+def carried(layer: OutputLayer, earlier: Earlier) -> Weights:
     """A new label starts as all other values did, and shares their probability."""
-    other = len(bias) - 1
-    places = np.append(places, other)
-    shared = np.log((places == other).sum()) / factor
-    return kernel[places], bias[places] - np.where(places == other, shared, 0)
+    other = len(earlier.bias) - 1
+    places = np.append(earlier.places, other)
+    shared = np.log((places == other).sum()) / earlier.factor
+    bias = earlier.bias[places] - np.where(places == other, shared, 0)
+    return earlier.kernel[places], bias

@@ -1,11 +1,11 @@
 """How good rates are: mean absolute error and Poisson deviance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
@@ -33,14 +33,9 @@ def deviance(counts: Array, rates: Array | float) -> Array:
 
 
 def baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
-    inputs: Sequence[str],
-    outputs: int,
-    scale: Scale,
+    train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
 ) -> Baselines:
     def as_rows(mean: Array, target: Array) -> Rows:
         return {"value": np.maximum(mean, 1e-9), "target": target}
 
-    return mean_baselines(name, train, held_out, inputs, "deviance", add, as_rows)
+    return mean_baselines(train, held_out, inputs, "deviance", add, as_rows)

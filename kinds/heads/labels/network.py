@@ -1,17 +1,13 @@
 """Heads over a vocabulary in training: one output a label."""
 
-from typing import TYPE_CHECKING
-
-import keras
 import tensorflow as tf
 
 from kinds.heads.any.metrics import Scale
+from kinds.heads.labels.spec import LabelsPart
+from kinds.parsing import Vector
 
-if TYPE_CHECKING:
-    from kinds.heads.labels.spec import LabelsPart
 
-
-def output(part: "LabelsPart", logits: keras.KerasTensor, scale: Scale) -> keras.KerasTensor:
+def output(part: LabelsPart, logits: Vector, scale: Scale) -> Vector:
     """[batch, labels] logits: probabilities and the best labels are made by the export."""
     return logits
 

@@ -1,6 +1,6 @@
 """How good sets of labels are: log loss, precision and recall among the first k."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,9 @@ from kinds.heads.any.metrics import (
     Metrics,
     Rows,
     Scale,
+    Splits,
     Totals,
+    TrainTargets,
     measured,
     without,
 )
@@ -52,21 +54,17 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
 
 
 def baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
-    inputs: Sequence[str],
-    outputs: int,
-    scale: Scale,
+    train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
 ) -> Baselines:
     """Each label with its share of the train rows. No input is tried."""
-    there = train[f"{name}.count"] >= 0
-    weights = train[WEIGHT][there].astype(np.float64)
-    of_label = np.repeat(weights, train[f"{name}.count"][there])
+    labels_of_row = train.columns[f"{train.name}.count"]
+    there = labels_of_row >= 0
+    weights = train.weights[there]
+    of_label = np.repeat(weights, labels_of_row[there])
     total = max(weights.sum(), 1.0)
-    share = np.bincount(train[name], of_label, outputs) / total
+    share = np.bincount(train.targets, of_label, train.outputs) / total
     share = np.clip(share, ROWS_OF_NO_ROWS / total, 1 - ROWS_OF_NO_ROWS / total)
-    constants = {split: _label_set_metrics(c, name, share) for split, c in held_out.items()}
+    constants = {split: _label_set_metrics(c, train.name, share) for split, c in held_out.items()}
     return Baselines(constants, {}, None)
 
 

@@ -1,15 +1,19 @@
 """Sets of labels in training: a sigmoid for each label."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
+from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.network import (
+    Earlier,
     HeadSum,
-    Negatives,
+    LossRows,
     OutputLayer,
+    Weights,
+    of_sigmoid,
     weighted_sum,
     with_random_signs,
 )
@@ -23,16 +27,14 @@ from kinds.heads.labels.metrics import CUTS
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
 from kinds.heads.labels.numbering import MISSING
+from kinds.heads.multilabel.spec import Multilabel
 from kinds.parsing import SEVERAL_IDS, Arrays, Feature
-
-if TYPE_CHECKING:
-    from kinds.heads.multilabel.spec import Multilabel
 
 # Fills up a row that has fewer labels than another one of the batch.
 NO_LABEL = -2
 
 
-def target(part: "Multilabel") -> Feature:
+def target(part: Multilabel) -> Feature:
     """[batch, labels]; MISSING and then NO_LABEL where the set is missing."""
     return Feature(SEVERAL_IDS, tf.int32, _padded, (None,), _counted)
 
@@ -48,23 +50,17 @@ def _counted(name: str, sets: np.ndarray) -> Arrays:
     return {name: sets[sets >= 0], f"{name}.count": counts}
 
 
-def outputs(part: "Multilabel", entries: Mapping[str, int]) -> int:
+def outputs(part: Multilabel, entries: Mapping[str, int]) -> int:
     return entries[part.vocabulary]
 
 
-def prior(
-    name: str,
-    part: "Multilabel",
-    columns: Mapping[str, np.ndarray],
-    weights: np.ndarray,
-    outputs: int,
-    values: Sequence[str],
-) -> Prior:
-    labels, count = columns[name], columns[f"{name}.count"]
+def prior(part: Multilabel, train: TrainTargets) -> Prior:
+    count, weights = train.columns[f"{train.name}.count"], train.weights
     known = count >= 0
     total = weights[known].sum()
     least = min(0.5, ROWS_OF_NO_ROWS / max(total, 1.0))
-    yes = np.bincount(labels, np.repeat(weights[known], count[known]), outputs)
+    of_label = np.repeat(weights[known], count[known])
+    yes = np.bincount(train.targets, of_label, train.outputs)
     share = np.clip(yes / max(total, LEAST), least, 1 - least)
     lost = -(share * np.log(share) + (1 - share) * np.log1p(-share)).sum()
     return Prior(np.log(share) - np.log1p(-share), float(lost), total / len(count))
@@ -75,15 +71,8 @@ def row_weights(targets: tf.Tensor, class_weights: np.ndarray | None) -> tf.Tens
     return tf.where(tf.reduce_any(targets == MISSING, axis=1), 0.0, 1.0)
 
 
-def loss(
-    layer: OutputLayer,
-    hidden: tf.Tensor,
-    targets: tf.Tensor,
-    weights: tf.Tensor,
-    products: tf.DType,
-    drawn: Negatives | None,
-) -> HeadSum:
-    return weighted_sum(set_losses(layer.logits(hidden), targets), weights)
+def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
+    return weighted_sum(set_losses(layer.logits(hidden), rows.targets), rows.weights)
 
 
 def set_losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
@@ -94,12 +83,7 @@ def set_losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     return tf.reduce_sum(tf.math.softplus(logits), axis=1) - own
 
 
-def pseudo_loss(
-    layer: OutputLayer, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
-) -> tf.Tensor:
-    scores = layer.logits(hidden)
-    p = tf.sigmoid(scores)
-    return with_random_signs(scores, p * (1.0 - p), roots, seed)
+pseudo_loss = partial(with_random_signs, of_sigmoid)
 
 
 def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
@@ -114,16 +98,10 @@ def hits_and_labels(z: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:
     return {"hits": tf.cast(hits, tf.float32), "labels": count_true(labels >= 0)}
 
 
-def carried(
-    layer: OutputLayer,
-    kernel: np.ndarray,
-    bias: np.ndarray,
-    places: np.ndarray,
-    factor: float,
-) -> tuple[np.ndarray, np.ndarray]:
+def carried(layer: OutputLayer, earlier: Earlier) -> Weights:
     """A new label starts as in a run of its own."""
-    known = places < len(bias)
-    places = np.where(known, places, 0)
+    known = earlier.places < len(earlier.bias)
+    places = np.where(known, earlier.places, 0)
     own = layer.kernel.numpy()[: len(places)]
-    kernel = np.where(known[:, None], kernel[places], own)
-    return kernel, np.where(known, bias[places], layer.bias.numpy())
+    kernel = np.where(known[:, None], earlier.kernel[places], own)
+    return kernel, np.where(known, earlier.bias[places], layer.bias.numpy())

@@ -1,6 +1,6 @@
 """Metrics and baselines of a head whose target is one number. NumPy only."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -12,7 +12,9 @@ from kinds.heads.any.metrics import (
     Metrics,
     Predictor,
     Rows,
+    Splits,
     Totals,
+    TrainTargets,
     compare,
     measured,
     without,
@@ -31,18 +33,16 @@ def rows(output: Array, owners: Array, targets: Array) -> dict[str, Array]:
 
 
 def mean_baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
+    train: TrainTargets,
+    held_out: Splits,
     inputs: Sequence[str],
     judged: str,
     add: Add,
     as_rows: AsRows,
 ) -> Baselines:
     """The mean, and the mean given an input's value."""
-    known = ~np.isnan(train[name])
-    weights = train[WEIGHT][known].astype(np.float64)
-    target = train[name][known].astype(np.float64)
+    name, known = train.name, ~np.isnan(train.targets)
+    weights, target = train.weights[known], train.targets[known].astype(np.float64)
     overall = float((target * weights).sum() / max(weights.sum(), 1e-300))
 
     def measure(split: Columns, mean: Array) -> Metrics:
@@ -54,9 +54,9 @@ def mean_baselines(
         return measure(split, np.full(len(split[name]), overall))
 
     def given(source: str) -> Predictor:
-        size = int(max(c[source].max(initial=0) for c in (train, *held_out.values()))) + 1
-        rows = np.bincount(train[source][known], weights, size)
-        sums = np.bincount(train[source][known], weights * target, size)
+        size = int(max(c[source].max(initial=0) for c in (train.columns, *held_out.values()))) + 1
+        rows = np.bincount(train.columns[source][known], weights, size)
+        sums = np.bincount(train.columns[source][known], weights * target, size)
 
         def predict(strength: float, split: Columns) -> Metrics:
             means = (sums + strength * overall) / (rows + strength)

@@ -1,11 +1,11 @@
 """How far off numbers are, in the target's own unit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from kinds.heads.any.metrics import Array, Baselines, Columns, Rows, Scale, Totals
+from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
@@ -26,15 +26,10 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
 
 
 def baselines(
-    name: str,
-    train: Columns,
-    held_out: Mapping[str, Columns],
-    inputs: Sequence[str],
-    outputs: int,
-    scale: Scale,
+    train: TrainTargets, held_out: Splits, inputs: Sequence[str], scale: Scale
 ) -> Baselines:
     def as_rows(mean: Array, target: Array) -> Rows:
         return restored({"value": mean, "target": target}, scale)
 
     judged = "root_mean_squared_error"
-    return mean_baselines(name, train, held_out, inputs, judged, add, as_rows)
+    return mean_baselines(train, held_out, inputs, judged, add, as_rows)

@@ -6,23 +6,19 @@ more room for padding gives the same vector.
 
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
 from kinds.inputs.ids.numbering import missing_id
-from kinds.parsing import SEVERAL_IDS, Arrays, Feature
-
-if TYPE_CHECKING:
-    from kinds.inputs.sequence.spec import Sequence
+from kinds.inputs.sequence.spec import Sequence
+from kinds.parsing import SEVERAL_IDS, Arrays, Feature, Vector, Vectors
 
 LOWEST = -3.0e38
 
 
-def features(name: str, part: "Sequence", entries: Mapping[str, int]) -> dict[str, Feature]:
+def features(name: str, part: Sequence, entries: Mapping[str, int]) -> dict[str, Feature]:
     padding = missing_id(entries[part.vocabulary])
     padded = partial(left_padded, length=part.length, padding=padding)
     return {name: Feature(SEVERAL_IDS, tf.int32, padded, (part.length,), _last)}
@@ -46,12 +42,8 @@ def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Ten
 
 
 def vector(
-    name: str,
-    part: "Sequence",
-    inputs: Mapping[str, keras.KerasTensor],
-    looked_up: keras.KerasTensor,
-    entries: Mapping[str, int],
-) -> keras.KerasTensor:
+    name: str, part: Sequence, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
+) -> Vector:
     match part.combine:
         case "concat":
             return layers.Flatten(name=f"{name}.concat")(looked_up)
@@ -66,11 +58,11 @@ def vector(
     return pooled(looked_up, ops.not_equal(inputs[name], padding), part.combine)
 
 
-def is_side_by_side(part: "Sequence") -> bool:
+def is_side_by_side(part: Sequence) -> bool:
     return part.combine == "concat"
 
 
-def pooled(vectors: keras.KerasTensor, real: keras.KerasTensor, how: str) -> keras.KerasTensor:
+def pooled(vectors: Vector, real: Vector, how: str) -> Vector:
     """[batch, length, width] and bool [batch, length] to [batch, width], 0 where none is real."""
     real = ops.expand_dims(real, -1)
     share = ops.cast(real, "float32")
@@ -83,9 +75,7 @@ def pooled(vectors: keras.KerasTensor, real: keras.KerasTensor, how: str) -> ker
     return ops.divide(total, ops.maximum(ops.sum(share, axis=1), 1.0))
 
 
-def attend(
-    vectors: keras.KerasTensor, ids: keras.KerasTensor, padding: int, *, heads: int, name: str
-) -> keras.KerasTensor:
+def attend(vectors: Vector, ids: Vector, padding: int, *, heads: int, name: str) -> Vector:
     """Self-attention as seen from the last element: [batch, length, width] to [batch, width].
 
     Positions are learned and counted from the right end, so that they do not move with the padding
