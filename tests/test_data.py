@@ -27,8 +27,8 @@ from trainer.data import (
     batches,
     collect,
     example_features,
-    handed_on,
     parse,
+    step_batches,
 )
 from trainer.data_folder import read_data
 
@@ -138,7 +138,7 @@ def test_a_step_is_handed_the_batches_of_the_epoch_wherever_it_goes_on(
     files, features = stacks_of_three(tmp_path / "data", monkeypatch)
     epoch = list(batches(files, features, batch_size=16, order=(1, 3)))
     assert len(epoch) == 5
-    rest = handed_on(files, features, batch_size=16, own=range(16), order=(1, 3), skip=skip)
+    rest = step_batches(files, features, batch_size=16, own=range(16), order=(1, 3), skip=skip)
     for batch, expected in zip(rest, epoch[skip:], strict=True):
         assert_same(batch, expected)
 
@@ -148,10 +148,10 @@ def test_the_shares_of_a_batch_are_its_rows_in_their_order(
 ) -> None:
     files, features = stacks_of_three(tmp_path / "data", monkeypatch)
     shares = [
-        handed_on(files, features, batch_size=16, own=own, order=(1, 3), skip=1)
+        step_batches(files, features, batch_size=16, own=own, order=(1, 3), skip=1)
         for own in (range(4), range(4, 16))
     ]
-    whole = handed_on(files, features, batch_size=16, own=range(16), order=(1, 3), skip=1)
+    whole = step_batches(files, features, batch_size=16, own=range(16), order=(1, 3), skip=1)
     for first, second, expected in zip(*shares, whole, strict=True):
         assert (len(first.weights), len(second.weights)) == (4, 12)
         for name, values in expected.features.items():

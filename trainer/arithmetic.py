@@ -1,4 +1,4 @@
-"""How a run calculates: to the same bits every time, in float32 where nothing else is said."""
+"""How a run calculates: to the same bits every time, in float32 unless the spec asks for less."""
 
 import tensorflow as tf
 

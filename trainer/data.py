@@ -21,7 +21,7 @@ from pipeline.spec import Spec
 
 # Two times as many are in memory: those of which batches are made, and those that come next.
 ROWS_TO_SHUFFLE = 100_000
-# Batches are made and handed on as stacks of some that have about so many rows together.
+# Batches are made in stacks that have about this many rows together.
 ROWS_OF_A_STACK = 8_192
 
 
@@ -90,7 +90,7 @@ def batches(
     return stacks.unbatch().skip(within).prefetch(4)
 
 
-def handed_on(
+def step_batches(
     files: Sequence[str],
     features: ExampleFeatures,
     *,
@@ -127,7 +127,7 @@ def _stacks(
     order: tuple[int, int] | None,
     skip: int,
 ) -> tuple[tf.data.Dataset, int]:
-    """Batches as stacks [at most so many, rows of `own`, ...], and how many batches of the first
+    """Batches as stacks [at most this many, rows of `own`, ...], and how many batches of the first
     stack are still to be skipped: wherever reading begins, the same batches are in one stack."""
     at_once = max(1, ROWS_OF_A_STACK // batch_size)
     whole, within = divmod(skip, at_once)

@@ -19,7 +19,7 @@ from trainer.data import (
     batches,
     collect,
     example_features,
-    handed_on,
+    step_batches,
     steps_per_epoch,
 )
 from trainer.data_folder import Data
@@ -64,10 +64,10 @@ class Run:
         files = self.data.files(split)
         return batches(files, self.features, batch_size=size, order=order, skip=skip)
 
-    def coming(self, epoch: int, skip: int) -> Iterator[Batch]:
+    def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
-        return handed_on(
+        return step_batches(
             self.data.files("train"),
             self.features,
             batch_size=training.batch_size,
@@ -77,7 +77,7 @@ class Run:
         )
 
     def own_signature(self) -> Batch:
-        """Of a batch of `coming`."""
+        """Of a batch of `train_batches`."""
         own = self.workers.share(self.spec.training.batch_size)
         return batch_signature(self.features, len(own))
 
@@ -138,11 +138,11 @@ def make_run(
 def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler]:
     """{head: its sampler} of the heads that begin with sampled classes; `bias`: {head: [outputs]}
     where each output bias starts."""
-    said = spec.training.sampled
-    if said is None:
+    sampled = spec.training.sampled
+    if sampled is None:
         return {}
     found = {
-        name: KINDS[head.kind].sampler(head, bias[name], said.negatives, spec.training.seed)
+        name: KINDS[head.kind].sampler(head, bias[name], sampled.negatives, spec.training.seed)
         for name, head in spec.heads.items()
     }
     return {name: sampler for name, sampler in found.items() if sampler}

@@ -41,7 +41,7 @@ MARKER = ".made-from"
 
 
 def train_stage(
-    said: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
+    options: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
 ) -> bool:
     """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
     Failure as the exit codes say."""
@@ -51,30 +51,30 @@ def train_stage(
             return True
         exact_arithmetic()
         run, train_columns = open_run(data, spec, workers)
-        if said.warm_start:
-            warm_start(run, Path(said.warm_start))
+        if options.warm_start:
+            warm_start(run, Path(options.warm_start))
         if workers.is_chief:
-            train_and_publish(said, run, train_columns, output, made_from)
+            train_and_publish(options, run, train_columns, output, made_from)
         else:
             train_run(run, staging(output))
     return False
 
 
 def train_and_publish(
-    said: Options, run: Run, train_columns: Arrays, output: Path, made_from: str
+    options: Options, run: Run, train_columns: Arrays, output: Path, made_from: str
 ) -> None:
     """What the chief does: trains and publishes the folder."""
-    work = resumed_staging(output, made_from, force=said.force, copy=said.checkpoints)
-    events = said.tensorboard or str(work / "tensorboard")
+    work = resumed_staging(output, made_from, force=options.force, copy=options.checkpoints)
+    events = options.tensorboard or str(work / "tensorboard")
     with tracked(run.spec, work, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
         history = History(work / "history.jsonl", events, told)
-        metrics = make_run_folder(run, train_columns, work, history, copying(work, said))
+        metrics = make_run_folder(run, train_columns, work, history, copying(work, options))
         tracking.result(metrics)
     (work / MARKER).unlink()
     publish(output, stage=STAGE, made_from=made_from, facts=run_facts(run))
     print(metrics_table(metrics))
-    print(f"\ntrain: {said.output}")
+    print(f"\ntrain: {options.output}")
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
@@ -101,11 +101,11 @@ def resumed_staging(output: Path, made_from: str, *, force: bool, copy: str | No
     return work
 
 
-def copying(work: Path, said: Options) -> Callable[[], None]:
+def copying(work: Path, options: Options) -> Callable[[], None]:
     """What follows each checkpoint: a copy of the unfinished run, where one is wanted."""
-    if said.checkpoints is None:
+    if options.checkpoints is None:
         return nothing
-    folder = said.checkpoints
+    folder = options.checkpoints
     return lambda: keep_copy(work, folder)
 
 
@@ -119,8 +119,8 @@ def make_run_folder(
     lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
     epochs_and_phases = [json.loads(line) for line in lines]
     print(speed_line(epochs_and_phases), flush=True)
-    if said := phase_summary(epochs_and_phases):
-        print(said, flush=True)
+    if summary := phase_summary(epochs_and_phases):
+        print(summary, flush=True)
     held_out = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     metrics = held_out | {"baselines": baselines(run, train_columns)}

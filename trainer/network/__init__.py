@@ -1,7 +1,7 @@
 """The whole network as one value: body, heads, and who owns which variable.
 
 Every trainable variable belongs to exactly one group: `tables`, each shared block as
-`shared.NAME`, `trunk`, `heads`. What is trained when is said with these groups; `trainable` is
+`shared.NAME`, `trunk`, `heads`. These groups say what is trained when; `trainable` is
 never toggled, because a function that is traced already would not notice.
 """
 

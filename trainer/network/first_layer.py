@@ -3,8 +3,8 @@
 The stock layers multiply each looked-up vector x [embedding] by a block's matrix S
 [embedding, units], and what comes of it by the vector's rows W of the first layer's kernel
 [units, width]. x (S W) is the same number, and S W is made once for a batch: with 11 vectors of 50,
-128 units and a width of 256 a row then takes 141 thousand multiplications in the place of 431
-thousand. Steps and phases use this order; what is judged and exported uses the stock layers.
+128 units and a width of 256 a row then takes 141 thousand multiplications instead of 431
+thousand. Steps and phases use this order; evaluation and export use the stock layers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ Vectors = Mapping[str, keras.KerasTensor]
 class FirstLayer(layers.Layer):
     """`dense` over parts [batch, width of the part] side by side. A part with a block holds vectors
     that the block has yet to multiply. It has no weights of its own. `products` is the type of what
-    the product over the batch multiplies in training, as for `losses.softmax_sum`."""
+    the product over the batch multiplies in training, as for `softmax_sum`."""
 
     def __init__(
         self, dense: layers.Dense, blocks: Sequence[layers.Dense | None], products: str

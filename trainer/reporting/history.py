@@ -76,7 +76,7 @@ def scalars(line: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, flo
 
 def _is_past(line: str, finished: int, begun: int) -> bool:
     try:
-        said = json.loads(line)
+        entry = json.loads(line)
     except ValueError:  # cut short by a kill
         return False
-    return bool(said.get("epoch", 0) <= finished and said.get("before_epoch", 0) <= begun)
+    return bool(entry.get("epoch", 0) <= finished and entry.get("before_epoch", 0) <= begun)

@@ -98,8 +98,8 @@ def config(names: Sequence[str]) -> str:
     parts = []
     for name in names:
         files = {"tensor_path": vectors_file(name), "metadata_path": strings_file(name)}
-        said = {"tensor_name": name, **files}
-        lines = [f"  {key}: {json.dumps(value)}\n" for key, value in said.items()]
+        fields = {"tensor_name": name, **files}
+        lines = [f"  {key}: {json.dumps(value)}\n" for key, value in fields.items()]
         parts.append(f"embeddings {{\n{''.join(lines)}}}\n")
     return "".join(parts)
 

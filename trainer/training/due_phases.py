@@ -13,7 +13,7 @@ from trainer.reporting.tables import phase_line
 from trainer.run import Run
 from trainer.training.loop import BeforeEpoch
 
-# K-FAC's curvature is a mean over many rows; every .
+# K-FAC's curvature is a mean over many rows; every fourth batch gives it well enough.
 CURVATURE_EVERY = 4
 
 

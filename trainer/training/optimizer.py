@@ -7,7 +7,7 @@ block have one that train steps never touch.
 Gradients are made dense first. A gradient of an embedding is a list of (row, gradient) in which a
 row occurs once for each time that its id occurs in the batch. Keras 3.15 on TensorFlow hands that
 list to the optimizer without merging it, and Adam, Adagrad, RMSprop and Adafactor then add the
-squares of the parts to the second moment in the place of the square of their sum: the moment is too
+squares of the parts to the second moment instead of the square of their sum: the moment is too
 small, and the step too large, by up to the square root of the count.
 
 Where only a few rows of a great variable have a gradient, as with sampled classes, these rows alone

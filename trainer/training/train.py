@@ -21,8 +21,8 @@ from trainer.training.train_step import Step, make_step, one_then_other
 
 def sampled_steps(run: Run, total_steps: int) -> int:
     """How many steps of a run begin with sampled classes."""
-    said = run.spec.training.sampled
-    return int(said.share * total_steps) if said and run.samplers else 0
+    settings = run.spec.training.sampled
+    return int(settings.share * total_steps) if settings and run.samplers else 0
 
 
 def train_step(run: Run, sampled: int) -> Step:
@@ -87,7 +87,7 @@ def train_run(
         settings,
         heads=list(run.network.heads),
         make_step=lambda: train_step(run, settings.sampled),
-        batches=run.coming,
+        batches=run.train_batches,
         evaluate=held_out_loss,
         save=save,
         history=chosen if run.workers.is_chief else None,

@@ -80,10 +80,12 @@ class Totals:
         sums = np.array([(values * weights).sum(dtype=np.float64), weights.sum(dtype=np.float64)])
         self.means[metric] = self.means.get(metric, np.zeros(2)) + sums
 
-    def add_calibration(self, said: Array, was: Array, weights: Array) -> None:
-        """said: probabilities; was: 1 where it came true, else 0."""
-        bins = np.minimum((said * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-        for sums, values in zip(self.calibration, (said, was, np.ones_like(said)), strict=True):
+    def add_calibration(self, predicted: Array, was: Array, weights: Array) -> None:
+        """predicted: probabilities; was: 1 where it came true, else 0."""
+        bins = np.minimum((predicted * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+        for sums, values in zip(
+            self.calibration, (predicted, was, np.ones_like(predicted)), strict=True
+        ):
             sums += np.bincount(bins, weights * values, CALIBRATION_BINS)
 
     def add_scores(self, logits: Array, target: Array, weights: Array) -> None:
@@ -105,8 +107,8 @@ class Totals:
         elif self.scores:
             result["auc"] = area_under_curve(*np.concatenate(self.scores, axis=1))
         if (total := self.calibration[2].sum()) > 0:
-            said, was, _ = self.calibration
-            result["expected_calibration_error"] = float(np.abs(said - was).sum() / total)
+            predicted, was, _ = self.calibration
+            result["expected_calibration_error"] = float(np.abs(predicted - was).sum() / total)
         return result
 
 
@@ -179,17 +181,17 @@ def compare(
     given: Callable[[str], Predictor],
     held_out: Splits,
     inputs: Sequence[str],
-    judged: str,
+    metric: str,
 ) -> Baselines:
-    """Picks the input and strength with the lowest `judged` metric on the first split."""
+    """Picks the input and strength with the lowest `metric` on the first split."""
     constants = {split: constant(columns) for split, columns in held_out.items()}
     first = next(iter(held_out.values()), None)
-    if first is None or not inputs or judged not in constants[next(iter(held_out))]:
+    if first is None or not inputs or metric not in constants[next(iter(held_out))]:
         return Baselines(constants, {}, None)
     tried = []
     for source in inputs:
         predict = given(source)
-        tried += [(predict(strength, first)[judged], source, strength) for strength in STRENGTHS]
+        tried += [(predict(strength, first)[metric], source, strength) for strength in STRENGTHS]
     _, source, strength = min(tried)
     predict = given(source)
     return Baselines(constants, {s: predict(strength, c) for s, c in held_out.items()}, source)

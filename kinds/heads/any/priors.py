@@ -47,13 +47,13 @@ def label_prior(
     labels: Array,
     weights: Array,
     classes: int,
-    said: Mapping[Any, float] | str | None,
+    class_weights: Mapping[Any, float] | str | None,
     values: Sequence[str],
 ) -> Prior:
-    """Of one label a row, negative where it is missing; `said` are the spec's class weights."""
+    """Of one label a row, negative where it is missing; `class_weights` as the spec has them."""
     known = labels >= 0
     counts = np.bincount(labels[known], weights[known], classes)
-    by_class = _class_weights(said, counts, values)
+    by_class = _class_weights(class_weights, counts, values)
     weighted = counts if by_class is None else counts * by_class
     bias = np.log(distribution(weighted))
     return Prior(bias, _entropy(weighted), weighted.sum() / len(labels), by_class)
@@ -66,17 +66,17 @@ def _entropy(counts: Array) -> float:
 
 
 def _class_weights(
-    said: Mapping[Any, float] | str | None, counts: Array, values: Sequence[str]
+    class_weights: Mapping[Any, float] | str | None, counts: Array, values: Sequence[str]
 ) -> Array | None:
-    if said is None:
+    if class_weights is None:
         return None
-    if isinstance(said, str):
+    if isinstance(class_weights, str):
         return balanced(counts)
-    if unknown := sorted(set(said) - set(values)):
+    if unknown := sorted(set(class_weights) - set(values)):
         rule = "class_weights must name values of the head's vocabulary"
         raise Failure(Exit.USAGE, rule, received=unknown[0])
     weights = np.ones(len(counts))
-    weights[: len(values)] = [said.get(value, 1.0) for value in values]
+    weights[: len(values)] = [class_weights.get(value, 1.0) for value in values]
     return weights
 
 

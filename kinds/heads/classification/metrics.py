@@ -48,8 +48,13 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
     ties = (known == own[:, None]).sum(axis=1) - is_known
     rank = np.where(is_known, 1 + (known > own[:, None]).sum(axis=1) + ties / 2, np.inf)
     best = known.argmax(axis=1)
-    said = np.minimum(np.exp(known[at, best] - log_total), 1.0)
-    return {"loss": log_total - own, "rank": rank, "said": said, "right": best == labels}
+    probability = np.minimum(np.exp(known[at, best] - log_total), 1.0)
+    return {
+        "loss": log_total - own,
+        "rank": rank,
+        "probability": probability,
+        "right": best == labels,
+    }
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
@@ -60,7 +65,7 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
 
 
 def confidence(rows: Rows) -> tuple[Array, Array]:
-    return rows["said"], rows["right"]
+    return rows["probability"], rows["right"]
 
 
 def baselines(

@@ -36,7 +36,7 @@ def mean_baselines(
     train: TrainTargets,
     held_out: Splits,
     inputs: Sequence[str],
-    judged: str,
+    metric: str,
     add: Add,
     as_rows: AsRows,
 ) -> Baselines:
@@ -64,4 +64,4 @@ def mean_baselines(
 
         return predict
 
-    return compare(constant, given, held_out, inputs, judged)
+    return compare(constant, given, held_out, inputs, metric)

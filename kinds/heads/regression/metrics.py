@@ -31,5 +31,5 @@ def baselines(
     def as_rows(mean: Array, target: Array) -> Rows:
         return restored({"value": mean, "target": target}, scale)
 
-    judged = "root_mean_squared_error"
-    return mean_baselines(train, held_out, inputs, judged, add, as_rows)
+    metric = "root_mean_squared_error"
+    return mean_baselines(train, held_out, inputs, metric, add, as_rows)
