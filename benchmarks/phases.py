@@ -34,10 +34,10 @@ from pipeline.failures import main
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data_folder import Data, read_data
-from trainer.judgement import final_metrics
-from trainer.openings import CURVATURE_EVERY
+from trainer.evaluation import final_metrics
 from trainer.run import open_run
-from trainer.training import train_run
+from trainer.training.due_phases import CURVATURE_EVERY
+from trainer.training.train import train_run
 
 BUDGET, EVERY, ROWS, EVALUATIONS = 5, 2, 64_000, 4
 GRADIENT_COST = 2 / 3

@@ -27,11 +27,11 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data import steps_per_epoch
 from trainer.data_folder import read_data
-from trainer.judgement import make_judgement
-from trainer.openings import make_opening
-from trainer.ordinary import make_step
+from trainer.evaluation import make_held_out_loss
 from trainer.phases.schedule import phase_plans
 from trainer.run import Run, open_run
+from trainer.training.due_phases import make_due_phases
+from trainer.training.train_step import make_step
 
 EVALUATIONS, GRADIENT_COST = 12, 2 / 3
 
@@ -73,15 +73,15 @@ def training_pass(run: Run) -> Callable[[], None]:
 
 def measured(run: Run, rounds: int) -> dict[str, float]:
     """Medians in seconds, after one untimed pass and phase that trace what is traced."""
-    ordinary, opening = training_pass(run), make_opening(run, make_judgement(run))
-    ordinary()
-    opening(1)
+    train_pass, due_phases = training_pass(run), make_due_phases(run, make_held_out_loss(run))
+    train_pass()
+    due_phases(1)
     passes: list[float] = []
     phases: list[dict[str, Any]] = []
     for number in range(rounds):
-        passes.append(seconds(ordinary))
-        phases += opening(number + 1)["phases"]
-        passes.append(seconds(ordinary))
+        passes.append(seconds(train_pass))
+        phases += due_phases(number + 1)["phases"]
+        passes.append(seconds(train_pass))
     one_pass = statistics.median(passes)
     shares = [p["seconds"] / (p["evaluations"] * GRADIENT_COST * one_pass) for p in phases]
     return {

@@ -27,7 +27,7 @@ from benchmarks.train_report import curves, report, summary
 from benchmarks.train_rows import CUT_OFF, Rows, save_rows
 from examples.next_identifier import rows as demo_rows
 from pipeline.failures import main
-from trainer.data import batches, columns_of
+from trainer.data import batches, example_features
 from trainer.data_folder import read_data
 
 SPEC = Path(__file__).with_name("train.yaml")
@@ -93,10 +93,10 @@ def prepared_rows(folder: Path, count: str) -> Rows:
 def rows_in(folder: Path) -> Rows:
     """The rows of a data folder; of the held-out ones some."""
     data = read_data(folder)
-    columns = columns_of(data.spec, data.entries)
+    features = example_features(data.spec, data.entries)
     sides = []
     for split in ("train", "eval"):
-        found = batches(data.files(split), columns, batch_size=1024).as_numpy_iterator()
+        found = batches(data.files(split), features, batch_size=1024).as_numpy_iterator()
         parts = [_arrays(batch) for batch in found]
         whole = {n: np.concatenate([p[n] for p in parts])[: data.rows(split)] for n in parts[0]}
         sides.append(whole)

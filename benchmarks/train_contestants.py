@@ -23,17 +23,16 @@ from benchmarks.train_rows import (
     slices,
     take_part,
 )
+from kinds.heads.any.priors import distribution
+from kinds.heads.classification.network import loss_and_rank
+from kinds.heads.classification.sampling import build_sampler
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from trainer.data import Batch, batch_signature, columns_of
-from trainer.judgement.metrics import label_results
+from trainer.data import Batch, batch_signature, example_features
 from trainer.network import Network, build_network
-from trainer.network.heads import logits
 from trainer.objective import HeadLoss
-from trainer.objective.sampling import build_samplers
-from trainer.optimizer import build_optimizer, learning_rate
-from trainer.ordinary import Step, make_step, one_then_other
-from trainer.targets import distribution
+from trainer.training.optimizer import build_optimizer, learning_rate
+from trainer.training.train_step import Step, make_step, one_then_other
 from trainer.workers import ALONE
 
 SPEC = Path(__file__).with_name("train.yaml")
@@ -82,8 +81,8 @@ class Ours:
         optimizer = build_optimizer("adam", variables, weight_decay=decay)
         self.done = optimizer.step
         self.steps = self.epochs * (len(rows.train["label"]) // BATCH)
-        columns = columns_of(spec, {"token": rows.tokens - 2, "package": rows.packages - 2})
-        signature = batch_signature(columns, BATCH)
+        features = example_features(spec, {"token": rows.tokens - 2, "package": rows.packages - 2})
+        signature = batch_signature(features, BATCH)
         losses = {HEAD: HeadLoss(1.0, 1.0, products=tf.as_dtype(self.settings.precision))}
         self.parts = (self.network, optimizer, losses, signature, ALONE)
         self.results = tf.function(self._results, autograph=False)
@@ -95,8 +94,9 @@ class Ours:
         if sampled is None:
             return exact()
         counts = np.bincount(self.rows.train["label"], minlength=self.rows.classes)
-        shares = {HEAD: np.log(distribution(counts))}
-        samplers = build_samplers(shares, negatives=sampled.negatives, seed=self.seed)
+        shares = np.log(distribution(counts))
+        sampler = build_sampler(shares, negatives=sampled.negatives, seed=self.seed)
+        samplers = {HEAD: sampler} if sampler else {}
         few, change = make_step(*self.parts, samplers), int(sampled.share * self.steps)
         return one_then_other(few, exact, change=change, done=self.done)
 
@@ -121,7 +121,7 @@ class Ours:
 
     def _results(self, batch: Batch) -> tuple[tf.Tensor, tf.Tensor]:
         hidden = self.network.body(batch.features, training=False)[HEAD]
-        return label_results(logits(self.network.heads[HEAD], hidden), batch.targets[HEAD])
+        return loss_and_rank(self.network.heads[HEAD].logits(hidden), batch.targets[HEAD])
 
 
 def batch_of(side: dict[str, np.ndarray]) -> Batch:
@@ -173,7 +173,7 @@ class Keras:
         return measures(np.concatenate(losses), np.concatenate(ranks))
 
     def _results(self, *side: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        return label_results(self.model([side[0], side[1]]), side[2])
+        return loss_and_rank(self.model([side[0], side[1]]), side[2])
 
 
 CONTESTANTS: dict[str, Callable[[Rows, int], Ours | Keras]] = {

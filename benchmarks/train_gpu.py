@@ -26,7 +26,7 @@ from benchmarks.train_rows import Rows, drawn
 from benchmarks.train_scaling import IDS, USUAL, steps
 from pipeline.failures import main
 from trainer.arithmetic import exact_arithmetic
-from trainer.ordinary import Step
+from trainer.training.train_step import Step
 
 BATCHES, QUICK_BATCHES, STEPS, WARM_UP = (1024, 4096, 16384), (64,), 60, 4
 CLASSES = USUAL["classes"]

@@ -18,15 +18,15 @@ import tensorflow as tf
 
 from benchmarks.train_contestants import HEAD, SPEC, batch_of
 from benchmarks.train_rows import drawn
+from kinds.heads.classification.sampling import build_sampler
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
-from trainer.data import batch_signature, columns_of
+from trainer.data import batch_signature, example_features
 from trainer.network import build_network
 from trainer.objective import HeadLoss
-from trainer.objective.sampling import build_samplers
-from trainer.optimizer import build_optimizer
-from trainer.ordinary import Step, make_step
 from trainer.reporting.tables import table
+from trainer.training.optimizer import build_optimizer
+from trainer.training.train_step import Step, make_step
 from trainer.workers import ALONE
 
 USUAL = {"classes": 25_001, "hidden": 128, "batch": 1024}
@@ -62,14 +62,15 @@ def steps(
     bias = -np.log1p(np.arange(classes))
     network = build_network(spec, entries, {HEAD: bias}, seed=1)
     optimizer = build_optimizer("adam", network.variables())
-    signature = batch_signature(columns_of(spec, entries), batch)
-    samplers = build_samplers({HEAD: bias}, negatives=NEGATIVES, seed=1)
+    signature = batch_signature(example_features(spec, entries), batch)
+    sampler = build_sampler(bias, negatives=NEGATIVES, seed=1)
     ways: dict[str, Step] = {}
     for products in (tf.float32, tf.bfloat16):
         losses = {HEAD: HeadLoss(1.0, 1.0, products=products)}
         ways[products.name] = make_step(network, optimizer, losses, signature)
-    if samplers:
-        ways["sampled"] = make_step(network, optimizer, losses, signature, ALONE, samplers)
+    if sampler:
+        sampled = {HEAD: sampler}
+        ways["sampled"] = make_step(network, optimizer, losses, signature, ALONE, sampled)
     return ways
 
 

@@ -64,7 +64,7 @@ class Torch:
 
     @torch.no_grad()
     def _results(self, part: slice) -> tuple[np.ndarray, np.ndarray]:
-        """Losses and ranks, as trainer.judgement.metrics.label_results defines them."""
+        """Losses and ranks, as kinds.heads.classification.network.loss_and_rank defines them."""
         side = {n: torch.from_numpy(a).long() for n, a in of(self.rows.held_out, part).items()}
         z = self.model(side["tokens"], side["package"])
         own = z.gather(1, side["label"][:, None])

@@ -4,18 +4,12 @@ import numpy as np
 import pytest
 from tiny_data import floats, ints
 
-from trainer.judgement.baselines import (
-    LabelsGiven,
-    best_labels,
-    count_pairs,
-    label_baselines,
-    label_set_baselines,
-    labels_given,
-    value_baselines,
-)
-from trainer.network import Scale
+from kinds.heads.any.metrics import Scale, TrainTargets
+from kinds.heads.classification.metrics import LabelsGiven, best_labels, count_pairs, labels_given
+from kinds.heads.metrics import KINDS
 
 CLASSES, VALUES = 30, 7
+labels, yes = KINDS["classification"].baselines, KINDS["binary"].baselines
 
 
 def columns(rows: int, seed: int) -> dict[str, np.ndarray]:
@@ -72,7 +66,7 @@ def test_the_best_labels_do_not_repeat_and_never_are_other_values() -> None:
 
 def test_the_strongest_input_is_found_and_beats_the_constant() -> None:
     train, held_out = columns(500, 0), {"eval": columns(200, 1), "test": columns(100, 2)}
-    found = label_baselines("label", train, held_out, ["noise", "value"], CLASSES)
+    found = labels(TrainTargets("label", train, CLASSES), held_out, ["noise", "value"], Scale())
     assert found.given == "value"
     assert set(found.strongest) == {"eval", "test"}
     assert found.strongest["test"]["log_loss"] < found.constant["test"]["log_loss"]
@@ -80,19 +74,21 @@ def test_the_strongest_input_is_found_and_beats_the_constant() -> None:
 
 
 def test_without_inputs_only_the_constant_is_left() -> None:
-    found = label_baselines("label", columns(50, 0), {"eval": columns(20, 1)}, [], CLASSES)
+    train = TrainTargets("label", columns(50, 0), CLASSES)
+    found = labels(train, {"eval": columns(20, 1)}, [], Scale())
     assert (found.given, found.strongest) == (None, {})
 
 
 def test_a_split_without_targets_has_no_metrics() -> None:
     nothing = columns(20, 1) | {"label": np.full(20, -1, np.int32)}
-    found = label_baselines("label", columns(50, 0), {"eval": nothing}, ["value"], CLASSES)
+    train = TrainTargets("label", columns(50, 0), CLASSES)
+    found = labels(train, {"eval": nothing}, ["value"], Scale())
     assert (found.given, found.constant) == (None, {"eval": {}})
 
 
 def test_a_binary_head_is_judged_against_its_rate() -> None:
     train, held_out = columns(500, 0), {"eval": columns(200, 1)}
-    found = value_baselines("yes", "binary", train, held_out, ["noise", "value"], Scale())
+    found = yes(TrainTargets("yes", train, 1), held_out, ["noise", "value"], Scale())
     known = ~np.isnan(train["yes"])
     rate = np.average(train["yes"][known], weights=train["row.weight"][known])
     there = ~np.isnan(held_out["eval"]["yes"])
@@ -105,7 +101,8 @@ def test_a_binary_head_is_judged_against_its_rate() -> None:
 
 def test_a_regression_is_judged_in_its_own_unit() -> None:
     train = {"x": ints([0, 1]), "y": floats([-1, 1]), "row.weight": np.ones(2, np.float32)}
-    found = value_baselines("y", "regression", train, {"eval": train}, ["x"], Scale(5.0, 3.0))
+    scale, split = Scale(5.0, 3.0), {"eval": train}
+    found = KINDS["regression"].baselines(TrainTargets("y", train, 1), split, ["x"], scale)
     assert found.constant["eval"]["mean_absolute_error"] == 3.0
     assert found.strongest["eval"]["mean_absolute_error"] == pytest.approx(1.5)
 
@@ -114,7 +111,10 @@ def test_label_sets_are_judged_against_the_share_of_each_label() -> None:
     # Four rows with the labels {0, 1}, {0}, {} and a missing set; then {1} and {0, 2}.
     train = {"t": ints([0, 1, 0]), "t.count": ints([2, 1, 0, -1]), "row.weight": floats([1] * 4)}
     held_out = {"t": ints([1, 0, 2]), "t.count": ints([1, 2]), "row.weight": floats([1, 3])}
-    found = label_set_baselines("t", train, {"eval": held_out}, 3).constant["eval"]
+    made = KINDS["multilabel"].baselines(
+        TrainTargets("t", train, 3), {"eval": held_out}, [], Scale()
+    )
+    found = made.constant["eval"]
     p = np.array([2 / 3, 1 / 3, 1 / 6])
     yes = np.array([[0, 1, 0], [1, 0, 1]])
     losses = -(yes * np.log(p) + (1 - yes) * np.log(1 - p)).sum(axis=1)

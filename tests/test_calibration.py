@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.judgement.calibration import fit_temperature, newton, temperature_sums
+from kinds.heads.classification.network import sums_at_temperature
+from trainer.evaluation.calibration import fit_temperature, newton
 
 CLASSES = 8
 
@@ -19,7 +20,7 @@ def overconfident(rows: int, factor: float, seed: int = 0) -> tuple[tf.Tensor, t
 
 def sums_of(z: tf.Tensor, labels: tf.Tensor, inverse: float) -> np.ndarray:
     at = tf.constant(inverse, tf.float32)
-    return np.asarray(temperature_sums(z, labels, tf.ones(len(labels)), at))
+    return np.asarray(sums_at_temperature(z, labels, tf.ones(len(labels)), at))
 
 
 def test_the_derivatives_are_those_of_the_loss() -> None:

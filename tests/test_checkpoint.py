@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
-from trainer.checkpoint import remove, restore, save
+from trainer.training.checkpoint import remove, restore, save
 
 
 def state(value: float) -> dict[str, tf.Variable]:

@@ -22,17 +22,17 @@ from tiny_data import (
 from pipeline.failures import Exit, Failure
 from trainer.data import (
     Batch,
-    Columns,
+    ExampleFeatures,
     batch_signature,
     batches,
     collect,
-    columns_of,
-    handed_on,
+    example_features,
     parse,
+    step_batches,
 )
 from trainer.data_folder import read_data
 
-COLUMNS = columns_of(tiny_spec(), ENTRIES)
+FEATURES = example_features(tiny_spec(), ENTRIES)
 LABEL_SETS = tiny_spec(
     replace={"kind: classification, vocabulary: kinds": "kind: multilabel, vocabulary: kinds"}
 )
@@ -56,7 +56,7 @@ def example(**values: Any) -> Mapping[str, Any]:
 
 def test_an_example_becomes_a_row_and_the_batch_is_filled_up() -> None:
     batch = parse(
-        tf.constant([serialized(example()), serialized(example(before=[]))]), COLUMNS, tf.range(3)
+        tf.constant([serialized(example()), serialized(example(before=[]))]), FEATURES, tf.range(3)
     )
     assert batch.features["word"].numpy().tolist() == [3, 3, 3]
     room = [PADDING] * LENGTH
@@ -68,22 +68,22 @@ def test_an_example_becomes_a_row_and_the_batch_is_filled_up() -> None:
 
 
 def test_label_sets_are_padded_and_missing_ones_marked() -> None:
-    columns = columns_of(LABEL_SETS, ENTRIES)
+    features = example_features(LABEL_SETS, ENTRIES)
     rows = [serialized(example(kind=kind)) for kind in ([0, 2], [-1], [])]
-    batch = parse(tf.constant(rows), columns, tf.range(3))
+    batch = parse(tf.constant(rows), features, tf.range(3))
     assert batch.targets["kind"].numpy().tolist() == [[0, 2], [-1, -2], [-2, -2]]
 
 
 def test_batches_have_the_shapes_that_they_are_announced_with(tmp_path: Path) -> None:
     data = read_data(tiny_data(tmp_path / "data"))
-    announced = batch_signature(COLUMNS, 16)
-    for batch in batches(data.files("train"), COLUMNS, batch_size=16):
+    announced = batch_signature(FEATURES, 16)
+    for batch in batches(data.files("train"), FEATURES, batch_size=16):
         for spec, tensor in zip(tf.nest.flatten(announced), tf.nest.flatten(batch), strict=True):
             assert spec.is_compatible_with(tensor)
 
 
 def sizes(data: Any, **order: Any) -> list[float]:
-    rows = batches(data.files("train"), COLUMNS, batch_size=16, **order)
+    rows = batches(data.files("train"), FEATURES, batch_size=16, **order)
     found = [b.features["size"].numpy()[b.weights.numpy() > 0] for b in rows]
     return [float(x) for x in np.concatenate(found)]
 
@@ -116,13 +116,15 @@ def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:
     assert sizes(data, order=(1, 3), skip=2) == sizes(data, order=(1, 3))[32:]
 
 
-def stacks_of_three(folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[list[str], Columns]:
+def stacks_of_three(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[str], ExampleFeatures]:
     """Files of 70 rows with label sets of many lengths: five batches of 16, the last one short."""
     monkeypatch.setattr("trainer.data.ROWS_OF_A_STACK", 3 * 16)
     sets = [[-1], *(list(range(n)) for n in range(KINDS))]
     rows = [example(word=[i % WORDS], kind=sets[i % len(sets)]) for i in range(70)]
     data = read_data(write_data(folder, LABEL_SETS, {"train": rows}))
-    return data.files("train"), columns_of(LABEL_SETS, ENTRIES)
+    return data.files("train"), example_features(LABEL_SETS, ENTRIES)
 
 
 def assert_same(batch: Batch, expected: Batch) -> None:
@@ -133,10 +135,10 @@ def assert_same(batch: Batch, expected: Batch) -> None:
 def test_a_step_is_handed_the_batches_of_the_epoch_wherever_it_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skip: int
 ) -> None:
-    files, columns = stacks_of_three(tmp_path / "data", monkeypatch)
-    epoch = list(batches(files, columns, batch_size=16, order=(1, 3)))
+    files, features = stacks_of_three(tmp_path / "data", monkeypatch)
+    epoch = list(batches(files, features, batch_size=16, order=(1, 3)))
     assert len(epoch) == 5
-    rest = handed_on(files, columns, batch_size=16, own=range(16), order=(1, 3), skip=skip)
+    rest = step_batches(files, features, batch_size=16, own=range(16), order=(1, 3), skip=skip)
     for batch, expected in zip(rest, epoch[skip:], strict=True):
         assert_same(batch, expected)
 
@@ -144,12 +146,12 @@ def test_a_step_is_handed_the_batches_of_the_epoch_wherever_it_goes_on(
 def test_the_shares_of_a_batch_are_its_rows_in_their_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files, columns = stacks_of_three(tmp_path / "data", monkeypatch)
+    files, features = stacks_of_three(tmp_path / "data", monkeypatch)
     shares = [
-        handed_on(files, columns, batch_size=16, own=own, order=(1, 3), skip=1)
+        step_batches(files, features, batch_size=16, own=own, order=(1, 3), skip=1)
         for own in (range(4), range(4, 16))
     ]
-    whole = handed_on(files, columns, batch_size=16, own=range(16), order=(1, 3), skip=1)
+    whole = step_batches(files, features, batch_size=16, own=range(16), order=(1, 3), skip=1)
     for first, second, expected in zip(*shares, whole, strict=True):
         assert (len(first.weights), len(second.weights)) == (4, 12)
         for name, values in expected.features.items():
@@ -162,7 +164,7 @@ def test_the_shares_of_a_batch_are_its_rows_in_their_order(
 def test_collecting_keeps_the_last_of_a_sequence_and_no_row_that_fills_up(tmp_path: Path) -> None:
     rows = [example(before=[1, 2], word=[i % 5]) for i in range(5)]
     data = read_data(write_data(tmp_path / "data", tiny_spec(), {"train": rows}, files=1))
-    found = collect(batches(data.files("train"), COLUMNS, batch_size=4), 5)
+    found = collect(batches(data.files("train"), FEATURES, batch_size=4), FEATURES, 5)
     assert found["word"].tolist() == [0, 1, 2, 3, 4]
     assert found["before"].tolist() == [2] * 5
     assert found["row.weight"].tolist() == [2.0] * 5

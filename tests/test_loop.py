@@ -14,26 +14,26 @@ import tensorflow as tf
 from tiny_data import tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
-from trainer.course import Course
 from trainer.data import Batch
 from trainer.data_folder import read_data
-from trainer.judgement import make_results_step
-from trainer.loop import Plan, train
-from trainer.ordinary import Step, make_step
+from trainer.evaluation import make_results_step
 from trainer.reporting.history import History
 from trainer.run import Run, open_run
-from trainer.training import ordinary_step, sampled_steps, train_run
+from trainer.training.loop import LoopSettings, train
+from trainer.training.train import sampled_steps, train_run, train_step
+from trainer.training.train_state import TrainState
+from trainer.training.train_step import Step, make_step
 
 STEPS = 3
 
 
-def course() -> Course:
+def train_state() -> TrainState:
     weight = tf.Variable(0.0)
     losses = tf.Variable(tf.zeros([1], tf.float64))
-    return Course(tf.Variable(0, dtype=tf.int64), (weight,), (tf.Variable(0.0),), losses)
+    return TrainState(tf.Variable(0, dtype=tf.int64), (weight,), (tf.Variable(0.0),), losses)
 
 
-def plan(**changes: Any) -> Plan:
+def settings(**changes: Any) -> LoopSettings:
     said: dict[str, Any] = {
         "epochs": 4,
         "rows": 2 * STEPS,
@@ -41,21 +41,23 @@ def plan(**changes: Any) -> Plan:
         "rate": lambda _: 0.5,
         "patience": 1,
     }
-    return Plan(**(said | changes))
+    return LoopSettings(**(said | changes))
 
 
 class Script:
     """A step that adds 1 to the weight and loses `loss(step)`, and an evaluation that reads its
     losses from a list. It notes what is called."""
 
-    def __init__(self, course: Course, judged: list[float], loss: Callable[[int], float]) -> None:
-        self.course, self.judged, self.loss = course, judged, loss
+    def __init__(
+        self, state: TrainState, judged: list[float], loss: Callable[[int], float]
+    ) -> None:
+        self.train_state, self.judged, self.loss = state, judged, loss
         self.said: list[str] = []
 
     def step(self, batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
-        loss = self.loss(int(self.course.step))
-        self.course.step.assign_add(1)
-        self.course.weights[0].assign_add(1.0)
+        loss = self.loss(int(self.train_state.step))
+        self.train_state.step.assign_add(1)
+        self.train_state.weights[0].assign_add(1.0)
         self.said.append("step")
         return {"label": tf.constant(loss)}
 
@@ -63,14 +65,14 @@ class Script:
         self.said.append("evaluate")
         return self.judged.pop(0), {}
 
-    def opening(self, epoch: int) -> dict[str, Any]:
-        self.said.append(f"open {epoch}")
+    def before_epoch(self, epoch: int) -> dict[str, Any]:
+        self.said.append(f"before {epoch}")
         return {"phase": epoch}
 
     def save(self) -> None:
         self.said.append("save")
 
-    def train(self, history: Path, said: Plan, **functions: Any) -> None:
+    def train(self, history: Path, said: LoopSettings, **functions: Any) -> None:
         usual = {
             "make_step": lambda: self.step,
             "batches": lambda _, skip: [None] * (said.steps - skip),
@@ -78,11 +80,11 @@ class Script:
             "save": self.save,
         }
         told = History(history, str(history.with_name("events")))
-        train(self.course, said, heads=["label"], history=told, **(usual | functions))
+        train(self.train_state, said, heads=["label"], history=told, **(usual | functions))
 
 
 def script(judged: list[float], loss: Callable[[int], float] = lambda _: 1.0) -> Script:
-    return Script(course(), judged, loss)
+    return Script(train_state(), judged, loss)
 
 
 def lines(path: Path) -> list[dict[str, Any]]:
@@ -91,29 +93,29 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def test_it_stops_when_eval_no_longer_improves_and_keeps_the_best_weights(tmp_path: Path) -> None:
     made = script([3.0, 2.0, 2.5, 1.0])
-    made.train(tmp_path / "history", plan())
+    made.train(tmp_path / "history", settings())
     assert [line["best"] for line in lines(tmp_path / "history")] == [True, True, False]
-    assert float(made.course.weights[0]) == 2 * STEPS
+    assert float(made.train_state.weights[0]) == 2 * STEPS
 
 
 def test_without_patience_it_runs_to_the_end(tmp_path: Path) -> None:
     made = script([1.0, 2.0, 3.0, 4.0])
-    made.train(tmp_path / "history", plan(patience=None))
+    made.train(tmp_path / "history", settings(patience=None))
     assert len(lines(tmp_path / "history")) == 4
 
 
 def test_without_eval_rows_it_keeps_the_last_weights(tmp_path: Path) -> None:
     made = script([])
-    made.train(tmp_path / "history", plan(), evaluate=None)
-    assert float(made.course.weights[0]) == 4 * STEPS
+    made.train(tmp_path / "history", settings(), evaluate=None)
+    assert float(made.train_state.weights[0]) == 4 * STEPS
 
 
 def test_averages_are_judged_and_kept_while_training_goes_on_from_the_weights(
     tmp_path: Path,
 ) -> None:
     made = script([3.0, 2.0])
-    weight, average = made.course.weights[0], tf.Variable(0.0)
-    made.course = replace(made.course, averages=((weight, average),))
+    weight, average = made.train_state.weights[0], tf.Variable(0.0)
+    made.train_state = replace(made.train_state, averages=((weight, average),))
     judged, left = [], []
 
     def evaluate() -> tuple[float, dict[str, float]]:
@@ -126,17 +128,17 @@ def test_averages_are_judged_and_kept_while_training_goes_on_from_the_weights(
         average.assign(weight / 10)
         return found
 
-    made.train(tmp_path / "history", plan(epochs=2), make_step=lambda: step, evaluate=evaluate)
+    made.train(tmp_path / "history", settings(epochs=2), make_step=lambda: step, evaluate=evaluate)
     assert left == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
     assert judged == pytest.approx([0.3, 0.6])
     assert float(weight) == pytest.approx(0.6)
 
 
-def test_what_opens_an_epoch_runs_before_its_steps_and_is_in_the_history(tmp_path: Path) -> None:
+def test_due_phases_run_before_the_steps_of_an_epoch_and_are_in_the_history(tmp_path: Path) -> None:
     made = script([3.0, 2.0])
-    made.train(tmp_path / "history", plan(epochs=2), opening=made.opening)
+    made.train(tmp_path / "history", settings(epochs=2), before_epoch=made.before_epoch)
     epoch = ["save", "step", "step", "step", "evaluate", "save"]
-    assert made.said == ["open 0", *epoch, "open 1", *epoch]
+    assert made.said == ["before 0", *epoch, "before 1", *epoch]
     history = [(line.get("phase"), line.get("epoch")) for line in lines(tmp_path / "history")]
     assert history == [(0, None), (None, 1), (1, None), (None, 2)]
 
@@ -147,11 +149,11 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     said = [{"before_epoch": 1}, {"epoch": 1}, {"before_epoch": 2}, {"before_epoch": 3}]
     history = tmp_path / "history"
     history.write_text("".join(json.dumps(line) + "\n" for line in said) + '{"epo')
-    History(history, str(tmp_path)).trim(finished=1, opened=2)
+    History(history, str(tmp_path)).trim(finished=1, begun=2)
     assert lines(history) == said[:3]
 
 
-def test_a_signal_to_end_does_not_wait_for_an_opening(tmp_path: Path) -> None:
+def test_a_signal_to_end_does_not_wait_for_a_phase(tmp_path: Path) -> None:
     made = script([3.0])
 
     def endless(epoch: int) -> dict[str, Any]:
@@ -159,22 +161,22 @@ def test_a_signal_to_end_does_not_wait_for_an_opening(tmp_path: Path) -> None:
         raise AssertionError("the signal came too late")
 
     with pytest.raises(SystemExit) as ended:
-        made.train(tmp_path / "history", plan(epochs=1), opening=endless)
+        made.train(tmp_path / "history", settings(epochs=1), before_epoch=endless)
     assert ended.value.code == 143
-    assert int(made.course.opened) == 0
+    assert int(made.train_state.begun) == 0
 
 
-def test_an_opening_that_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
+def test_a_phase_that_was_done_before_a_kill_is_not_done_again(tmp_path: Path) -> None:
     made = script([3.0])
-    made.course.opened.assign(1)
-    made.train(tmp_path / "history", plan(epochs=1), opening=made.opening)
-    assert "open 0" not in made.said
+    made.train_state.begun.assign(1)
+    made.train(tmp_path / "history", settings(epochs=1), before_epoch=made.before_epoch)
+    assert "before 0" not in made.said
 
 
 def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path: Path) -> None:
     # Five rows in batches of two: the step divides the last, single row by two as well.
     made = script([3.0], lambda step: [2.0, 4.0, 4.5][step])
-    made.train(tmp_path / "history", plan(epochs=1, rows=5))
+    made.train(tmp_path / "history", settings(epochs=1, rows=5))
     expected = (2 * 2.0 + 2 * 4.0 + 2 * 4.5) / 5
     assert lines(tmp_path / "history")[0]["train"]["label"] == pytest.approx(expected)
 
@@ -183,16 +185,16 @@ def test_the_loss_of_an_epoch_is_the_mean_over_its_rows(tmp_path: Path) -> None:
 def test_the_first_loss_that_is_not_finite_ends_it_and_is_named(tmp_path: Path, bad: float) -> None:
     made = script([3.0] * 4, lambda step: bad if step == 4 else 1.0)
     with pytest.raises(Failure, match=r"heads\.label.*step 5 \(epoch 2\)") as failed:
-        made.train(tmp_path / "history", plan())
+        made.train(tmp_path / "history", settings())
     assert failed.value.exit_code == Exit.FAULT
 
 
 def test_lines_of_epochs_that_were_not_saved_are_dropped(tmp_path: Path) -> None:
     (tmp_path / "history").write_text('{"epoch": 1}\n{"epoch": 2}\n')
     made = script([3.0])
-    made.course.finished.assign(1)
-    made.course.step.assign(STEPS)
-    made.train(tmp_path / "history", plan(epochs=2))
+    made.train_state.finished.assign(1)
+    made.train_state.step.assign(STEPS)
+    made.train(tmp_path / "history", settings(epochs=2))
     assert [line["epoch"] for line in lines(tmp_path / "history")] == [1, 2]
 
 
@@ -250,13 +252,13 @@ def test_killed_runs_end_with_the_same_bits(
     taken: list[int] = []
     for at, how, ends_with in ((8, terminate, SystemExit), (4, crash, KeyboardInterrupt)):
         steps = interrupted(make_step, at, how, taken)
-        monkeypatch.setattr("trainer.training.make_step", steps)
+        monkeypatch.setattr("trainer.training.train.make_step", steps)
         with pytest.raises(ends_with) as ended:
             train_run(tiny_run(data, more), work)
         if how is terminate:
             assert ended.value.args == (143,)
     steps = interrupted(make_step, 0, crash, taken)
-    monkeypatch.setattr("trainer.training.make_step", steps)
+    monkeypatch.setattr("trainer.training.train.make_step", steps)
     resumed = tiny_run(data, more)
     train_run(resumed, work)
     for name, variable in whole.state().items():
@@ -286,8 +288,8 @@ def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
 
         return step
 
-    monkeypatch.setattr("trainer.training.make_step", told)
-    step = ordinary_step(run, sampled_steps(run, total_steps=4))
+    monkeypatch.setattr("trainer.training.train.make_step", told)
+    step = train_step(run, sampled_steps(run, total_steps=4))
     batch = next(iter(run.batches("train")))
     for _ in range(4):
         step(batch, tf.constant(0.1))
@@ -296,7 +298,7 @@ def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
 
 def test_the_history_tells_the_pace_of_sampled_and_of_exact_steps(tmp_path: Path) -> None:
     made = script([1.0])
-    made.train(tmp_path / "history.jsonl", plan(epochs=1, patience=None, sampled=1))
+    made.train(tmp_path / "history.jsonl", settings(epochs=1, patience=None, sampled=1))
     (line,) = lines(tmp_path / "history.jsonl")
     assert list(line["pace"]) == ["sampled", "exact"]
     waiting = [pace["share_waiting_for_data"] for pace in line["pace"].values()]
@@ -306,7 +308,7 @@ def test_the_history_tells_the_pace_of_sampled_and_of_exact_steps(tmp_path: Path
 def test_the_rows_of_the_next_epoch_are_asked_for_before_the_held_out_ones_are_judged(
     tmp_path: Path,
 ) -> None:
-    made, said = script([2.0, 1.0]), plan(epochs=2)
+    made, said = script([2.0, 1.0]), settings(epochs=2)
 
     def batches(epoch: int, skip: int) -> list[None]:
         made.said.append(f"rows {epoch}")

@@ -5,8 +5,12 @@ import pytest
 import tensorflow as tf
 from tiny_data import floats
 
-from trainer.objective import losses
-from trainer.objective.losses import binary_rows, deviance_rows, known, multilabel_rows, softmax_sum
+from kinds.heads.any.network import known
+from kinds.heads.binary.network import losses as binary_losses
+from kinds.heads.classification import softmax
+from kinds.heads.classification.softmax import softmax_sum
+from kinds.heads.count.network import losses as deviances
+from kinds.heads.multilabel.network import set_losses
 
 ROWS, WIDTH, CLASSES = 37, 5, 11
 
@@ -39,8 +43,8 @@ def stock_sum(
 def test_the_softmax_and_its_gradient_equal_autodiff(
     smoothing: float, rows_at_once: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(losses, "ROWS_AT_LEAST", rows_at_once)
-    monkeypatch.setattr(losses, "LOGITS_AT_ONCE", 1)
+    monkeypatch.setattr(softmax, "ROWS_AT_LEAST", rows_at_once)
+    monkeypatch.setattr(softmax, "LOGITS_AT_ONCE", 1)
     x, w, b, labels, weights = layer()
     results = []
     for total_of in (lambda *a: softmax_sum(*a)[0], stock_sum):
@@ -93,14 +97,14 @@ def test_multilabel_is_the_sum_of_a_sigmoid_for_each_class() -> None:
     labels = tf.constant([[0, 3], [2, -2], [-2, -2]], tf.int32)
     yes = tf.constant([[1, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0]], tf.float32)
     expected = tf.reduce_sum(tf.nn.sigmoid_cross_entropy_with_logits(yes, z), axis=1)
-    np.testing.assert_allclose(multilabel_rows(z, labels), expected, rtol=1e-6)
+    np.testing.assert_allclose(set_losses(z, labels), expected, rtol=1e-6)
 
 
 def test_binary_is_the_log_of_the_probability() -> None:
     logit = np.array([0.3, -2.0], np.float32)
     p = 1 / (1 + np.exp(-logit))
     expected = [-np.log(p[0]), -np.log(1 - p[1])]
-    np.testing.assert_allclose(binary_rows(logit, floats([1, 0])), expected, rtol=1e-6)
+    np.testing.assert_allclose(binary_losses(logit, floats([1, 0])), expected, rtol=1e-6)
 
 
 def test_the_deviance_has_the_gradient_of_poisson_and_is_zero_when_right() -> None:
@@ -108,10 +112,10 @@ def test_the_deviance_has_the_gradient_of_poisson_and_is_zero_when_right() -> No
     target = tf.constant([0.0, 1.0, 7.0])
     with tf.GradientTape() as tape:
         tape.watch(log_rate)
-        rows = deviance_rows(log_rate, target)
+        rows = deviances(log_rate, target)
     expected = 2 * (np.exp(log_rate) - target)
     np.testing.assert_allclose(tape.gradient(rows, log_rate), expected, rtol=1e-5)
-    right = deviance_rows(tf.math.log(tf.constant([1.0, 7.0])), tf.constant([1.0, 7.0]))
+    right = deviances(tf.math.log(tf.constant([1.0, 7.0])), tf.constant([1.0, 7.0]))
     np.testing.assert_allclose(right, 0, atol=1e-5)
 
 

@@ -5,30 +5,36 @@ import pytest
 import tensorflow as tf
 from tiny_data import floats
 
-from trainer.judgement.metrics import (
+from kinds.heads.any.metrics import (
+    Metrics,
+    Scale,
+    Totals,
     area_under_curve,
-    binary_metrics,
-    count_metrics,
-    label_metrics,
-    label_results,
-    label_set_metrics,
-    label_set_results,
-    number_metrics,
-    summarise,
+    binned,
+    binned_area_under_curve,
+    measured,
 )
-from trainer.network import Scale
+from kinds.heads.classification.network import loss_and_rank
+from kinds.heads.metrics import KINDS
+from kinds.heads.multilabel.network import hits_and_labels
+from trainer.evaluation import summarise
+
+
+def metrics(kind: str, weight: np.ndarray, **rows: np.ndarray) -> Metrics:
+    return measured(KINDS[kind].add, rows, weight)
 
 
 def test_ranks_leave_the_class_of_other_values_out() -> None:
     z = tf.constant([[1.0, 3.0, 2.0, 9.0], [5.0, 5.0, 5.0, 5.0], [4.0, 0.0, 0.0, 1.0]])
-    loss, rank = label_results(z, tf.constant([0, 1, 3]))
+    loss, rank = loss_and_rank(z, tf.constant([0, 1, 3]))
     assert rank.numpy().tolist() == [3.0, 2.0, np.inf]
     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(loss, -np.log(p[[0, 1, 2], [0, 1, 3]]), rtol=1e-5)
 
 
 def test_accuracy_and_reciprocal_rank_are_weighted() -> None:
-    found = label_metrics(np.zeros(3), np.array([1.0, 2.0, np.inf]), np.array([1.0, 2.0, 1.0]))
+    rank, weight = np.array([1.0, 2.0, np.inf]), np.array([1.0, 2.0, 1.0])
+    found = metrics("classification", weight, loss=np.zeros(3), rank=rank)
     assert (found["accuracy@1"], found["accuracy@5"]) == (0.25, 0.75)
     assert found["mean_reciprocal_rank"] == (1 + 2 * 0.5) / 4
 
@@ -36,9 +42,8 @@ def test_accuracy_and_reciprocal_rank_are_weighted() -> None:
 def test_label_sets_are_measured_at_the_cuts() -> None:
     z = tf.constant([[4.0, 3.0, 2.0, 1.0, 0.0, -1.0], [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]])
     labels = tf.constant([[0, 5], [-2, -2]])
-    results = {n: v.numpy().astype(float) for n, v in label_set_results(z, labels).items()}
-    results |= {"loss": np.array([1.0, 3.0]), "weight": np.ones(2)}
-    found = label_set_metrics(results)
+    results = {n: v.numpy().astype(float) for n, v in hits_and_labels(z, labels).items()}
+    found = metrics("multilabel", np.ones(2), loss=np.array([1.0, 3.0]), **results)
     assert (found["precision@1"], found["recall@1"]) == (0.5, 0.5)
     assert (found["precision@5"], found["recall@5"], found["recall@10"]) == (0.1, 0.5, 1.0)
     assert found["log_loss"] == 2.0
@@ -57,19 +62,43 @@ def test_the_area_under_the_curve_counts_pairs() -> None:
     assert area_under_curve(score, target, weight) == pytest.approx(expected)
 
 
+def test_scores_that_are_too_many_are_binned_under_another_name() -> None:
+    draw = np.random.default_rng(0)
+    logits = draw.normal(size=300)
+    target, weight = draw.integers(2, size=300).astype(float), draw.random(300)
+    exact, few = Totals(), Totals(scores_kept=250)
+    for part in np.split(np.arange(300), 3):
+        for totals in (exact, few):
+            totals.add_scores(logits[part], target[part], weight[part])
+    auc, found = exact.metrics()["auc"], few.metrics()
+    assert auc == area_under_curve(logits, target, weight)
+    assert "auc" not in found
+    assert abs(found["auc_binned"] - auc) <= found["auc_error_at_most"] + 1e-12
+    assert found["auc_error_at_most"] < 1e-3
+    whole = binned(np.stack([logits, target, weight]))
+    assert found["auc_binned"] == pytest.approx(binned_area_under_curve(*whole)["auc_binned"])
+
+
 def test_one_class_alone_says_nothing() -> None:
     assert area_under_curve(np.arange(3.0), np.ones(3), np.ones(3)) == 0.5
 
 
 def test_binary_counts_and_numbers() -> None:
-    found = binary_metrics(np.array([0.0, 2.0]), np.array([0.0, 1.0]), np.ones(2))
+    value, target = np.array([0.0, 2.0]), np.array([0.0, 1.0])
+    found = metrics("binary", np.ones(2), value=value, target=target)
     assert found["log_loss"] == pytest.approx((np.log(2) + np.log1p(np.exp(-2))) / 2)
     assert found["accuracy"] == 1.0
-    found = number_metrics(np.array([1.0, 3.0]), np.array([2.0, 0.0]), np.array([3.0, 1.0]))
+    value, target = np.array([1.0, 3.0]), np.array([2.0, 0.0])
+    found = metrics("regression", np.array([3.0, 1.0]), value=value, target=target)
     assert found["mean_absolute_error"] == 1.5
     assert found["root_mean_squared_error"] == pytest.approx(3**0.5)
-    found = count_metrics(np.array([2.0]), np.array([0.0]), np.ones(1))
-    assert found == {"mean_absolute_error": 2.0, "deviance": 4.0}
+    found = metrics("count", np.ones(1), value=np.array([2.0]), target=np.array([0.0]))
+    assert found == {"targets": 1, "mean_absolute_error": 2.0, "deviance": 4.0}
+
+
+def test_a_perfect_regression_has_no_error() -> None:
+    found = metrics("regression", np.ones(2), value=np.ones(2), target=np.ones(2))
+    assert found["root_mean_squared_error"] == 0.0
 
 
 def test_regression_is_measured_in_its_own_unit_without_missing_targets() -> None:

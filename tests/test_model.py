@@ -9,25 +9,25 @@ import pytest
 import tensorflow as tf
 from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, ints, tiny_spec
 
+from kinds.heads.any.metrics import Scale
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.network import (
     Network,
-    Scale,
     build_network,
     group_variables,
-    inference_model,
     parameters,
 )
 from trainer.network.body import build_body
-from trainer.network.heads import classes_of, logits
+from trainer.network.output_layers import outputs_of
+from trainer.network.trained_model import trained_model
 
 PADDING = WORDS + 1
 FORMS = ["concat", "mean", "sum", "max", "lstm", "gru", "attention"]
 
 
 def network_of(spec: Spec, *, seed: int = 1) -> Network:
-    bias = {name: np.zeros(n) for name, n in classes_of(spec, ENTRIES).items()}
+    bias = {name: np.zeros(n) for name, n in outputs_of(spec, ENTRIES).items()}
     return build_network(spec, ENTRIES, bias, seed=seed)
 
 
@@ -219,13 +219,14 @@ def test_the_saved_model_gives_each_head_in_its_own_unit(tmp_path: Path) -> None
     network = network_of(parse_spec(EVERY_HEAD))
     for variable in network.groups["heads"]:
         variable.assign_add(tf.random.stateless_normal(variable.shape, [1, 2], stddev=0.3))
-    scales = {"left": Scale(10.0, 2.0), "cost": Scale(1.0, 0.5, log=True)}
+    scales = dict.fromkeys(network.heads, Scale())
+    scales |= {"left": Scale(10.0, 2.0), "cost": Scale(1.0, 0.5, log=True)}
     path = tmp_path / "model.keras"
-    inference_model(network, temperatures={"label": 2.0}, scales=scales).save(path)
+    trained_model(network, temperatures={"label": 2.0}, scales=scales).save(path)
     given = every_feature(7)
     found = {n: v.numpy() for n, v in keras.saving.load_model(path)(given).items()}
     hidden = network.body(given, training=False)
-    z = {n: logits(h, hidden[n]).numpy() for n, h in network.heads.items()}
+    z = {n: h.logits(hidden[n]).numpy() for n, h in network.heads.items()}
     one = {n: z[n][:, 0] for n in ("ends", "left", "cost", "plain", "clicks")}
     log = 1.0 + 0.5 * one["cost"]
     expected = {

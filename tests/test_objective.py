@@ -6,13 +6,21 @@ import numpy as np
 import tensorflow as tf
 from tiny_data import ENTRIES, KINDS, LABELS, LENGTH, WORDS, floats, tiny_spec
 
+from kinds.heads.any.metrics import TrainTargets
+from kinds.heads.any.network import Negatives
+from kinds.heads.any.priors import Prior
 from pipeline.spec import Spec
 from trainer.data import Batch
 from trainer.network import Network, build_network
-from trainer.network.heads import classes_of
-from trainer.objective import HeadLoss, combined, expected_means, head_losses, head_sums
-from trainer.objective.sampling import Negatives
-from trainer.targets import Target, describe_target
+from trainer.network.output_layers import outputs_of
+from trainer.objective import (
+    HeadLoss,
+    combined,
+    expected_means,
+    head_losses,
+    head_sums,
+    prior_of,
+)
 
 ROWS = 40
 
@@ -25,7 +33,7 @@ def spec_of(**training: str) -> Spec:
 
 
 def network_of(spec: Spec, bias: dict[str, np.ndarray] | None = None) -> Network:
-    zeros = {name: np.zeros(n) for name, n in classes_of(spec, ENTRIES).items()}
+    zeros = {name: np.zeros(n) for name, n in outputs_of(spec, ENTRIES).items()}
     return build_network(spec, ENTRIES, zeros | (bias or {}), seed=1)
 
 
@@ -111,49 +119,49 @@ def test_with_zero_kernels_the_first_loss_is_the_entropy() -> None:
     batch = batch_of(ROWS, missing=True)
     columns: dict[str, Any] = {n: v.numpy() for n, v in batch.targets.items()}
     columns |= {"row.weight": batch.weights.numpy()}
-    targets: dict[str, Target] = {}
+    priors: dict[str, Prior] = {}
     for name in ("label", "kind", "ends"):
-        classes = classes_of(spec, ENTRIES)[name]
-        targets[name] = describe_target(name, spec.heads[name], columns, classes=classes, values=[])
-    network = network_of(spec, {name: t.bias for name, t in targets.items()})
+        outputs = outputs_of(spec, ENTRIES)[name]
+        priors[name] = prior_of(spec.heads[name], TrainTargets(name, columns, outputs))
+    network = network_of(spec, {name: p.bias for name, p in priors.items()})
     losses = dict.fromkeys(spec.heads, ONE)
     for head in network.heads.values():
         head.kernel.assign(tf.zeros_like(head.kernel))
     sums = head_sums(network, losses, batch, training=True)
-    for name, target in targets.items():
+    for name, prior in priors.items():
         mean = float(sums[name].total / tf.reduce_sum(sums[name].weights))
         y, w = columns[name], columns["row.weight"]
         known = ~np.isnan(y) & (y >= 0)
         p = np.bincount(y[known].astype(int), w[known]) / w[known].sum()
         np.testing.assert_allclose(mean, -(p * np.log(p)).sum(), atol=1e-5)
-        np.testing.assert_allclose(target.constant_loss, mean, atol=1e-5)
+        np.testing.assert_allclose(prior.constant_loss, mean, atol=1e-5)
         share = w[known].sum() / ROWS
-        np.testing.assert_allclose(target.share, share, rtol=1e-6)
+        np.testing.assert_allclose(prior.share, share, rtol=1e-6)
 
 
 def test_class_weights_are_weights_of_rows() -> None:
     spec = spec_of()
     network, batch = network_of(spec), batch_of(ROWS, missing=False)
     by_class = np.array([1.0, 0.0, 3.0, 1.0])
-    weighted = dict.fromkeys(spec.heads, ONE) | {"kind": HeadLoss(1.0, 1.0, 0.0, by_class)}
+    weighted = dict.fromkeys(spec.heads, ONE) | {"kind": HeadLoss(1.0, 1.0, by_class)}
     found = head_sums(network, weighted, batch, training=False)["kind"]
     expected = batch.weights.numpy() * by_class[batch.targets["kind"].numpy()]
     np.testing.assert_allclose(found.weights, expected)
     np.testing.assert_allclose(found.total, found.losses.numpy() @ expected, rtol=1e-5)
 
 
-def target(loss: float) -> Target:
-    return Target(np.zeros(1), loss, 0.5)
+def prior(loss: float) -> Prior:
+    return Prior(np.zeros(1), loss, 0.5)
 
 
 def test_a_head_counts_its_weight_over_what_the_constant_predictor_loses() -> None:
     spec = spec_of()
-    targets = dict.fromkeys(spec.heads, target(2.0)) | {"ends": target(0.0)}
-    losses = head_losses(spec, targets)
+    priors = dict.fromkeys(spec.heads, prior(2.0)) | {"ends": prior(0.0)}
+    losses = head_losses(spec, priors)
     assert losses["label"].scale == 0.5
     assert losses["left"].scale == 1.5
     assert losses["ends"].scale == 1.0
-    unscaled = head_losses(spec_of(balance="none"), targets)
+    unscaled = head_losses(spec_of(balance="none"), priors)
     assert (unscaled["label"].scale, unscaled["left"].scale) == (1.0, 3.0)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.optimizer import (
+from trainer.training.optimizer import (
     Optimizer,
     apply,
     build_optimizer,

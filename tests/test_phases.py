@@ -12,15 +12,15 @@ from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 import trainer.phases
 from trainer.data_folder import read_data
-from trainer.judgement import make_judgement
+from trainer.evaluation import make_held_out_loss
 from trainer.network import shared_group
-from trainer.openings import make_opening, phase_rows
-from trainer.ordinary import make_step
 from trainer.phases import Block, PhaseObjective, make_block, phase_objective, run_phase, state_hash
 from trainer.phases.descent import Descent
 from trainer.phases.schedule import phase_plans
 from trainer.run import Run, open_run
-from trainer.training import train_run
+from trainer.training.due_phases import make_due_phases, phase_rows
+from trainer.training.train import train_run
+from trainer.training.train_step import make_step
 
 Array = NDArray[np.float64]
 UNITS = "common: {units: 5}"
@@ -81,9 +81,9 @@ def numpy_objective(run: Run, matrix: Array) -> float:
     total = 0.0
     for name, head in run.network.heads.items():
         target: Array = column(lambda p, n=name: p.targets[n]).astype(np.float64)
-        there = ~np.isnan(target) & (target != -1 if head.kind == "classification" else True)
+        there = ~np.isnan(target) & (target != -1 if head.part.kind == "classification" else True)
         z = hidden @ double(head.kernel).T + double(head.bias)
-        loss = row_losses(head.kind, z[there], target[there])
+        loss = row_losses(head.part.kind, z[there], target[there])
         mean = (weights[there] * loss).sum() / weights[there].sum()
         total += run.losses[name].scale * mean
     return float(total)
@@ -152,7 +152,7 @@ def test_the_gradient_in_chunks_is_the_one_over_all_rows_for_every_kind_of_head(
 ) -> None:
     chunked, whole = (run_with_every_head(n, tmp_path / str(n) / "data") for n in (16, 70))
     assert_equal_weights(chunked, whole)
-    assert {head.kind for head in whole.network.heads.values()} == {
+    assert {head.part.kind for head in whole.network.heads.values()} == {
         *("classification", "multilabel", "binary", "regression", "count")
     }
     start = shared(whole).ravel()
@@ -171,7 +171,7 @@ def test_a_phase_lowers_its_objective_and_moves_nothing_else(
     run = run_with(phases, tmp_path / "data")
     block = block_of(run)
     start, rest = shared(run), {name: v.numpy() for name, v in block.rest.items()}
-    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
     before, after = facts["objective"]
     assert facts["accepted"] and after < before
     assert after == pytest.approx(numpy_objective(run, shared(run)), rel=1e-5)
@@ -191,7 +191,7 @@ def test_every_method_lowers_the_objective_of_a_shared_network_too(
     run = open_run(read_data(tiny_data(tmp_path / "data", spec=spec)), spec)[0]
     block = block_of(run)
     start = block.flat()
-    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
     before, after = facts["objective"]
     assert facts["accepted"] and after < before
     again = phase_objective(block, phase_rows(run, block.plan, 1).batches)
@@ -200,11 +200,13 @@ def test_every_method_lowers_the_objective_of_a_shared_network_too(
     assert all(part.any() for part in moved)
 
 
-def test_what_a_phase_leaves_alone_covers_weights_slots_seeds_and_course(tmp_path: Path) -> None:
+def test_what_a_phase_leaves_alone_covers_all_that_a_checkpoint_holds(
+    tmp_path: Path,
+) -> None:
     run = run_with("{every: 1, between: joint}", tmp_path / "data")
     names = set(block_of(run).rest)
     assert {"optimizer.step", "finished", "best_loss"} <= names
-    assert sum(name.startswith("best.") for name in names) == len(run.course.weights)
+    assert sum(name.startswith("best.") for name in names) == len(run.train_state.weights)
 
 
 def test_momentum_of_a_joint_block_is_forgotten_when_a_phase_moved_it(tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_momentum_of_a_joint_block_is_forgotten_when_a_phase_moved_it(tmp_path: 
     block = block_of(run)
     for slot in block.own_slots:
         slot.assign(tf.ones_like(slot))
-    run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
     assert [float(np.abs(slot).max()) for slot in block.own_slots] == [0.0]
 
 
@@ -227,25 +229,25 @@ def test_the_mean_of_a_joint_block_starts_again_where_a_phase_has_put_it(tmp_pat
     run = open_run(read_data(tiny_data(tmp_path / "data", spec=spec)), spec)[0]
     block = block_of(run)
     [(matrix, average)] = block.own_averages
-    run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
     np.testing.assert_array_equal(average, matrix)
-    others = [a.numpy() for v, a in run.course.averages if v is not matrix]
+    others = [a.numpy() for v, a in run.train_state.averages if v is not matrix]
     assert [float(np.abs(other).max()) for other in others] == [0.0] * len(others)
 
 
-def test_a_frozen_block_rests_in_ordinary_steps_and_moves_in_phases(
+def test_a_frozen_block_rests_in_train_steps_and_moves_in_phases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = run_with("{every: 2, accept: train}", tmp_path / "data")
-    opening, seen = make_opening(run, make_judgement(run)), []
+    due_phases, seen = make_due_phases(run, make_held_out_loss(run)), []
 
     def watched(epoch: int) -> dict[str, Any]:
         before = shared(run)
-        facts = opening(epoch)
+        facts = due_phases(epoch)
         seen.append((before, shared(run), bool(facts)))
         return facts
 
-    monkeypatch.setattr("trainer.training.make_opening", lambda *_: watched)
+    monkeypatch.setattr("trainer.training.train.make_due_phases", lambda *_: watched)
     (tmp_path / "work").mkdir()
     train_run(run, tmp_path / "work")
     assert [phase for _, _, phase in seen] == [False, False, True]
@@ -305,7 +307,7 @@ def test_a_descent_that_ends_higher_or_nowhere_is_taken_back(
     astray = Descent(start.ravel() + 1, (1.0, value), 2, (1.0,), 1.0, 1.0)
     monkeypatch.setattr("trainer.phases.descend", lambda *_: astray)
     block = block_of(run)
-    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+    facts = run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
     assert not facts["accepted"]
     np.testing.assert_array_equal(shared(run), start)
 
@@ -314,7 +316,7 @@ def test_a_phase_that_worsens_the_held_out_loss_is_taken_back(tmp_path: Path) ->
     run = run_with("{every: 1}", tmp_path / "data")
     block, start, losses = block_of(run), shared(run), iter([1.0, 1.1])
     rows = phase_rows(run, block.plan, 1)
-    facts = run_phase(block, rows, epochs_done=1, judge=lambda: next(losses))
+    facts = run_phase(block, rows, epochs_done=1, held_out_loss=lambda: next(losses))
     assert facts["objective"][1] < facts["objective"][0]
     assert (facts["accepted"], facts["held_out_loss"]) == (False, [1.0, 1.1])
     np.testing.assert_array_equal(shared(run), start)
@@ -332,7 +334,7 @@ def test_a_phase_that_touches_another_variable_is_a_fault(
 
     monkeypatch.setattr("trainer.phases.descend", clumsy)
     with pytest.raises(RuntimeError, match="changed another variable"):
-        run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, judge=None)
+        run_phase(block, phase_rows(run, block.plan, 1), epochs_done=1, held_out_loss=None)
 
 
 def test_every_function_is_traced_once_however_many_phases_there_are(tmp_path: Path) -> None:
@@ -340,7 +342,10 @@ def test_every_function_is_traced_once_however_many_phases_there_are(tmp_path: P
     block = block_of(run)
     for epochs_done in range(1, 4):
         run_phase(
-            block, phase_rows(run, block.plan, epochs_done), epochs_done=epochs_done, judge=None
+            block,
+            phase_rows(run, block.plan, epochs_done),
+            epochs_done=epochs_done,
+            held_out_loss=None,
         )
     passes: tuple[Any, ...] = (block.gradient_pass, block.weight_pass, block.curvature_pass)
     assert [traced.experimental_get_tracing_count() for traced in passes] == [1, 1, 1]

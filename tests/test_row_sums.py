@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from trainer.row_sums import subtract_by_row, sum_by_row
+from kinds.row_sums import subtract_by_row, sum_by_row
 
 ROWS = 7
 

@@ -23,10 +23,10 @@ from tiny_data import (
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from trainer.data_folder import read_data
-from trainer.network import inference_model
+from trainer.network.trained_model import trained_model
 from trainer.run import Run, open_run
 from trainer.task import run
-from trainer.warm_start import warm_start
+from trainer.training.warm_start import warm_start
 
 MORE_WORDS, MORE_LABELS = 3, 2
 GROWN = ENTRIES | {"words": WORDS + MORE_WORDS, "labels": LABELS + MORE_LABELS}
@@ -69,7 +69,7 @@ def test_an_untrained_extension_scores_as_before(earlier: Path, tmp_path: Path) 
     temperatures = json.loads((earlier / "metrics.json").read_text())["temperatures"]
     made = _opened(tmp_path)
     warm_start(made, earlier)
-    model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
+    model = trained_model(made.network, temperatures=temperatures, scales=made.scales)
     new = model(_features(words, GROWN["words"]))
     before, after = _scores(old["label"]), _scores(new["label"])
     assert after.shape[1] == before.shape[1] + MORE_LABELS
@@ -97,7 +97,7 @@ def test_a_target_in_another_unit_keeps_its_predictions(earlier: Path, tmp_path:
     scale = made.scales["left"]
     made.scales["left"] = type(scale)(scale.mean + 3, scale.std * 5)
     warm_start(made, earlier)
-    model = inference_model(made.network, temperatures={}, scales=made.scales)
+    model = trained_model(made.network, temperatures={}, scales=made.scales)
     features = _features(list(range(WORDS)), WORDS)
     old = keras.saving.load_model(earlier / "model.keras")(features)
     np.testing.assert_allclose(model(features)["left"], old["left"], rtol=1e-4, atol=1e-4)
@@ -133,7 +133,7 @@ def test_a_tied_head_and_a_multilabel_one_go_along(tmp_path: Path) -> None:
     made = open_run(read_data(tmp_path / "new"), spec)[0]
     warm_start(made, tmp_path / "run")
     temperatures = json.loads((tmp_path / "run" / "metrics.json").read_text())["temperatures"]
-    model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
+    model = trained_model(made.network, temperatures=temperatures, scales=made.scales)
     words = list(range(WORDS + 2))
     old = keras.saving.load_model(tmp_path / "run" / "model.keras")(_features(words, WORDS))
     new = model(_features(words, GROWN["words"]))

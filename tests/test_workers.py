@@ -24,7 +24,7 @@ from trainer.network import shift_seeds
 from trainer.options import place_in
 from trainer.run import open_run
 from trainer.stage import agreed
-from trainer.training import train_run
+from trainer.training.train import train_run
 from trainer.workers import Workers, check_batch_size
 
 PHASES = "common: {units: 5, phases: {every: 1, between: joint, rows: 48, accept: train}}"

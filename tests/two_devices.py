@@ -11,7 +11,7 @@ from two_workers import weights_of
 
 from trainer.data_folder import read_data
 from trainer.run import Run, open_run
-from trainer.training import train_run
+from trainer.training.train import train_run
 from trainer.workers import ALONE, Workers
 
 PHASES = "common: {units: 5, phases: {every: 1, between: joint, rows: 48, accept: train}}"

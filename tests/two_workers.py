@@ -14,7 +14,7 @@ import numpy as np
 
 from trainer.data_folder import read_data
 from trainer.run import Run, open_run
-from trainer.training import train_run
+from trainer.training.train import train_run
 from trainer.workers import join_workers
 
 Process = subprocess.Popen[str]

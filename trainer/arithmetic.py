@@ -1,4 +1,4 @@
-"""How a run calculates: to the same bits every time, in float32 where nothing else is said."""
+"""How a run calculates: to the same bits every time, in float32 unless the spec asks for less."""
 
 import tensorflow as tf
 
@@ -9,7 +9,3 @@ def exact_arithmetic() -> None:
     """
     tf.config.experimental.enable_op_determinism()
     tf.config.experimental.enable_tensor_float_32_execution(False)
-
-
-def has_gpu() -> bool:
-    return bool(tf.config.list_physical_devices("GPU"))

@@ -13,35 +13,43 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kinds.heads.classification.spec import Classification
-from kinds.heads.multilabel.spec import Multilabel
-from kinds.inputs.category.spec import Category
-from kinds.inputs.number.spec import Number
-from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from kinds.heads import network as heads
+from kinds.heads.any.metrics import WEIGHT
+from kinds.inputs import network as inputs
+from kinds.parsing import ONE_NUMBER, Arrays, Feature
 from pipeline.spec import Spec
 
-MISSING_LABEL = -1
-NO_LABEL = -2
 # Two times as many are in memory: those of which batches are made, and those that come next.
 ROWS_TO_SHUFFLE = 100_000
-# Batches are made and handed on as stacks of some that have about so many rows together.
+# Batches are made in stacks that have about this many rows together.
 ROWS_OF_A_STACK = 8_192
 
 
 @dataclass(frozen=True)
-class Columns:
-    """What an example holds, by feature name.
+class ExampleFeatures:
+    """What is read of an example: features of the inputs, and the targets by head."""
 
-    `sequences` maps a name to (length, the id that pads it).
-    """
-
-    ids: tuple[str, ...]
-    sequences: dict[str, tuple[int, int]]
-    numbers: tuple[str, ...]
-    labels: tuple[str, ...]
-    label_sets: tuple[str, ...]
-    values: tuple[str, ...]
+    inputs: dict[str, Feature]
+    targets: dict[str, Feature]
     weighted: bool
+
+    def parsing(self) -> dict[str, Any]:
+        weight = {WEIGHT: ONE_NUMBER} if self.weighted else {}
+        parts = self.inputs | self.targets | weight
+        return {name: feature.parsing for name, feature in parts.items()}
+
+    def ids(self) -> list[str]:
+        """The inputs' features that are ids, of each sequence the last one."""
+        return [name for name, feature in self.inputs.items() if feature.dtype == tf.int32]
+
+
+def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
+    """What the examples of this spec hold. `entries` is the number of values of each vocabulary."""
+    found: dict[str, Feature] = {}
+    for name, part in spec.inputs.items():
+        found |= inputs.KINDS[part.kind].features(name, part, entries)
+    targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
+    return ExampleFeatures(found, targets, spec.weight is not None)
 
 
 class Batch(NamedTuple):
@@ -58,26 +66,6 @@ class Batch(NamedTuple):
     weights: tf.Tensor
 
 
-def columns_of(spec: Spec, entries: Mapping[str, int]) -> Columns:
-    """The features that the examples of this spec have."""
-    ids, sequences, numbers = [], {}, []
-    for name, part in spec.inputs.items():
-        match part:
-            case SequenceInput():
-                sequences[name] = (part.length, entries[part.vocabulary] + 1)
-            case Category():
-                ids.append(name)
-            case Number(scale="buckets"):
-                ids.append(name)
-            case Number():
-                numbers += [name] if part.missing == "reject" else [name, f"{name}.missing"]
-    labels = tuple(n for n, h in spec.heads.items() if isinstance(h, Classification))
-    label_sets = tuple(n for n, h in spec.heads.items() if isinstance(h, Multilabel))
-    values = tuple(n for n in spec.heads if n not in labels + label_sets)
-    weighted = spec.weight is not None
-    return Columns(tuple(ids), sequences, tuple(numbers), labels, label_sets, values, weighted)
-
-
 def steps_per_epoch(rows: int, batch_size: int) -> int:
     """
     >>> steps_per_epoch(2049, 1024)
@@ -88,7 +76,7 @@ def steps_per_epoch(rows: int, batch_size: int) -> int:
 
 def batches(
     files: Sequence[str],
-    columns: Columns,
+    features: ExampleFeatures,
     *,
     batch_size: int,
     order: tuple[int, int] | None = None,
@@ -98,13 +86,13 @@ def batches(
 
     `order` is (seed, epoch) and shuffles files and rows; None keeps the files' own order.
     """
-    stacks, within = _stacks(files, columns, batch_size, range(batch_size), order, skip)
+    stacks, within = _stacks(files, features, batch_size, range(batch_size), order, skip)
     return stacks.unbatch().skip(within).prefetch(4)
 
 
-def handed_on(
+def step_batches(
     files: Sequence[str],
-    columns: Columns,
+    features: ExampleFeatures,
     *,
     batch_size: int,
     own: range,
@@ -116,7 +104,7 @@ def handed_on(
     They are read from now on, not from the first one asked for. To hand on an element of a dataset
     takes some 0.6 ms, be it a batch or a whole stack.
     """
-    stacks, within = _stacks(files, columns, batch_size, own, order, skip)
+    stacks, within = _stacks(files, features, batch_size, own, order, skip)
     return islice(chain.from_iterable(map(_cut_up, iter(stacks))), within, None)
 
 
@@ -133,13 +121,13 @@ def _cut_up(stack: Batch) -> list[Batch]:
 
 def _stacks(
     files: Sequence[str],
-    columns: Columns,
+    features: ExampleFeatures,
     batch_size: int,
     own: range,
     order: tuple[int, int] | None,
     skip: int,
 ) -> tuple[tf.data.Dataset, int]:
-    """Batches as stacks [at most so many, rows of `own`, ...], and how many batches of the first
+    """Batches as stacks [at most this many, rows of `own`, ...], and how many batches of the first
     stack are still to be skipped: wherever reading begins, the same batches are in one stack."""
     at_once = max(1, ROWS_OF_A_STACK // batch_size)
     whole, within = divmod(skip, at_once)
@@ -147,7 +135,7 @@ def _stacks(
         _records(files, order, at_once * batch_size)
         .skip(whole)
         .map(
-            lambda serialized: _stack(serialized, columns, batch_size, own),
+            lambda serialized: _stack(serialized, features, batch_size, own),
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
@@ -184,11 +172,11 @@ def _file_records(files: Sequence[str], at_once: int) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP").batch(at_once)
 
 
-def _stack(serialized: tf.Tensor, columns: Columns, batch_size: int, own: range) -> Batch:
+def _stack(serialized: tf.Tensor, features: ExampleFeatures, batch_size: int, own: range) -> Batch:
     """Serialised examples [rows] as the rows `own` of the batches that they make."""
     count = -(-tf.size(serialized) // batch_size)
     place = tf.reshape(tf.range(count * batch_size), [count, batch_size])
-    rows = parse(serialized, columns, tf.reshape(place[:, own.start : own.stop], [-1]))
+    rows = parse(serialized, features, tf.reshape(place[:, own.start : own.stop], [-1]))
 
     def stacked(values: tf.Tensor) -> tf.Tensor:
         one = [-1 if size is None else size for size in values.shape[1:]]
@@ -197,87 +185,45 @@ def _stack(serialized: tf.Tensor, columns: Columns, batch_size: int, own: range)
     return tf.nest.map_structure(stacked, rows)
 
 
-def parse(serialized: tf.Tensor, columns: Columns, place: tf.Tensor) -> Batch:
+def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) -> Batch:
     """Those of the serialised examples [rows] whose places are asked for, as a Batch. Places after
     the last row are filled up with copies of it: valid values, and no weight."""
     rows = tf.size(serialized)
     found = tf.io.parse_example(
-        tf.gather(serialized, tf.minimum(place, rows - 1)), _parsing(columns)
+        tf.gather(serialized, tf.minimum(place, rows - 1)), features.parsing()
     )
-    features = {name: tf.cast(found[name], tf.int32) for name in columns.ids}
-    for name, (length, padding) in columns.sequences.items():
-        features[name] = left_padded(found[name], length=length, padding=padding)
-    features |= {name: found[name] for name in columns.numbers}
-    targets = {name: tf.cast(found[name], tf.int32) for name in columns.labels}
-    for name in columns.label_sets:
-        targets[name] = tf.cast(found[name].to_tensor(NO_LABEL), tf.int32)
-    targets |= {name: found[name] for name in columns.values}
-    weights = found["row.weight"] if columns.weighted else tf.ones(tf.shape(place))
-    return Batch(features, targets, tf.where(place < rows, weights, 0.0))
+    given = {name: feature.tensor(found[name]) for name, feature in features.inputs.items()}
+    targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
+    weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
+    return Batch(given, targets, tf.where(place < rows, weights, 0.0))
 
 
-def _parsing(columns: Columns) -> dict[str, Any]:
-    number = tf.io.FixedLenFeature([], tf.float32)
-    ids = tf.io.FixedLenFeature([], tf.int64)
-    several = tf.io.RaggedFeature(tf.int64)
-    return (
-        dict.fromkeys((*columns.ids, *columns.labels), ids)
-        | dict.fromkeys((*columns.sequences, *columns.label_sets), several)
-        | dict.fromkeys((*columns.numbers, *columns.values), number)
-        | ({"row.weight": number} if columns.weighted else {})
-    )
-
-
-def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Tensor:
-    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left.
-
-    >>> left_padded(tf.ragged.constant([[1, 2, 3], [], [4]]), length=2, padding=9).numpy().tolist()
-    [[2, 3], [9, 9], [9, 4]]
-    """
-    place = tf.range(length, dtype=tf.int64)[None, :] - length
-    ends = tf.cast(ragged.row_limits(), tf.int64)[:, None]
-    starts = tf.cast(ragged.row_starts(), tf.int64)[:, None]
-    values = tf.concat([[padding], tf.cast(ragged.values, tf.int32)], axis=0)
-    return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
-
-
-def batch_signature(columns: Columns, batch_size: int) -> Batch:
+def batch_signature(features: ExampleFeatures, batch_size: int) -> Batch:
     """The shapes of a Batch, for a tf.function that is traced once."""
-    ids, floats = (tf.TensorSpec([batch_size], t) for t in (tf.int32, tf.float32))
-    features = dict.fromkeys(columns.ids, ids) | dict.fromkeys(columns.numbers, floats)
-    for name, (length, _) in columns.sequences.items():
-        features[name] = tf.TensorSpec([batch_size, length], tf.int32)
-    targets = dict.fromkeys(columns.labels, ids) | dict.fromkeys(columns.values, floats)
-    targets |= dict.fromkeys(columns.label_sets, tf.TensorSpec([batch_size, None], tf.int32))
-    return Batch(features, targets, floats)
+    return Batch(
+        {name: feature.signature(batch_size) for name, feature in features.inputs.items()},
+        {name: feature.signature(batch_size) for name, feature in features.targets.items()},
+        tf.TensorSpec([batch_size], tf.float32),
+    )
 
 
-def collect(batches_of_rows: tf.data.Dataset, rows: int) -> dict[str, np.ndarray]:
-    """All of a split as NumPy arrays of 4 bytes a value: what the baselines and the priors count.
-
-    A sequence gives its last id, a label set `<head>` (all its labels in one row of numbers) and
-    `<head>.count` (how many each row has, -1 where the target is missing). `row.weight` is there
-    in any case.
-    """
+def collect(
+    batches_of_rows: tf.data.Dataset, features: ExampleFeatures, rows: int
+) -> dict[str, np.ndarray]:
+    """All of a split as NumPy arrays of 4 bytes a value, by name: what the baselines and the priors
+    count. The weights are there in any case."""
     gathered: dict[str, list[np.ndarray]] = {}
     for batch in batches_of_rows.as_numpy_iterator():
-        for name, values in _flat(batch, rows):
+        for name, values in _counted(batch, features, rows).items():
             gathered.setdefault(name, []).append(values)
         rows -= len(batch.weights)
     return {name: np.concatenate(parts) for name, parts in gathered.items()}
 
 
-def _flat(batch: Batch, rows: int) -> Iterator[tuple[str, np.ndarray]]:
+def _counted(batch: Batch, features: ExampleFeatures, rows: int) -> Arrays:
     """The first `rows` of a batch, the others only fill it up."""
-    for name, values in batch.features.items():
-        # A copy: a view would keep the whole batch.
-        yield name, (values if values.ndim == 1 else values[:, -1].copy())[:rows]
-    for name, all_values in batch.targets.items():
-        values = all_values[:rows]
-        if values.ndim == 1:
-            yield name, values
-        else:
-            yield name, values[values >= 0]
-            missing = (values == MISSING_LABEL).any(axis=1)
-            yield f"{name}.count", np.where(missing, -1, (values >= 0).sum(axis=1))
-    yield "row.weight", batch.weights[:rows]
+    found: Arrays = {}
+    for name, feature in (features.inputs | features.targets).items():
+        values = batch.features[name] if name in features.inputs else batch.targets[name]
+        found |= feature.counted(name, values[:rows])
+    return found | {WEIGHT: batch.weights[:rows]}

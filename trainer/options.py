@@ -43,20 +43,20 @@ class Options:
 def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str) -> Options:
     """Raises SystemExit or Failure with exit code 2 where something is wrong or missing."""
     parser = _parser(about)
-    said, others = parser.parse_known_args(argv)
-    output = said.output or environment.get("AIP_MODEL_DIR")
+    given, others = parser.parse_known_args(argv)
+    output = given.output or environment.get("AIP_MODEL_DIR")
     if not output:
         parser.error("--output is required (or AIP_MODEL_DIR in the environment)")
     return Options(
-        data=said.data,
+        data=given.data,
         output=output,
-        spec=said.spec,
-        settings=(*said.set, *settings_in(others)),
-        force=said.force,
-        warm_start=said.warm_start,
-        print_config=said.print_config,
-        checkpoints=said.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
-        tensorboard=said.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
+        spec=given.spec,
+        settings=(*given.set, *settings_in(others)),
+        force=given.force,
+        warm_start=given.warm_start,
+        print_config=given.print_config,
+        checkpoints=given.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
+        tensorboard=given.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
     )
 
 
@@ -96,8 +96,8 @@ def place_in(tf_config: str) -> tuple[int, int]:
     (2, 3)
     """
     try:
-        said = json.loads(tf_config or "{}")
-        cluster, task = said.get("cluster", {}), said.get("task", {})
+        config = json.loads(tf_config or "{}")
+        cluster, task = config.get("cluster", {}), config.get("task", {})
         chiefs = sum(len(cluster.get(kind, ())) for kind in _CHIEFS)
         count = chiefs + len(cluster.get("worker", ()))
         kind, index = task.get("type", "chief"), int(task.get("index", 0))

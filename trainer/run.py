@@ -7,35 +7,34 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kinds.heads.classification.spec import Classification
-from kinds.heads.regression.spec import Regression
+from kinds.heads.any.metrics import Scale, TrainTargets
+from kinds.heads.any.network import Sampler
+from kinds.heads.network import KINDS
+from kinds.parsing import Arrays
 from pipeline.spec import Spec
-from trainer.course import Course, start_course
 from trainer.data import (
     Batch,
-    Columns,
+    ExampleFeatures,
     batch_signature,
     batches,
     collect,
-    columns_of,
-    handed_on,
+    example_features,
+    step_batches,
     steps_per_epoch,
 )
 from trainer.data_folder import Data
-from trainer.network import Network, Scale, build_network, shared_group
-from trainer.network.heads import classes_of
-from trainer.objective import HeadLoss, head_losses
-from trainer.objective.sampling import Sampler, build_samplers
-from trainer.optimizer import Optimizer, build_optimizer
+from trainer.network import Network, build_network, shared_group
+from trainer.network.output_layers import outputs_of
+from trainer.objective import HeadLoss, head_losses, prior_of
 from trainer.phases.schedule import frozen_blocks, phase_plans
-from trainer.targets import describe_target
+from trainer.training.optimizer import Optimizer, build_optimizer
+from trainer.training.train_state import TrainState, start_train_state
 from trainer.workers import ALONE, Workers, check_batch_size
 
 HELD_OUT = ("eval", "test")
 # Priors, class weights and the baselines are counts over no more train rows than these, drawn by
 # the seed: others would change them little, and be kept in memory.
 ROWS_COUNTED = 1_000_000
-Arrays = dict[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Run:
 
     data: Data
     spec: Spec
-    columns: Columns
+    features: ExampleFeatures
     network: Network
     losses: dict[str, HeadLoss]
     optimizer: Optimizer
-    course: Course
+    train_state: TrainState
     scales: dict[str, Scale]
     workers: Workers = ALONE
     samplers: dict[str, Sampler] = field(default_factory=dict)
@@ -56,21 +55,21 @@ class Run:
     def state(self) -> dict[str, tf.Variable]:
         """What a checkpoint holds."""
         optimizer = {f"optimizer.{name}": v for name, v in self.optimizer.state().items()}
-        return self.network.state() | optimizer | self.course.state()
+        return self.network.state() | optimizer | self.train_state.state()
 
     def batches(
         self, split: str, *, order: tuple[int, int] | None = None, skip: int = 0
     ) -> tf.data.Dataset:
         size = self.spec.training.batch_size
         files = self.data.files(split)
-        return batches(files, self.columns, batch_size=size, order=order, skip=skip)
+        return batches(files, self.features, batch_size=size, order=order, skip=skip)
 
-    def coming(self, epoch: int, skip: int) -> Iterator[Batch]:
+    def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
-        return handed_on(
+        return step_batches(
             self.data.files("train"),
-            self.columns,
+            self.features,
             batch_size=training.batch_size,
             own=self.workers.share(training.batch_size),
             order=(training.seed, epoch),
@@ -78,15 +77,15 @@ class Run:
         )
 
     def own_signature(self) -> Batch:
-        """Of a batch of `coming`."""
+        """Of a batch of `train_batches`."""
         own = self.workers.share(self.spec.training.batch_size)
-        return batch_signature(self.columns, len(own))
+        return batch_signature(self.features, len(own))
 
     def signature(self) -> Batch:
-        return batch_signature(self.columns, self.spec.training.batch_size)
+        return batch_signature(self.features, self.spec.training.batch_size)
 
     def collect(self, split: str) -> Arrays:
-        return collect(self.batches(split), self.data.rows(split))
+        return collect(self.batches(split), self.features, self.data.rows(split))
 
     def held_out(self) -> list[str]:
         """The held-out splits that have rows."""
@@ -94,20 +93,23 @@ class Run:
 
 
 def make_run(
-    data: Data, spec: Spec, train_columns: Arrays, columns: Columns, workers: Workers = ALONE
+    data: Data,
+    spec: Spec,
+    train_columns: Arrays,
+    features: ExampleFeatures,
+    workers: Workers = ALONE,
 ) -> Run:
     """Builds the network and what it needs. `spec` may differ from the data's in all that prepare
     does not depend on. Raises Failure with exit code 2 where a head has no target in train, or a
     batch cannot be shared out among the workers."""
     check_batch_size(spec.training.batch_size, workers)
-    classes = classes_of(spec, data.entries)
-    targets = {
-        name: describe_target(
-            name, head, train_columns, classes=classes[name], values=head_values(data, spec, name)
-        )
+    outputs = outputs_of(spec, data.entries)
+    values = {name: data.vocabulary(labels.vocabulary) for name, labels in spec.labels().items()}
+    priors = {
+        name: prior_of(head, TrainTargets(name, train_columns, outputs[name], values.get(name, ())))
         for name, head in spec.heads.items()
     }
-    bias = {name: target.bias for name, target in targets.items()}
+    bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
     network = build_network(spec, data.entries, bias, seed=settings.seed)
     resting = map(shared_group, frozen_blocks(phase_plans(spec)))
@@ -119,44 +121,46 @@ def make_run(
         weight_decay=settings.weight_decay,
         averaging=settings.averaging,
     )
-    course = start_course(network, optimizer)
-    losses = head_losses(spec, targets)
-    scales = target_scales(spec, data.statistics)
-    samplers = samplers_of(spec, bias)
-    return Run(data, spec, columns, network, losses, optimizer, course, scales, workers, samplers)
+    return Run(
+        data,
+        spec,
+        features,
+        network,
+        head_losses(spec, priors),
+        optimizer,
+        start_train_state(network, optimizer),
+        target_scales(spec, data.statistics),
+        workers,
+        samplers_of(spec, bias),
+    )
 
 
 def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler]:
-    """{head: its sampler} of the heads that begin with sampled classes; `bias`: {head: [classes]}
+    """{head: its sampler} of the heads that begin with sampled classes; `bias`: {head: [outputs]}
     where each output bias starts."""
-    said = spec.training.sampled
-    if said is None:
+    sampled = spec.training.sampled
+    if sampled is None:
         return {}
-    heads = {n: bias[n] for n, head in spec.heads.items() if isinstance(head, Classification)}
-    return build_samplers(heads, negatives=said.negatives, seed=spec.training.seed)
+    found = {
+        name: KINDS[head.kind].sampler(head, bias[name], sampled.negatives, spec.training.seed)
+        for name, head in spec.heads.items()
+    }
+    return {name: sampler for name, sampler in found.items() if sampler}
 
 
 def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
-    columns = columns_of(spec, data.entries)
+    features = example_features(spec, data.entries)
     rows, size = data.rows("train"), spec.training.batch_size
     order = (spec.training.seed, 0) if rows > ROWS_COUNTED else None
     counted = min(rows, ROWS_COUNTED)
-    read = batches(data.files("train"), columns, batch_size=size, order=order)
-    train_columns = collect(read.take(steps_per_epoch(counted, size)), counted)
-    return make_run(data, spec, train_columns, columns, workers), train_columns
-
-
-def head_values(data: Data, spec: Spec, name: str) -> list[str]:
-    heads = spec.label_heads()
-    return data.vocabulary(heads[name].vocabulary) if name in heads else []
+    read = batches(data.files("train"), features, batch_size=size, order=order)
+    train_columns = collect(read.take(steps_per_epoch(counted, size)), features, counted)
+    return make_run(data, spec, train_columns, features, workers), train_columns
 
 
 def target_scales(spec: Spec, statistics: Mapping[str, Any]) -> dict[str, Scale]:
-    """The scale of each regression head that has one."""
-    scales = {}
-    for name, head in spec.heads.items():
-        if isinstance(head, Regression) and head.scale != "none":
-            said = statistics["numbers"][name]
-            scales[name] = Scale(said["mean"], said["std"], head.scale == "log")
-    return scales
+    """How each head's targets were scaled."""
+    return {
+        name: KINDS[head.kind].scale(name, head, statistics) for name, head in spec.heads.items()
+    }

@@ -34,14 +34,14 @@ STUDY, BEST = "study.journal", "spec.json"
 
 
 def run(argv: Sequence[str]) -> None:
-    said = _parser().parse_args(argv)
+    options = _parser().parse_args(argv)
     if importlib.util.find_spec("optuna") is None:
         rule = "a search needs Optuna: pip install 'shared-weights[tune]'"
         raise Failure(Exit.ENVIRONMENT, rule)
-    ranges = dict(range_of(text) for text in said.range or USUAL)
-    check(said.data, said.spec, said.set, ranges)
-    with lock(said.output):
-        search(said, ranges)
+    ranges = dict(range_of(text) for text in options.range or USUAL)
+    check(options.data, options.spec, options.set, ranges)
+    with lock(options.output):
+        search(options, ranges)
 
 
 def range_of(text: str) -> tuple[str, "BaseDistribution"]:
@@ -87,18 +87,18 @@ def _end(values: "BaseDistribution", end: str) -> Any:
     return getattr(values, end) if choices is None else choices[0 if end == "low" else -1]
 
 
-def search(said: argparse.Namespace, ranges: Mapping[str, "BaseDistribution"]) -> None:
+def search(options: argparse.Namespace, ranges: Mapping[str, "BaseDistribution"]) -> None:
     """Runs the trials that are left, and writes the best one's spec."""
-    said.output.mkdir(parents=True, exist_ok=True)
-    study = open_study(said.output / STUDY, said.seed)
-    while (number := len(ended(study))) < said.trials:
+    options.output.mkdir(parents=True, exist_ok=True)
+    study = open_study(options.output / STUDY, options.seed)
+    while (number := len(ended(study))) < options.trials:
         trial = study.ask(dict(ranges))
-        print(f"── trial {number + 1} of {said.trials} ──", file=sys.stderr, flush=True)
-        try_out(study, trial, said)
+        print(f"── trial {number + 1} of {options.trials} ──", file=sys.stderr, flush=True)
+        try_out(study, trial, options)
     print(results(study))
     best = study.best_trial
-    shutil.copyfile(Path(best.user_attrs["folder"]) / "spec.json", said.output / BEST)
-    print(f"\nbest spec: {said.output / BEST}\nbest run:  {best.user_attrs['folder']}")
+    shutil.copyfile(Path(best.user_attrs["folder"]) / "spec.json", options.output / BEST)
+    print(f"\nbest spec: {options.output / BEST}\nbest run:  {best.user_attrs['folder']}")
 
 
 def open_study(path: Path, seed: int) -> "Study":
@@ -126,15 +126,15 @@ def ended(study: "Study") -> list["FrozenTrial"]:
     return [trial for trial in study.trials if "exit_code" in trial.user_attrs]
 
 
-def try_out(study: "Study", trial: "Trial", said: argparse.Namespace) -> None:
+def try_out(study: "Study", trial: "Trial", options: argparse.Namespace) -> None:
     """Trains with the settings of a trial. A run that fails by itself, as with a loss that is not
     finite, is a trial that failed."""
     from optuna.trial import TrialState
 
-    settings = [*said.set, *(f"{place}={value}" for place, value in trial.params.items())]
-    folder = said.output / "trials" / combined_hash(settings)[:12]
-    line = ["--data", str(said.data), "--output", str(folder)]
-    line += ["--spec", str(said.spec)] if said.spec else []
+    settings = [*options.set, *(f"{place}={value}" for place, value in trial.params.items())]
+    folder = options.output / "trials" / combined_hash(settings)[:12]
+    line = ["--data", str(options.data), "--output", str(folder)]
+    line += ["--spec", str(options.spec)] if options.spec else []
     line += [word for setting in settings for word in ("--set", setting)]
     wait_until_free(folder)
     done = subprocess.run([sys.executable, "-m", "trainer.task", *line], stdout=subprocess.DEVNULL)
@@ -161,8 +161,8 @@ def wait_until_free(folder: Path) -> None:
 def lowest_loss(folder: Path) -> float:
     """Of the epochs of a finished run."""
     lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    said = [json.loads(line) for line in lines]
-    return float(min(line["eval_loss"] for line in said if "eval_loss" in line))
+    entries = [json.loads(line) for line in lines]
+    return float(min(line["eval_loss"] for line in entries if "eval_loss" in line))
 
 
 def results(study: "Study") -> str:

@@ -1,4 +1,4 @@
-"""The train stage: a data folder to a run folder, with all that needs TensorFlow.
+"""The train stage with all that needs TensorFlow: from a data folder to a run folder.
 
 The command, which has taken the lock by then and read what it was told, is trainer.task.
 """
@@ -14,24 +14,26 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import fresh_staging, publish, staging, write_text
 from pipeline.spec import Spec
-from trainer import checkpoint
 from trainer.arithmetic import exact_arithmetic
 from trainer.data_folder import Data
-from trainer.judgement import baselines, final_metrics, fit_temperatures
-from trainer.network import inference_model, parameters, shapes
+from trainer.evaluation import baselines, final_metrics, fit_temperatures
+from trainer.network import parameters, shapes
+from trainer.network.trained_model import trained_model
 from trainer.options import STAGE, Options
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
 from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
 from trainer.reporting.tracking import tracked
-from trainer.run import Arrays, Run, open_run
+from trainer.run import Run, open_run
 from trainer.storage import copy_in, keep_copy
-from trainer.training import nothing, train_run
+from trainer.training import checkpoint
+from trainer.training.train import nothing, train_run
+from trainer.training.warm_start import warm_start
 from trainer.tuner import tuner_reports
-from trainer.warm_start import warm_start
 from trainer.workers import Workers, all_needed, join_workers
 
 COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
@@ -39,7 +41,7 @@ MARKER = ".made-from"
 
 
 def train_stage(
-    said: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
+    options: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
 ) -> bool:
     """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
     Failure as the exit codes say."""
@@ -48,29 +50,31 @@ def train_stage(
         if agreed(workers, made_from, done):
             return True
         exact_arithmetic()
-        made, train_columns = open_run(data, spec, workers)
-        if said.warm_start:
-            warm_start(made, Path(said.warm_start))
+        run, train_columns = open_run(data, spec, workers)
+        if options.warm_start:
+            warm_start(run, Path(options.warm_start))
         if workers.is_chief:
-            make_run(said, made, train_columns, output, made_from)
+            train_and_publish(options, run, train_columns, output, made_from)
         else:
-            train_run(made, staging(output))
+            train_run(run, staging(output))
     return False
 
 
-def make_run(said: Options, made: Run, train_columns: Arrays, output: Path, made_from: str) -> None:
+def train_and_publish(
+    options: Options, run: Run, train_columns: Arrays, output: Path, made_from: str
+) -> None:
     """What the chief does: trains and publishes the folder."""
-    work = resumed_staging(output, made_from, force=said.force, copy=said.checkpoints)
-    events = said.tensorboard or str(work / "tensorboard")
-    with tracked(made.spec, work, os.environ) as tracking:
+    work = resumed_staging(output, made_from, force=options.force, copy=options.checkpoints)
+    events = options.tensorboard or str(work / "tensorboard")
+    with tracked(run.spec, work, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
         history = History(work / "history.jsonl", events, told)
-        metrics = make_run_folder(made, train_columns, work, history, copying(work, said))
+        metrics = make_run_folder(run, train_columns, work, history, copying(work, options))
         tracking.result(metrics)
     (work / MARKER).unlink()
-    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(made))
+    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(run))
     print(metrics_table(metrics))
-    print(f"\ntrain: {said.output}")
+    print(f"\ntrain: {options.output}")
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
@@ -97,36 +101,36 @@ def resumed_staging(output: Path, made_from: str, *, force: bool, copy: str | No
     return work
 
 
-def copying(work: Path, said: Options) -> Callable[[], None]:
+def copying(work: Path, options: Options) -> Callable[[], None]:
     """What follows each checkpoint: a copy of the unfinished run, where one is wanted."""
-    if said.checkpoints is None:
+    if options.checkpoints is None:
         return nothing
-    folder = said.checkpoints
+    folder = options.checkpoints
     return lambda: keep_copy(work, folder)
 
 
 def make_run_folder(
-    made: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
+    run: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
 ) -> dict[str, Any]:
     """Trains, measures and saves into `work`; gives the metrics."""
-    print(parameter_table(parameters(made.network)), flush=True)
-    train_run(made, work, history=history, saved=saved)
-    write_projector(made, history.events)
+    print(parameter_table(parameters(run.network)), flush=True)
+    train_run(run, work, history=history, saved=saved)
+    write_projector(run, history.events)
     lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
     epochs_and_phases = [json.loads(line) for line in lines]
     print(speed_line(epochs_and_phases), flush=True)
-    if said := phase_summary(epochs_and_phases):
-        print(said, flush=True)
-    held_out = final_metrics(made)
-    write_scalars(history.events, dict(scalars(held_out)), int(made.course.finished))
-    metrics = held_out | {"baselines": baselines(made, train_columns)}
-    temperatures = fit_temperatures(made)
+    if summary := phase_summary(epochs_and_phases):
+        print(summary, flush=True)
+    held_out = final_metrics(run)
+    write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
+    metrics = held_out | {"baselines": baselines(run, train_columns)}
+    temperatures = fit_temperatures(run)
     metrics["temperatures"] = temperatures
-    model = inference_model(made.network, temperatures=temperatures, scales=made.scales)
+    model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
     model.save(work / "model.keras")
     write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    write_text(work / "spec.json", made.spec.to_json())
-    copy_from_data(made.data.folder, work)
+    write_text(work / "spec.json", run.spec.to_json())
+    copy_from_data(run.data.folder, work)
     checkpoint.remove(work / "checkpoints")
     return metrics
 
@@ -140,15 +144,15 @@ def copy_from_data(data: Path, work: Path) -> None:
             shutil.copy2(data / name, work / name)
 
 
-def run_facts(made: Run) -> dict[str, Any]:
-    manifest = made.data.manifest
+def run_facts(run: Run) -> dict[str, Any]:
+    manifest = run.data.manifest
     versions = {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__}
     return {
-        "name": made.spec.name,
-        "seed": made.spec.training.seed,
+        "name": run.spec.name,
+        "seed": run.spec.training.seed,
         "versions": versions,
         "data_made_from": manifest.made_from,
         "examples": manifest.facts["examples"],
-        "weights": shapes(made.network),
+        "weights": shapes(run.network),
         "prepared_at_cost": manifest.facts.get("cost"),
     }

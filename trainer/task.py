@@ -24,17 +24,17 @@ from trainer.options import STAGE, Options, is_elsewhere, place_in, read_options
 
 
 def run(argv: Sequence[str]) -> None:
-    said = read_options(argv, os.environ, __doc__ or "")
+    options = read_options(argv, os.environ, __doc__ or "")
     place, count = place_in(os.environ.get("TF_CONFIG", ""))
     with TemporaryDirectory(prefix="trainer-") as scratch:
-        if said.print_config:
-            data = read_data(at_hand(said.data, Path(scratch) / "data"))
-            print(chosen_spec(data, said.spec, said.settings).to_json(), end="")
+        if options.print_config:
+            data = read_data(at_hand(options.data, Path(scratch) / "data"))
+            print(chosen_spec(data, options.spec, options.settings).to_json(), end="")
             return
-        output = at_hand(said.output, Path(scratch) / "run")
+        output = at_hand(options.output, Path(scratch) / "run")
         with lock(output) if place == 0 else nullcontext(), room(output):
-            folder = at_hand(said.data, Path(scratch) / "data")
-            train(said, folder, output, is_chief=place == 0, alone=count == 1)
+            folder = at_hand(options.data, Path(scratch) / "data")
+            train(options, folder, output, is_chief=place == 0, alone=count == 1)
 
 
 def at_hand(folder: str, local: Path) -> Path:
@@ -47,23 +47,23 @@ def at_hand(folder: str, local: Path) -> Path:
     return local
 
 
-def train(said: Options, folder: Path, output: Path, *, is_chief: bool, alone: bool) -> None:
+def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone: bool) -> None:
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(folder)
-    spec = chosen_spec(data, said.spec, said.settings)
-    made_from = identity(data, spec, said.warm_start)
-    done = is_chief and is_done(output, stage=STAGE, made_from=made_from, force=said.force)
+    spec = chosen_spec(data, options.spec, options.settings)
+    made_from = identity(data, spec, options.warm_start)
+    done = is_chief and is_done(output, stage=STAGE, made_from=made_from, force=options.force)
     if not (done and alone):
         # It takes seconds to load: who is refused, or has nothing to do, does without it.
         with quiet_import():
             from trainer.stage import train_stage
-        done = train_stage(said, data, spec, output, made_from, done=done)
+        done = train_stage(options, data, spec, output, made_from, done=done)
     if done:
         print(f"train: {output} is up to date")
-    elif is_chief and is_elsewhere(said.output):
+    elif is_chief and is_elsewhere(options.output):
         from trainer.storage import publish_out
 
-        publish_out(output, said.output)
+        publish_out(output, options.output)
 
 
 def identity(data: Data, spec: Spec, warm_start: str | None) -> str:

@@ -37,8 +37,8 @@ def tuner_reports(environment: Mapping[str, str]) -> tuple[Listener, ...]:
 
 
 def metric_lines(line: Mapping[str, Any], trial: str, now: float) -> list[str]:
-    """What is judged in an epoch: `eval_loss`, and each head's under `eval/HEAD`."""
-    judged = {name: value for name, value in scalars(line) if name.startswith("eval")}
+    """What an epoch is evaluated to: `eval_loss`, and each head's under `eval/HEAD`."""
+    evaluated = {name: value for name, value in scalars(line) if name.startswith("eval")}
     return [
         json.dumps(
             {
@@ -51,5 +51,5 @@ def metric_lines(line: Mapping[str, Any], trial: str, now: float) -> list[str]:
             sort_keys=True,
         )
         + "\n"
-        for name, value in judged.items()
+        for name, value in evaluated.items()
     ]

@@ -19,8 +19,8 @@ import tensorflow as tf
 
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch
-from trainer.optimizer import merged
 from trainer.options import place_in
+from trainer.training.optimizer import merged
 
 # A batch to the gradient of each variable (None where there is none) and the heads' mean losses.
 Gradients = Callable[[Batch], tuple[Sequence[Any], Mapping[str, tf.Tensor]]]
@@ -61,7 +61,7 @@ class Workers:
         return self.devices // self.count
 
     def share(self, many: int) -> range:
-        """This process's part of so many batches, or of so many rows of a batch.
+        """This process's part of a number of batches, or of the rows of a batch.
 
         >>> [Workers(place=place, count=3).share(8) for place in range(3)]
         [range(0, 2), range(2, 5), range(5, 8)]
@@ -140,8 +140,8 @@ ALONE = Workers()
 def join_workers() -> Workers:
     """The workers that `TF_CONFIG` names, or the GPUs of this machine, or neither. To be called
     before TensorFlow does anything else."""
-    said = os.environ.get("TF_CONFIG", "")
-    place, count = place_in(said)
+    config = os.environ.get("TF_CONFIG", "")
+    place, count = place_in(config)
     if count > 1:
         return Workers(tf.distribute.MultiWorkerMirroredStrategy(), place, count)
     if len(tf.config.list_logical_devices("GPU")) > 1:

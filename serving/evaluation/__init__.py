@@ -5,7 +5,7 @@ outside the vocabulary counts as wrong, and its log loss is that of the class of
 A target that is missing or does not fit leaves the row out of that head only.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds import tensors
+from kinds.heads.any.metrics import Rows, Totals
+from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
-from serving.evaluation.metrics import ADD, Totals, label_rows, label_set_rows
 from serving.evaluation.targets import Target, read_target, read_weights
 from serving.files.sources import column_names
 from serving.scorer import Scorer
@@ -72,15 +73,15 @@ class Evaluation:
             found[name] |= {"unreadable": count} if count else {}
         return found
 
-    def _add(
-        self, head: FileHead, rows: Mapping[str, Array], target: Target, weights: Array
-    ) -> None:
+    def _add(self, head: FileHead, rows: Rows, target: Target, weights: Array) -> None:
         there = target.there & (weights > 0)
-        totals = self._totals[head.name]
+        kind, totals = KINDS[head.kind], self._totals[head.name]
         totals.rows += int(there.sum())
         self._unreadable[head.name] += target.unreadable
         kept = {name: values[there] for name, values in rows.items()}
-        ADD[head.kind](totals, kept, target.values[there], weights[there])
+        kind.add(totals, kept, weights[there])
+        if confidence := kind.confidence(kept):
+            totals.add_calibration(*confidence, weights[there])
 
     def _read_labels(self, one_row: pa.RecordBatch) -> dict[str, pa.Array]:
         """The labels of each head by id: the graph holds them as a constant."""
@@ -116,20 +117,12 @@ def evaluation_of(
 
 def _rows_of_heads(
     heads: Sequence[FileHead], targets: Sequence[Target], start: int, outputs: Sequence[Array]
-) -> list[dict[str, Array]]:
+) -> list[Rows]:
     """What the metrics of each head need of the rows from `start`: a few numbers a row."""
     return [
-        _rows_of_head(head, target, start, output)
+        KINDS[head.kind].rows(output, *target.part(start, len(output)))
         for head, target, output in zip(heads, targets, outputs, strict=True)
     ]
-
-
-def _rows_of_head(head: FileHead, target: Target, start: int, output: Array) -> dict[str, Array]:
-    if head.kind == "classification":
-        return label_rows(output, target.values[start : start + len(output)])
-    if head.kind == "multilabel":
-        return label_set_rows(output, target.sets(start, *output.shape))
-    return {"value": output}
 
 
 def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Element]:

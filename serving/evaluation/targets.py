@@ -19,22 +19,19 @@ Array = npt.NDArray[Any]
 class Target:
     """One head's targets. `there` [rows] is False where one is missing or did not fit.
 
-    `values` [rows]: class ids (the number of labels for any other one) or numbers. Sets of labels
-    are pairs instead: row `owners[i]` has label `members[i]`; labels out of vocabulary are dropped.
+    The row `owners[i]`, rising, has `values[i]`: a number, or the id of a label, which is their
+    number for any other one.
     """
 
     there: Array
-    values: Array
     owners: Array
-    members: Array
+    values: Array
     unreadable: int
 
-    def sets(self, start: int, rows: int, labels: int) -> Array:
-        """bool [rows, labels] of the rows from `start`."""
+    def part(self, start: int, rows: int) -> tuple[Array, Array]:
+        """Owners and values of the rows from `start`, which is row 0 then."""
         own = slice(*np.searchsorted(self.owners, [start, start + rows]))
-        matrix = np.zeros((rows, labels), dtype=bool)
-        matrix[self.owners[own] - start, self.members[own]] = True
-        return matrix
+        return self.owners[own] - start, self.values[own]
 
 
 def read_target(head: FileHead, raw: pa.RecordBatch, labels: Sequence[str] | pa.Array) -> Target:
@@ -44,15 +41,14 @@ def read_target(head: FileHead, raw: pa.RecordBatch, labels: Sequence[str] | pa.
     column = typed.column("target")
     there = np.zeros(raw.num_rows, dtype=bool)
     there[good] = _is_there(column)
-    values, owners, members = np.zeros(raw.num_rows), _none(), _none()
+    owners = good
     if pa.types.is_list(column.type):
-        owners, members = _pairs(column, good, labels)
-    elif pa.types.is_string(column.type):
-        values = np.zeros(raw.num_rows, np.int64)
-        values[good] = pc.fill_null(_ids(column, labels), len(labels)).to_numpy()
-    else:
-        values[good] = column.to_numpy(zero_copy_only=False)
-    return Target(there, values, owners, members, len(unfit))
+        counts = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
+        owners, column = np.repeat(good, counts), column.flatten()
+    if not pa.types.is_floating(column.type):
+        found = pc.index_in(column, value_set=pa.array(labels, pa.string()))
+        column = pc.fill_null(found, len(labels)).cast(pa.int64())
+    return Target(there, owners, column.to_numpy(zero_copy_only=False), len(unfit))
 
 
 def read_weights(raw: pa.RecordBatch, column: str | None) -> Array:
@@ -68,17 +64,3 @@ def read_weights(raw: pa.RecordBatch, column: str | None) -> Array:
 
 def _is_there(column: pa.Array) -> Array:
     return ~is_missing(column).to_numpy(zero_copy_only=False)
-
-
-def _ids(values: pa.Array, labels: Sequence[str] | pa.Array) -> pa.Array:
-    return pc.index_in(values, value_set=pa.array(labels, pa.string())).cast(pa.int64())
-
-
-def _pairs(column: pa.Array, good: Array, labels: Sequence[str] | pa.Array) -> tuple[Array, Array]:
-    counts = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
-    ids = pc.fill_null(_ids(column.flatten(), labels), -1).to_numpy()
-    return np.repeat(good, counts)[ids >= 0], ids[ids >= 0]
-
-
-def _none() -> Array:
-    return np.zeros(0, np.int64)

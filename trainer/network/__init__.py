@@ -1,7 +1,7 @@
 """The whole network as one value: body, heads, and who owns which variable.
 
 Every trainable variable belongs to exactly one group: `tables`, each shared block as
-`shared.NAME`, `trunk`, `heads`. What is trained when is said with these groups; `trainable` is
+`shared.NAME`, `trunk`, `heads`. These groups say what is trained when; `trainable` is
 never toggled, because a function that is traced already would not notice.
 """
 
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import keras
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import layers
 
+from kinds.heads.any.network import OutputLayer
 from pipeline.spec import Spec
 from trainer.network.body import Body, Taps, build_body
-from trainer.network.heads import Head, build_heads
+from trainer.network.output_layers import build_output_layers
 
 Groups = dict[str, tuple[tf.Variable, ...]]
 
@@ -28,7 +29,7 @@ class Network:
 
     body: keras.Model
     learning: keras.Model
-    heads: dict[str, Head]
+    heads: dict[str, OutputLayer]
     uncertainty: dict[str, tf.Variable]
     groups: Groups
     taps: Callable[[str], Taps]
@@ -45,7 +46,7 @@ class Network:
         return body | heads
 
     def seeds(self) -> list[tf.Variable]:
-        """What the dropout of ordinary steps is drawn from: [seed, count] each."""
+        """What the dropout of train steps is drawn from: [seed, count] each."""
         return [v.value for v in self.body.variables if v.value.dtype.is_integer]
 
 
@@ -61,11 +62,11 @@ def build_network(
 ) -> Network:
     """Builds body and heads. The same seed gives the same starting weights.
 
-    `bias` is where each head's output bias starts: {head: float [classes]}.
+    `bias` is where each head's output bias starts: {head: float [outputs]}.
     """
     keras.utils.set_random_seed(seed)
     body = build_body(spec, entries)
-    heads = build_heads(spec, entries, body, bias, seed)
+    heads = build_output_layers(spec, entries, body, bias, seed)
     own = spec.heads if spec.training.balance == "uncertainty" else ()
     uncertainty = {name: tf.Variable(0.0, name=f"{name}.uncertainty") for name in own}
     head_variables = [v for head in heads.values() for v in head.variables()]
@@ -128,66 +129,3 @@ def shapes(network: Network) -> dict[str, dict[str, list[int]]]:
         group: {v.name.removesuffix(":0"): list(v.shape) for v in variables}
         for group, variables in network.groups.items()
     }
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How a regression target was scaled: z = (t - mean) / std, of t = sign(x) log(1 + |x|) where
-    `log`."""
-
-    mean: float = 0.0
-    std: float = 1.0
-    log: bool = False
-
-    def restore(self, z: np.ndarray) -> np.ndarray:
-        """Scaled values to values in the target's own unit."""
-        value = np.float64(z) * self.std + self.mean
-        return np.asarray(np.sign(value) * np.expm1(np.abs(value)) if self.log else value)
-
-
-def inference_model(
-    network: Network, *, temperatures: Mapping[str, float], scales: Mapping[str, Scale]
-) -> keras.Model:
-    """The network as a Keras model of stock layers that loads without this package.
-
-    Outputs by head: classification [batch, classes] logits divided by their temperature, multilabel
-    [batch, classes] logits, binary [batch] probability, regression [batch] in the target's own
-    unit, count [batch] rate. It has its own copies of the heads' weights and shares the body's.
-    """
-    outputs = {}
-    for name, head in network.heads.items():
-        factor, offset = 1.0 / temperatures.get(name, 1.0), 0.0
-        if name in scales:
-            factor, offset = scales[name].std, scales[name].mean
-        raw = _dense_head(head, network.body.output[name], factor, offset)
-        log = name in scales and scales[name].log
-        outputs[name] = (
-            raw if head.classes > 1 or head.kind == "multilabel" else _one(head, raw, log)
-        )
-    return keras.Model(network.body.input, outputs, name=network.body.name)
-
-
-def _dense_head(
-    head: Head, hidden: keras.KerasTensor, factor: float, offset: float
-) -> keras.KerasTensor:
-    if head.projection is not None:
-        width = int(head.projection.shape[1])
-        project = layers.Dense(width, use_bias=False, name=f"{head.name}.projection")
-        hidden = project(hidden)
-        project.set_weights([head.projection.numpy()])
-    output = layers.Dense(head.classes, name=f"{head.name}.logits")
-    logits = output(hidden)
-    kernel = head.kernel.numpy()[: head.classes]
-    output.set_weights([kernel.T * factor, head.bias.numpy() * factor + offset])
-    return logits
-
-
-def _one(head: Head, raw: keras.KerasTensor, log: bool) -> keras.KerasTensor:
-    value = ops.squeeze(raw, axis=-1)
-    if head.kind == "binary":
-        return ops.sigmoid(value)
-    if head.kind == "count":
-        return ops.exp(value)
-    if log:
-        return ops.multiply(ops.sign(value), ops.subtract(ops.exp(ops.abs(value)), 1.0))
-    return value

@@ -3,23 +3,22 @@
     ids -> table -> shared block -> combine over the sequence --+
     numbers, and the flags of missing ones ---------------------+-> join -> trunk -> every head
 
-A head that names its own inputs reads their vectors in the place of the trunk's. The heads
-themselves are in `heads`. Layers that a person did not name have a dot in their name, so they
-cannot meet a name of the spec.
+A head that names its own inputs reads their vectors instead of the trunk's. The heads themselves
+are in `output_layers`. Layers that a person did not name have a dot in their name, so they cannot
+meet a name of the spec.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
-from keras import layers, ops
+from keras import layers
 
-from kinds.inputs.category.spec import Category
-from kinds.inputs.number.spec import Number
-from kinds.inputs.sequence.spec import Sequence as SequenceInput
+from kinds.inputs.ids.numbering import id_count
+from kinds.inputs.network import KINDS
 from pipeline.spec import Layer, Spec, Trunk
+from trainer.data import example_features
 from trainer.network.first_layer import reordered
-from trainer.network.sequences import attend, last_step, pooled
 
 Vectors = dict[str, keras.KerasTensor]
 
@@ -64,7 +63,7 @@ class Body:
 
 def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     """Builds the body; its starting weights depend on Keras's global seed."""
-    inputs = feature_inputs(spec)
+    inputs = feature_inputs(spec, entries)
     tables = build_tables(spec, entries)
     shared = {
         name: tuple(dense(layer, f"shared.{name}.{i}") for i, layer in enumerate(b.dense_layers()))
@@ -74,17 +73,14 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     vectors: Vectors = {}
     plain: Vectors = {}
     for name, part in spec.inputs.items():
-        match part:
-            case Number():
-                vectors[name] = number_vector(name, part, inputs, tables)
-            case _:
-                embedded = tables[part.table_name](inputs[name])
-                if part.through:
-                    plain[name] = embedded
-                    uses[part.through].append(projections(embedded, shared[part.through]))
-                    embedded = uses[part.through][-1][-1]
-                padding = entries[part.vocabulary] + 1
-                vectors[name] = combined_vector(name, part, embedded, inputs[name], padding)
+        embedded = None
+        if lookup := part.lookup(name):
+            embedded = tables[lookup.table](inputs[name])
+            if lookup.through:
+                plain[name] = embedded
+                uses[lookup.through].append(projections(embedded, shared[lookup.through]))
+                embedded = uses[lookup.through][-1][-1]
+        vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
     hidden = {
         n: joined(n, vectors, h.inputs, spec.trunk) for n, h in spec.heads.items() if h.inputs
     }
@@ -95,58 +91,35 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     return Body(model, reordered(model, spec, plain, vectors), tables, shared, uses)
 
 
-def feature_inputs(spec: Spec) -> Vectors:
+def feature_inputs(spec: Spec, entries: Mapping[str, int]) -> Vectors:
     """One Keras input for each feature of an example, under the feature's name."""
-    inputs = {}
-    for name, part in spec.inputs.items():
-        match part:
-            case SequenceInput():
-                inputs[name] = keras.Input((part.length,), dtype="int32", name=name)
-            case Category() | Number(scale="buckets"):
-                inputs[name] = keras.Input((), dtype="int32", name=name)
-            case Number():
-                inputs[name] = keras.Input((), dtype="float32", name=name)
-                if part.missing != "reject":
-                    flag = f"{name}.missing"
-                    inputs[flag] = keras.Input((), dtype="float32", name=flag)
-    return inputs
+    return {
+        name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name)
+        for name, feature in example_features(spec, entries).inputs.items()
+    }
 
 
 def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:
-    """The embedding tables: a vocabulary's ids, then out of vocabulary, then missing."""
-    tables = {}
-    for part in spec.embedded_inputs().values():
-        if part.table_name not in tables:
-            name = f"table.{part.table_name}"
-            rows = entries[part.vocabulary] + 2
-            tables[part.table_name] = table(rows, part.embedding, name)
-    for name, number in spec.number_inputs().items():
-        if number.buckets is not None and number.embedding is not None:
-            own = f"{name}.buckets"
-            rows = number.buckets + 1
-            tables[own] = table(rows, number.embedding, f"table.{own}")
+    """The embedding tables. Those over a vocabulary come first: from the order follows which random
+    numbers each starts with."""
+    lookups = [part.lookup(name) for name, part in spec.inputs.items()]
+    tables: dict[str, layers.Embedding] = {}
+    for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
+        if lookup.table not in tables:
+            count = lookup.rows or id_count(entries[lookup.vocabulary])
+            tables[lookup.table] = table(count, lookup.width, f"table.{lookup.table}")
     return tables
 
 
-def table(rows: int, width: int, name: str) -> layers.Embedding:
+def table(count: int, width: int, name: str) -> layers.Embedding:
     """Vectors of length 1 on average. Keras's own start, a fifth of that at a width of 50, is slow
     to leave: rare ids have few steps."""
     start = keras.initializers.RandomNormal(stddev=width**-0.5)
-    return layers.Embedding(rows, width, embeddings_initializer=start, name=name)
+    return layers.Embedding(count, width, embeddings_initializer=start, name=name)
 
 
 def dense(layer: Layer, name: str) -> layers.Dense:
     return layers.Dense(layer.units, activation=layer.activation, use_bias=layer.bias, name=name)
-
-
-def number_vector(
-    name: str, part: Number, inputs: Vectors, tables: Mapping[str, layers.Embedding]
-) -> keras.KerasTensor:
-    """[batch] to [batch, 1], [batch, 2] with its flag, or [batch, embedding] for buckets."""
-    if part.scale == "buckets":
-        return tables[f"{name}.buckets"](inputs[name])
-    parts = [inputs[n] for n in (name, f"{name}.missing") if n in inputs]
-    return ops.stack(parts, axis=-1)
 
 
 def projections(
@@ -157,29 +130,6 @@ def projections(
     for layer in block:
         made.append(layer(made[-1]))
     return made
-
-
-def combined_vector(
-    name: str,
-    part: Category | SequenceInput,
-    vectors: keras.KerasTensor,
-    ids: keras.KerasTensor,
-    padding: int,
-) -> keras.KerasTensor:
-    """[batch, width] as it is, or [batch, length, width] to [batch, combined width]."""
-    if isinstance(part, Category):
-        return vectors
-    match part.combine:
-        case "concat":
-            return layers.Flatten(name=f"{name}.concat")(vectors)
-        case "mean" | "sum" | "max":
-            return pooled(vectors, ops.not_equal(ids, padding), part.combine)
-        case "lstm" | "gru":
-            # No mask: padding comes first and has a row of the table of its own. A mask would
-            # turn the layer into a loop at export.
-            return last_step(part.combine, part.units or 0, name)(vectors)
-        case "attention":
-            return attend(vectors, ids, padding, heads=part.attention_heads, name=name)
 
 
 def joined(

@@ -3,8 +3,8 @@
 The stock layers multiply each looked-up vector x [embedding] by a block's matrix S
 [embedding, units], and what comes of it by the vector's rows W of the first layer's kernel
 [units, width]. x (S W) is the same number, and S W is made once for a batch: with 11 vectors of 50,
-128 units and a width of 256 a row then takes 141 thousand multiplications in the place of 431
-thousand. Steps and phases use this order; what is judged and exported uses the stock layers.
+128 units and a width of 256 a row then takes 141 thousand multiplications instead of 431
+thousand. Steps and phases use this order; evaluation and export use the stock layers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +14,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kinds.inputs.network import KINDS
 from pipeline.spec import Spec
 
 Vectors = Mapping[str, keras.KerasTensor]
@@ -22,7 +23,7 @@ Vectors = Mapping[str, keras.KerasTensor]
 class FirstLayer(layers.Layer):
     """`dense` over parts [batch, width of the part] side by side. A part with a block holds vectors
     that the block has yet to multiply. It has no weights of its own. `products` is the type of what
-    the product over the batch multiplies in training, as for `losses.softmax_sum`."""
+    the product over the batch multiplies in training, as for `softmax_sum`."""
 
     def __init__(
         self, dense: layers.Dense, blocks: Sequence[layers.Dense | None], products: str
@@ -81,15 +82,18 @@ def reordered(stock: keras.Model, spec: Spec, plain: Vectors, joined: Vectors) -
 def _block(stock: keras.Model, spec: Spec, name: str) -> layers.Dense | None:
     """The block that the first layer can take in for an input, where that pays."""
     part = spec.inputs[name]
-    block = getattr(part, "through", None)
+    lookup = part.lookup(name)
     own_inputs = any(head.inputs for head in spec.heads.values())
-    if block is None or own_inputs or spec.trunk.input_dropout or not spec.trunk.layers:
+    if not (lookup and lookup.through and KINDS[part.kind].is_side_by_side(part)):
         return None
-    layer, *more = spec.shared[block].dense_layers()
-    if more or layer.activation or layer.bias or getattr(part, "combine", "concat") != "concat":
+    if own_inputs or spec.trunk.input_dropout or not spec.trunk.layers:
         return None
-    sizes = int(part.embedding or 0), layer.units, spec.trunk.layers[0].units
-    return stock.get_layer(f"shared.{block}.0") if pays(*sizes, spec.training.batch_size) else None
+    layer, *more = spec.shared[lookup.through].dense_layers()
+    if more or layer.activation or layer.bias:
+        return None
+    sizes = lookup.width, layer.units, spec.trunk.layers[0].units
+    pay = pays(*sizes, spec.training.batch_size)
+    return stock.get_layer(f"shared.{lookup.through}.0") if pay else None
 
 
 def pays(embedding: int, units: int, width: int, batch: int) -> bool:

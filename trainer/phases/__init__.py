@@ -19,7 +19,6 @@ import tensorflow as tf
 from trainer.data import Batch
 from trainer.network import Network, shared_group
 from trainer.objective import HeadLoss, head_factor, head_sums, head_weights
-from trainer.optimizer import Optimizer
 from trainer.phases.curvature import (
     Pass,
     Sample,
@@ -29,6 +28,7 @@ from trainer.phases.curvature import (
 )
 from trainer.phases.descent import Descent, Vector, kfac, lbfgs, steps
 from trainer.phases.schedule import PhasePlan
+from trainer.training.optimizer import Optimizer
 from trainer.workers import ALONE, Total
 
 Batches = Iterable[Batch]
@@ -232,17 +232,17 @@ def descend(objective: PhaseObjective, sample: Sample, share: float, seed: int) 
 
 
 def run_phase(
-    block: Block, rows: PhaseRows, *, epochs_done: int, judge: Callable[[], float] | None
+    block: Block, rows: PhaseRows, *, epochs_done: int, held_out_loss: Callable[[], float] | None
 ) -> Facts:
-    """One phase, and what the history says about it. `judge` gives the loss on held-out rows."""
+    """One phase, and what the history says about it. `held_out_loss` gives that of all heads."""
     started, untouched = time.monotonic(), state_hash(block.rest)
     before = block.flat()
-    held_out_before = judge() if judge else None
+    held_out_before = held_out_loss() if held_out_loss else None
     objective = phase_objective(block, rows.batches)
     seed = block.plan.seed + epochs_done
     descent = descend(objective, rows.sample, rows.sample_share, seed)
     block.assign(descent.point)
-    held_out_after = judge() if judge else None
+    held_out_after = held_out_loss() if held_out_loss else None
     accepted = is_better(descent, held_out_before, held_out_after)
     if accepted:
         # Momentum points on from where the block no longer is.

@@ -1,9 +1,8 @@
 """The curvature of the whole objective in the layers of one shared block, as K-FAC wants it.
 
-For a classification the gradients of labels that are drawn from the model's own predictions are
-collected (never those of the true labels: Kunstner et al. 2019, arXiv:1905.12558), for a head with
-one output the square root of its second derivative with a random sign. One pass backward serves
-all heads, since the signs and draws of different heads are independent.
+Each kind of head gives a pseudo loss, whose gradients are samples with the second derivative of its
+loss as their mean square. One pass backward serves all heads, since the draws of different heads
+are independent.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,12 +11,11 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from kinds.heads.network import KINDS
 from trainer.data import Batch
 from trainer.network import Network
 from trainer.network.body import Taps
-from trainer.network.heads import Head, head_input, kernel_rows, logits
 from trainer.objective import HeadLoss, head_factor, head_weights
-from trainer.objective.losses import softmax_sum
 from trainer.phases.descent.kfac import Curvature, Factors
 
 Pass = Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -66,6 +64,7 @@ def make_curvature_pass(
                 factor = head_factor(network, losses, name)
                 share = factor * weights / tf.cast(totals[place], tf.float32)
                 draw = tf.random.fold_in(seed, place)
+                pseudo_loss = KINDS[head.part.kind].pseudo_loss
                 pseudo += pseudo_loss(head, found["hidden"][name], tf.sqrt(share), draw)
         uses = found["uses"]
         zero = tf.UnconnectedGradients.ZERO
@@ -114,30 +113,3 @@ def _outer(vectors: tf.Tensor, there: tf.Tensor) -> tf.Tensor:
     places = int(np.prod(vectors.shape[1:-1]))
     kept = tf.reshape(vectors, [-1, vectors.shape[-1]]) * tf.repeat(there, places)[:, None]
     return tf.cast(tf.matmul(kept, kept, transpose_a=True), tf.float64)
-
-
-def pseudo_loss(head: Head, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-    """A number whose gradient by row i of `hidden` is roots[i] times a sample u with
-    E[u u^T] = the second derivative of that row's loss by `hidden`."""
-    if head.kind == "classification":
-        x, kernel = head_input(head, hidden), kernel_rows(head)
-        bias = tf.convert_to_tensor(head.bias)
-        scores = tf.stop_gradient(logits(head, hidden))
-        drawn = tf.random.stateless_categorical(scores, 1, seed, dtype=tf.int32)[:, 0]
-        return softmax_sum(x, kernel, bias, drawn, roots)[0]
-    scores = logits(head, hidden)
-    signs = tf.sign(tf.random.stateless_uniform(tf.shape(scores), seed, -1.0, 1.0))
-    bend = tf.stop_gradient(signs * tf.sqrt(_second_derivative(head.kind, scores)))
-    return tf.reduce_sum(roots[:, None] * bend * scores)
-
-
-def _second_derivative(kind: str, scores: tf.Tensor) -> tf.Tensor:
-    """Of a row's loss by its output: squared error, cross entropy of a sigmoid, deviance."""
-    match kind:
-        case "regression":
-            return tf.fill(tf.shape(scores), 2.0)
-        case "count":
-            return 2.0 * tf.exp(scores)
-        case _:
-            p = tf.sigmoid(scores)
-            return p * (1.0 - p)

@@ -36,33 +36,33 @@ def phase_plans(spec: Spec) -> tuple[PhasePlan, ...]:
     """The plans of all blocks that have phases, in the order of the spec."""
     plans = []
     for name, block in spec.shared.items():
-        said, is_matrix = block.phases, block.units is not None
-        if said is None:
+        phases, is_matrix = block.phases, block.units is not None
+        if phases is None:
             continue
-        between = said.between or ("frozen" if is_matrix else "joint")
+        between = phases.between or ("frozen" if is_matrix else "joint")
         plans.append(
             PhasePlan(
                 block=name,
-                every=said.every,
-                start=said.start or said.every,
+                every=phases.every,
+                start=phases.start or phases.every,
                 frozen=between == "frozen",
-                method=said.method or ("kfac" if is_matrix else "lbfgs"),
-                rows=None if said.rows == "all" else said.rows,
-                max_evaluations=said.max_evals,
-                holdout=said.accept == "holdout",
-                seed=said.seed,
+                method=phases.method or ("kfac" if is_matrix else "lbfgs"),
+                rows=None if phases.rows == "all" else phases.rows,
+                max_evaluations=phases.max_evals,
+                holdout=phases.accept == "holdout",
+                seed=phases.seed,
             )
         )
     return tuple(plans)
 
 
 def frozen_blocks(plans: Sequence[PhasePlan]) -> set[str]:
-    """The blocks that ordinary steps leave alone."""
+    """The blocks that train steps leave alone."""
     return {plan.block for plan in plans if plan.frozen}
 
 
 def timeline(plan: PhasePlan, epochs: int) -> str:
-    """A run as letters: `e` an ordinary epoch, `P` a phase.
+    """A run as letters: `e` an epoch of train steps, `P` a phase.
 
     >>> timeline(PhasePlan("common", 2, 2, True, "kfac", None, 12, True, 1), epochs=6)
     'eePeePee'

@@ -1,7 +1,7 @@
 """What a run says about its epochs and phases: JSON lines, and the same numbers for TensorBoard.
 
-A line of history.jsonl has `epoch`, or `before_epoch` for what opened one. TensorBoard itself need
-not be installed: its event files are written with TensorFlow's own means.
+A line of history.jsonl has `epoch`, or `before_epoch` for the phases before one. TensorBoard itself
+need not be installed: its event files are written with TensorFlow's own means.
 """
 
 import json
@@ -34,11 +34,11 @@ class History:
         for tell in self.told:
             tell(line)
 
-    def trim(self, *, finished: int, opened: int) -> None:
+    def trim(self, *, finished: int, begun: int) -> None:
         """Drops the lines that an interrupted run wrote after its last checkpoint."""
         if self.path.exists():
             lines = self.path.read_text(encoding="utf-8").splitlines(keepends=True)
-            kept = [line for line in lines if _is_past(line, finished, opened)]
+            kept = [line for line in lines if _is_past(line, finished, begun)]
             self.path.write_text("".join(kept), encoding="utf-8")
 
 
@@ -74,9 +74,9 @@ def scalars(line: Mapping[str, Any], place: str = "") -> Iterator[tuple[str, flo
                     yield from scalars(numbers, f"{place}{name}/{phase['block']}/")
 
 
-def _is_past(line: str, finished: int, opened: int) -> bool:
+def _is_past(line: str, finished: int, begun: int) -> bool:
     try:
-        said = json.loads(line)
+        entry = json.loads(line)
     except ValueError:  # cut short by a kill
         return False
-    return bool(said.get("epoch", 0) <= finished and said.get("before_epoch", 0) <= opened)
+    return bool(entry.get("epoch", 0) <= finished and entry.get("before_epoch", 0) <= begun)

@@ -16,7 +16,7 @@ class Paces:
         self.sums: dict[str, np.ndarray] = {}
 
     def add(self, kind: str, rows: int, waited: float) -> None:
-        """Takes in a step that has just ended and that waited so many seconds for its rows."""
+        """Takes in a step that has just ended and that waited some seconds for its rows."""
         now = time.monotonic()
         sums = self.sums.setdefault(kind, np.zeros(3))
         sums += (rows, now - self.last, waited)

@@ -36,16 +36,16 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
     for table, vocabulary in tables(run).items():
         vectors = run.network.body.get_layer(f"table.{table}").embeddings.numpy()
         shown[f"tokens_{table}"] = vectors, strings_of(run, vocabulary, len(vectors))
-    for name, head in run.spec.label_heads().items():
-        if not run.network.heads[name].tied:
+    for name, labels in run.spec.labels().items():
+        if not labels.tied:
             vectors = run.network.heads[name].kernel.numpy()
-            shown[f"labels_{name}"] = vectors, strings_of(run, head.vocabulary, len(vectors))
+            shown[f"labels_{name}"] = vectors, strings_of(run, labels.vocabulary, len(vectors))
     return shown
 
 
 def tables(run: Run) -> Mapping[str, str]:
     """{embedding table: its vocabulary}"""
-    return {part.table_name: part.vocabulary for part in run.spec.embedded_inputs().values()}
+    return {lookup.table: lookup.vocabulary or "" for lookup in run.spec.lookups().values()}
 
 
 def strings_of(run: Run, vocabulary: str, rows: int) -> list[str]:
@@ -98,8 +98,8 @@ def config(names: Sequence[str]) -> str:
     parts = []
     for name in names:
         files = {"tensor_path": vectors_file(name), "metadata_path": strings_file(name)}
-        said = {"tensor_name": name, **files}
-        lines = [f"  {key}: {json.dumps(value)}\n" for key, value in said.items()]
+        fields = {"tensor_name": name, **files}
+        lines = [f"  {key}: {json.dumps(value)}\n" for key, value in fields.items()]
         parts.append(f"embeddings {{\n{''.join(lines)}}}\n")
     return "".join(parts)
 

@@ -1,0 +1,1 @@
+"""What all kinds of heads share. No kind of its own."""

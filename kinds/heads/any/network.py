@@ -1,0 +1,187 @@
+"""A head's output layer, and what its losses are made of.
+
+A head's kernel is kept as [outputs, width], a label embedding: the rows of labels can be gathered
+and updated one by one. A tied head has no kernel of its own, it uses the rows of an input's table.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kinds.heads.any.metrics import Scale
+
+# Kernels of heads with few outputs start near 0.
+KERNEL_STDDEV = 0.01
+# (logits [batch, classes], labels, weights, inverse temperature) to [4]: the sums of weight, loss,
+# and the loss's first and second derivative by the inverse temperature.
+TemperatureSums = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+@dataclass(frozen=True)
+class OutputLayer:
+    """The weights of one head.
+
+    part: its settings
+    kernel: [at least outputs, width]; the table's own variable where the head is tied
+    bias: [outputs]
+    projection: [hidden, width] where a tied head's hidden vector is wider than the table
+    """
+
+    name: str
+    part: Any
+    kernel: tf.Variable
+    bias: tf.Variable
+    projection: tf.Variable | None
+    tied: bool
+
+    @property
+    def outputs(self) -> int:
+        return int(self.bias.shape[0])
+
+    def variables(self) -> list[tf.Variable]:
+        """What the head owns."""
+        own = [] if self.tied else [self.kernel]
+        return [*own, self.bias, *([] if self.projection is None else [self.projection])]
+
+    def rows_by_class(self) -> list[tf.Variable]:
+        """What the head owns of which each class has a row of its own."""
+        return [self.bias] if self.tied else [self.kernel, self.bias]
+
+    def input(self, hidden: tf.Tensor) -> tf.Tensor:
+        """[batch, hidden] to [batch, width] of the kernel."""
+        return hidden if self.projection is None else tf.matmul(hidden, self.projection)
+
+    def kernel_rows(self) -> tf.Tensor:
+        """The kernel's rows that are outputs: [outputs, width]. A table's last row is no label."""
+        kernel = tf.convert_to_tensor(self.kernel)
+        return kernel[: self.outputs] if self.tied else kernel
+
+    def logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """[batch, hidden] to [batch, outputs]."""
+        product = tf.matmul(self.input(hidden), self.kernel_rows(), transpose_b=True)
+        return tf.nn.bias_add(product, self.bias)
+
+
+class Negatives(NamedTuple):
+    """ids int32 [negatives], and the log of how often each is expected among them."""
+
+    ids: tf.Tensor
+    log_expected: tf.Tensor
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws `negatives` classes with the chances q [classes]."""
+
+    q: np.ndarray
+    negatives: int
+    seed: int
+
+    def draw(self, step: tf.Tensor) -> Negatives:
+        """The classes of a step, an integer scalar."""
+        ends = tf.constant(np.cumsum(self.q), tf.float32)
+        key = tf.stack([tf.constant(self.seed, tf.int64), tf.cast(step, tf.int64)])
+        places = tf.random.stateless_uniform([self.negatives], key)
+        ids = tf.minimum(tf.searchsorted(ends, places, side="right"), len(self.q) - 1)
+        expected = tf.constant(np.log(self.negatives * self.q), tf.float32)
+        return Negatives(ids, tf.gather(expected, ids))
+
+
+class HeadSum(NamedTuple):
+    """Over a batch: the weighted sum of a head's losses, float32 and differentiable; the rows'
+    losses [batch] without a gradient; and the rows' weights [batch], 0 where the target is
+    missing."""
+
+    total: tf.Tensor
+    losses: tf.Tensor
+    weights: tf.Tensor
+
+
+class LossRows(NamedTuple):
+    """The rows of a loss: their targets and their weights [batch]; the type of what its large
+    products multiply; the classes drawn, where it sums over some."""
+
+    targets: tf.Tensor
+    weights: tf.Tensor
+    products: tf.DType = tf.float32
+    drawn: Negatives | None = None
+
+
+class Earlier(NamedTuple):
+    """The kernel and bias of an earlier run. Times `factor` they gave its scores. `places` [values
+    of the vocabulary] says where each value was, and is the number of the earlier ones where it was
+    nowhere."""
+
+    kernel: np.ndarray
+    bias: np.ndarray
+    places: np.ndarray
+    factor: float
+
+
+Weights = tuple[np.ndarray, np.ndarray]
+
+
+def weighted_sum(losses: tf.Tensor, weights: tf.Tensor) -> HeadSum:
+    return HeadSum(tf.reduce_sum(losses * weights), tf.stop_gradient(losses), weights)
+
+
+def known(targets: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """[batch] targets to (targets with 0 for the missing ones, 1 or 0 for known or missing).
+
+    Missing is NaN in floats and negative in ids.
+    """
+    missing = tf.math.is_nan(targets) if targets.dtype.is_floating else targets < 0
+    return tf.where(missing, tf.zeros_like(targets), targets), tf.where(missing, 0.0, 1.0)
+
+
+def row_weights(targets: tf.Tensor, class_weights: np.ndarray | None) -> tf.Tensor:
+    """[batch] targets to the weight of each one's class, and 0 for the missing ones."""
+    target, there = known(targets)
+    if class_weights is None:
+        return there
+    return there * tf.gather(tf.constant(class_weights, tf.float32), tf.cast(target, tf.int32))
+
+
+def with_random_signs(
+    second_derivative: Callable[[tf.Tensor], tf.Tensor],
+    layer: OutputLayer,
+    hidden: tf.Tensor,
+    roots: tf.Tensor,
+    seed: tf.Tensor,
+) -> tf.Tensor:
+    """A `pseudo_loss` of independent outputs: the square root of the loss's second derivative by
+    each of them, with a random sign."""
+    scores = layer.logits(hidden)
+    signs = tf.sign(tf.random.stateless_uniform(tf.shape(scores), seed, -1.0, 1.0))
+    bend = tf.stop_gradient(signs * tf.sqrt(second_derivative(scores)))
+    return tf.reduce_sum(roots[:, None] * bend * scores)
+
+
+def of_sigmoid(scores: tf.Tensor) -> tf.Tensor:
+    """The second derivative of a sigmoid's cross entropy."""
+    p = tf.sigmoid(scores)
+    return p * (1.0 - p)
+
+
+def kernel_stddev(part: Any, width: int) -> float:
+    return KERNEL_STDDEV
+
+
+def uncertainty_factor(part: Any) -> float:
+    return 1.0
+
+
+def scale(name: str, part: Any, statistics: Mapping[str, Any]) -> Scale:
+    """Of a head whose targets are taken as they are."""
+    return Scale()
+
+
+def sampler(part: Any, bias: np.ndarray, negatives: int, seed: int) -> None:
+    """Of a head whose loss is exact in every step."""
+
+
+def temperature_sums(part: Any) -> None:
+    """Of a head without a temperature."""

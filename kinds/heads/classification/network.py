@@ -1,0 +1,127 @@
+"""A classification in training: a softmax over the labels and one class for all other values."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kinds.heads.any.metrics import TrainTargets
+from kinds.heads.any.network import (
+    Earlier,
+    HeadSum,
+    LossRows,
+    OutputLayer,
+    Sampler,
+    TemperatureSums,
+    Weights,
+    known,
+    weighted_sum,
+)
+from kinds.heads.any.network import row_weights as row_weights
+from kinds.heads.any.network import scale as scale
+from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
+from kinds.heads.any.priors import Prior, label_prior
+from kinds.heads.classification.sampling import build_sampler, sampled_softmax_rows
+from kinds.heads.classification.softmax import softmax_sum
+from kinds.heads.classification.spec import Classification
+from kinds.heads.labels.network import count_true
+from kinds.heads.labels.network import output as output
+from kinds.parsing import ONE_ID, Feature
+
+
+def target(part: Classification) -> Feature:
+    return ONE_ID
+
+
+def outputs(part: Classification, entries: Mapping[str, int]) -> int:
+    return entries[part.vocabulary] + 1
+
+
+def kernel_stddev(part: Classification, width: int) -> float:
+    """The rows start with length 1 on average, as those of a table do: a rare label has few steps
+    to get there."""
+    return float(width**-0.5)
+
+
+def prior(part: Classification, train: TrainTargets) -> Prior:
+    return label_prior(
+        train.targets, train.weights, train.outputs, part.class_weights, train.values
+    )
+
+
+def sampler(part: Classification, bias: np.ndarray, negatives: int, seed: int) -> Sampler | None:
+    return build_sampler(bias, negatives=negatives, seed=seed)
+
+
+def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
+    target, _ = known(rows.targets)
+    x = layer.input(hidden)
+    if rows.drawn is not None:
+        # A drawn class stands for a missing target: no other row of the kernel is to move for it.
+        target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
+        parts = (x, layer.kernel, layer.bias, target, rows.drawn, rows.products)
+        return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
+    bias, smoothing = tf.convert_to_tensor(layer.bias), layer.part.label_smoothing
+    of_layer = (x, layer.kernel_rows(), bias)
+    found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
+    return HeadSum(*found, rows.weights)
+
+
+def pseudo_loss(
+    layer: OutputLayer, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """Of labels that are drawn from the model's own predictions, never of the true ones (Kunstner
+    et al. 2019, arXiv:1905.12558)."""
+    x, kernel = layer.input(hidden), layer.kernel_rows()
+    bias = tf.convert_to_tensor(layer.bias)
+    scores = tf.stop_gradient(layer.logits(hidden))
+    drawn = tf.random.stateless_categorical(scores, 1, seed, dtype=tf.int32)[:, 0]
+    return softmax_sum(x, kernel, bias, drawn, roots)[0]
+
+
+def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    target, _ = known(targets)
+    loss, rank = loss_and_rank(layer.logits(hidden), target)
+    return {"loss": loss, "rank": rank}
+
+
+def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """[batch, classes] logits and int32 [batch] labels to (log loss, rank of the label) [batch].
+
+    The best rank is 1; ties count half. The last class is the one of all other values: it has no
+    rank (infinite), and does not push others down.
+    """
+    own = tf.gather(z, labels, batch_dims=1)
+    others = z[:, -1]
+    loss = tf.reduce_logsumexp(z, axis=1) - own
+    above = count_true(z > own[:, None]) - tf.cast(others > own, tf.float32)
+    ties = count_true(z == own[:, None]) - tf.cast(others == own, tf.float32) - 1
+    unranked = labels == tf.shape(z)[1] - 1
+    return loss, tf.where(unranked, np.inf, 1 + above + ties / 2)
+
+
+def temperature_sums(part: Classification) -> TemperatureSums:
+    return sums_at_temperature
+
+
+def sums_at_temperature(
+    z: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor, inverse: tf.Tensor
+) -> tf.Tensor:
+    """[batch, classes] logits to [4]: sums of weight, log loss at `inverse` temperature, and its
+    first and second derivative: the mean of z minus the label's, and the variance of z."""
+    p = tf.nn.softmax(inverse * z)
+    own = tf.gather(z, labels, batch_dims=1)
+    mean = tf.reduce_sum(p * z, axis=1)
+    variance = tf.reduce_sum(p * tf.square(z - mean[:, None]), axis=1)
+    loss = tf.reduce_logsumexp(inverse * z, axis=1) - inverse * own
+    rows = tf.stack([tf.ones_like(loss), loss, mean - own, variance])
+    return tf.linalg.matvec(tf.cast(rows, tf.float64), tf.cast(weights, tf.float64))
+
+
+def carried(layer: OutputLayer, earlier: Earlier) -> Weights:
+    """A new label starts as all other values did, and shares their probability."""
+    other = len(earlier.bias) - 1
+    places = np.append(earlier.places, other)
+    shared = np.log((places == other).sum()) / earlier.factor
+    bias = earlier.bias[places] - np.where(places == other, shared, 0)
+    return earlier.kernel[places], bias

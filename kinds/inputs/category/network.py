@@ -1,0 +1,20 @@
+"""A category in the network: its embedding as it is."""
+
+from collections.abc import Mapping
+
+from kinds.inputs.category.spec import Category
+from kinds.parsing import ONE_ID, Feature, Vector, Vectors
+
+
+def features(name: str, part: Category, entries: Mapping[str, int]) -> dict[str, Feature]:
+    return {name: ONE_ID}
+
+
+def vector(
+    name: str, part: Category, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
+) -> Vector:
+    return looked_up
+
+
+def is_side_by_side(part: Category) -> bool:
+    return True

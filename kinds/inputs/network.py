@@ -1,0 +1,27 @@
+"""Inputs in the network: their features, and the vector that each becomes."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from kinds.answers import answers
+from kinds.parsing import Feature, Vector, Vectors
+
+
+class Network(Protocol):
+    """What the trainer asks each kind of input."""
+
+    def features(self, name: str, part: Any, entries: Mapping[str, int]) -> dict[str, Feature]:
+        """The features of an example that the input reads, by name. What it looks up in a table has
+        the input's own name. `entries` is the number of values of each vocabulary."""
+
+    def vector(
+        self, name: str, part: Any, inputs: Vectors, looked_up: Any, entries: Mapping[str, int]
+    ) -> Vector:
+        """[batch, width], of the features in `inputs` and of the vectors that were `looked_up`,
+        [batch, width] or [batch, length, width]; None where the input has no table."""
+
+    def is_side_by_side(self, part: Any) -> bool:
+        """Whether the vector is what was looked up, side by side and unchanged."""
+
+
+KINDS: dict[str, Network] = answers("kinds.inputs", "network", Network)

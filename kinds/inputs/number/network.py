@@ -1,0 +1,28 @@
+"""A number in the network: itself, with a flag where it may be missing, or its bucket's vector."""
+
+from collections.abc import Mapping
+
+from keras import ops
+
+from kinds.inputs.number.spec import Number
+from kinds.parsing import ONE_ID, ONE_NUMBER, Feature, Vector, Vectors
+
+
+def features(name: str, part: Number, entries: Mapping[str, int]) -> dict[str, Feature]:
+    if part.buckets is not None:
+        return {name: ONE_ID}
+    names = [name] if part.missing == "reject" else [name, f"{name}.missing"]
+    return dict.fromkeys(names, ONE_NUMBER)
+
+
+def vector(
+    name: str, part: Number, inputs: Vectors, looked_up: Vector | None, entries: Mapping[str, int]
+) -> Vector:
+    """[batch, 1], [batch, 2] with its flag, or [batch, embedding] for buckets."""
+    if looked_up is not None:
+        return looked_up
+    return ops.stack([inputs[n] for n in (name, f"{name}.missing") if n in inputs], axis=-1)
+
+
+def is_side_by_side(part: Number) -> bool:
+    return part.buckets is not None

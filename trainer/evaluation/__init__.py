@@ -1,0 +1,133 @@
+"""How good a run is on held-out rows: between its epochs, and at its end beside baselines.
+
+Metrics are exact, over every class and every row they are given.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kinds.heads import metrics as heads
+from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
+from kinds.heads.network import KINDS
+from kinds.parsing import Arrays
+from trainer.data import Batch
+from trainer.evaluation.calibration import fit_temperature, make_sums
+from trainer.network import Network
+from trainer.run import Run
+
+# Between epochs no more rows than these are looked at; the final metrics are over all.
+ROWS_BETWEEN_EPOCHS = 65_536
+
+# The loss of the run on the held-out rows, and that of each head.
+HeldOutLoss = Callable[[], tuple[float, dict[str, float]]]
+Results = dict[str, np.ndarray]
+ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
+
+
+def make_results_step(run: Run) -> ResultsStep:
+    @tf.function(input_signature=[run.signature()], autograph=False)
+    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+        return network_results(run.network, batch)
+
+    return step
+
+
+def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+    """{head: {"loss", "weight" and what its metrics need: float32 [batch, ...]}} of a batch."""
+    hidden = network.body(batch.features, training=False)
+    found = {}
+    for name, head in network.heads.items():
+        kind, targets = KINDS[head.part.kind], batch.targets[name]
+        weight = batch.weights * kind.row_weights(targets, None)
+        found[name] = {**kind.results(head, hidden[name], targets), "weight": weight}
+    return found
+
+
+def gather_results(step: ResultsStep, batches: tf.data.Dataset, rows: int) -> dict[str, Results]:
+    """The results of the first `rows` rows of the batches (the others fill the last one up)."""
+    gathered: dict[str, dict[str, list[np.ndarray]]] = {}
+    for batch in batches:
+        for head, results in step(batch).items():
+            of_head = gathered.setdefault(head, {})
+            for name, values in results.items():
+                of_head.setdefault(name, []).append(values.numpy())
+    return {
+        head: {name: np.concatenate(parts)[:rows] for name, parts in of_head.items()}
+        for head, of_head in gathered.items()
+    }
+
+
+def mean_loss(results: Mapping[str, np.ndarray]) -> float:
+    """The exact weighted mean; 0 where no row has a target."""
+    weight = results["weight"].astype(np.float64)
+    return float((results["loss"] * weight).sum() / weight.sum()) if weight.any() else 0.0
+
+
+def make_held_out_loss(run: Run) -> HeldOutLoss:
+    """The loss between epochs: over the same rows of eval each time, drawn by seed where there are
+    too many, and kept in memory. It has no label smoothing and no class weights."""
+    step = make_results_step(run)
+    size = run.spec.training.batch_size
+    rows = run.data.rows("eval")
+    some = max(1, ROWS_BETWEEN_EPOCHS // size)
+    capped = rows > some * size
+    order = (run.spec.training.seed, 0) if capped else None
+    kept = run.batches("eval", order=order).take(some).cache()
+
+    def held_out_loss() -> tuple[float, dict[str, float]]:
+        results = gather_results(step, kept, min(rows, some * size))
+        own = [mean_loss(of_head) for of_head in results.values()]
+        # Machines that are not quite alike must still decide alike.
+        means = dict(zip(results, map(float, run.workers.chiefs(*own)), strict=True))
+        return sum(run.losses[name].scale * mean for name, mean in means.items()), means
+
+    return held_out_loss
+
+
+def final_metrics(run: Run) -> dict[str, dict[str, Metrics]]:
+    """{split: {head: metrics}} of all held-out rows."""
+    step = make_results_step(run)
+    metrics = {}
+    for split in run.held_out():
+        results = gather_results(step, run.batches(split), run.data.rows(split))
+        metrics[split] = {
+            name: summarise(head.part.kind, results[name], run.scales[name])
+            for name, head in run.network.heads.items()
+        }
+    return metrics
+
+
+def summarise(kind: str, results: Results, scale: Scale) -> Metrics:
+    """A head's metrics. `targets` is the number of rows that have one."""
+    rows = results["weight"] > 0
+    kept = {name: values[rows].astype(np.float64) for name, values in results.items()}
+    of_kind = heads.KINDS[kind]
+    return measured(of_kind.add, of_kind.restored(kept, scale), kept["weight"])
+
+
+def fit_temperatures(run: Run) -> dict[str, float]:
+    """{head: temperature} of the heads that have one, fitted on eval."""
+    if not run.data.rows("eval"):
+        return {}
+    batches, found = run.batches("eval"), {}
+    for name, head in run.network.heads.items():
+        if sums := KINDS[head.part.kind].temperature_sums(head.part):
+            of_head = make_sums(run.network, head, sums, run.signature())
+            found[name] = fit_temperature(of_head, batches)
+    return found
+
+
+def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
+    """{head: its baselines on the held-out rows}. All inputs that are ids and the last element of
+    each sequence are tried; the one with the lowest loss on eval is the strongest."""
+    held_out = {split: run.collect(split) for split in run.held_out()}
+    found = {}
+    for name, head in run.network.heads.items():
+        train = TrainTargets(name, train_columns, head.outputs)
+        kind, scale = heads.KINDS[head.part.kind], run.scales[name]
+        made = kind.baselines(train, held_out, run.features.ids(), scale)
+        found[name] = made.to_json()
+    return found

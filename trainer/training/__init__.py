@@ -1,0 +1,1 @@
+"""Training a run: steps, phases and evaluation, an epoch after the other."""

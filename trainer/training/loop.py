@@ -1,0 +1,229 @@
+"""The training loop: epochs of steps, and whatever wants to run before each of them.
+
+All that changes while it runs lives in variables (`TrainState.state`), so that a run that is killed
+goes on where its last checkpoint was. The loop knows nothing of spec, files or Keras: it is given
+functions.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.failures import Exit, Failure
+from pipeline.progress import Progress
+from trainer.data import Batch, steps_per_epoch
+from trainer.reporting.history import History
+from trainer.reporting.pace import Paces, timed
+from trainer.training.stopping import TERMINATED, ended_at_once, stop_signal
+from trainer.training.train_state import TrainState, averages_in_place, evaluate_and_keep_best
+from trainer.training.train_step import Step
+
+SECONDS_BETWEEN_CHECKPOINTS = 120.0
+LOSSES_AT_ONCE = 16
+# Runs before an epoch (0-based) and gives what the history should say about it.
+BeforeEpoch = Callable[[int], dict[str, Any]]
+
+
+def _nobody(line: Mapping[str, Any]) -> None:
+    """For a worker that keeps no history."""
+
+
+def nothing_before(epoch: int) -> dict[str, Any]:
+    return {}
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How long and how fast: `rows` of an epoch, `rate` as a function of the steps done, `patience`
+    in epochs, `sampled` as the steps at the start of the run that sample classes."""
+
+    epochs: int
+    rows: int
+    batch_size: int
+    rate: Callable[[int], float]
+    patience: int | None
+    sampled: int = 0
+
+    @property
+    def steps(self) -> int:
+        return steps_per_epoch(self.rows, self.batch_size)
+
+    def kind(self, step: int) -> str:
+        """What the step that follows `step` earlier ones sums over."""
+        return "sampled" if step < self.sampled else "exact"
+
+    def rows_at(self, place: int) -> int:
+        """The rows of an epoch's batch number `place`: the last batch may be short."""
+        return min(self.batch_size, self.rows - place * self.batch_size)
+
+    def mean(self, sums: np.ndarray, steps: int) -> np.ndarray:
+        """Sums of the means of full batches to means over the rows: the last batch may be short."""
+        return sums * self.batch_size / min(self.rows, max(1, steps) * self.batch_size)
+
+
+def train(
+    state: TrainState,
+    settings: LoopSettings,
+    *,
+    heads: Sequence[str],
+    make_step: Callable[[], Step],
+    batches: Callable[[int, int], Iterable[Batch]],
+    evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
+    save: Callable[[], None],
+    history: History | None,
+    before_epoch: BeforeEpoch = nothing_before,
+) -> None:
+    """Runs the epochs that are left, and puts the best weights back at the end.
+
+    make_step: gives the step, and takes its time while the first rows are read
+    history: what is told of it, but not by every worker
+    batches: (epoch, how many to skip) to the rest of that epoch's batches
+    evaluate: gives the held-out loss, and each head's; None keeps the last weights
+    Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
+    """
+    tell = history.append if history else _nobody
+    if history:
+        history.trim(finished=int(state.finished), begun=int(state.begun))
+    with stop_signal() as stopped:
+        coming: Iterator[Batch] | None = None
+        step: Step | None = None
+        while not is_over(state, settings):
+            epoch = int(state.finished)
+            done = int(state.step) - epoch * settings.steps
+            coming = coming or iter(batches(epoch, done))
+            step = step or make_step()
+            with ended_at_once():
+                begin_epoch(state, epoch, before_epoch, save, tell)
+            facts = run_epoch(state, settings, epoch, heads, step, coming, save, stopped)
+            # The next epoch's rows are read and shuffled while the held-out ones are evaluated.
+            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < settings.epochs else None
+            with averages_in_place(state.averages):
+                facts |= evaluate_and_keep_best(state, evaluate)
+            tell({"epoch": epoch + 1, **facts})
+            state.finished.assign_add(1)
+            state.losses.assign(tf.zeros_like(state.losses))
+            save()
+            if stopped():
+                raise SystemExit(TERMINATED)
+    for variable, average in state.averages:
+        variable.assign(average)
+    if evaluate is not None:
+        for variable, best in zip(state.weights, state.best, strict=True):
+            variable.assign(best)
+
+
+def is_over(state: TrainState, settings: LoopSettings) -> bool:
+    waited_enough = settings.patience is not None and int(state.waited) >= settings.patience
+    return int(state.finished) >= settings.epochs or waited_enough
+
+
+def begin_epoch(
+    state: TrainState,
+    epoch: int,
+    before_epoch: BeforeEpoch,
+    save: Callable[[], None],
+    tell: Callable[[Mapping[str, Any]], None],
+) -> None:
+    """Runs what comes before an epoch, once: a run killed within it does it again from before, a
+    run killed after it does not."""
+    if int(state.begun) > epoch:
+        return
+    facts = before_epoch(epoch)
+    state.begun.assign(epoch + 1)
+    if facts:
+        tell({"before_epoch": epoch + 1, **facts})
+        save()
+
+
+def run_epoch(
+    state: TrainState,
+    settings: LoopSettings,
+    epoch: int,
+    heads: Sequence[str],
+    step: Step,
+    batches: Iterator[Batch],
+    save: Callable[[], None],
+    stopped: Callable[[], bool],
+) -> dict[str, Any]:
+    """The steps of an epoch that are left, over the rest of its batches; gives their
+    losses and speed."""
+    done = int(state.step) - epoch * settings.steps
+    losses = Losses(heads, epoch, done, state.losses.numpy())
+    started = saved = time.monotonic()
+    paces, rate = Paces(), 0.0
+    progress = Progress(
+        f"epoch {epoch + 1} of {settings.epochs}", total=settings.steps, unit="steps"
+    )
+    for place, batch, waited in timed(batches, start=done):
+        rate = settings.rate(epoch * settings.steps + place)
+        losses.add(step(batch, tf.constant(rate, tf.float32)), epoch * settings.steps + place)
+        paces.add(settings.kind(epoch * settings.steps + place), settings.rows_at(place), waited)
+        progress.at(place + 1, losses.note(settings))
+        if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
+            state.losses.assign(losses.read())
+            save()
+            saved = time.monotonic()
+            if stopped():
+                raise SystemExit(TERMINATED)
+    means = settings.mean(losses.read(), settings.steps)
+    progress.end(settings.steps, losses.note(settings))
+    seconds = time.monotonic() - started
+    rows = settings.rows - done * settings.batch_size
+    return {
+        "steps": int(state.step),
+        "learning_rate": rate,
+        "seconds": round(seconds, 3),
+        "examples_per_second": round(max(0, rows) / seconds, 1),
+        "pace": paces.facts(),
+        "train": {name: float(s) for name, s in zip(heads, means, strict=True)},
+    }
+
+
+class Losses:
+    """The mean losses of an epoch's steps, added up. Those of a few steps are read at once, since
+    each reading waits until a GPU has nothing left to do.
+
+    sums: [heads] float64, of the first `steps` steps
+    """
+
+    def __init__(self, heads: Sequence[str], epoch: int, steps: int, sums: np.ndarray) -> None:
+        self._heads, self._epoch, self.steps, self.sums = heads, epoch, steps, sums
+        self._unread: list[tuple[int, Mapping[str, tf.Tensor]]] = []
+
+    def add(self, means: Mapping[str, tf.Tensor], step: int) -> None:
+        """Of the step that has `step` others before it."""
+        self._unread.append((step, means))
+        if len(self._unread) == LOSSES_AT_ONCE:
+            self.read()
+
+    def read(self) -> np.ndarray:
+        """The sums of all that was added. Raises Failure at a loss that is not finite."""
+        for step, means in self._unread:
+            self.sums = self.sums + finite(means, self._heads, self._epoch, step)
+        self.steps += len(self._unread)
+        self._unread = []
+        return self.sums
+
+    def note(self, settings: LoopSettings) -> str:
+        """The means over what was read."""
+        means = zip(self._heads, settings.mean(self.sums, self.steps), strict=True)
+        return "loss " + " ".join(f"{n} {v:.4g}" for n, v in means) if self.steps else ""
+
+
+def finite(
+    means: Mapping[str, tf.Tensor], heads: Sequence[str], epoch: int, step: int
+) -> np.ndarray:
+    """The losses [heads] as float64, or a Failure that names the head and the step."""
+    losses = np.array([float(means[name]) for name in heads])
+    for name, loss in zip(heads, losses, strict=True):
+        if not np.isfinite(loss):
+            rule = (
+                f"the loss of heads.{name} must be finite; it was not in step {step + 1} "
+                f"(epoch {epoch + 1}). A lower learning_rate or a clip_norm may help"
+            )
+            raise Failure(Exit.FAULT, rule, received=loss)
+    return losses

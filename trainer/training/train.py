@@ -1,0 +1,95 @@
+"""Training of a run: its steps, its phases and its evaluation, handed to the loop."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import tensorflow as tf
+
+from trainer.data import steps_per_epoch
+from trainer.evaluation import make_held_out_loss
+from trainer.network import shift_seeds
+from trainer.reporting.history import History
+from trainer.run import Run
+from trainer.training import checkpoint
+from trainer.training.due_phases import make_due_phases
+from trainer.training.loop import LoopSettings, train
+from trainer.training.optimizer import learning_rate
+from trainer.training.train_step import Step, make_step, one_then_other
+
+
+def sampled_steps(run: Run, total_steps: int) -> int:
+    """How many steps of a run begin with sampled classes."""
+    settings = run.spec.training.sampled
+    return int(settings.share * total_steps) if settings and run.samplers else 0
+
+
+def train_step(run: Run, sampled: int) -> Step:
+    """The step of a run: the first `sampled` with sampled classes, then exact ones."""
+    products = tf.as_dtype(run.spec.training.precision)
+    losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
+    parts = (run.network, run.optimizer, losses, run.own_signature(), run.workers)
+    exact = partial(make_step, *parts)
+    if not sampled:
+        return exact()
+    few = make_step(*parts, run.samplers)
+    return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
+
+
+def nothing() -> None:
+    """What follows where nothing has to."""
+
+
+def train_run(
+    run: Run,
+    work: Path,
+    *,
+    history: History | None = None,
+    saved: Callable[[], None] = nothing,
+) -> None:
+    """Trains from the newest checkpoint in `work`, or from the start. The history (by default
+    `work/history.jsonl`) gets a line for each epoch, and one before it where phases open the epoch.
+    `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
+    """
+    training = run.spec.training
+    rows = run.data.rows("train")
+    total_steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    settings = LoopSettings(
+        epochs=training.epochs,
+        rows=rows,
+        batch_size=training.batch_size,
+        rate=lambda step: learning_rate(
+            step,
+            base=training.learning_rate,
+            schedule=training.schedule,
+            warmup_steps=training.warmup_steps,
+            total_steps=total_steps,
+        ),
+        patience=training.patience,
+        sampled=sampled_steps(run, total_steps),
+    )
+    folder = work / "checkpoints"
+    chosen = history or History(work / "history.jsonl", str(work / "tensorboard"))
+    if run.workers.is_chief and checkpoint.restore(folder, run.state()):
+        print(f"goes on after step {int(run.train_state.step):,}", flush=True)
+    run.workers.take_over(run.state())
+    shift_seeds(run.network.seeds(), run.workers.place)
+
+    def save() -> None:
+        if run.workers.is_chief:
+            checkpoint.save(folder, run.state(), int(run.train_state.step))
+            saved()
+
+    held_out_loss = make_held_out_loss(run) if run.data.rows("eval") else None
+    train(
+        run.train_state,
+        settings,
+        heads=list(run.network.heads),
+        make_step=lambda: train_step(run, settings.sampled),
+        batches=run.train_batches,
+        evaluate=held_out_loss,
+        save=save,
+        history=chosen if run.workers.is_chief else None,
+        before_epoch=make_due_phases(run, held_out_loss),
+    )

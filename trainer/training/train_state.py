@@ -1,0 +1,77 @@
+"""The train state: all that changes in training beside weights and optimizer, in variables."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import tensorflow as tf
+
+from trainer.network import Network
+from trainer.training.optimizer import Optimizer
+
+
+@dataclass(frozen=True)
+class TrainState:
+    """How far a run is.
+
+    step: train steps done (the optimizer's own counter)
+    begun: epochs before which the due phases have run
+    finished: epochs that are done, evaluation included
+    losses: [heads] sums of the mean losses of this epoch's steps so far
+    weights, best: the weights and their values at the epoch with the lowest eval loss
+    waited: epochs since then
+    averages: (weight, its mean over the steps) where the means are what is evaluated and kept
+    """
+
+    step: tf.Variable
+    weights: tuple[tf.Variable, ...]
+    best: tuple[tf.Variable, ...]
+    losses: tf.Variable
+    averages: tuple[tuple[tf.Variable, tf.Variable], ...] = ()
+    begun: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    finished: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    waited: tf.Variable = field(default_factory=lambda: tf.Variable(0, dtype=tf.int64))
+    best_loss: tf.Variable = field(default_factory=lambda: tf.Variable(math.inf, dtype=tf.float64))
+
+    def state(self) -> dict[str, tf.Variable]:
+        names = ("begun", "finished", "waited", "best_loss", "losses")
+        best = {f"best.{i}": v for i, v in enumerate(self.best)}
+        return {name: getattr(self, name) for name in names} | best
+
+
+def start_train_state(network: Network, optimizer: Optimizer) -> TrainState:
+    weights = tuple(network.variables())
+    best = tuple(tf.Variable(v, trainable=False) for v in weights)
+    losses = tf.Variable(tf.zeros([len(network.heads)], tf.float64), trainable=False)
+    averages = zip(optimizer.variables, optimizer.averages, strict=False)
+    return TrainState(optimizer.step, weights, best, losses, tuple(averages))
+
+
+def evaluate_and_keep_best(
+    state: TrainState, evaluate: Callable[[], tuple[float, dict[str, float]]] | None
+) -> dict[str, Any]:
+    if evaluate is None:
+        return {}
+    loss, by_head = evaluate()
+    better = loss < float(state.best_loss)
+    if better:
+        state.best_loss.assign(loss)
+        for best, variable in zip(state.best, state.weights, strict=True):
+            best.assign(variable)
+    state.waited.assign(0 if better else state.waited + 1)
+    return {"eval_loss": loss, "eval": by_head, "best": better}
+
+
+@contextmanager
+def averages_in_place(averages: Sequence[tuple[tf.Variable, tf.Variable]]) -> Iterator[None]:
+    """Puts the means where the weights are, and the weights back afterwards."""
+    kept = [tf.identity(variable) for variable, _ in averages]
+    for variable, average in averages:
+        variable.assign(average)
+    try:
+        yield
+    finally:
+        for (variable, _), value in zip(averages, kept, strict=True):
+            variable.assign(value)

@@ -1,0 +1,108 @@
+"""A run that starts from the weights of an earlier one: rows follow their values, not their ids.
+
+    python -m trainer.task --data NEW/data --warm-start OUT/run --output NEW/run
+
+The vocabularies may have grown (pipeline.prepare --extend) or been learned anew. What is new starts
+where it was before: a new value's row is that of values out of vocabulary, and the new labels
+share the probability that those had. So an untrained extension, at the earlier temperature, gives
+every old label the score that it had.
+
+Not taken along: the optimizer's state, temperatures (fitted anew), and how numbers were
+standardised, which is the new data's.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from kinds.heads.any.metrics import Scale
+from kinds.heads.any.network import Earlier, OutputLayer
+from kinds.heads.network import KINDS
+from kinds.inputs.ids.numbering import id_count, missing_id
+from pipeline.failures import Exit, Failure
+from pipeline.manifest import verify
+from pipeline.spec.file import parse_spec
+from trainer.data_folder import vocabulary_values
+from trainer.options import STAGE
+from trainer.run import Run
+
+Weights = list[np.ndarray]
+
+
+def warm_start(run: Run, earlier: Path) -> None:
+    """Sets the weights of a run that has not begun to those of an earlier run's folder.
+
+    Raises Failure: 2 where a layer has another shape there, 5 where the folder was changed.
+    """
+    verify(earlier, stage=STAGE)
+    model = keras.saving.load_model(earlier / "model.keras", compile=False)
+    old = {layer.name: layer.get_weights() for layer in model.layers}
+    earlier_spec = parse_spec((earlier / "spec.json").read_text("utf-8"), source="spec.json")
+    places = {
+        name: _places(run.data.vocabulary(name), vocabulary_values(earlier, name))
+        for name in run.data.entries
+        if name in earlier_spec.vocabularies
+    }
+    _take_body(run, old, places)
+    temperatures = json.loads((earlier / "metrics.json").read_text("utf-8"))["temperatures"]
+    for name, head in run.network.heads.items():
+        if f"{name}.logits" in old:
+            labels = head.part.labels()
+            own = places[labels.vocabulary] if labels else np.zeros(0, np.int64)
+            _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name])
+    for weight, average in run.train_state.averages:
+        average.assign(weight)
+
+
+def _places(new: list[str], old: list[str]) -> np.ndarray:
+    """int64 [new]: where each value was; the number of old values where it was in no place."""
+    at = {value: place for place, value in enumerate(old)}
+    return np.array([at.get(value, len(old)) for value in new], np.int64)
+
+
+def _take_body(run: Run, old: Mapping[str, Weights], places: Mapping[str, np.ndarray]) -> None:
+    tables = {f"table.{one.table}": one.vocabulary or "" for one in run.spec.lookups().values()}
+    for layer in run.network.body.layers:
+        if not layer.weights or layer.name not in old:
+            continue
+        weights = old[layer.name]
+        if layer.name in tables:
+            rows = places[tables[layer.name]]
+            unknown = len(weights[0]) - id_count(0)
+            weights = [weights[0][np.append(rows, [unknown, missing_id(unknown)])]]
+        _check(layer.name, weights, [tuple(w.shape) for w in layer.weights])
+        layer.set_weights(weights)
+
+
+def _take_head(
+    head: OutputLayer,
+    old: Mapping[str, Weights],
+    places: np.ndarray,
+    factor: float,
+    scale: Scale,
+) -> None:
+    """The saved layer has the temperature and the target's scale in its weights; they go out."""
+    kernel, bias = old[f"{head.name}.logits"]
+    kernel = kernel.T / (factor * scale.std)
+    bias = (bias - scale.mean) / (factor * scale.std)
+    kernel, bias = KINDS[head.part.kind].carried(head, Earlier(kernel, bias, places, factor))
+    _check(head.name, [bias], [tuple(head.bias.shape)])
+    head.bias.assign(bias)
+    if not head.tied:
+        _check(head.name, [kernel], [tuple(head.kernel.shape)])
+        head.kernel.assign(kernel)
+    if head.projection is not None:
+        (projection,) = old[f"{head.name}.projection"]
+        _check(head.name, [projection], [tuple(head.projection.shape)])
+        head.projection.assign(projection)
+
+
+def _check(name: str, weights: Weights, wanted: list[tuple[Any, ...]]) -> None:
+    shapes = [w.shape for w in weights]
+    if shapes != wanted:
+        rule = f"{name} must have the shape of the earlier run, {shapes}"
+        raise Failure(Exit.USAGE, rule, received=wanted)
