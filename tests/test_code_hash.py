@@ -12,10 +12,6 @@ from pipeline.code_hash import PACKAGES, code_hash, sources
 # The module that makes each stage's result; the command loads it where there is something to do.
 PREPARE, TRAIN, EXPORT = "pipeline.graph", "trainer.stage", "serving.exporting.model_folder"
 ENTRIES = (PREPARE, TRAIN, EXPORT)
-    "pipeline.graph",
-    "trainer.stage",
-    "serving.exporting.model_folder",
-)
 
 
 @pytest.fixture
