@@ -15,12 +15,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmarks.prepare_rows import ROWS_PER_FILE, SPEC, write_files
-from pipeline.analysis_cache import FindInFiles, opened
 from pipeline.failures import main
 from pipeline.fields import analyses_of, fields_of
-from pipeline.learning import Join, Learn, Learned
 from pipeline.manifest import file_sha256
-from pipeline.reading import FilePart
+from pipeline.preparing.analysis_cache import FindInFiles, opened
+from pipeline.preparing.learning import Join, Learn, Learned
+from pipeline.preparing.reading import FilePart
 from pipeline.spec.file import parse_spec
 
 

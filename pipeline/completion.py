@@ -17,8 +17,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.command import WORDS
+from pipeline.console.log_format import EVERYWHERE
 from pipeline.failures import main
-from pipeline.log_format import EVERYWHERE
 
 PACKAGES = ("pipeline", "trainer", "serving")
 # Commands of one package load their libraries once, together; the packages must stay apart.

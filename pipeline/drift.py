@@ -3,8 +3,8 @@
     python -m pipeline.drift --data OUT/data --input 'new/*.csv' [--json FILE] [--fail-on-drift]
 
 Reads new rows, labelled or not, and holds every input, and every head whose column is there,
-against statistics.json of prepared data (pipeline.distances). Scoring does so with the rows that it
-scores, by what the model knows: `python -m serving.score --drift`.
+against statistics.json of prepared data (pipeline.distributions.distances). Scoring does so with
+the rows that it scores, by what the model knows: `python -m serving.score --drift`.
 
 A missing input or a column of another type ends with exit code 4; a distance above its threshold
 is a warning, or exit code 4 too with --fail-on-drift. No Beam, no TensorFlow.
@@ -20,9 +20,9 @@ from kinds.analysis import Analysis
 from kinds.columns import Rejected, cast
 from pipeline import manifest, rows
 from pipeline import spec as specs
-from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.distributions import Distribution
-from pipeline.drift_counter import DriftCounter
+from pipeline.distributions.distances import Drift, add_thresholds, limits
+from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from typing import NoReturn
 
-from pipeline.log_format import EVERYWHERE, taken
+from pipeline.console.log_format import EVERYWHERE, taken
 
 
 class Exit(IntEnum):

@@ -21,15 +21,17 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline import drift, infer, manifest, rows, stores, vocabulary
+from pipeline import drift, manifest, rows, vocabulary
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
+from pipeline.console.import_noise import quiet_import
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
-from pipeline.quiet import quiet_import
-from pipeline.room import room
+from pipeline.preparing import infer
+from pipeline.preparing.summary import summary
 from pipeline.spec.file import add_set, read_spec
-from pipeline.summary import summary
+from pipeline.storage import stores
+from pipeline.storage.full_disk import full_disk_explained
 
 STAGE = "data"
 WORK = "work"
@@ -101,7 +103,7 @@ def prepare(
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
         # Beam takes seconds to import; a finished stage does without it.
         with quiet_import():
-            from pipeline import analysis_cache, graph, publishing
+            from pipeline.preparing import analysis_cache, beam_graph, publishing
         known = None
         if cache is not None:
             made_for = [spec.preparation_hash(), *_code()]
@@ -112,7 +114,7 @@ def prepare(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
                 *(before, earlier, fail_on_drift),
             )
-            published = graph.run(result, values, beam_args, known)
+            published = beam_graph.run(result, values, beam_args, known)
     if published:
         _tell(output)
 
@@ -126,7 +128,7 @@ def _work(output: str) -> Iterator[str]:
     folder = manifest.fresh_staging(Path(output))
     (folder / WORK).mkdir()
     try:
-        with room(Path(output)):
+        with full_disk_explained(Path(output)):
             yield str(folder / WORK)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
@@ -252,7 +254,7 @@ def _made_from(spec: specs.Spec, contents: dict[str, str], settings: Sequence[st
 
 
 def _code() -> list[str]:
-    return [code_hash("pipeline.graph"), *_versions().values()]
+    return [code_hash("pipeline.preparing.beam_graph"), *_versions().values()]
 
 
 def _versions() -> dict[str, str]:

@@ -22,9 +22,9 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
 
+from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock
-from pipeline.run_table import Finished, published, table
 from pipeline.spec import Spec
 from pipeline.spec.file import add_set, read_spec
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.code_hash import code_hash
+from pipeline.console.import_noise import quiet_import
 from pipeline.failures import main
 from pipeline.manifest import (
     Manifest,
@@ -23,8 +24,7 @@ from pipeline.manifest import (
     publish,
     verify,
 )
-from pipeline.quiet import quiet_import
-from pipeline.room import room
+from pipeline.storage.full_disk import full_disk_explained
 from serving.exporting.profiles import PROFILES, Profile
 
 STAGE = "model"
@@ -36,7 +36,7 @@ def run(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     folder, output = Path(options.run), Path(options.output)
     profile = PROFILES[options.profile]
-    with lock(output), room(output):
+    with lock(output), full_disk_explained(output):
         manifest = verify(folder, stage="run")
         made_from = _made_from(manifest, profile)
         if is_done(output, stage=STAGE, made_from=made_from, force=options.force):

@@ -15,9 +15,9 @@ from typing import Any
 from kinds import charts
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.show import KINDS
+from pipeline.console.progress import duration
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
-from pipeline.progress import duration
 from serving.reporting import figures
 from serving.reporting.picture import picture
 from serving.reporting.report_data import ReportData, read

@@ -24,13 +24,13 @@ from typing import TypeVar
 import pyarrow as pa
 
 from kinds.columns import Rejected, cast
-from pipeline.distances import Drift, add_thresholds, limits
+from pipeline.console.progress import Progress
+from pipeline.distributions.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
-from pipeline.progress import Progress
-from pipeline.room import room
 from pipeline.rows import expand
 from pipeline.rows.batches import RawBatch
+from pipeline.storage.full_disk import full_disk_explained
 from serving.evaluation import Evaluation, drift, evaluation_of, table
 from serving.files.long_form import RESULTS, opened_long
 from serving.files.parts import FinishedParts, OpenPart, Tally
@@ -70,7 +70,7 @@ def run(arguments: Sequence[str]) -> None:
     ):
         files = expand(inputs)
         _check_output(output, files, force=options.force)
-        with lock(output), room(output):
+        with lock(output), full_disk_explained(output):
             _run(files, output, options)
 
 

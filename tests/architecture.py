@@ -23,6 +23,7 @@ FOLDERS = {
     "pipeline": "",
     "pipeline/spec": "",
     "pipeline/rows": "",
+    "pipeline/preparing": "",
     "trainer": "",
     "serving": "",
     "examples": "",

@@ -80,7 +80,7 @@ def _wait_for(port: int, server: "subprocess.Popen[bytes]") -> None:
 @contextmanager
 def named(kind: str, port: int, *, make: bool = True) -> Iterator[str]:
     """The scheme and the bucket of a store that everything in this process then finds."""
-    from pipeline import stores
+    from pipeline.storage import stores
 
     before = dict(os.environ)
     os.environ.update(environment(kind, port))

@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from pipeline import analysis_cache, prepare, reading
-from pipeline.analysis_cache import Cache, FindInFiles
+from pipeline import prepare
 from pipeline.fields import analyses_of, fields_of
-from pipeline.learning import Learn
+from pipeline.preparing import analysis_cache, reading
+from pipeline.preparing.analysis_cache import Cache, FindInFiles
+from pipeline.preparing.learning import Learn
 from pipeline.spec.file import parse_spec
 
 SPEC = """

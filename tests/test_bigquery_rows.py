@@ -11,10 +11,11 @@ import apache_beam as beam
 import pytest
 
 from kinds.columns import Field, cast
-from pipeline import graph, prepare, rows
+from pipeline import prepare, rows
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
-from pipeline.publishing import Result
+from pipeline.preparing import beam_graph
+from pipeline.preparing.publishing import Result
 from pipeline.rows import bigquery
 from pipeline.spec.file import parse_spec
 
@@ -42,7 +43,7 @@ def _sources(path: str) -> list[beam.io.ReadFromBigQuery]:
     pipeline = beam.Pipeline()
     paths = ["gs://bucket/a.csv", *rows.expand([path])]
     result = Result(spec, fields_of(spec), paths, "out", "work", 1, 0.01, "made from")
-    graph.build(pipeline, result, {}, None)
+    beam_graph.build(pipeline, result, {}, None)
     pipeline.visit(Visitor())
     return found
 

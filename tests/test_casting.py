@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kinds.columns import MAX_TEXT, Field, cast
-from pipeline import large, rows
+from pipeline import rows
 from pipeline.failures import Exit, Failure
+from pipeline.rows import large_rows
 
 
 def _cast(values: list[Any], kind: Any, type_: pa.DataType | None = None, **more: Any) -> Any:
@@ -199,7 +200,7 @@ def _list(cell: str | None) -> Any:
 def test_lists_in_text_are_what_json_says(are_large: bool, cells: list[str | None]) -> None:
     """Be they read by Python or, as of large rows, by Arrow."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(large, "are_large", lambda size, rows: are_large)
+        patch.setattr(large_rows, "are_large", lambda size, rows: are_large)
         assert _cast(cells, "list") == ([_list(cell) for cell in cells], [])
 
 

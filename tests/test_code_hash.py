@@ -10,7 +10,11 @@ from test_imports import ROOT, imported_with
 from pipeline.code_hash import PACKAGES, code_hash, sources
 
 # The module that makes each stage's result; the command loads it where there is something to do.
-PREPARE, TRAIN, EXPORT = "pipeline.graph", "trainer.stage", "serving.exporting.model_folder"
+PREPARE, TRAIN, EXPORT = (
+    "pipeline.preparing.beam_graph",
+    "trainer.stage",
+    "serving.exporting.model_folder",
+)
 ENTRIES = (PREPARE, TRAIN, EXPORT)
 
 
@@ -30,17 +34,17 @@ def copy(tmp_path: Path) -> Path:
         ("pipeline/completion.py", set()),
         ("pipeline/doctor.py", set()),
         ("pipeline/run.py", set()),
-        ("pipeline/infer.py", set()),
+        ("pipeline/preparing/infer.py", set()),
         ("trainer/search.py", set()),
         ("serving/score.py", set()),
-        ("pipeline/features.py", {PREPARE}),
-        ("pipeline/transform_graph.py", {PREPARE}),  # imported in a function
+        ("pipeline/preparing/features.py", {PREPARE}),
+        ("pipeline/preparing/transform_graph.py", {PREPARE}),  # imported in a function
         ("trainer/__init__.py", {TRAIN}),
         ("kinds/row_sums.py", {TRAIN}),
         ("serving/exporting/graph.py", {EXPORT}),
         ("kinds/heads/count/onnx.py", {EXPORT}),
         ("pipeline/fields.py", {PREPARE, EXPORT}),
-        ("pipeline/stores.py", {PREPARE, TRAIN, EXPORT}),
+        ("pipeline/storage/stores.py", {PREPARE, TRAIN, EXPORT}),
         ("pipeline/spec/training.py", {PREPARE, TRAIN, EXPORT}),
         ("kinds/heads/count/spec.py", {PREPARE, TRAIN, EXPORT}),  # loaded by name
         ("kinds/inputs/category/__init__.py", {PREPARE, TRAIN, EXPORT}),

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import counting
-from pipeline.counting import ValueCounts, added, chosen, merged, with_values
+from pipeline.distributions import value_counts
+from pipeline.distributions.value_counts import ValueCounts, added, chosen, merged, with_values
 
 MILLION = 1_000_000
 VALUES = st.sampled_from(["a", "b", "", "\u00e9", "ab", "x\ny", "\U0001f600"])
@@ -56,7 +56,7 @@ def test_old_values_keep_their_places_and_new_ones_come_after() -> None:
 
 
 def test_adding_up_early_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "COMPACT_AT", 3)
+    monkeypatch.setattr(value_counts, "COMPACT_AT", 3)
     one = _counted(*([f"v{at % 7}", "x"] for at in range(20)))
     two = _counted(*([f"v{at % 3}"] for at in range(20)))
     expected = Counter(["x"] * 20 + [f"v{i % n}" for n in (7, 3) for i in range(20)])
@@ -72,9 +72,9 @@ def test_counts_beyond_the_bound_are_low_by_no_more_than_is_said(
     batches: list[list[int]], parts: int
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(counting, "LIMIT", 8)
-        patch.setattr(counting, "KEPT", 4)
-        patch.setattr(counting, "COMPACT_AT", 4)
+        patch.setattr(value_counts, "LIMIT", 8)
+        patch.setattr(value_counts, "KEPT", 4)
+        patch.setattr(value_counts, "COMPACT_AT", 4)
         texts = [[str(value) for value in batch] for batch in batches]
         counts = added(merged([_counted(*texts[at::parts]) for at in range(parts)]))
         assert counts.parts[0].num_rows <= 8
@@ -86,8 +86,8 @@ def test_counts_beyond_the_bound_are_low_by_no_more_than_is_said(
 
 
 def test_long_values_are_bounded_by_their_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "MAX_BYTES", 100_000)
-    monkeypatch.setattr(counting, "COMPACT_AT", 10)
+    monkeypatch.setattr(value_counts, "MAX_BYTES", 100_000)
+    monkeypatch.setattr(value_counts, "COMPACT_AT", 10)
     counts = ValueCounts()
     for at in range(200):
         counts = with_values(counts, pa.array([f"{at}" + "x" * 10_000, "often"]))
@@ -112,15 +112,15 @@ def _check_many(distinct: int) -> int:
     counts, grown_mb = _distinct_run(distinct)
     entries = chosen(counts, 100, 1)
     assert sorted(entries.values.to_pylist()) == sorted(f"often{i}" for i in range(100))
-    assert counts.parts[0].num_rows <= counting.LIMIT
-    assert counts.lost <= (distinct * 1.1) / counting.KEPT
+    assert counts.parts[0].num_rows <= value_counts.LIMIT
+    assert counts.lost <= (distinct * 1.1) / value_counts.KEPT
     assert min(entries.counts.to_pylist()) >= distinct // 1000 - counts.lost
     return grown_mb
 
 
 def test_a_million_distinct_values_in_the_room_of_fewer(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(counting, "LIMIT", 200_000)
-    monkeypatch.setattr(counting, "KEPT", 100_000)
+    monkeypatch.setattr(value_counts, "LIMIT", 200_000)
+    monkeypatch.setattr(value_counts, "KEPT", 100_000)
     _check_many(MILLION)
 
 

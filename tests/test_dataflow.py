@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from google.cloud.dataflow_v1beta3.types import ContainerSpec, SDKInfo
 from object_stores import environment, named, served
 
-from pipeline import stores
+from pipeline.storage import stores
 
 ROOT = Path(__file__).parent.parent
 SECRET = "a-secret-of-the-launcher-4711"

@@ -6,7 +6,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.counting import ValueCounts, with_values
 from pipeline.distributions import (
     COUNTED,
     TOP,
@@ -19,6 +18,7 @@ from pipeline.distributions import (
     of_numbers,
     of_texts,
 )
+from pipeline.distributions.value_counts import ValueCounts, with_values
 
 
 def _texts(values: list[str], missing: int = 0) -> dict[str, object]:

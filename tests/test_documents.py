@@ -23,8 +23,8 @@ import pytest
 from documents import DOCUMENTS, OTHERS, ROOT, blocks, commands, fenced, module_of
 
 from examples.made_up_rows import rows_for
+from pipeline.console.log_format import VARIABLE
 from pipeline.failures import main
-from pipeline.log_format import VARIABLE
 from pipeline.run import Command
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec

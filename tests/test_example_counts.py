@@ -4,7 +4,14 @@ from collections import Counter
 
 import pyarrow as pa
 
-from pipeline.example_counts import by_file, compared, counted, rows_by_side, statistics, written
+from pipeline.preparing.example_counts import (
+    by_file,
+    compared,
+    counted,
+    rows_by_side,
+    statistics,
+    written,
+)
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""

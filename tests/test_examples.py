@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 import tensorflow as tf
 
-from pipeline.examples import WriteExamples, gathered
-from pipeline.reports import SAMPLES, Report, merged, sampled
-from pipeline.sides import SIDES
+from pipeline.preparing.examples import WriteExamples, gathered
+from pipeline.preparing.reports import SAMPLES, Report, merged, sampled
+from pipeline.preparing.split_sides import SIDES
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec(

@@ -108,7 +108,7 @@ def model_content(folder: Path) -> Any:
 
 CASES = {
     "prepare": Case(
-        ("pipeline.prepare", "pipeline.graph", "pipeline.examples"),
+        ("pipeline.prepare", "pipeline.preparing.beam_graph", "pipeline.preparing.examples"),
         prepare_arguments,
         "out",
         data_content,

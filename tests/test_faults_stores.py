@@ -10,8 +10,10 @@ import flaky_store
 import pytest
 from object_stores import CSV, ROWS, SPEC, named, served
 
-from pipeline import manifest, prepare, publishing, stores
+from pipeline import manifest, prepare
 from pipeline.failures import Exit, Failure
+from pipeline.preparing import publishing
+from pipeline.storage import stores
 
 # Both clients wait for seconds between their later attempts.
 slow = pytest.mark.skipif(os.environ.get("CI_FULL") != "1", reason="slow; CI_FULL=1 runs it")

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline import hard_rows
-from pipeline.hard_rows import HardRows, both
+from pipeline.preparing import hard_rows
+from pipeline.preparing.hard_rows import HardRows, both
 
 COUNT = 40_000
 # The one row of its kind, by its place among all others.

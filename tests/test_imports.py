@@ -18,13 +18,13 @@ ALL_HEAVY = BEAM | TRANSFORM | LEARNING | CONVERTING | {"onnxruntime"}
 # Modules that are read far beyond their own stage, and so must stay light.
 LIGHT = {
     "pipeline.failures": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
-    "pipeline.progress": {"numpy", "pyarrow", "rich", *SPEC, *ALL_HEAVY},
+    "pipeline.console.progress": {"numpy", "pyarrow", "rich", *SPEC, *ALL_HEAVY},
     "pipeline.code_hash": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.manifest": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
-    "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "pipeline.storage.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.analysis": {*SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
     "kinds.heads.show": {*SPEC, *ALL_HEAVY},
@@ -57,24 +57,10 @@ STAGES = {
     "serving": {*BEAM, "trainer", "examples"},
 }
 # What the later stages may use of the first one's package: modules, and packages as a whole.
-FOR_ALL = {
-    "spec",
-    "manifest",
-    "code_hash",
-    "failures",
-    "log_format",
-    "progress",
-    "quiet",
-    "room",
-    "stores",
-}
+FOR_ALL = {"spec", "manifest", "code_hash", "failures", "console", "storage"}
 FROM_PIPELINE = {
     "trainer": FOR_ALL,
-    "serving": {
-        *FOR_ALL,
-        *("rows", "fields", "large"),
-        *("counting", "distributions", "distances", "drift_counter"),
-    },
+    "serving": {*FOR_ALL, "rows", "fields", "distributions"},
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.
 BEAM_ALLOWED = {"serving.beam"}

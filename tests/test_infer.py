@@ -14,7 +14,7 @@ from kinds.columns import Field, cast
 from kinds.looks import Column
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
-from pipeline.infer import spec_for
+from pipeline.preparing.infer import spec_for
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 

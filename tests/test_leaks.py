@@ -13,9 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import leaks, prepare
-from pipeline.leaks import Sketch, both, example_hashes, sketched
-from pipeline.sides import scrambled
+from pipeline import prepare
+from pipeline.preparing import leaks
+from pipeline.preparing.leaks import Sketch, both, example_hashes, sketched
+from pipeline.preparing.split_sides import scrambled
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 

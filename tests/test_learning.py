@@ -8,7 +8,7 @@ import pytest
 
 from kinds.columns import cast
 from pipeline.fields import analyses_of, fields_of
-from pipeline.learning import Learn, Learned, told
+from pipeline.preparing.learning import Learn, Learned, told
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""

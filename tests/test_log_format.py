@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.log_format import JsonLines
+from pipeline.console.log_format import JsonLines
 
 ROOT = Path(__file__).parents[1]
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.moments import Moment, Quantiles
+from pipeline.preparing.moments import Moment, Quantiles
 
 
 @settings(max_examples=50, deadline=None)

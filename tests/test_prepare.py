@@ -13,7 +13,8 @@ import pyarrow.parquet
 import pytest
 import tensorflow as tf
 
-from pipeline import manifest, prepare, row_progress
+from pipeline import manifest, prepare
+from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 
 SPEC = """

@@ -13,10 +13,10 @@ import tensorflow_transform.beam as tft_beam
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from kinds.columns import cast
-from pipeline import tensors, transform_graph
-from pipeline.features import features
 from pipeline.fields import Fields, analyses_of, fields_of
-from pipeline.learning import Learn
+from pipeline.preparing import raw_tensors, transform_graph
+from pipeline.preparing.features import features
+from pipeline.preparing.learning import Learn
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 
@@ -69,17 +69,20 @@ def _typed(spec: Spec, rows: pa.RecordBatch) -> tuple[pa.RecordBatch, Fields]:
 
 
 def _transformed(spec: Spec, rows: pa.RecordBatch, folder: Path) -> tuple[Any, Any]:
-    """The features by the transform graph, and by pipeline.features; learned from the rows."""
+    """The features by the transform graph, and by Arrow; learned from the rows."""
     typed, fields = _typed(spec, rows)
     origin = pa.array(range(typed.num_rows), pa.int64())
-    batch, config = tensors.record_batch(typed, fields, origin), tensors.adapter_config(fields)
+    batch, config = (
+        raw_tensors.record_batch(typed, fields, origin),
+        raw_tensors.adapter_config(fields),
+    )
     out = folder / "out.arrow"
     combine = Learn(analyses_of(spec, fields), spec.vocabularies)
     learned = combine.extract_output(combine.add_input(combine.create_accumulator(), typed))
     transform_graph.write(learned, spec, fields, folder / "transform")
     with (
         beam.Pipeline(runner=FnApiRunner()) as pipeline,
-        tft_beam.Context(temp_dir=str(folder), passthrough_keys={tensors.ORIGIN}),
+        tft_beam.Context(temp_dir=str(folder), passthrough_keys={raw_tensors.ORIGIN}),
     ):
         graph = pipeline | tft_beam.ReadTransformFn(str(folder / "transform"))
         batches = pipeline | "Batches" >> beam.Create([batch])
@@ -157,7 +160,7 @@ def test_labels_without_an_entry_are_counted(both: Both) -> None:
 
 def _assert_alike(by_graph: pa.Table, made: pa.RecordBatch) -> None:
     """The same features, of the same lengths; ids exactly, numbers to the last digit but one."""
-    counted, written = {"labels.dropped"}, set(by_graph.schema.names) - {tensors.ORIGIN}
+    counted, written = {"labels.dropped"}, set(by_graph.schema.names) - {raw_tensors.ORIGIN}
     assert set(made.schema.names) - counted == written
     for name in written:
         one, other = by_graph[name].combine_chunks(), made[name]

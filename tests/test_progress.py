@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from pipeline.progress import Progress, drawn, duration, progress_line
+from pipeline.console.progress import Progress, drawn, duration, progress_line
 
 
 def test_time_left_is_what_remains_at_the_speed_so_far() -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
-from pipeline.features import features
-from pipeline.proof import _equal
+from pipeline.preparing.features import features
+from pipeline.preparing.proof import _equal
 
 SPEC = """
 name: proved
@@ -102,7 +102,7 @@ def test_wrong_features_are_not(
     row: Any,
     received: str,
 ) -> None:
-    monkeypatch.setattr("pipeline.examples.features", wrong(name, change))
+    monkeypatch.setattr("pipeline.preparing.examples.features", wrong(name, change))
     said = rf"feature '{name}' of row {row} of .*train\.jsonl\. Received: {received}"
     with pytest.raises(Failure, match=said) as failure:
         prepared(tmp_path)

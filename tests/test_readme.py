@@ -17,7 +17,7 @@ from documents import DOCUMENTS, PAGES, ROOT, blocks, commands, inline, module_o
 from benchmarks import page as benchmarks_page
 from pipeline import completion
 from pipeline.command import WORDS
-from pipeline.log_format import EVERYWHERE
+from pipeline.console.log_format import EVERYWHERE
 from pipeline.spec.file import parse_spec
 
 README = ROOT / "README.md"

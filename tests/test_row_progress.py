@@ -6,7 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from pipeline import reading, row_progress
+from pipeline.console import row_progress
+from pipeline.preparing import reading
 
 
 def test_each_pass_over_the_rows_has_its_line(

@@ -5,8 +5,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.console.run_table import Finished, published, table
 from pipeline.manifest import fresh_staging, publish, write_text
-from pipeline.run_table import Finished, published, table
 
 
 def publish_folder(folder: Path) -> None:

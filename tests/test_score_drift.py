@@ -12,9 +12,9 @@ import pyarrow.parquet
 import pytest
 from small_run import WORDS, exported, small_rows, training_rows
 
-from pipeline.counting import ValueCounts, with_values
-from pipeline.distances import JENSEN_SHANNON, L_INFINITY
 from pipeline.distributions import COUNTED, TOP, of_texts
+from pipeline.distributions.distances import JENSEN_SHANNON, L_INFINITY
+from pipeline.distributions.value_counts import ValueCounts, with_values
 from pipeline.failures import Exit, Failure
 from serving import score
 from serving.evaluation.drift import counting

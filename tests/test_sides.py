@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.sides import by_file, by_hash, by_value, hashes
+from pipeline.preparing.split_sides import by_file, by_hash, by_value, hashes
 
 
 def test_shares_are_about_those_asked_for() -> None:

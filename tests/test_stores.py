@@ -10,9 +10,10 @@ import pyarrow.parquet
 import pytest
 from object_stores import CSV, ROWS, SPEC, named, served
 
-from pipeline import manifest, prepare, rows, stores
+from pipeline import manifest, prepare, rows
 from pipeline.failures import Exit, Failure
 from pipeline.spec.file import read_spec
+from pipeline.storage import stores
 
 
 @pytest.fixture(scope="module", params=["gs", "s3"])

@@ -10,8 +10,9 @@ import pytest
 import tensorflow as tf
 
 from kinds.columns import Field, cast
-from pipeline import infer, prepare, rows
+from pipeline import prepare, rows
 from pipeline.failures import Exit, Failure
+from pipeline.preparing import infer
 from pipeline.rows import tfrecord_files
 from pipeline.spec.file import parse_spec
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from pipeline.code_hash import code_hash
+from pipeline.console.import_noise import quiet_import
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, is_done, lock, read_manifest
-from pipeline.quiet import quiet_import
-from pipeline.room import room
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec, read_spec
+from pipeline.storage.full_disk import full_disk_explained
 from trainer.data_folder import Data, read_data
 from trainer.options import STAGE, Options, is_elsewhere, place_in, read_options
 
@@ -32,7 +32,7 @@ def run(argv: Sequence[str]) -> None:
             print(chosen_spec(data, options.spec, options.settings).to_json(), end="")
             return
         output = at_hand(options.output, Path(scratch) / "run")
-        with lock(output) if place == 0 else nullcontext(), room(output):
+        with lock(output) if place == 0 else nullcontext(), full_disk_explained(output):
             folder = at_hand(options.data, Path(scratch) / "data")
             train(options, folder, output, is_chief=place == 0, alone=count == 1)
 

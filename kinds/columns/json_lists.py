@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 import pyarrow.json
 
 from kinds.columns.columns import TEXTS, Indices, where
-from pipeline import large
+from pipeline.rows import large_rows
 
 
 def json_text(value: list[str | None] | None) -> str | None:
@@ -27,7 +27,7 @@ def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
     ([1], [['a', '5', None]])
     """
     candidates = where(pc.starts_with(texts, "["))
-    one_by_one = large.are_large(texts.nbytes, len(texts))
+    one_by_one = large_rows.are_large(texts.nbytes, len(texts))
     read = _large if one_by_one else _parsed
     found = {int(at): read(texts[int(at)]) for at in candidates}
     kept = {at: value for at, value in found.items() if value is not None}
@@ -74,7 +74,7 @@ def objects(block: bytes, options: pyarrow.json.ParseOptions | None = None) -> p
             pa.BufferReader(block),
             read_options=pyarrow.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
             parse_options=options,
-            memory_pool=large.pool(len(block), block.count(b"\n")),
+            memory_pool=large_rows.pool(len(block), block.count(b"\n")),
         )
         table.validate(full=True)
     except pa.ArrowException:

@@ -13,7 +13,7 @@ from kinds.columns.columns import MISSING, TEXTS, Bad, Unreadable, plain
 from kinds.columns.texts import HARD_TEXTS, strings, text
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
-from pipeline import large
+from pipeline.rows import large_rows
 
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
@@ -44,7 +44,9 @@ def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     is_json[at] = True
     if len(at):
         texts = pc.if_else(pa.array(is_json), pa.scalar(None, texts.type), texts)
-    split = pc.split_pattern(texts, separator, memory_pool=large.pool(texts.nbytes, len(texts)))
+    split = pc.split_pattern(
+        texts, separator, memory_pool=large_rows.pool(texts.nbytes, len(texts))
+    )
     if pc.any(empty := pc.equal(texts, "")).as_py():
         split = pc.if_else(empty, pa.scalar([], split.type), split)
     if not len(at):

@@ -11,11 +11,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
-from pipeline import large, stores
 from pipeline.failures import Exit, Failure
-from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
+from pipeline.rows import csv_files, json_files, large_rows, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.files import Stretch, damage
+from pipeline.storage import stores
 
 # What can be read of a file by itself: row groups, or bytes; None is the whole.
 Span: TypeAlias = range | Stretch | None
@@ -59,7 +59,7 @@ def column_names(path: str) -> list[str]:
     """
     with damage(path):
         names: list[str] = _format(path).names(path)
-        large.give_back()  # the first rows may have been large
+        large_rows.give_back()  # the first rows may have been large
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
     return names
@@ -96,8 +96,8 @@ def read(
         raise Failure(Exit.USAGE, rule, received=names[:50])
     with damage(path):
         for batch in _format(path).read(path, wanted, batch_rows, part):
-            if large.are_large(batch.rows.nbytes, batch.rows.num_rows):
-                large.give_back()
+            if large_rows.are_large(batch.rows.nbytes, batch.rows.num_rows):
+                large_rows.give_back()
             yield batch
 
 

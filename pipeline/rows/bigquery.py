@@ -21,7 +21,7 @@ from apache_beam.io.gcp.bigquery_tools import parse_table_reference
 
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import RawBatch
-from pipeline.stores import BIGQUERY
+from pipeline.storage.stores import BIGQUERY
 
 _NUMBER_BYTES, _LEAST_ROWS, _MOST_ROWS = 5, 1_000, 32_768
 

@@ -13,8 +13,8 @@ import pyarrow.csv
 
 from kinds.columns import Rejected
 from kinds.columns.columns import decoded
-from pipeline import large
 from pipeline.failures import Exit, Failure
+from pipeline.rows import large_rows
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_beginnings import beginnings
 from pipeline.rows.files import Stretch, opened, stretches
@@ -50,7 +50,7 @@ def read(
             # A row that does not fit into a small block may fit into a large one.
             if block_bytes == BLOCK_BYTES:
                 raise
-        large.give_back()
+        large_rows.give_back()
 
 
 def _read(
@@ -91,7 +91,7 @@ def _read(
             quoted_strings_can_be_null=False,
         ),
         # Only for a large row is the block a large one.
-        memory_pool=large.pool(BLOCK_BYTES, 1) if block_bytes == BLOCK_BYTES else None,
+        memory_pool=large_rows.pool(BLOCK_BYTES, 1) if block_bytes == BLOCK_BYTES else None,
     )
     blocks = _joined(reader, batch_rows, BLOCK_BYTES // block_bytes)
     batches = (part for block in blocks for part in slices(block, batch_rows))

@@ -9,9 +9,9 @@ from typing import IO, NamedTuple
 
 import pyarrow as pa
 
-from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES
+from pipeline.storage import stores
 
 _MARK = b"\xef\xbb\xbf"
 

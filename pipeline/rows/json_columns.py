@@ -17,7 +17,7 @@ from kinds.columns import Rejected
 from kinds.columns.columns import TEXTS, JsonLists
 from kinds.columns.json_lists import json_text, objects
 from kinds.columns.texts import EXACT
-from pipeline import large
+from pipeline.rows import large_rows
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
@@ -85,7 +85,7 @@ class JsonColumns:
 def _has_long_lists(block: bytes) -> bool:
     """Whether there are so many short texts in few rows that, one by one, they would take many
     times the block: some 60 bytes more than its letters each."""
-    if not large.are_large(len(block), block.count(b"\n")):
+    if not large_rows.are_large(len(block), block.count(b"\n")):
         return False
     inside_a_text = block.count(b'\\",')
     return 100 * (block.count(b",") - inside_a_text) > len(block)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pyarrow.parquet
 
-from pipeline import stores
 from pipeline.rows.batches import PART_BYTES, RawBatch
+from pipeline.storage import stores
 
 
 def names(path: str) -> list[str]:

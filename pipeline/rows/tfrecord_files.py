@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from kinds.columns import Rejected
 from kinds.columns.columns import Values
-from pipeline import stores
+from pipeline.console.import_noise import quiet_import, tensorflow
 from pipeline.failures import Exit, Failure
-from pipeline.quiet import quiet_import, tensorflow
 from pipeline.rows.batches import BLOCK_BYTES, RawBatch
+from pipeline.storage import stores
 
 # So many records leave TensorFlow together.
 _RECORDS = 64

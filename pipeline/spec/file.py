@@ -7,11 +7,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from pipeline import stores
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from pipeline.spec.plain_yaml import load
 from pipeline.spec.problems import problems
+from pipeline.storage import stores
 
 MAX_SPEC_BYTES = 1_000_000
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kinds.analysis import Analysis
-from pipeline.distances import Drift
 from pipeline.distributions import Distribution
-from pipeline.drift_counter import DriftCounter
+from pipeline.distributions.distances import Drift
+from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 from serving.model_file.metadata import Metadata

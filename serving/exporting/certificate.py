@@ -17,8 +17,8 @@ from onnx import TensorProto, helper
 from kinds.differences import EXACT_UP_TO, Array, value_difference
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
+from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
-from pipeline.progress import Progress
 from serving.exporting.graph import loaded
 from serving.exporting.hard_cases import ODD_BATCH
 from serving.exporting.reference import Reference

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.columns import Rejected
-from pipeline.drift_counter import DriftCounter
+from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.failures import Exit, Failure
-from pipeline.room import room
+from pipeline.storage.full_disk import full_disk_explained
 
 STREAM = "-"
 FORMATS = ("csv", "jsonl", "parquet", "arrow")
@@ -28,7 +28,7 @@ def given(patterns: Sequence[str], form: str | None) -> Iterator[list[str]]:
         raise Failure(Exit.USAGE, "standard input is the only input or none", received=patterns)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f".standard_input.{_checked(form)}"
-        with room(path.with_name("standard_input")), path.open("wb") as file:
+        with full_disk_explained(path.with_name("standard_input")), path.open("wb") as file:
             shutil.copyfileobj(sys.stdin.buffer, file)
         yield [str(path)]
 

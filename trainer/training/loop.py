@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
-from pipeline.progress import Progress
 from trainer.data import Batch, steps_per_epoch
 from trainer.reporting.history import History
 from trainer.reporting.pace import Paces, timed

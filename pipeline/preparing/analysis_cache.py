@@ -19,14 +19,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
-from pipeline import manifest, reading
+from pipeline import manifest
 from pipeline import spec as specs
-from pipeline.counting import SCHEMA, ValueCounts, added
+from pipeline.distributions.value_counts import SCHEMA, ValueCounts, added
 from pipeline.fields import Fields
-from pipeline.learning import Found, Learn
-from pipeline.moments import restored, stored
-from pipeline.sides import by_file
-from pipeline.stores import is_object, is_table
+from pipeline.preparing import reading
+from pipeline.preparing.learning import Found, Learn
+from pipeline.preparing.moments import restored, stored
+from pipeline.preparing.split_sides import by_file
+from pipeline.storage.stores import is_object, is_table
 
 # The files used last are kept up to this size in all.
 CACHE_BYTES = 10 << 30

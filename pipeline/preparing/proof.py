@@ -1,10 +1,10 @@
 """Proof that prepare made what its transform graph makes, on rows of the run itself.
 
-Features are computed in Arrow (pipeline.features), the saved graph of tf.Transform is made apart
-from that (pipeline.transform_graph). Before anything is published the run's hard rows go through
-the saved graph: ids and counts must be equal, other numbers as equal as float32 can be. What was
-measured: one last bit of difference after a division by the deviation, which TensorFlow makes a
-multiplication, two after a logarithm, none otherwise. The proof takes half a second.
+Features are computed in Arrow (features.py), the saved graph of tf.Transform is made apart from
+that (transform_graph.py). Before anything is published, the run's hard rows go through the saved
+graph: ids and counts must be equal, other numbers as equal as float32 can be. Measured: one last
+bit of difference after a division by the deviation, which TensorFlow makes a multiplication, two
+after a logarithm, none otherwise. The proof takes half a second.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,10 +18,10 @@ import tensorflow as tf
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
 from kinds.lists import list_lengths
-from pipeline import tensors
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
-from pipeline.hard_rows import HardRows
+from pipeline.preparing import raw_tensors
+from pipeline.preparing.hard_rows import HardRows
 
 # Twice the difference that was measured.
 _ROUNDING = 4 * np.finfo(np.float32).eps
@@ -59,8 +59,8 @@ def prove(
 
 def _by_graph(rows: HardRows, fields: Fields, folder: Path) -> dict[str, Any]:
     graph = tf.saved_model.load(str(folder / "transform_fn")).transform_fn
-    batch = tensors.record_batch(rows.typed(), fields, pa.array(rows.origins))
-    raw = TensorAdapter(tensors.adapter_config(fields)).ToBatchTensors(batch)
+    batch = raw_tensors.record_batch(rows.typed(), fields, pa.array(rows.origins))
+    raw = TensorAdapter(raw_tensors.adapter_config(fields)).ToBatchTensors(batch)
     # A loaded graph takes its tensors one by one, in the order of the names.
     made: dict[str, Any] = graph(*tf.nest.flatten(raw, expand_composites=True))
     return made

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from kinds.lists import list_lengths
 from pipeline import spec as specs
-from pipeline.sides import SIDES, Hashes, hashes, scrambled
+from pipeline.preparing.split_sides import SIDES, Hashes, hashes, scrambled
 
 KEPT = 1 << 15
 EXAMPLES, KEYS = "examples", "keys"
@@ -29,7 +29,7 @@ Integers = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Sketch:
     """The smallest hashes of a side, rising: how many rows had each, and the origin of its first
-    (pipeline.reading)."""
+    (pipeline.preparing.reading)."""
 
     hashes: Hashes
     counts: Integers

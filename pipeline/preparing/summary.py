@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from pipeline.sides import SIDES
+from pipeline.preparing.split_sides import SIDES
 
 FILES_SHOWN = 20
 

@@ -10,8 +10,8 @@ import pyarrow as pa
 from kinds.prepare import flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
-from pipeline.reports import Key
-from pipeline.sides import SIDES
+from pipeline.preparing.reports import Key
+from pipeline.preparing.split_sides import SIDES
 
 
 def compared(spec: specs.Spec) -> list[str]:

@@ -1,7 +1,7 @@
 """What prepare learns from the training rows: vocabularies, means, deviations, boundaries.
 
 Typed rows go in a batch at a time, no row and no value as a Python object. What comes out is
-written by pipeline.publishing, and is constants of the transform graph (pipeline.preprocessing).
+written by publishing.py, and is constants of the transform graph (preprocessing.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,9 +16,17 @@ from kinds.analysis import Analysis
 from kinds.prepare import Known
 from kinds.scaling.prepare import curved
 from pipeline import spec as specs
-from pipeline.counting import Entries, ValueCounts, added, chosen, merged, table_of, with_table
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
-from pipeline.moments import Moment, Quantiles
+from pipeline.distributions.value_counts import (
+    Entries,
+    ValueCounts,
+    added,
+    chosen,
+    merged,
+    table_of,
+    with_table,
+)
+from pipeline.preparing.moments import Moment, Quantiles
 
 
 @dataclass(frozen=True)

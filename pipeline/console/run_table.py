@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
+from pipeline.console.progress import duration
 from pipeline.manifest import MANIFEST, read_manifest
-from pipeline.progress import duration
 
 HEADER = f"{'stage':<8} {'rows':>12} {'time':>8}  {'result':<10}  path"
 

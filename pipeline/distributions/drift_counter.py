@@ -14,8 +14,6 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.analysis import Analysis
-from pipeline.counting import SCHEMA, ValueCounts, added, with_table, with_values
-from pipeline.distances import JENSEN_SHANNON, L_INFINITY, Distance
 from pipeline.distributions import (
     COUNTED,
     Distribution,
@@ -27,6 +25,8 @@ from pipeline.distributions import (
     masses,
     of_texts,
 )
+from pipeline.distributions.distances import JENSEN_SHANNON, L_INFINITY, Distance
+from pipeline.distributions.value_counts import SCHEMA, ValueCounts, added, with_table, with_values
 
 _META = "counted"
 

@@ -19,15 +19,17 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from pipeline import leaks, reading, reports, row_progress, stores
-from pipeline.analysis_cache import Cache, FindInFiles
-from pipeline.examples import MakeFeatures, WriteExamples
+from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 from pipeline.fields import analyses_of
-from pipeline.learning import Join, Learn, Learned
-from pipeline.lost_workers import no_worker_lost
-from pipeline.publishing import Result, publish
+from pipeline.preparing import leaks, reading, reports
+from pipeline.preparing.analysis_cache import Cache, FindInFiles
+from pipeline.preparing.examples import MakeFeatures, WriteExamples
+from pipeline.preparing.learning import Join, Learn, Learned
+from pipeline.preparing.lost_workers import no_worker_lost
+from pipeline.preparing.publishing import Result, publish
 from pipeline.rows import bigquery
+from pipeline.storage import stores
 
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct", "fnapirunner", "directrunner")
 log = logging.getLogger("pipeline.prepare")

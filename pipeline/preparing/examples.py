@@ -20,17 +20,18 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
-from pipeline import example_counts, leaks, reports, stores
 from pipeline import spec as specs
-from pipeline.features import features
+from pipeline.console.import_noise import tensorflow
 from pipeline.fields import Fields
-from pipeline.hard_rows import HardRows, hard_rows
-from pipeline.leaks import Sketch
-from pipeline.learning import Learned
-from pipeline.quiet import tensorflow
-from pipeline.reading import REPORTS, as_message, file_of, side_of
-from pipeline.reports import Fragment, Key, Report
-from pipeline.sides import SIDES
+from pipeline.preparing import example_counts, leaks, reports
+from pipeline.preparing.features import features
+from pipeline.preparing.hard_rows import HardRows, hard_rows
+from pipeline.preparing.leaks import Sketch
+from pipeline.preparing.learning import Learned
+from pipeline.preparing.reading import REPORTS, as_message, file_of, side_of
+from pipeline.preparing.reports import Fragment, Key, Report
+from pipeline.preparing.split_sides import SIDES
+from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]
 

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.counting import ValueCounts, chosen
+from pipeline.distributions.value_counts import ValueCounts, chosen
 
 TOP = 100
 # And as many of them as fit here, as JSON: they travel with the model.

@@ -27,11 +27,11 @@ from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
 from kinds.columns.columns import MISSING
 from pipeline import spec as specs
-from pipeline import tensors
-from pipeline.example_counts import written as written_features
 from pipeline.fields import Fields
-from pipeline.learning import Learned
-from pipeline.preprocessing import preprocessing_fn
+from pipeline.preparing import raw_tensors
+from pipeline.preparing.example_counts import written as written_features
+from pipeline.preparing.learning import Learned
+from pipeline.preparing.preprocessing import preprocessing_fn
 
 Layout = tft.TFTransformOutput
 ASSET_SUFFIX = ".tfrecord.gz"
@@ -47,7 +47,7 @@ _TYPES = {tf.string: "BYTES", tf.float32: "FLOAT", tf.int64: "INT"}
 def write(learned: Learned, spec: specs.Spec, fields: Fields, folder: Path) -> None:
     """Writes the transform graph into a folder of this machine."""
     preprocess, written = preprocessing_fn(spec, learned), written_features(spec)
-    raw = TensorAdapter(tensors.adapter_config(fields)).OriginalTypeSpecs()
+    raw = TensorAdapter(raw_tensors.adapter_config(fields)).OriginalTypeSpecs()
     with TemporaryDirectory() as scratch:
         paths = _write_vocabularies(learned, Path(scratch))
 

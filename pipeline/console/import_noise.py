@@ -1,4 +1,4 @@
-"""Keeps what TensorFlow's libraries say while they load away from the terminal."""
+"""Keeps off the terminal what TensorFlow's libraries print while they load."""
 
 import os
 import sys

@@ -1,8 +1,7 @@
 """Typed rows to the features of examples, a batch at a time, without TensorFlow's graph.
 
-The transform graph (pipeline.preprocessing) is the record of what is done to a row. This does the
-same several times as fast; every run proves it on rows of its own (pipeline.proof). Nothing is
-learned here.
+The transform graph (preprocessing.py) is the record of what is done to a row. This does the same
+several times as fast; every run proves it on rows of its own (proof.py). Nothing is learned here.
 """
 
 from collections.abc import Mapping

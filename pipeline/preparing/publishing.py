@@ -21,24 +21,18 @@ from typing import Any
 
 import pyarrow.parquet
 
-from pipeline import (
-    examples,
-    leaks,
-    learning,
-    manifest,
-    reading,
-    stores,
-    vocabulary,
-)
+from pipeline import manifest, vocabulary
 from pipeline import spec as specs
-from pipeline.anomalies import anomalies
-from pipeline.distances import MEASURES, THRESHOLD, Drift, between
-from pipeline.example_counts import by_file, rows_by_side, statistics
+from pipeline.console.import_noise import tensorflow
+from pipeline.distributions.distances import MEASURES, THRESHOLD, Drift, between
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
-from pipeline.quiet import tensorflow
-from pipeline.reports import Fragment, Key, Report, join
-from pipeline.sides import SIDES
+from pipeline.preparing import examples, leaks, learning, reading
+from pipeline.preparing.anomalies import anomalies
+from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
+from pipeline.preparing.reports import Fragment, Key, Report, join
+from pipeline.preparing.split_sides import SIDES
+from pipeline.storage import stores
 
 STAGE, STATISTICS = "data", "statistics.json"
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -74,7 +68,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
-    from pipeline import proof, transform_graph
+    from pipeline.preparing import proof, transform_graph
 
     with reading.as_message(), _folder(result) as folder:
         _keep_rejected(report.fragments, folder / reading.REJECTED)

@@ -2,7 +2,7 @@
 
 `preprocessing_fn` is a plain TensorFlow function; tables, means and boundaries are constants in it,
 because they are learned already. Nothing here reads rows. The graph is the record of what prepare
-does to a row; pipeline.features does the same to many rows at a time.
+does to a row; pipeline.preparing.features does the same to many rows at a time.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT
-from pipeline.learning import Learned
+from pipeline.preparing.learning import Learned
 
 Tensors = dict[str, Any]
 

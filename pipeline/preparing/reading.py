@@ -13,14 +13,16 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
 from kinds.columns import Rejected, cast
-from pipeline import leaks, rows, sides, stores
+from pipeline import rows
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
-from pipeline.leaks import Sketch
-from pipeline.reports import Fragment, Report, Sample, sampled
+from pipeline.preparing import leaks, split_sides
+from pipeline.preparing.leaks import Sketch
+from pipeline.preparing.reports import Fragment, Report, Sample, sampled
 from pipeline.rows import bigquery
 from pipeline.rows.batches import RawBatch
+from pipeline.storage import stores
 
 REPORTS = "reports"
 
@@ -30,7 +32,7 @@ def nobody(doing: str, rows: int) -> None:
 
 
 # Told what a reader of this process does and how many rows it has just read. Beam has no way
-# to hear that from a pipeline while it runs (pipeline.row_progress).
+# to hear that from a pipeline while it runs (pipeline.console.row_progress).
 listener: Callable[[str, int], None] = nobody
 REJECTED = "rejected"
 _MARK = "pipeline failure "
@@ -94,7 +96,7 @@ class _Reader(beam.DoFn):
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
             columns = [typed.column(field.output) for field in self._fields.split.values()]
-            side = sides.sides(self._split, path, columns, typed.num_rows)
+            side = split_sides.sides(self._split, path, columns, typed.num_rows)
             origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
             listener(self.doing, raw.rows.num_rows)
@@ -123,7 +125,7 @@ class ReadTrainingRows(_Reader):
     def process(self, part: FilePart) -> Iterator[pa.RecordBatch]:
         with as_message():
             for _, typed, origin, _ in self._batches(part):
-                kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
+                kept = typed.filter(pa.array(side_of(origin) == split_sides.TRAIN))
                 if kept.num_rows:
                     yield kept
 
@@ -183,8 +185,8 @@ class ReadRows(_Reader):
 
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])
-        hashes = sides.scrambled(origin.astype(np.uint64))
-        for number, side in enumerate(sides.SIDES):
+        hashes = split_sides.scrambled(origin.astype(np.uint64))
+        for number, side in enumerate(split_sides.SIDES):
             there = side_of(origin) == number
             sample = sampled(hashes[there], shown.filter(pa.array(there)), self._samples.get(side))
             if sample is not None:
@@ -193,7 +195,7 @@ class ReadRows(_Reader):
     def _compare_keys(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         keys = [typed.column(field.output) for field in self._fields.keys.values()]
         found, there = leaks.key_hashes(keys)
-        for number, side in enumerate(sides.SIDES):
+        for number, side in enumerate(split_sides.SIDES):
             own, key = there & (side_of(origin) == number), (leaks.KEYS, side)
             if sketch := leaks.sketched(found[own], origin[own], self._sketches.get(key)):
                 self._sketches[key] = sketch

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 
 import pyarrow.parquet
 
-from pipeline import reading, stores
-from pipeline.progress import Progress
+from pipeline.console.progress import Progress
+from pipeline.preparing import reading
 from pipeline.rows.files import damage
+from pipeline.storage import stores
 
 SAMPLE_BYTES = 1 << 20
 

@@ -1,4 +1,4 @@
-"""What is said of a disk that is full: which folder needs room, and how much at least.
+"""Full disks: the message names the folder that needs room, and how much at least.
 
 Libraries tell of it in ways of their own (Beam in a RuntimeError, TensorFlow in its own classes,
 pyarrow without a path). What they have in common is the system's sentence. Standard library only.
@@ -17,7 +17,7 @@ _FULL = [os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT)]
 
 
 @contextmanager
-def room(output: Path) -> Iterator[None]:
+def full_disk_explained(output: Path) -> Iterator[None]:
     """Turns an error over a full disk in its block into a Failure with exit code 6, which names
     `output` and the bytes that are needed: more than those that lie unfinished beside it."""
     try:

@@ -14,10 +14,11 @@ from typing import TypeVar
 import numpy as np
 import pyarrow as pa
 
-from pipeline import hard_rows, leaks, stores
-from pipeline.hard_rows import HardRows
-from pipeline.leaks import Sketch
-from pipeline.sides import Hashes
+from pipeline.preparing import hard_rows, leaks
+from pipeline.preparing.hard_rows import HardRows
+from pipeline.preparing.leaks import Sketch
+from pipeline.preparing.split_sides import Hashes
+from pipeline.storage import stores
 
 SAMPLES = 4000
 Key = tuple[str, ...]
@@ -47,7 +48,7 @@ class Sample:
 @dataclass(frozen=True)
 class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
-    examples and keys by side (pipeline.leaks); the hard rows with their features."""
+    examples and keys by side (pipeline.preparing.leaks); the hard rows with their features."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()

@@ -1,0 +1,1 @@
+"""What commands print and log: progress, tables, JSON lines, and nothing of other libraries."""
