@@ -25,6 +25,8 @@ from numpy.typing import NDArray
 
 from examples.codex.rows import Graph, Triple, questions, read_graph
 from pipeline.failures import main
+from pipeline.folders.output import Output
+from pipeline.folders.run import RunFolder
 
 SPEC = Path(__file__).parent.parent / "examples" / "codex" / "spec.yaml"
 BATCH = 1024
@@ -34,10 +36,9 @@ Ids = NDArray[np.int64]
 Ranks = NDArray[np.float64]
 
 
-def vocabulary(run: Path, name: str) -> dict[str, int]:
+def ids(run: RunFolder, vocabulary: str) -> dict[str, int]:
     """Each value's id."""
-    lines = (run / "vocabulary" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return {json.loads(line)[0]: at for at, line in enumerate(lines)}
+    return {value: at for at, value in enumerate(run.vocabulary(vocabulary))}
 
 
 def filtered_ranks(scores: NDArray[np.float32], answers: Ids, others: list[list[int]]) -> Ranks:
@@ -67,10 +68,10 @@ def batches(asked: Sequence[Triple]) -> Iterator[Sequence[Triple]]:
         yield asked[start : start + BATCH]
 
 
-def rank_all(run: Path, graph: Graph, side: str) -> Ranks:
+def rank_all(run: RunFolder, graph: Graph, side: str) -> Ranks:
     """The filtered rank of every answer of one side. An unknown entity ranks last."""
-    model = keras.saving.load_model(run / "model.keras")
-    entity, relation, kind = (vocabulary(run, n) for n in ("entity", "relation", "type"))
+    model = keras.saving.load_model(run.keras_model)
+    entity, relation, kind = (ids(run, n) for n in ("entity", "relation", "type"))
     known = known_answers(graph)
 
     def types_of(name: str) -> list[int]:
@@ -110,7 +111,7 @@ def run(arguments: Sequence[str]) -> None:
     ):
         subprocess.run([sys.executable, "-m", *command.split()], check=True)
     minutes = (time.monotonic() - started) / 60
-    ranks = rank_all(options.output / "run", read_graph(options.archive), "test")
+    ranks = rank_all(Output(options.output).run, read_graph(options.archive), "test")
     figures = {
         "benchmark": "codex",
         "mrr": round(float((1 / ranks).mean()), 4),

@@ -31,9 +31,11 @@ import tensorflow as tf
 
 from benchmarks.phases_rows import HEADS, prepared
 from pipeline.failures import main
+from pipeline.folders.data import DataFolder
+from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
-from trainer.data_folder import Data, read_data
+from trainer.data_folder import read_data
 from trainer.evaluation import final_metrics
 from trainer.run import open_run
 from trainer.training.due_phases import CURVATURE_EVERY
@@ -87,12 +89,12 @@ def epochs_within(budget: float, phase: float) -> int:
     return max(e for e in range(1, int(budget) + 1) if e + (e - 1) // EVERY * phase <= budget)
 
 
-def phase_cost(data: Data, evaluations: float) -> float:
+def phase_cost(data: DataFolder, evaluations: float) -> float:
     """Of one phase, in epochs over the train rows."""
     return min(ROWS, data.rows("train")) / data.rows("train") * evaluations * GRADIENT_COST
 
 
-def trained(data: Data, spec: Spec, folder: Path, head: str) -> Figures:
+def trained(data: DataFolder, spec: Spec, folder: Path, head: str) -> Figures:
     """Trains, unless that was done before; gives what was reached on test rows."""
     path = folder / "figures.json"
     if not path.exists():
@@ -105,7 +107,7 @@ def trained(data: Data, spec: Spec, folder: Path, head: str) -> Figures:
         figures = {
             "log_loss": reached["log_loss"],
             "accuracy_at_10": reached["accuracy@10"],
-            **phase_figures(data, (folder / "history.jsonl").read_text().splitlines()),
+            **phase_figures(data, RunFolder(folder).history()),
             "seconds": round(time.monotonic() - started, 1),
         }
         path.write_text(json.dumps(figures) + "\n", encoding="utf-8")
@@ -113,11 +115,10 @@ def trained(data: Data, spec: Spec, folder: Path, head: str) -> Figures:
     return read
 
 
-def phase_figures(data: Data, history: Sequence[str]) -> Figures:
+def phase_figures(data: DataFolder, history: Sequence[dict[str, Any]]) -> Figures:
     """The compute of a run in epochs, and how many of its phases were kept."""
-    lines = [json.loads(line) for line in history]
-    phases = [phase for line in lines for phase in line.get("phases", [])]
-    compute = float(sum("epoch" in line for line in lines))
+    phases = [phase for line in history for phase in line.get("phases", [])]
+    compute = float(sum("epoch" in line for line in history))
     for phase in phases:
         curvatures = phase["curvatures"] / CURVATURE_EVERY
         compute += phase_cost(data, phase["evaluations"] + curvatures)
@@ -152,7 +153,7 @@ def table(results: dict[str, dict[str, Said]]) -> str:
     return "\n".join(lines)
 
 
-def train_set(name: str, data: Data, output: Path, seeds: int) -> dict[str, dict[str, Said]]:
+def train_set(name: str, data: DataFolder, output: Path, seeds: int) -> dict[str, dict[str, Said]]:
     """All runs over one set of rows, seed after seed; {"set, block": {variant: figures}}."""
     runs: dict[tuple[str, str], list[Figures]] = {}
     for seed in range(1, seeds + 1):

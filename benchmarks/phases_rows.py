@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from examples.codex.rows import INVERSE, read_graph, table_of
 from examples.next_identifier import rows as next_identifier
+from pipeline.folders.output import Output
 from pipeline.manifest import MANIFEST
 
 ROWS, CODEX_SHARE, SEED = 115_000, 0.5, 1
@@ -63,7 +64,7 @@ training: {batch_size: 1024, learning_rate: 0.004, schedule: cosine, warmup_step
 def prepared(name: str, folder: Path, archive: Path) -> Path:
     """The folder of a set's prepared examples under `folder`; what is there already is kept.
     `archive` is codex-m.tar.xz."""
-    data, rows = folder / name / "data", folder / name / "rows"
+    data, rows = Output(folder / name).data.path, folder / name / "rows"
     if (data / MANIFEST).exists():
         return data
     if name == "codex":

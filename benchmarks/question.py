@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.failures import main
-from pipeline.manifest import verify
+from pipeline.folders.data import DataFolder
+from pipeline.folders.output import Output
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 
@@ -74,18 +75,16 @@ def trained(changed: Said, data: Path, folder: Path, epochs: int) -> dict[str, f
     """Trains a variant unless that was done before; gives what it reached on test rows."""
     folder.mkdir(parents=True, exist_ok=True)
     changed["training"]["epochs"] = epochs
-    path = folder / "spec.json"
+    path, made = folder / "spec.yaml", Output(folder).run
     path.write_text(json.dumps(changed, indent=2), encoding="utf-8")
-    command = ["trainer.task", "--data", data, "--output", folder / "run", "--spec", path]
+    command = ["trainer.task", "--data", data, "--output", made.path, "--spec", path]
     subprocess.run([sys.executable, "-m", *map(str, command)], check=True)
-    metrics = json.loads((folder / "run" / "metrics.json").read_text(encoding="utf-8"))
-    history = (folder / "run" / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    reached = metrics["test"][HEAD]
+    reached = made.metrics["test"][HEAD]
     return {
         "log_loss": round(reached["log_loss"], 4),
         "accuracy_at_1": round(reached["accuracy@1"], 4),
         "accuracy_at_10": round(reached["accuracy@10"], 4),
-        "train_seconds": round(sum(json.loads(line).get("seconds", 0.0) for line in history)),
+        "train_seconds": round(sum(line.get("seconds", 0.0) for line in made.history())),
     }
 
 
@@ -104,7 +103,7 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--epochs", type=int, default=2)
     options = parser.parse_args(arguments)
-    verify(options.data, stage="data")
+    DataFolder(options.data).verified()
     results = {
         name: trained(
             changed, options.data, options.output / name.replace(" ", "_"), options.epochs

@@ -44,7 +44,7 @@ from benchmarks.score_contestants import (
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import main
 from pipeline.rows import expand
-from serving.exporting import model_folder, run_folder
+from serving.exporting import model_folder, trained_run
 
 Array = NDArray[Any]
 
@@ -105,7 +105,7 @@ def run(arguments: Sequence[str]) -> None:
 
 
 def _run(options: argparse.Namespace, folder: Path) -> None:
-    source = run_folder.load(options.run)
+    source = trained_run.TrainedRun(options.run)
     heads = model_folder.described(source).heads
     head = max((h for h in heads if h.kind == "classification"), key=lambda h: h.entries or 0)
     table = first_rows(expand(options.input), options.rows)
@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
     for at, file in enumerate(files):
         pyarrow.parquet.write_table(table.slice(at * size, size), file)
     (folder / "labels").mkdir()
-    labels = source.vocabularies[source.spec.label_heads()[head.name].vocabulary]
+    labels = source.values[head.name]
     outputs = [o for h in heads for o in network_outputs(h)]
     turns: dict[str, Callable[[int], Any]] = {
         "ours": ours(options.model, files, folder),
@@ -140,7 +140,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
 
 
 def torch_of(
-    python: Path | None, source: run_folder.TrainedRun, shares: Sequence[Features], folder: Path
+    python: Path | None, source: trained_run.TrainedRun, shares: Sequence[Features], folder: Path
 ) -> Torch | None:
     """None, and a line that says why, without a Python that has torch or with another model."""
     weights = torch_weights(source.model)

@@ -21,7 +21,7 @@ from kinds.tensors import IR_VERSION, OPSET, feature, output
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import score
-from serving.exporting import run_folder
+from serving.exporting import trained_run
 from serving.exporting.core import convert_core
 from serving.exporting.reference import Reference
 from serving.scorer import batch_rows
@@ -34,7 +34,7 @@ Features = dict[str, NDArray[Any]]
 Array = NDArray[Any]
 
 
-def prepared(source: run_folder.TrainedRun, table: pa.Table) -> Features:
+def prepared(source: trained_run.TrainedRun, table: pa.Table) -> Features:
     """What the network reads of the rows."""
     named = fields_of(source.spec)
     fields = {**named.inputs, **named.heads}
@@ -42,7 +42,7 @@ def prepared(source: run_folder.TrainedRun, table: pa.Table) -> Features:
     typed, good, _ = cast(batch, list(dict.fromkeys(fields.values())))
     if len(good) != table.num_rows:
         raise Failure(Exit.BAD_ROWS, "the benchmark takes rows that all fit")
-    reference = Reference(source.transform, source.model, fields, run_folder.padding(source))
+    reference = Reference(source.transform_graph, source.model, fields, trained_run.padding(source))
     parts = [reference.features(typed.slice(at, 8192)) for at in range(0, len(good), 8192)]
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 

@@ -26,6 +26,7 @@ import pyarrow.parquet
 
 from examples.made_up_rows import rows_for
 from pipeline.failures import Exit, Failure, main
+from pipeline.folders.output import Output
 from pipeline.spec.file import parse_spec
 from serving.scorer import Scorer
 
@@ -69,9 +70,7 @@ def chains(output: Path, count: int) -> dict[str, int]:
         if draw.random() < 0.5:
             killed += _killed(output, draw.uniform(0, KILLED_WITHIN_SECONDS))
         code = _chain(output).wait()
-        scored = (
-            pyarrow.parquet.read_metadata(output / "scores.parquet").num_rows if not code else 0
-        )
+        scored = pyarrow.parquet.read_metadata(Output(output).scores).num_rows if not code else 0
         if (code, scored) != (0, ROWS):
             raise Failure(
                 Exit.FAULT, f"chain {number} must score {ROWS} rows", received=(code, scored)
@@ -112,7 +111,7 @@ def _killed(output: Path, after: float) -> bool:
 def score_for(output: Path, seconds: float) -> dict[str, int]:
     """Scores the rows again and again, and gives how many. Raises Failure where memory grows after
     the first tenth."""
-    scorer = Scorer(output / "model" / "model.onnx")
+    scorer = Scorer(Output(output).model.model)
     table = pyarrow.parquet.read_table(output / "rows.parquet")
     started, rows, early = time.monotonic(), 0, 0
     while (passed := time.monotonic() - started) < seconds:

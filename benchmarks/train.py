@@ -27,6 +27,7 @@ from benchmarks.train_report import curves, report, summary
 from benchmarks.train_rows import CUT_OFF, Rows, save_rows
 from examples.next_identifier import rows as demo_rows
 from pipeline.failures import main
+from pipeline.folders.output import Output
 from trainer.data import batches, example_features
 from trainer.data_folder import read_data
 
@@ -87,7 +88,7 @@ def prepared_rows(folder: Path, count: str) -> Rows:
     command = [sys.executable, "-m", "pipeline.run", "--spec", str(SPEC), "--stages", "prepare"]
     command += ["--input", str(folder / "rows" / "*.parquet"), "--output", str(folder)]
     subprocess.run(command, check=True)
-    return rows_in(folder / "data")
+    return rows_in(Output(folder).data.path)
 
 
 def rows_in(folder: Path) -> Rows:

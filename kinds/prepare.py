@@ -49,7 +49,7 @@ class Known:
 class Findings:
     """What prepare found about an input or a head.
 
-    `said` has its entries of statistics.json by section; `is_constant` is whether all its numbers
+    `said` has its entries of the statistics by section; `is_constant` is whether all its numbers
     in training are the same. Its vocabulary counted `distinct` values, those with an id as often as
     `entries` says; `is_alone` is whether nothing else uses that vocabulary.
     """
@@ -80,7 +80,7 @@ class Prepare(Protocol):
         """What is counted in the features of a batch; `size` is the vocabulary's, 0 without one."""
 
     def statistics(self, part: Any, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
-        """Its entries of statistics.json by section, made of the counts of each side."""
+        """Its entries of the statistics by section, made of the counts of each side."""
 
     def anomalies(self, part: Any, found: Findings) -> Iterator[Anomaly]:
         """What looks wrong though every row is good."""

@@ -3,7 +3,7 @@
     python -m pipeline.drift --data OUT/data --input 'new/*.csv' [--json FILE] [--fail-on-drift]
 
 Reads new rows, labelled or not, and holds every input, and every head whose column is there,
-against statistics.json of prepared data (pipeline.distributions.distances). Scoring does so with
+against the statistics of prepared data (pipeline.distributions.distances). Scoring does so with
 the rows that it scores, by what the model knows: `python -m serving.score --drift`.
 
 A missing input or a column of another type ends with exit code 4; a distance above its threshold
@@ -25,14 +25,15 @@ from pipeline.distributions.distances import Drift, add_thresholds, limits
 from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
+from pipeline.folders.data import DataFolder
 
 
 def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old = distributions(options.data)
-    spec = specs.Spec.model_validate_json((options.data / "spec.json").read_bytes())
-    rows_seen = Rows(spec, old, rows.expand(options.input), options.max_bad_fraction)
-    found = Drift(rows_seen.count, list(rows_seen.seen.distances()), limits(options))
+    spec = DataFolder(options.data).spec
+    new = NewRows(spec, old, rows.expand(options.input), options.max_bad_fraction)
+    found = Drift(new.count, list(new.counter.distances()), limits(options))
     print("\n".join(found.lines()))
     if options.json:
         manifest.write_text(options.json, json.dumps(found.content(), indent=2))
@@ -40,20 +41,18 @@ def run(argv: Sequence[str]) -> None:
         found.fail()
 
 
-def distributions(data: Path) -> dict[str, Distribution]:
+def distributions(data: Path) -> Mapping[str, Distribution]:
     """Those of the training rows of prepared data. Raises Failure: 2 where it has none, 5 where
     the folder was changed."""
-    manifest.verify(data, stage="data")
-    said = json.loads((data / "statistics.json").read_text(encoding="utf-8"))
-    found: dict[str, Distribution] = said.get("distributions", {})
+    found = DataFolder(data).verified().statistics.distributions
     # Texts had no "unlisted" once.
     if not found or not all("unlisted" in one or "top" not in one for one in found.values()):
         raise Failure(Exit.USAGE, "the folder must be prepared again", received=data)
     return found
 
 
-class Rows:
-    """New rows: how many there are, and what was seen of them."""
+class NewRows:
+    """New rows: how many there are and how many are bad, and their values, counted."""
 
     def __init__(
         self,
@@ -70,7 +69,7 @@ class Rows:
             if name in spec.inputs or _all_have(paths, one)
         }
         self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
-        self.seen = DriftCounter(analyses, old)
+        self.counter = DriftCounter(analyses, old)
         for path in paths:
             self._read(path)
         self._check(max_bad_fraction)
@@ -88,7 +87,7 @@ class Rows:
                 raise Failure(Exit.BAD_ROWS, f"{path}: {failure}") from None
             self.count += raw.rows.num_rows + len(raw.broken)
             self._bad.update(_reason(bad) for bad in [*raw.broken, *rejected])
-            self.seen.add(typed)
+            self.counter.add(typed)
 
     def _check(self, max_bad_fraction: float) -> None:
         if self.count == 0:

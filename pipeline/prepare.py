@@ -21,19 +21,20 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
-from pipeline import drift, manifest, rows, vocabulary
+from pipeline import drift, manifest, rows
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
+from pipeline.folders.data import DataFolder
+from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import infer
 from pipeline.preparing.summary import summary
 from pipeline.spec.file import add_set, read_spec
 from pipeline.storage import stores
 from pipeline.storage.full_disk import full_disk_explained
 
-STAGE = "data"
 WORK = "work"
 log = logging.getLogger("pipeline.prepare")
 
@@ -81,7 +82,7 @@ def prepare(
 
     The values in the vocabularies of `extend`, a folder made before, keep their ids. The folder
     `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
-    training rows of `compare`, a folder made before, are in statistics.json.
+    training rows of `compare`, a folder made before, are in the statistics.
 
     Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
     taken, 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift that is
@@ -90,7 +91,7 @@ def prepare(
     fields, output = fields_of(spec), str(output)
     _check_columns(paths, fields)
     with _lock(output):
-        first = {} if extend is None else vocabulary.read_all(extend)
+        first = {} if extend is None else DataFolder(extend).verified().vocabularies()
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first)]
         contents = {path: stores.fingerprint(path) for path in paths}
@@ -151,7 +152,7 @@ def _state(output: str) -> str | None:
 
 def _is_done(output: str, made_from: str, force: bool) -> bool:
     if not stores.is_object(output):
-        return manifest.is_done(Path(output), stage=STAGE, made_from=made_from, force=force)
+        return DataFolder(Path(output)).is_done(made_from, force=force)
     path = stores.under(output, manifest.MANIFEST)
     if force or not stores.exists(path):
         return False
@@ -164,9 +165,7 @@ def _is_done(output: str, made_from: str, force: bool) -> bool:
 
 
 def _tell(output: str) -> None:
-    with stores.reader(stores.under(output, "statistics.json")) as file:
-        said = json.load(file)
-    for line in summary(said):
+    for line in summary(read_statistics(output)):
         log.info("%s", line)
     log.info("prepare: wrote %s", output)
 

@@ -24,6 +24,7 @@ from typing import Any
 
 from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
+from pipeline.folders.output import Output
 from pipeline.manifest import lock
 from pipeline.spec import Spec
 from pipeline.spec.file import add_set, read_spec
@@ -66,9 +67,9 @@ def commands(
     `rows` are paths or patterns, and so are those to `score`: the same where none are given. The
     `settings`, such as `training.epochs=3`, change the spec.
     """
-    names = ("data", "run", "model", "scores.parquet", "report.html")
-    data, run, model, scores, report = (Path(output) / name for name in names)
-    graph = ["--model", model / "model.onnx"]
+    out = Output(Path(output))
+    data, run, model = out.data.path, out.run.path, out.model.path
+    graph = ["--model", out.model.model]
     replace = ["--force"] * force
     limit = ["--max-bad-fraction", max_bad_fraction]
     kept = ["--keep", *keep] if keep else []
@@ -85,11 +86,11 @@ def commands(
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
             *("serving.score", *graph, "--input", *(score or rows)),
-            *("--output", scores, *kept, "--force"),
+            *("--output", out.scores, *kept, "--force"),
         ],
-        "report": ["serving.report", "--run", run, *graph, "--output", report],
+        "report": ["serving.report", "--run", run, *graph, "--output", out.report],
     }
-    results = {"prepare": data, "train": run, "export": model, "score": scores, "report": report}
+    results = dict(zip(STAGES, (data, run, model, out.scores, out.report), strict=True))
     return [
         Command(stage, tuple(map(str, line)), results[stage])
         for stage, line in lines.items()

@@ -5,7 +5,7 @@
 A vocabulary is a file of JSON lines, [value, count], in the order of its ids: by falling count, and
 of equal counts by the value's bytes. Data that were made with --extend start with the old values,
 whatever their counts are now; what is new follows by falling count. So ids then tell a value's age
-before its frequency. Standard library only.
+before its frequency.
 """
 
 import argparse
@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import manifest
-from pipeline.failures import Exit, Failure, main
+from pipeline.failures import main
+from pipeline.folders.data import DataFolder
+from pipeline.folders.prepared import Vocabulary
 
-FOLDER = "vocabulary"
 SHOWN = 10
-Vocabulary = dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -37,36 +36,9 @@ class Difference:
 
 def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
-    old, new = (read_all(folder) for folder in (options.old, options.new))
+    old, new = (DataFolder(path).verified().vocabularies() for path in (options.old, options.new))
     for name in sorted({*old, *new}):
         print("\n".join(_lines(name, old.get(name), new.get(name), options.show)))
-
-
-def read_all(data: Path) -> dict[str, Vocabulary]:
-    """Value to count, in the order of ids, for each vocabulary of a data folder.
-
-    Raises Failure: 2 where it is no such folder, 5 where it was changed since.
-    """
-    files = manifest.verify(data, stage="data").files
-    paths = [data / name for name in sorted(files) if Path(name).parent == Path(FOLDER)]
-    return {path.stem: read(path) for path in paths}
-
-
-def read(path: Path) -> Vocabulary:
-    """Value to count, in the order of ids. Raises Failure 5 for anything else than [value, count].
-
-    Only a line feed ends a line: a value may hold any other line end.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
-        pairs = [json.loads(line) for line in lines]
-        found = {str(value): int(count) for value, count in pairs}
-    except (ValueError, TypeError):
-        rule = "a line of a vocabulary is a JSON list of a value and a count"
-        raise Failure(Exit.INTEGRITY, rule, received=path) from None
-    if len(found) != len(pairs):
-        raise Failure(Exit.INTEGRITY, "a vocabulary has each value once", received=path)
-    return found
 
 
 def difference(old: Vocabulary, new: Vocabulary) -> Difference:

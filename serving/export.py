@@ -15,19 +15,12 @@ from pathlib import Path
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
 from pipeline.failures import main
-from pipeline.manifest import (
-    Manifest,
-    combined_hash,
-    fresh_staging,
-    is_done,
-    lock,
-    publish,
-    verify,
-)
+from pipeline.folders.model import ModelFolder
+from pipeline.folders.run import RunFolder
+from pipeline.manifest import Manifest, combined_hash, fresh_staging, lock
 from pipeline.storage.full_disk import full_disk_explained
 from serving.exporting.profiles import PROFILES, Profile
 
-STAGE = "model"
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
 
 
@@ -35,19 +28,19 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     options = _parser().parse_args(arguments)
     folder, output = Path(options.run), Path(options.output)
+    made = ModelFolder(output)
     profile = PROFILES[options.profile]
     with lock(output), full_disk_explained(output):
-        manifest = verify(folder, stage="run")
-        made_from = _made_from(manifest, profile)
-        if is_done(output, stage=STAGE, made_from=made_from, force=options.force):
+        made_from = _made_from(RunFolder(folder).verified().manifest, profile)
+        if made.is_done(made_from, force=options.force):
             print(f"{output} is up to date")
             return
         # TensorFlow takes seconds to load: who is refused, or has nothing to do, does without it.
         with quiet_import():
             from serving.exporting.model_folder import write_model
         work = fresh_staging(output)
-        path, certificate = write_model(folder, work, manifest, profile, _versions())
-        publish(output, stage=STAGE, made_from=made_from, facts={"versions": _versions()})
+        path, certificate = write_model(folder, work, profile, _versions())
+        made.publish(made_from, {"versions": _versions()})
     largest = max(certificate.heads.values(), default=0.0)
     rows = sum(certificate.cases.values())
     print(f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}")

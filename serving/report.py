@@ -196,7 +196,7 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     """(stage, time, time of all cores, peak of memory, what came out)."""
-    rows = data.statistics.get("rows", {})
+    rows = data.statistics.rows
     heads = f"{len(data.spec.heads)} heads"
     stages = [
         ("prepare", data.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),

@@ -100,15 +100,15 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if seen is not None and tally.scored:
         found = Drift(tally.scored, list(seen.distances()), limits(options))
         # Where it fails the parts stay: the same command with --drift alone publishes them.
-        drift.tell(found, _beside(output, "drift.json"), said, fail=options.fail_on_drift)
-    for kind, made in (("metrics.json", evaluation), ("drift.json", seen)):
+        drift.tell(found, _beside(output, ".drift.json"), said, fail=options.fail_on_drift)
+    for kind, made in ((".metrics.json", evaluation), (".drift.json", seen)):
         if made is None:
             _beside(output, kind).unlink(missing_ok=True)
     wide = partial(opened, output, raw_csv=options.raw_csv)
     _publish(parts, output, partial(opened_long, wide, kept, heads) if options.long else wide)
     if evaluation is not None:
         metrics = evaluation.metrics()
-        write_text(_beside(output, "metrics.json"), json.dumps(metrics, indent=2) + "\n")
+        write_text(_beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
         print(table(metrics), file=said)
     print(_last_line(tally, before, time.monotonic() - started, options.output), file=said)
 
@@ -221,7 +221,7 @@ def _write(part: OpenPart, batch: ScoredBatch) -> None:
 
 def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
     """The parts become the output and its rejects; without any, an earlier run's file goes too."""
-    tally, rejects = parts.total(), _beside(output, "rejected.jsonl")
+    tally, rejects = parts.total(), _beside(output, ".rejected.jsonl")
     if tally.rejected:
         partial = rejects.with_name(f".{rejects.name}.partial")
         with partial.open("wb") as file:
@@ -240,7 +240,7 @@ def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
 
 
 def _beside(output: Path, suffix: str) -> Path:
-    return output.with_name(f"{output.name}.{suffix}")
+    return output.with_name(f"{output.name}{suffix}")
 
 
 def _note(tally: Tally) -> str:

@@ -27,6 +27,7 @@ from kinds.columns import cast
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
+from pipeline.folders.model import sha256_beside
 from serving.model_file.allowed import refuse_unknown
 from serving.model_file.feeds import feeds
 from serving.model_file.file_graph import FileGraph, strings
@@ -251,7 +252,7 @@ def read_model(path: Path, *, unchecked: bool = False) -> bytes:
 
 
 def _check_sha256(path: Path, content: bytes) -> None:
-    beside = path.with_name(path.name + ".sha256")
+    beside = sha256_beside(path)
     try:
         said = beside.read_text(encoding="ascii").split()
     except (FileNotFoundError, UnicodeDecodeError):

@@ -13,13 +13,13 @@ from kinds.columns import Field
 from kinds.differences import Difference, value_difference
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
-from serving.exporting import certificate, model_folder, run_folder
+from serving.exporting import certificate, model_folder, trained_run
 from serving.exporting.graph import check
 
 
 @functools.cache
-def loaded() -> run_folder.TrainedRun:
-    return run_folder.load(exported() / "run")
+def loaded() -> trained_run.TrainedRun:
+    return trained_run.TrainedRun(exported() / "run")
 
 
 @functools.cache

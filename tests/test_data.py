@@ -187,5 +187,5 @@ def test_a_file_that_was_cut_short_is_noticed(tmp_path: Path) -> None:
 
 def test_vocabularies_keep_newlines_and_empty_strings(tmp_path: Path) -> None:
     data = read_data(tiny_data(tmp_path / "data"))
-    (data.folder / "vocabulary" / "kinds.jsonl").write_text('["", 3]\n["a\\nb", 1]\n')
-    assert data.vocabulary("kinds") == ["", "a\nb"]
+    (data.path / "vocabulary" / "kinds.jsonl").write_text('["", 3]\n["a\\nb", 1]\n')
+    assert data.vocabulary("kinds") == {"": 3, "a\nb": 1}

@@ -19,7 +19,7 @@ from kinds.heads.multilabel.network import hits_and_labels
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from serving import score
-from serving.exporting import run_folder
+from serving.exporting import trained_run
 from serving.exporting.reference import Reference
 
 ROWS = 300
@@ -70,12 +70,12 @@ def got(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 @functools.cache
 def keras_outputs() -> dict[str, np.ndarray]:
     """What Keras says of the same rows."""
-    run = run_folder.load(exported() / "run")
+    run = trained_run.TrainedRun(exported() / "run")
     fields = fields_of(run.spec)
     (batch,) = rows_with_targets().combine_chunks().to_batches()
     typed, good, _ = cast(batch, list(dict.fromkeys(fields.inputs.values())))
     assert len(good) == ROWS
-    reference = Reference(run.transform, run.model, fields.inputs, run_folder.padding(run))
+    reference = Reference(run.transform_graph, run.model, fields.inputs, trained_run.padding(run))
     return reference.outputs(reference.features(typed))
 
 

@@ -4,6 +4,7 @@ from collections import Counter
 
 import pyarrow as pa
 
+from pipeline.folders.prepared import Statistics
 from pipeline.preparing.example_counts import (
     by_file,
     compared,
@@ -63,27 +64,26 @@ def test_what_is_written_and_what_is_counted() -> None:
 def test_shares_of_a_batch() -> None:
     counts = counted(_batch(), SPEC, "train", SIZES)
     counts.update(counted(_batch(), SPEC, "train", SIZES))
-    learned = {"numbers": {"age": {"mean": 1.0, "std": 2.0}}, "vocabularies": {"words": {}}}
-    learned["constant"] = learned["distributions"] = {}
+    learned = Statistics(numbers={"age": {"mean": 1.0, "std": 2.0}})
     said = statistics(counts, [], SPEC, learned)
-    assert said["inputs"]["past"]["train"] == {
+    assert said.inputs["past"]["train"] == {
         "values": 10,
         "out_of_vocabulary": 2 / 10,
         "missing": 4 / 10,
     }
-    assert said["inputs"]["past"]["test"]["values"] == 0
-    assert said["heads"]["colour"]["train"] == {
+    assert said.inputs["past"]["test"]["values"] == 0
+    assert said.heads["colour"]["train"] == {
         "targets": 4,
         "missing": 1 / 3,
         "out_of_vocabulary": 1 / 2,
     }
-    assert said["heads"]["tags"]["train"] == {
+    assert said.heads["tags"]["train"] == {
         "targets": 4,
         "missing": 1 / 3,
         "out_of_vocabulary": 2 / 4,
     }
-    assert said["heads"]["price"]["train"] == {"targets": 4, "missing": 1 / 3}
-    assert said["numbers"] == {
+    assert said.heads["price"]["train"] == {"targets": 4, "missing": 1 / 3}
+    assert said.numbers == {
         "age": {"mean": 1.0, "std": 2.0, "missing": 2 / 3},
         "part": {"missing": 2 / 3},
     }

@@ -63,7 +63,8 @@ def test_every_record_is_in_one_shard_of_its_side(tmp_path: Path) -> None:
     reports = [_bundle(work, _batch(1, 8, 5)), _bundle(work, _batch(0, 0, 8))]
     report = merged(reports)
     for side in SIDES:
-        gathered([p for p in report.fragments if p.folder == side], tmp_path / side, NAMES)
+        own = [p for p in report.fragments if p.folder == side]
+        gathered(own, [tmp_path / side / name for name in NAMES])
     shards = [_records(tmp_path / "train" / name) for name in NAMES]
     assert shards == [[0, 5, 8], [1, 9], [4, 12]]
     assert _all(tmp_path / "eval") == [2, 10, 6]
@@ -74,7 +75,7 @@ def test_every_record_is_in_one_shard_of_its_side(tmp_path: Path) -> None:
 
 
 def test_a_side_without_rows_has_empty_shards(tmp_path: Path) -> None:
-    gathered([], tmp_path / "eval", NAMES)
+    gathered([], [tmp_path / "eval" / name for name in NAMES])
     assert [_records(tmp_path / "eval" / name) for name in NAMES] == [[], [], []]
 
 

@@ -14,11 +14,11 @@ from small_run import exported
 
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
+from pipeline.folders import prepared
+from pipeline.folders.prepared import Vocabulary, read_vocabulary
 from serving import export
-from serving.exporting import run_folder
 from serving.exporting.graph import check
 from serving.model_file.metadata import KEY, from_json
-from serving.run_files import counts_by_value
 
 ROOT = Path(__file__).parents[1]
 
@@ -104,10 +104,10 @@ def test_a_damaged_run_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_differs_from_keras_is_not_published(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def other_order(folder: Path, name: str) -> dict[str, int]:
-        return dict(reversed(counts_by_value(folder, name).items()))
+    def other_order(path: Path) -> Vocabulary:
+        return dict(reversed(read_vocabulary(path).items()))
 
-    monkeypatch.setattr(run_folder, "counts_by_value", other_order)
+    monkeypatch.setattr(prepared, "read_vocabulary", other_order)
     with pytest.raises(Failure, match="must give what Keras gives") as failure:
         run(exported() / "run", tmp_path / "model")
     assert failure.value.exit_code == Exit.INTEGRITY

@@ -18,11 +18,11 @@ from small_run import exported, small_rows
 from tiny_data import tiny_data
 
 from pipeline.failures import Failure
+from pipeline.folders.published import read_json_lines
 from pipeline.rows import read
 from pipeline.spec.file import parse_spec
 from pipeline.spec.plain_yaml import MAX_VALUES
 from serving import score
-from serving.run_files import json_lines
 
 FULL = os.environ.get("CI_FULL") == "1"
 slow = pytest.mark.skipif(not FULL, reason="slow; make faults runs it")
@@ -261,7 +261,7 @@ def test_any_table_gives_one_row_for_each_accepted_row_with_its_key(
         score.run(score_line(rows, folder / "s.parquet"))
     except Failure as failure:
         assert failure.exit_code == 4
-    bad = [one["row"] for one in json_lines(folder / "s.parquet.rejected.jsonl")]
+    bad = [one["row"] for one in read_json_lines(folder / "s.parquet.rejected.jsonl")]
     good = [line["key"] for at, line in enumerate(lines, start=1) if at not in bad]
     scored = folder / "s.parquet"
     keys = pyarrow.parquet.read_table(scored)["key"].to_pylist() if scored.exists() else []

@@ -21,11 +21,14 @@ LIGHT = {
     "pipeline.console.progress": {"numpy", "pyarrow", "rich", *SPEC, *ALL_HEAVY},
     "pipeline.code_hash": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.manifest": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "pipeline.folders.model": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "pipeline.folders.output": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.storage.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.analysis": {*SPEC, *ALL_HEAVY},
+    "kinds.row_weight": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
     "kinds.heads.show": {*SPEC, *ALL_HEAVY},
     "kinds.inputs.show": {*SPEC, *ALL_HEAVY},
@@ -57,7 +60,7 @@ STAGES = {
     "serving": {*BEAM, "trainer", "examples"},
 }
 # What the later stages may use of the first one's package: modules, and packages as a whole.
-FOR_ALL = {"spec", "manifest", "code_hash", "failures", "console", "storage"}
+FOR_ALL = {"spec", "manifest", "code_hash", "failures", "folders", "console", "storage"}
 FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {*FOR_ALL, "rows", "fields", "distributions"},

@@ -8,7 +8,7 @@ import pytest
 
 from kinds.columns import cast
 from pipeline.fields import analyses_of, fields_of
-from pipeline.preparing.learning import Learn, Learned, told
+from pipeline.preparing.learning import Learn, Learned, statistics_of
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec("""
@@ -81,7 +81,7 @@ def test_what_is_learned_is_what_the_rows_say(cuts: list[int]) -> None:
 
 
 def test_what_is_learned_is_said_as_json_has_it() -> None:
-    said = told(_learned([_rows()]))
+    said = statistics_of(_learned([_rows()]))
     assert json.loads(json.dumps(said)) == said
     assert said["numbers"]["same"] == {"mean": 5.0, "std": 1.0}
     assert said["constant"] == ["same"]

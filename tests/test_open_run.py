@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from tiny_data import tiny_data, tiny_spec
 
+from pipeline.folders.data import DataFolder
 from trainer import run as runs
-from trainer.data_folder import Data, read_data
+from trainer.data_folder import read_data
 
 
-def counted(data: Data) -> Counter[tuple[float, ...]]:
+def counted(data: DataFolder) -> Counter[tuple[float, ...]]:
     """The train rows that a run counts, each with how often it is there."""
     _, columns = runs.open_run(data, data.spec)
     names = ("word", "size", "label", "row.weight")

@@ -7,6 +7,8 @@ import pytest
 
 from pipeline import prepare, vocabulary
 from pipeline.failures import Exit, Failure
+from pipeline.folders.data import DataFolder
+from pipeline.folders.prepared import read_vocabulary
 
 ODD = ["", "a,b", 'say "hi"', "line\nbreak", "\U0001f600", " ", "\r\n", "\u2028", "00123", "NA"]
 SPEC = """
@@ -39,7 +41,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def test_any_value_survives(folders: tuple[Path, Path]) -> None:
-    found = vocabulary.read_all(folders[0])
+    found = DataFolder(folders[0]).verified().vocabularies()
     assert found["labels"] == dict.fromkeys(sorted(ODD, key=str.encode), 2)
     assert list(found["labels"]) == sorted(ODD, key=str.encode)
     assert list(found["words"].items()) == [("a", 10), ("b", 10), ("c", 1)]
@@ -51,7 +53,7 @@ def test_any_value_survives(folders: tuple[Path, Path]) -> None:
 
 
 def test_old_ids_stay_and_new_values_follow(folders: tuple[Path, Path]) -> None:
-    old, new = (vocabulary.read_all(folder) for folder in folders)
+    old, new = (DataFolder(folder).verified().vocabularies() for folder in folders)
     assert list(new["words"].items()) == [("a", 0), ("b", 3), ("c", 9), ("d", 3), ("e", 3)]
     assert list(new["labels"]) == [*old["labels"], "z", "y"]
     said = json.loads((folders[1] / "statistics.json").read_text())["vocabularies"]["words"]
@@ -93,5 +95,5 @@ def test_other_old_vocabularies_are_other_inputs(folders: tuple[Path, Path]) -> 
 def test_a_damaged_vocabulary_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "v.jsonl").write_text(text + "\n")
     with pytest.raises(Failure) as failure:
-        vocabulary.read(tmp_path / "v.jsonl")
+        read_vocabulary(tmp_path / "v.jsonl")
     assert failure.value.exit_code == Exit.INTEGRITY

@@ -13,8 +13,6 @@ from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
 from pipeline.spec.file import add_set
 
-# Of the manifest of a run folder.
-STAGE = "run"
 _CHIEFS = ("chief", "master")
 
 

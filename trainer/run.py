@@ -11,6 +11,7 @@ from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
 from kinds.parsing import Arrays
+from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
 from trainer.data import (
     Batch,
@@ -22,7 +23,6 @@ from trainer.data import (
     step_batches,
     steps_per_epoch,
 )
-from trainer.data_folder import Data
 from trainer.network import Network, build_network, shared_group
 from trainer.network.output_layers import outputs_of
 from trainer.objective import HeadLoss, head_losses, prior_of
@@ -41,7 +41,7 @@ ROWS_COUNTED = 1_000_000
 class Run:
     """Everything that a run has before its first step."""
 
-    data: Data
+    data: DataFolder
     spec: Spec
     features: ExampleFeatures
     network: Network
@@ -93,7 +93,7 @@ class Run:
 
 
 def make_run(
-    data: Data,
+    data: DataFolder,
     spec: Spec,
     train_columns: Arrays,
     features: ExampleFeatures,
@@ -104,7 +104,9 @@ def make_run(
     batch cannot be shared out among the workers."""
     check_batch_size(spec.training.batch_size, workers)
     outputs = outputs_of(spec, data.entries)
-    values = {name: data.vocabulary(labels.vocabulary) for name, labels in spec.labels().items()}
+    values = {
+        name: list(data.vocabulary(labels.vocabulary)) for name, labels in spec.labels().items()
+    }
     priors = {
         name: prior_of(head, TrainTargets(name, train_columns, outputs[name], values.get(name, ())))
         for name, head in spec.heads.items()
@@ -129,7 +131,7 @@ def make_run(
         head_losses(spec, priors),
         optimizer,
         start_train_state(network, optimizer),
-        target_scales(spec, data.statistics),
+        target_scales(spec, data.statistics.numbers),
         workers,
         samplers_of(spec, bias),
     )
@@ -148,7 +150,7 @@ def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler
     return {name: sampler for name, sampler in found.items() if sampler}
 
 
-def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
+def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
     features = example_features(spec, data.entries)
     rows, size = data.rows("train"), spec.training.batch_size
@@ -159,8 +161,6 @@ def open_run(data: Data, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arr
     return make_run(data, spec, train_columns, features, workers), train_columns
 
 
-def target_scales(spec: Spec, statistics: Mapping[str, Any]) -> dict[str, Scale]:
+def target_scales(spec: Spec, numbers: Mapping[str, Any]) -> dict[str, Scale]:
     """How each head's targets were scaled."""
-    return {
-        name: KINDS[head.kind].scale(name, head, statistics) for name, head in spec.heads.items()
-    }
+    return {name: KINDS[head.kind].scale(name, head, numbers) for name, head in spec.heads.items()}

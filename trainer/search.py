@@ -9,7 +9,6 @@ for Hyper-Parameter Optimization). The study is kept in a file: the same command
 
 import argparse
 import importlib.util
-import json
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.failures import Exit, Failure, main
-from pipeline.manifest import combined_hash, lock, read_manifest
-from pipeline.spec.file import add_set, parse_spec
+from pipeline.folders.data import DataFolder
+from pipeline.folders.prepared import SPEC
+from pipeline.folders.run import RunFolder
+from pipeline.manifest import combined_hash, lock
+from pipeline.spec.file import add_set, read_spec
 from trainer.reporting.tables import table
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 # A range without a word for it: what helps most often, and costs no more time a trial.
 USUAL = ("training.learning_rate=log:3e-4..1e-2", "trunk.dropout=0.0..0.5")
-STUDY, BEST = "study.journal", "spec.json"
+STUDY = "study.journal"
 
 
 def run(argv: Sequence[str]) -> None:
@@ -72,14 +74,13 @@ def check(
     data: Path, spec: Path | None, settings: Sequence[str], ranges: Mapping[str, "BaseDistribution"]
 ) -> None:
     """Raises Failure with exit code 2 where no trial could go well."""
-    if not read_manifest(data, stage="data").facts["examples"].get("eval"):
+    if not DataFolder(data).rows("eval"):
         rule = "a search needs rows in the eval split: they say which trial is the best"
         raise Failure(Exit.USAGE, rule, received=0)
-    path = spec or data / "spec.json"
-    text = path.read_text(encoding="utf-8")
+    path = spec or DataFolder(data).spec_path
     for end in ("low", "high"):
         tried = [f"{place}={_end(values, end)}" for place, values in ranges.items()]
-        parse_spec(text, source=str(path), settings=[*settings, *tried])
+        read_spec(path, settings=[*settings, *tried])
 
 
 def _end(values: "BaseDistribution", end: str) -> Any:
@@ -97,8 +98,9 @@ def search(options: argparse.Namespace, ranges: Mapping[str, "BaseDistribution"]
         try_out(study, trial, options)
     print(results(study))
     best = study.best_trial
-    shutil.copyfile(Path(best.user_attrs["folder"]) / "spec.json", options.output / BEST)
-    print(f"\nbest spec: {options.output / BEST}\nbest run:  {best.user_attrs['folder']}")
+    spec = options.output / SPEC
+    shutil.copyfile(RunFolder(Path(best.user_attrs["folder"])).spec_path, spec)
+    print(f"\nbest spec: {spec}\nbest run:  {best.user_attrs['folder']}")
 
 
 def open_study(path: Path, seed: int) -> "Study":
@@ -160,9 +162,9 @@ def wait_until_free(folder: Path) -> None:
 
 def lowest_loss(folder: Path) -> float:
     """Of the epochs of a finished run."""
-    lines = (folder / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    entries = [json.loads(line) for line in lines]
-    return float(min(line["eval_loss"] for line in entries if "eval_loss" in line))
+    return float(
+        min(line["eval_loss"] for line in RunFolder(folder).history() if "eval_loss" in line)
+    )
 
 
 def results(study: "Study") -> str:

@@ -3,9 +3,7 @@
 The command, which has taken the lock by then and read what it was told, is trainer.task.
 """
 
-import json
 import os
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,15 @@ import tensorflow as tf
 
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
-from pipeline.manifest import fresh_staging, publish, staging, write_text
+from pipeline.folders.data import DataFolder
+from pipeline.folders.run import RunFolder
+from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
-from trainer.data_folder import Data
 from trainer.evaluation import baselines, final_metrics, fit_temperatures
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
-from trainer.options import STAGE, Options
+from trainer.options import Options
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
 from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
@@ -36,12 +35,9 @@ from trainer.training.warm_start import warm_start
 from trainer.tuner import tuner_reports
 from trainer.workers import Workers, all_needed, join_workers
 
-COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
-MARKER = ".made-from"
-
 
 def train_stage(
-    options: Options, data: Data, spec: Spec, output: Path, made_from: str, *, done: bool
+    options: Options, data: DataFolder, spec: Spec, output: Path, made_from: str, *, done: bool
 ) -> bool:
     """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
     Failure as the exit codes say."""
@@ -65,14 +61,14 @@ def train_and_publish(
 ) -> None:
     """What the chief does: trains and publishes the folder."""
     work = resumed_staging(output, made_from, force=options.force, copy=options.checkpoints)
-    events = options.tensorboard or str(work / "tensorboard")
-    with tracked(run.spec, work, os.environ) as tracking:
+    events = options.tensorboard or str(work.events)
+    with tracked(run.spec, work.path, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
-        history = History(work / "history.jsonl", events, told)
-        metrics = make_run_folder(run, train_columns, work, history, copying(work, options))
+        history = History(work.history_path, events, told)
+        metrics = make_run_folder(run, train_columns, work, history, copying(work.path, options))
         tracking.result(metrics)
-    (work / MARKER).unlink()
-    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(run))
+    work.made_from_path.unlink()
+    RunFolder(output).publish(made_from, run_facts(run))
     print(metrics_table(metrics))
     print(f"\ntrain: {options.output}")
 
@@ -88,17 +84,19 @@ def agreed(workers: Workers, made_from: str, done: bool) -> bool:
     return bool(chief_is_done)
 
 
-def resumed_staging(output: Path, made_from: str, *, force: bool, copy: str | None = None) -> Path:
+def resumed_staging(
+    output: Path, made_from: str, *, force: bool, copy: str | None = None
+) -> RunFolder:
     """The staging folder: as an interrupted run for the same inputs left it, here or in a copy
     that was kept elsewhere, else empty."""
     work = staging(output)
-    marker = work / MARKER
+    marker = RunFolder(work).made_from_path
     if copy and not force and not marker.exists():
         copy_in(copy, work)
     if force or not marker.exists() or marker.read_text(encoding="utf-8") != made_from:
         work = fresh_staging(output)
         write_text(marker, made_from)
-    return work
+    return RunFolder(work)
 
 
 def copying(work: Path, options: Options) -> Callable[[], None]:
@@ -110,14 +108,13 @@ def copying(work: Path, options: Options) -> Callable[[], None]:
 
 
 def make_run_folder(
-    run: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
+    run: Run, train_columns: Arrays, work: RunFolder, history: History, saved: Callable[[], None]
 ) -> dict[str, Any]:
     """Trains, measures and saves into `work`; gives the metrics."""
     print(parameter_table(parameters(run.network)), flush=True)
-    train_run(run, work, history=history, saved=saved)
+    train_run(run, work.path, history=history, saved=saved)
     write_projector(run, history.events)
-    lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
-    epochs_and_phases = [json.loads(line) for line in lines]
+    epochs_and_phases = work.history()
     print(speed_line(epochs_and_phases), flush=True)
     if summary := phase_summary(epochs_and_phases):
         print(summary, flush=True)
@@ -127,21 +124,12 @@ def make_run_folder(
     temperatures = fit_temperatures(run)
     metrics["temperatures"] = temperatures
     model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
-    model.save(work / "model.keras")
-    write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
-    write_text(work / "spec.json", run.spec.to_json())
-    copy_from_data(run.data.folder, work)
-    checkpoint.remove(work / "checkpoints")
+    model.save(work.keras_model)
+    work.write_metrics(metrics)
+    work.write_spec(run.spec)
+    work.copy_prepared(run.data)
+    checkpoint.remove(work.checkpoints)
     return metrics
-
-
-def copy_from_data(data: Path, work: Path) -> None:
-    """Makes the run folder complete in itself."""
-    for name in COPIED:
-        if (data / name).is_dir():
-            shutil.copytree(data / name, work / name, dirs_exist_ok=True)
-        elif (data / name).exists():
-            shutil.copy2(data / name, work / name)
 
 
 def run_facts(run: Run) -> dict[str, Any]:
@@ -152,7 +140,7 @@ def run_facts(run: Run) -> dict[str, Any]:
         "seed": run.spec.training.seed,
         "versions": versions,
         "data_made_from": manifest.made_from,
-        "examples": manifest.facts["examples"],
+        "examples": run.data.examples,
         "weights": shapes(run.network),
         "prepared_at_cost": manifest.facts.get("cost"),
     }

@@ -15,12 +15,14 @@ from tempfile import TemporaryDirectory
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
 from pipeline.failures import Exit, Failure, main
-from pipeline.manifest import combined_hash, is_done, lock, read_manifest
+from pipeline.folders.data import DataFolder
+from pipeline.folders.run import RunFolder
+from pipeline.manifest import combined_hash, lock
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec, read_spec
 from pipeline.storage.full_disk import full_disk_explained
-from trainer.data_folder import Data, read_data
-from trainer.options import STAGE, Options, is_elsewhere, place_in, read_options
+from trainer.data_folder import read_data
+from trainer.options import Options, is_elsewhere, place_in, read_options
 
 
 def run(argv: Sequence[str]) -> None:
@@ -52,7 +54,7 @@ def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone
     data = read_data(folder)
     spec = chosen_spec(data, options.spec, options.settings)
     made_from = identity(data, spec, options.warm_start)
-    done = is_chief and is_done(output, stage=STAGE, made_from=made_from, force=options.force)
+    done = is_chief and RunFolder(output).is_done(made_from, force=options.force)
     if not (done and alone):
         # It takes seconds to load: who is refused, or has nothing to do, does without it.
         with quiet_import():
@@ -66,15 +68,15 @@ def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone
         publish_out(output, options.output)
 
 
-def identity(data: Data, spec: Spec, warm_start: str | None) -> str:
+def identity(data: DataFolder, spec: Spec, warm_start: str | None) -> str:
     """The hash of all that a run is made from."""
-    start = [read_manifest(Path(warm_start), stage=STAGE).identity()] if warm_start else []
+    start = [RunFolder(Path(warm_start)).manifest.identity()] if warm_start else []
     return combined_hash(
         [data.manifest.identity(), spec.to_json(), code_hash("trainer.stage"), *start]
     )
 
 
-def chosen_spec(data: Data, path: str | None, settings: Sequence[str]) -> Spec:
+def chosen_spec(data: DataFolder, path: str | None, settings: Sequence[str]) -> Spec:
     """The data's spec or another one, changed by settings, for examples that are prepared."""
     if path is None:
         spec = parse_spec(data.spec.to_json(), settings=settings)

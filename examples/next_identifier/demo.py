@@ -18,6 +18,7 @@ import pyarrow.dataset as ds
 
 from examples.next_identifier import rows
 from pipeline.failures import main
+from pipeline.folders.output import Output
 
 SPEC = Path(__file__).with_name("spec.yaml")
 SHOWN, GUESSES = 12, 5
@@ -32,15 +33,16 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--force", action="store_true", help="replace what other code made")
     options = parser.parse_args(argv)
     output = options.output or Path("demo") / options.rows
+    out = Output(output)
     if not (output / "rows").exists():
         rows.run(["--output", str(output), "--rows", options.rows, "--seed", str(SEED)])
     _run_stages(output, force=options.force)
-    scored = ds.dataset(output / "scores.parquet").to_table().to_pylist()
+    scored = ds.dataset(out.scores).to_table().to_pylist()
     print("\n" + table(spread(scored, SHOWN)) + "\n")
-    print(f"model    {output / 'model' / 'model.onnx'}")
-    print(f"metrics  {output / 'run' / 'metrics.json'}")
-    print(f"scores   {output / 'scores.parquet'}")
-    print(f"report   {output / 'report.html'}")
+    print(f"model    {out.model.model}")
+    print(f"metrics  {out.run.metrics_path}")
+    print(f"scores   {out.scores}")
+    print(f"report   {out.report}")
 
 
 def _run_stages(output: Path, *, force: bool) -> None:

@@ -33,8 +33,8 @@ class Network(Protocol):
     def kernel_stddev(self, part: Any, width: int) -> float:
         """How far from 0 the numbers of the kernel [outputs, width] start."""
 
-    def scale(self, name: str, part: Any, statistics: Mapping[str, Any]) -> Scale:
-        """How the targets were scaled, by the statistics of the prepared data."""
+    def scale(self, name: str, part: Any, numbers: Mapping[str, Any]) -> Scale:
+        """How the targets were scaled; `numbers` are those of the prepared data's statistics."""
 
     def prior(self, part: Any, train: TrainTargets) -> Prior:
         """What the train targets say before anything is learned."""

@@ -17,7 +17,7 @@ class RawInput:
     """The raw column of an input in the graph, and what prepare has learned for the input.
 
     `length` is how many values of a list the file reads, `values` those of the vocabulary by id,
-    `numbers` the input's part of statistics.json.
+    `numbers` the input's part of the statistics.
     """
 
     column: str

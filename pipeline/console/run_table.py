@@ -7,7 +7,9 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipeline.console.progress import duration
-from pipeline.manifest import MANIFEST, read_manifest
+from pipeline.folders.data import DataFolder
+from pipeline.folders.run import RunFolder
+from pipeline.manifest import MANIFEST
 
 HEADER = f"{'stage':<8} {'rows':>12} {'time':>8}  {'result':<10}  path"
 
@@ -43,9 +45,10 @@ def table(finished: Sequence[Finished]) -> str:
 def rows_of(stage: str, result: Path) -> int | None:
     """The rows of a stage: the examples of prepare, those of them that train learned from, the
     scored rows. The others go through no rows of their own."""
-    if stage in ("prepare", "train"):
-        examples = read_manifest(result, stage=result.name).facts["examples"]
-        return int(sum(examples.values()) if stage == "prepare" else examples["train"])
+    if stage == "prepare":
+        return sum(DataFolder(result).examples.values())
+    if stage == "train":
+        return RunFolder(result).rows("train")
     if stage != "score":
         return None
     with result.open("rb") as file:

@@ -1,14 +1,15 @@
 """What looks wrong in prepared data though every row is good: warnings, never failures.
 
-Each has a name, the input or head, and a sentence. They are in statistics.json and in the log.
+Each has a name, the input or head, and a sentence. They are in the statistics and in the log.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from kinds.prepare import Anomaly, Findings
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
+from pipeline.folders.prepared import Statistics
 
 LEAK_SHARE = 0.001
 SECTIONS = ("inputs", "heads", "numbers")
@@ -22,18 +23,18 @@ _LEAKS = {
 
 
 def anomalies(
-    spec: specs.Spec, said: dict[str, Any], counts: dict[str, list[int]]
+    spec: specs.Spec, statistics: Statistics, counts: Mapping[str, Sequence[int]]
 ) -> list[dict[str, str]]:
-    """`said` is the content of statistics.json, `counts` those of each vocabulary's entries."""
+    """`counts` are those of each vocabulary's entries."""
     found: list[dict[str, str]] = []
     for name, (kind, part) in kinds_of(spec).items():
-        findings = _findings(spec, said, counts, name)
+        findings = _findings(spec, statistics, counts, name)
         if name in spec.heads:
             found += _named(name, _of_targets(spec, findings, name))
         if name in spec.inputs or _has_targets(findings):
             found += _named(name, kind.anomalies(part, findings))
     for side in ("eval", "test"):
-        found += _named(side, _of_side(said["leaks"], side))
+        found += _named(side, _of_side(statistics.leaks, side))
     return found
 
 
@@ -42,15 +43,16 @@ def _named(name: str, found: Iterable[Anomaly]) -> list[dict[str, str]]:
 
 
 def _findings(
-    spec: specs.Spec, said: dict[str, Any], counts: dict[str, list[int]], name: str
+    spec: specs.Spec, statistics: Statistics, counts: Mapping[str, Sequence[int]], name: str
 ) -> Findings:
-    own = {section: said[section][name] for section in SECTIONS if name in said[section]}
-    percentiles = said["distributions"][name].get("percentiles", [])
-    is_constant = name in said["constant"] or len({*percentiles}) == 1
+    sections = {section: getattr(statistics, section) for section in SECTIONS}
+    own = {section: said[name] for section, said in sections.items() if name in said}
+    percentiles = statistics.distributions[name].get("percentiles", [])
+    is_constant = name in statistics.constant or len({*percentiles}) == 1
     used = spec.vocabulary_of()
     if name not in used:
         return Findings(own, is_constant)
-    distinct = said["vocabularies"][used[name]]["distinct"]
+    distinct = statistics.vocabularies[used[name]]["distinct"]
     is_alone = [*used.values()].count(used[name]) == 1
     return Findings(own, is_constant, distinct, tuple(counts[used[name]]), is_alone)
 
@@ -66,7 +68,7 @@ def _has_targets(found: Findings) -> bool:
     return bool(found.said["heads"]["train"]["targets"])
 
 
-def _of_side(leaks: dict[str, Any], side: str) -> Iterator[tuple[str, str]]:
+def _of_side(leaks: Mapping[str, Any], side: str) -> Iterator[tuple[str, str]]:
     for what, (kind, text) in _LEAKS.items():
         leak = leaks[what].get(side)
         if leak and leak["in_train"] >= LEAK_SHARE * leak["compared"] > 0:

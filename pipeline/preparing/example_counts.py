@@ -1,15 +1,18 @@
-"""Counts over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
+"""Counts over features of examples, and the statistics made of them. Numpy and pyarrow only."""
 
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from kinds.prepare import flat
+from kinds.row_weight import WEIGHT
 from pipeline import spec as specs
-from pipeline.fields import WEIGHT, kinds_of
+from pipeline.fields import kinds_of
+from pipeline.folders.prepared import Statistics
 from pipeline.preparing.reports import Key
 from pipeline.preparing.split_sides import SIDES
 
@@ -79,20 +82,11 @@ def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]
 
 
 def statistics(
-    counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: dict[str, Any]
-) -> dict[str, Any]:
-    """The content of statistics.json. `learned` has the `numbers` and `vocabularies` by name."""
-    said = {
-        "rows": rows_by_side(counts),
-        "files": by_file(counts, paths),
-        "rejected_by_reason": {k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
-        "vocabularies": learned["vocabularies"],
-        "distributions": learned["distributions"],
-        "constant": learned["constant"],
-        "numbers": {name: {**one, "missing": 0.0} for name, one in learned["numbers"].items()},
-        "inputs": {},
-        "heads": {},
-    }
+    counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: Statistics
+) -> Statistics:
+    """What was learned, with all that was counted."""
+    numbers = {name: {**one, "missing": 0.0} for name, one in learned.numbers.items()}
+    said: dict[str, dict[str, Any]] = {"numbers": numbers, "inputs": {}, "heads": {}}
     kinds = kinds_of(spec)
     sides = _sides(counts, kinds)
     # Of the heads those with labels come first.
@@ -100,7 +94,15 @@ def statistics(
         kind, part = kinds[name]
         for section, entry in kind.statistics(part, sides[name]).items():
             said[section][name] = said[section].get(name, {}) | entry
-    return said
+    return replace(
+        learned,
+        rows=rows_by_side(counts),
+        files=by_file(counts, paths),
+        rejected_by_reason={k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        numbers=numbers,
+        inputs=said["inputs"],
+        heads=said["heads"],
+    )
 
 
 def _sides(counts: Counter[Key], names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:

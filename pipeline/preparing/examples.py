@@ -147,14 +147,14 @@ class _Writer:
         return Fragment(self._side, self._shard, self._first, self._path, self._records)
 
 
-def gathered(fragments: Iterable[Fragment], folder: Path, names: Sequence[str]) -> None:
-    """Joins the fragments of one side to files in a folder: shard i becomes `names[i]`."""
-    folder.mkdir(parents=True)
-    by_shard: dict[int, list[Fragment]] = {shard: [] for shard in range(len(names))}
+def gathered(fragments: Iterable[Fragment], paths: Sequence[Path]) -> None:
+    """Joins the fragments of one side to files in a new folder: shard i becomes `paths[i]`."""
+    paths[0].parent.mkdir(parents=True)
+    by_shard: dict[int, list[Fragment]] = {shard: [] for shard in range(len(paths))}
     for fragment in sorted(fragments):
         by_shard[fragment.shard].append(fragment)
     for shard, parts in by_shard.items():
         if not parts:
-            _records(folder / names[shard]).close()
+            _records(paths[shard]).close()
         else:
-            reports.join(parts, folder / names[shard])
+            reports.join(parts, paths[shard])

@@ -10,8 +10,9 @@ import pyarrow as pa
 
 from kinds.lists import one_each
 from kinds.prepare import Known
+from kinds.row_weight import WEIGHT
 from pipeline import spec as specs
-from pipeline.fields import WEIGHT, Fields, kinds_of
+from pipeline.fields import Fields, kinds_of
 
 
 def features(

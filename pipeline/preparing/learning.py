@@ -26,6 +26,7 @@ from pipeline.distributions.value_counts import (
     table_of,
     with_table,
 )
+from pipeline.folders.prepared import Statistics
 from pipeline.preparing.moments import Moment, Quantiles
 
 
@@ -201,17 +202,16 @@ def given_entries(values: tuple[str, ...]) -> Entries:
     return Entries(pa.array(values, pa.string()), nothing, len(values), 0, 0)
 
 
-def told(learned: Learned) -> dict[str, Any]:
-    """What statistics.json says of what was learned."""
-    return {
-        "numbers": {
+def statistics_of(learned: Learned) -> Statistics:
+    return Statistics(
+        vocabularies={name: _cut_off(entries) for name, entries in learned.entries.items()},
+        distributions=learned.distributions,
+        constant=learned.constant,
+        numbers={
             name: {what: value.tolist() for what, value in one.items()}
             for name, one in learned.numbers.items()
         },
-        "constant": learned.constant,
-        "distributions": learned.distributions,
-        "vocabularies": {name: _cut_off(entries) for name, entries in learned.entries.items()},
-    }
+    )
 
 
 def _cut_off(entries: Entries) -> dict[str, int]:

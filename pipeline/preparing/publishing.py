@@ -7,13 +7,12 @@ changed it since the run began; the old folder goes, manifest first, the files c
 manifest comes last.
 """
 
-import json
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -21,12 +20,15 @@ from typing import Any
 
 import pyarrow.parquet
 
-from pipeline import manifest, vocabulary
+from pipeline import manifest
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
+from pipeline.distributions import Distribution
 from pipeline.distributions.distances import MEASURES, THRESHOLD, Drift, between
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
+from pipeline.folders.data import DataFolder
+from pipeline.folders.prepared import Statistics
 from pipeline.preparing import examples, leaks, learning, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
@@ -34,7 +36,6 @@ from pipeline.preparing.reports import Fragment, Key, Report, join
 from pipeline.preparing.split_sides import SIDES
 from pipeline.storage import stores
 
-STAGE, STATISTICS = "data", "statistics.json"
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
 
 
@@ -56,7 +57,7 @@ class Result:
     max_bad_fraction: float
     made_from: str
     before: str | None = None
-    earlier: dict[str, Any] | None = None
+    earlier: Mapping[str, Distribution] | None = None
     fail_on_drift: bool = False
 
 
@@ -70,40 +71,39 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     tensorflow()
     from pipeline.preparing import proof, transform_graph
 
-    with reading.as_message(), _folder(result) as folder:
-        _keep_rejected(report.fragments, folder / reading.REJECTED)
-        _check_rows(report.counts, result, folder / reading.REJECTED)
+    with reading.as_message(), _staging(result) as folder:
+        _keep_rejected(report.fragments, folder)
+        _check_rows(report.counts, result, folder.rejected)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
-        graph = folder / "transform"
-        transform_graph.write(learned, result.spec, result.fields, graph)
+        transform_graph.write(learned, result.spec, result.fields, folder.transform)
         if report.hard is None:
             raise Failure(Exit.FAULT, "the rows to prove the features on were lost")
         place = partial(reading.place, paths=result.paths)
-        proof.prove(report.hard, result.fields, graph, said["numbers"], place)
-        _put_in_place(folder, result, _facts(result.spec, said))
+        proof.prove(report.hard, result.fields, folder.transform, said.numbers, place)
+        _put_in_place(folder.path, result, _facts(result.spec, said))
     return result.output
 
 
 @contextmanager
-def _folder(result: Result) -> Iterator[Path]:
+def _staging(result: Result) -> Iterator[DataFolder]:
     """Where the folder is put together: beside its place, or on this worker for a store."""
     if not stores.is_object(result.output):
-        yield manifest.staging(Path(result.output))
+        yield DataFolder(manifest.staging(Path(result.output)))
         return
     with tempfile.TemporaryDirectory() as scratch:
-        folder = manifest.staging(Path(scratch, STAGE))
+        folder = manifest.staging(Path(scratch, DataFolder.STAGE))
         folder.mkdir()
-        yield folder
+        yield DataFolder(folder)
 
 
 def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
     if not stores.is_object(result.output):
         shutil.rmtree(result.work)
-        manifest.publish(Path(result.output), stage=STAGE, made_from=result.made_from, facts=facts)
+        DataFolder(Path(result.output)).publish(result.made_from, facts)
         return
-    done = folder.with_name(STAGE)
-    said = manifest.publish(done, stage=STAGE, made_from=result.made_from, facts=facts)
+    done = folder.with_name(DataFolder.STAGE)
+    said = DataFolder(done).publish(result.made_from, facts)
     with stores.claimed(result.output, result.work.rpartition("-")[2]) as check_held:
         if stores.state(stores.under(result.output, manifest.MANIFEST)) != result.before:
             rule = f"{result.output} must be as it was when this run began"
@@ -116,25 +116,24 @@ def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
     stores.delete_all(result.work)
 
 
-def _gather(report: Report, shards: int, folder: Path) -> None:
+def _gather(report: Report, shards: int, folder: DataFolder) -> None:
     """The examples of each side, and some rows that were held out."""
     for side in SIDES:
-        names = [f"part-{i:05d}-of-{shards:05d}.tfrecord.gz" for i in range(shards)]
         own = [fragment for fragment in report.fragments if fragment.folder == side]
-        examples.gathered(own, folder / "examples" / side, names)
+        examples.gathered(own, folder.shards(side, shards))
     held_out = next(side for side in ("test", "eval", "train") if side in report.samples)
-    pyarrow.parquet.write_table(report.samples[held_out].rows, folder / "samples.parquet")
+    pyarrow.parquet.write_table(report.samples[held_out].rows, folder.samples)
 
 
-def _keep_rejected(fragments: Sequence[Fragment], folder: Path) -> None:
+def _keep_rejected(fragments: Sequence[Fragment], folder: DataFolder) -> None:
     """A file of rejected rows for each input file that has some."""
-    folder.mkdir()
+    folder.rejected.mkdir()
     by_input: dict[int, list[Fragment]] = {}
     for fragment in sorted(fragments):
         if fragment.folder == reading.REJECTED:
             by_input.setdefault(fragment.shard, []).append(fragment)
-    for at, own in enumerate(by_input.values()):
-        join(own, folder / f"part-{at:05d}-of-{len(by_input):05d}.jsonl")
+    for own, path in zip(by_input.values(), folder.rejected_parts(len(by_input)), strict=True):
+        join(own, path)
 
 
 def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
@@ -173,29 +172,26 @@ def _kept(rejected: Path, kept: str) -> str:
 
 
 def _write_what_was_learned(
-    report: Report, learned: learning.Learned, result: Result, folder: Path
-) -> dict[str, Any]:
-    """spec.json, vocabulary/ and statistics.json, whose content it gives."""
-    manifest.write_text(folder / "spec.json", result.spec.to_json())
-    found = _vocabularies(result.spec, report.counts, learned, folder / vocabulary.FOLDER)
+    report: Report, learned: learning.Learned, result: Result, folder: DataFolder
+) -> Statistics:
+    """The spec, vocabularies and statistics, which it gives."""
+    folder.write_spec(result.spec)
+    found = _vocabularies(result.spec, report.counts, learned, folder)
     paths = list(result.paths)
-    said = statistics(report.counts, paths, result.spec, learning.told(learned))
-    said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
-    said["warnings"] = anomalies(result.spec, said, found)
+    said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
+    leaked = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
+    said = replace(said, leaks=leaked)
+    said = replace(said, warnings=anomalies(result.spec, said, found))
     if result.earlier is not None:
-        said |= _compared(said, result.earlier, result.fail_on_drift)
-    manifest.write_text(folder / STATISTICS, json.dumps(said, indent=2) + "\n")
+        said = _compared(said, result.earlier, result.fail_on_drift)
+    folder.write_statistics(said)
     return said
 
 
 def _vocabularies(
-    spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: Path
+    spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: DataFolder
 ) -> dict[str, list[int]]:
-    """Writes JSON lines of [value, count], and gives the counts.
-
-    Raises Failure 4 for a vocabulary without entries.
-    """
-    folder.mkdir()
+    """Writes the vocabularies, and gives the counts. Raises Failure 4 for one without entries."""
     found = {}
     for name, said in spec.vocabularies.items():
         entries = learned.entries[name]
@@ -208,9 +204,7 @@ def _vocabularies(
                 f"none that occurs min_count={said.min_count} times in {_columns(spec, name)}"
             )
             raise Failure(Exit.BAD_ROWS, rule, received=received)
-        pairs = zip(values, counted, strict=True)
-        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        folder.write_vocabulary(name, zip(values, counted, strict=True))
         found[name] = counted
     return found
 
@@ -221,19 +215,19 @@ def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     return [parts[n].column or n for n, used in spec.vocabulary_of().items() if used == vocabulary]
 
 
-def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:
-    """The distances from earlier rows, and all warnings with those about them."""
-    distances = list(between(earlier, said["distributions"]))
-    found = Drift(said["rows"]["train"], distances, dict.fromkeys(MEASURES, THRESHOLD))
+def _compared(said: Statistics, earlier: Mapping[str, Distribution], fail: bool) -> Statistics:
+    """With the distances from earlier rows, and the warnings about them."""
+    distances = list(between(earlier, said.distributions))
+    found = Drift(said.rows["train"], distances, dict.fromkeys(MEASURES, THRESHOLD))
     if fail:
         found.fail()
-    warnings = said["warnings"] + found.warnings
-    return {"drift": found.content()["distances"], "warnings": warnings}
+    warnings = [*said.warnings, *found.warnings]
+    return replace(said, drift=found.content()["distances"], warnings=warnings)
 
 
-def _facts(spec: specs.Spec, said: dict[str, Any]) -> dict[str, Any]:
+def _facts(spec: specs.Spec, said: Statistics) -> dict[str, Any]:
     return {
-        "examples": {side: said["rows"][side] for side in SIDES},
+        "examples": {side: said.rows[side] for side in SIDES},
         "spec": spec.preparation_hash(),
         "versions": {package: version(package) for package in PACKAGES},
     }

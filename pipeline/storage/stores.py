@@ -21,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from pipeline.failures import Exit, Failure
+from pipeline.manifest import MANIFEST
 
 GOOGLE, AMAZON = "gs://", "s3://"
 BIGQUERY = "bigquery://"
@@ -155,7 +156,7 @@ def fingerprint(path: str) -> str:
 
 def delete_all(folder: str) -> None:
     """Deletes all objects under a folder, its manifest first: what is half deleted is not done."""
-    for path in sorted(listed(folder), key=lambda one: not one.endswith("/manifest.json")):
+    for path in sorted(listed(folder), key=lambda one: not one.endswith(f"/{MANIFEST}")):
         _delete(path)
 
 

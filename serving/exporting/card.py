@@ -18,8 +18,6 @@ from kinds.inputs import show as inputs
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
 
-CARD = "README.md"
-
 
 def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -> str:
     """The whole card. `examples` is {side: rows}."""

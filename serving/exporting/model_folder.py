@@ -3,8 +3,6 @@
 The command, which has taken the lock by then, is serving.export.
 """
 
-import hashlib
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,29 +16,30 @@ from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import analyses_of, fields_of
-from pipeline.manifest import Manifest, write_text
+from pipeline.folders.model import ModelFolder
+from pipeline.manifest import write_text
 from pipeline.spec import Spec
 from serving.evaluation.drift import training_of
-from serving.exporting.card import CARD, card
+from serving.exporting.card import card
 from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
 from serving.exporting.hard_cases import hard_cases
-from serving.exporting.profiles import MODEL, PROFILES, Profile
+from serving.exporting.profiles import PROFILES, Profile
 from serving.exporting.reference import Reference
-from serving.exporting.run_folder import TrainedRun, load, padding
+from serving.exporting.trained_run import TrainedRun, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
-from serving.run_files import json_file
 
 
 def write_model(
-    folder: Path, work: Path, manifest: Manifest, profile: Profile, versions: Mapping[str, str]
+    folder: Path, work: Path, profile: Profile, versions: Mapping[str, str]
 ) -> tuple[str, Certificate]:
     """Fills the folder `work`; returns where in it the file lies."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    source = load(folder)
+    source, made = TrainedRun(folder), ModelFolder(work)
+    manifest = source.manifest
     model, folded = build(source, profile)
     compared = compare(source, check(model, profile.most_bytes))
     certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
@@ -49,26 +48,19 @@ def write_model(
         "spec": source.spec.model_dump(mode="json"),
         "hashes": {"run": manifest.made_from, **{p: s for p, (_, s) in manifest.files.items()}},
         "versions": versions,
-        "metrics": json_file(folder / "metrics.json"),
+        "metrics": source.metrics,
         "certificate": certificate,
     }
-    distributions = source.statistics.get("distributions", {})
-    known = training(source.spec, distributions, source.vocabularies)
+    known = training(source.spec, source.statistics.distributions, source.values)
     metadata = replace(described(source), training=known, facts=facts)
     content = check(with_metadata(model, metadata), profile.most_bytes)
-    sha256 = hashlib.sha256(content).hexdigest()
     path = profile.model_path(source.spec.name)
-    file = work / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    write_text(file.with_name(f"{MODEL}.sha256"), f"{sha256}  {MODEL}\n")
+    sha256 = made.write_model(path, content)
     if profile.is_repository:
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
-    whole = {"model": path, "sha256": sha256, **certificate}
-    write_text(work / "certificate.json", json.dumps(whole, indent=2) + "\n")
-    examples = manifest.facts.get("examples", {})
-    write_text(work / CARD, card(metadata, source.spec, examples, sha256))
+    made.write_certificate({"model": path, "sha256": sha256, **certificate})
+    made.write_card(card(metadata, source.spec, source.examples, sha256))
     return path, compared
 
 
@@ -78,7 +70,7 @@ def build(
     """The whole graph, not yet checked, and the names of the tables that were folded."""
     core, file, values = convert_core(source.model, profile.opset), described(source), source.values
     folded = fold_linear_blocks(core)
-    numbers = source.statistics["numbers"]
+    numbers = source.statistics.numbers
     raw = {
         name: RawInput(
             field.output,
@@ -95,11 +87,11 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
     known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
-    raw_features = {**fields.inputs, **fields.heads}
+    raw_features, samples = {**fields.inputs, **fields.heads}, source.typed_samples
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(source.transform, source.model, raw_features, padding(source)),
-        {"held_out": source.samples, **hard_cases(source.samples, file.fields, known)},
+        Reference(source.transform_graph, source.model, raw_features, padding(source)),
+        {"held_out": samples, **hard_cases(samples, file.fields, known)},
         labels={name: values[name] for name in source.spec.labels()},
     )
 
@@ -135,7 +127,7 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
 def training(
     spec: Spec,
     distributions: Mapping[str, Distribution],
-    vocabularies: Mapping[str, Sequence[str]],
+    values: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     """How the values of each input were spread among the training rows, as far as that is known.
 
@@ -143,9 +135,7 @@ def training(
     """
     analyses = analyses_of(spec, fields_of(spec))
     said = {name: distributions[name] for name in spec.inputs if name in distributions}
-    for name, vocabulary in spec.vocabulary_of().items():
-        if name in said:
-            said[name] = only_of(said[name], vocabularies[vocabulary])
+    said |= {name: only_of(one, values[name]) for name, one in said.items() if name in values}
     return {name: training_of(analyses[name], one) for name, one in said.items()}
 
 

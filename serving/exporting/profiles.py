@@ -8,8 +8,7 @@ triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/mod
 from dataclasses import dataclass
 
 from kinds.tensors import IR_VERSION, OPSET
-
-MODEL = "model.onnx"
+from pipeline.folders.model import MODEL
 
 
 @dataclass(frozen=True)

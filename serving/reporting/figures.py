@@ -59,8 +59,9 @@ def _occurrences(data: ReportData, vocabulary: str) -> int:
     """How many values of train the vocabulary was counted over, the unknown ones too."""
     spec, total = data.spec, 0.0
     for name in (n for n, own in spec.vocabulary_of().items() if own == vocabulary):
-        part, unit = ("inputs", "values") if name in spec.inputs else ("heads", "targets")
-        train = data.statistics.get(part, {}).get(name, {}).get("train", {})
+        is_input, said = name in spec.inputs, data.statistics
+        unit, shares = ("values", said.inputs) if is_input else ("targets", said.heads)
+        train = shares.get(name, {}).get("train", {})
         total += train.get(unit, 0) * (1 - train.get("missing", 0.0))
     counted = sum(data.vocabularies[vocabulary].values())
     return max(round(total), counted)
@@ -79,7 +80,7 @@ def label_bars(data: ReportData, vocabulary: str) -> Bars:
 
 def reject_bars(data: ReportData) -> Bars:
     """Rejected rows by reason."""
-    reasons: Mapping[str, int] = data.statistics.get("rejected_by_reason", {})
+    reasons = data.statistics.rejected_by_reason
     most = max(reasons.values(), default=1)
     rows = [
         (reason.replace("_", " "), n / most, (f"{n:,}",))

@@ -12,12 +12,13 @@ from kinds.heads.guesses import Scored
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields, fields_of
-from pipeline.manifest import MANIFEST, read_manifest, verify
+from pipeline.folders.model import ModelFolder
+from pipeline.folders.prepared import Statistics
+from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
-from pipeline.spec.file import read_spec
 from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.metadata import Metadata
-from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
+from serving.sample_rows import sample_rows, typed_samples
 from serving.scorer import Scorer, read_model
 
 LEAST_K = 10
@@ -31,7 +32,7 @@ class ReportData:
     """
 
     spec: Spec
-    statistics: Mapping[str, Any]
+    statistics: Statistics
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     vocabularies: Mapping[str, Mapping[str, int]]
@@ -54,37 +55,30 @@ class ReportData:
 def read(run: Path, model: Path) -> ReportData:
     """Reads a run folder and the file that was exported from it. Raises Failure: 2 where one is
     missing or the file is of another run, 5 where one is damaged."""
-    manifest = verify(run, stage="run")
+    folder = RunFolder(run).verified()
     scorer = Scorer(model)
-    if scorer.metadata.facts.get("hashes", {}).get("run") != manifest.made_from:
+    if scorer.metadata.facts.get("hashes", {}).get("run") != folder.manifest.made_from:
         raise Failure(Exit.USAGE, "the model must have been exported from the run", received=model)
-    spec, content = read_spec(run / "spec.json"), read_model(model)
-    counts = {name: counts_by_value(run, name) for name in spec.vocabularies}
-    typed, started = samples(run, spec), time.monotonic()
+    spec, content, counts = folder.spec, read_model(model), folder.vocabularies()
+    typed, started = typed_samples(folder), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
     seconds = time.monotonic() - started
     return ReportData(
         spec=spec,
-        statistics=json_file(run / "statistics.json"),
-        metrics=json_file(run / "metrics.json"),
-        history=json_lines(run / "history.jsonl"),
+        statistics=folder.statistics,
+        metrics=folder.metrics,
+        history=folder.history(),
         vocabularies=counts,
-        run=manifest.facts,
-        export=_export_facts(model),
+        run=folder.manifest.facts,
+        export=ModelFolder(model.parent).facts(),
         file=scorer.metadata,
         sha256=scorer.sha256,
         bytes=len(content),
         graph=FileEmbeddings(content),
-        rows=_shown_rows(sample_rows(run), fields_of(spec)),
+        rows=_shown_rows(sample_rows(folder), fields_of(spec)),
         scored=_scored(scorer.metadata, spec, typed, results, counts),
         speed=typed.num_rows / max(seconds, 1e-9),
     )
-
-
-def _export_facts(model: Path) -> Mapping[str, Any]:
-    """The facts of the export's manifest where it lies beside the model."""
-    folder = model.parent
-    return read_manifest(folder, stage="model").facts if (folder / MANIFEST).exists() else {}
 
 
 def _scored(

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.failures import Exit, Failure
+from pipeline.folders.prepared import SPEC
 from pipeline.spec import Spec
 from trainer.reporting.history import scalars
 
@@ -55,7 +56,7 @@ def tracked(spec: Spec, work: Path, environment: Mapping[str, str]) -> Iterator[
         if not earlier:
             known.write_text(json.dumps({"run_id": active.info.run_id}), encoding="utf-8")
             mlflow.log_params(parameters(spec))
-            mlflow.log_text(spec.to_json(), "spec.json")
+            mlflow.log_text(spec.to_json(), SPEC)
 
         def epoch(line: Mapping[str, Any]) -> None:
             at = line.get("epoch", line.get("before_epoch"))

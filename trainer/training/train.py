@@ -7,6 +7,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from pipeline.folders.run import RunFolder
 from trainer.data import steps_per_epoch
 from trainer.evaluation import make_held_out_loss
 from trainer.network import shift_seeds
@@ -49,7 +50,7 @@ def train_run(
     saved: Callable[[], None] = nothing,
 ) -> None:
     """Trains from the newest checkpoint in `work`, or from the start. The history (by default
-    `work/history.jsonl`) gets a line for each epoch, and one before it where phases open the epoch.
+    that in `work`) gets a line for each epoch, and one before it where phases open the epoch.
     `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
     """
     training = run.spec.training
@@ -69,16 +70,16 @@ def train_run(
         patience=training.patience,
         sampled=sampled_steps(run, total_steps),
     )
-    folder = work / "checkpoints"
-    chosen = history or History(work / "history.jsonl", str(work / "tensorboard"))
-    if run.workers.is_chief and checkpoint.restore(folder, run.state()):
+    files = RunFolder(work)
+    chosen = history or History(files.history_path, str(files.events))
+    if run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state()):
         print(f"goes on after step {int(run.train_state.step):,}", flush=True)
     run.workers.take_over(run.state())
     shift_seeds(run.network.seeds(), run.workers.place)
 
     def save() -> None:
         if run.workers.is_chief:
-            checkpoint.save(folder, run.state(), int(run.train_state.step))
+            checkpoint.save(files.checkpoints, run.state(), int(run.train_state.step))
             saved()
 
     held_out_loss = make_held_out_loss(run) if run.data.rows("eval") else None

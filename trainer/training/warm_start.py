@@ -11,8 +11,7 @@ Not taken along: the optimizer's state, temperatures (fitted anew), and how numb
 standardised, which is the new data's.
 """
 
-import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +23,7 @@ from kinds.heads.any.network import Earlier, OutputLayer
 from kinds.heads.network import KINDS
 from kinds.inputs.ids.numbering import id_count, missing_id
 from pipeline.failures import Exit, Failure
-from pipeline.manifest import verify
-from pipeline.spec.file import parse_spec
-from trainer.data_folder import vocabulary_values
-from trainer.options import STAGE
+from pipeline.folders.run import RunFolder
 from trainer.run import Run
 
 Weights = list[np.ndarray]
@@ -38,17 +34,16 @@ def warm_start(run: Run, earlier: Path) -> None:
 
     Raises Failure: 2 where a layer has another shape there, 5 where the folder was changed.
     """
-    verify(earlier, stage=STAGE)
-    model = keras.saving.load_model(earlier / "model.keras", compile=False)
+    folder = RunFolder(earlier).verified()
+    model = keras.saving.load_model(folder.keras_model, compile=False)
     old = {layer.name: layer.get_weights() for layer in model.layers}
-    earlier_spec = parse_spec((earlier / "spec.json").read_text("utf-8"), source="spec.json")
     places = {
-        name: _places(run.data.vocabulary(name), vocabulary_values(earlier, name))
+        name: _places(run.data.vocabulary(name), folder.vocabulary(name))
         for name in run.data.entries
-        if name in earlier_spec.vocabularies
+        if name in folder.spec.vocabularies
     }
     _take_body(run, old, places)
-    temperatures = json.loads((earlier / "metrics.json").read_text("utf-8"))["temperatures"]
+    temperatures = folder.metrics["temperatures"]
     for name, head in run.network.heads.items():
         if f"{name}.logits" in old:
             labels = head.part.labels()
@@ -58,7 +53,7 @@ def warm_start(run: Run, earlier: Path) -> None:
         average.assign(weight)
 
 
-def _places(new: list[str], old: list[str]) -> np.ndarray:
+def _places(new: Collection[str], old: Collection[str]) -> np.ndarray:
     """int64 [new]: where each value was; the number of old values where it was in no place."""
     at = {value: place for place, value in enumerate(old)}
     return np.array([at.get(value, len(old)) for value in new], np.int64)

@@ -174,7 +174,7 @@ def uncertainty_factor(part: Any) -> float:
     return 1.0
 
 
-def scale(name: str, part: Any, statistics: Mapping[str, Any]) -> Scale:
+def scale(name: str, part: Any, numbers: Mapping[str, Any]) -> Scale:
     """Of a head whose targets are taken as they are."""
     return Scale()
 

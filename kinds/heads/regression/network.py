@@ -23,11 +23,10 @@ from kinds.heads.regression.spec import Regression
 from kinds.parsing import Vector
 
 
-def scale(name: str, part: Regression, statistics: Mapping[str, Any]) -> Scale:
+def scale(name: str, part: Regression, numbers: Mapping[str, Any]) -> Scale:
     if part.scale == "none":
         return Scale()
-    found = statistics["numbers"][name]
-    return Scale(found["mean"], found["std"], part.scale == "log")
+    return Scale(numbers[name]["mean"], numbers[name]["std"], part.scale == "log")
 
 
 def prior(part: Regression, train: TrainTargets) -> Prior:

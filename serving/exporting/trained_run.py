@@ -1,9 +1,8 @@
 """A finished training run, read from its folder."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -11,22 +10,26 @@ import pyarrow as pa
 
 from kinds.inputs.ids.numbering import missing_id
 from pipeline.fields import Fields, analyses_of, fields_of
-from pipeline.spec import Spec
-from pipeline.spec.file import read_spec
+from pipeline.folders.run import RunFolder
 from serving.exporting.reference import load_transform
-from serving.run_files import counts_by_value, json_file, samples
+from serving.sample_rows import typed_samples
 
 
 @dataclass(frozen=True)
-class TrainedRun:
-    """What a run folder holds. `vocabularies` has the values by id."""
+class TrainedRun(RunFolder):
+    """A run folder whose model, transform graph and rows can be used."""
 
-    spec: Spec
-    statistics: Mapping[str, Any]
-    vocabularies: Mapping[str, Sequence[str]]
-    model: keras.Model
-    transform: Any
-    samples: pa.RecordBatch
+    @cached_property
+    def model(self) -> keras.Model:
+        return keras.saving.load_model(self.keras_model, compile=False, safe_mode=True)
+
+    @cached_property
+    def transform_graph(self) -> Any:
+        return load_transform(self.transform)
+
+    @cached_property
+    def typed_samples(self) -> pa.RecordBatch:
+        return typed_samples(self)
 
     @cached_property
     def fields(self) -> Fields:
@@ -42,20 +45,8 @@ class TrainedRun:
     @cached_property
     def values(self) -> dict[str, Sequence[str]]:
         """The values by id of each input and head that has a vocabulary."""
-        return {name: self.vocabularies[v] for name, v in self.spec.vocabulary_of().items()}
-
-
-def load(folder: Path) -> TrainedRun:
-    """Reads a run folder that has been verified."""
-    spec = read_spec(folder / "spec.json")
-    return TrainedRun(
-        spec=spec,
-        statistics=json_file(folder / "statistics.json"),
-        vocabularies={n: list(counts_by_value(folder, n)) for n in spec.vocabularies},
-        model=keras.saving.load_model(folder / "model.keras", compile=False, safe_mode=True),
-        transform=load_transform(folder / "transform"),
-        samples=samples(folder, spec),
-    )
+        known = {name: list(counts) for name, counts in self.vocabularies().items()}
+        return {name: known[v] for name, v in self.spec.vocabulary_of().items()}
 
 
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:

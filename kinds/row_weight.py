@@ -1,0 +1,3 @@
+"""The weight of a row among its features."""
+
+WEIGHT = "row.weight"

@@ -1,0 +1,149 @@
+"""Prepared files: spec, statistics, vocabularies, transform graph and some held-out rows.
+
+Prepare writes them; the trainer copies them, so that a run folder is complete in itself.
+"""
+
+import json
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from pipeline.failures import Exit, Failure
+from pipeline.folders.published import Folder, parsed_json, write_json
+from pipeline.manifest import write_text
+from pipeline.spec import Spec
+from pipeline.spec.file import parse_spec
+from pipeline.storage import stores
+
+SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
+VOCABULARY, TRANSFORM = "vocabulary", "transform"
+# Each value's count, in the order of ids.
+Vocabulary: TypeAlias = dict[str, int]
+# {input or head: {side: {what: number}}}
+Shares: TypeAlias = Mapping[str, Mapping[str, Mapping[str, float]]]
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The sections of statistics.json. Sections that a folder does not have are empty.
+
+    rows: read, rejected, and the examples of each side; `files` has the same for each input file
+    vocabularies: how many entries each has, and what was cut off
+    distributions: pipeline.distributions of each input and head among the training rows
+    constant: the inputs and heads whose numbers are all the same
+    numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
+    leaks: rows that are on two sides; drift: distances from the rows that --compare named
+    """
+
+    rows: Mapping[str, int] = field(default_factory=dict)
+    files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
+    vocabularies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    distributions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+    constant: Sequence[str] = ()
+    numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    inputs: Shares = field(default_factory=dict)
+    heads: Shares = field(default_factory=dict)
+    leaks: Mapping[str, Any] = field(default_factory=dict)
+    warnings: Sequence[Mapping[str, str]] = ()
+    drift: Any = None
+
+
+def read_statistics(folder: Path | str) -> Statistics:
+    """Of a folder here or in a store."""
+    path = stores.under(str(folder), STATISTICS)
+    with stores.reader(path) as file:
+        content = parsed_json(file.read(), path)
+    return Statistics(**{f.name: content[f.name] for f in fields(Statistics) if f.name in content})
+
+
+@dataclass(frozen=True)
+class PreparedFolder(Folder):
+    """What data folders and run folders have in common."""
+
+    @property
+    def spec_path(self) -> Path:
+        return self.path / SPEC
+
+    @property
+    def samples(self) -> Path:
+        """Rows that were held out, typed: a Parquet file."""
+        return self.path / SAMPLES
+
+    @property
+    def transform(self) -> Path:
+        """The output of tf.Transform."""
+        return self.path / TRANSFORM
+
+    @cached_property
+    def spec(self) -> Spec:
+        return parse_spec(self.spec_path.read_text(encoding="utf-8"), source=str(self.spec_path))
+
+    @cached_property
+    def statistics(self) -> Statistics:
+        return read_statistics(self.path)
+
+    @cached_property
+    def entries(self) -> dict[str, int]:
+        """The number of ids of each vocabulary, without those for unknown and missing."""
+        return {name: one["entries"] for name, one in self.statistics.vocabularies.items()}
+
+    @property
+    def examples(self) -> Mapping[str, int]:
+        """The number of examples of each side."""
+        found: Mapping[str, int] = self.manifest.facts.get("examples", {})
+        return found
+
+    def rows(self, side: str) -> int:
+        return self.examples.get(side, 0)
+
+    def vocabulary(self, name: str) -> Vocabulary:
+        return read_vocabulary(self._vocabulary_path(name))
+
+    def vocabularies(self) -> dict[str, Vocabulary]:
+        return {name: self.vocabulary(name) for name in self.spec.vocabularies}
+
+    def write_spec(self, spec: Spec) -> None:
+        write_text(self.spec_path, spec.to_json())
+
+    def write_statistics(self, statistics: Statistics) -> None:
+        sections = {name: said for name, said in vars(statistics).items() if said is not None}
+        write_json(self.path / STATISTICS, sections)
+
+    def write_vocabulary(self, name: str, pairs: Iterable[tuple[str, int]]) -> None:
+        """`pairs` are a value and its count, in the order of ids."""
+        path = self._vocabulary_path(name)
+        path.parent.mkdir(exist_ok=True)
+        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+        path.write_text("".join(lines), encoding="utf-8")
+
+    def _vocabulary_path(self, name: str) -> Path:
+        return self.path / VOCABULARY / f"{name}.jsonl"
+
+    def copy_prepared(self, source: "PreparedFolder") -> None:
+        """Copies all but the spec from another folder, as far as it is there."""
+        for name in (STATISTICS, SAMPLES, VOCABULARY, TRANSFORM):
+            if (source.path / name).is_dir():
+                shutil.copytree(source.path / name, self.path / name, dirs_exist_ok=True)
+            elif (source.path / name).exists():
+                shutil.copy2(source.path / name, self.path / name)
+
+
+def read_vocabulary(path: Path) -> Vocabulary:
+    """A file of JSON lines, [value, count]. Raises Failure 5 for anything else.
+
+    Only a line feed ends a line: a value may hold any other line end.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1]
+        pairs = [json.loads(line) for line in lines]
+        found = {str(value): int(count) for value, count in pairs}
+    except (ValueError, TypeError):
+        rule = "a line of a vocabulary is a JSON list of a value and a count"
+        raise Failure(Exit.INTEGRITY, rule, received=path) from None
+    if len(found) != len(pairs):
+        raise Failure(Exit.INTEGRITY, "a vocabulary has each value once", received=path)
+    return found
