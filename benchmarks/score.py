@@ -116,7 +116,7 @@ def _run(options: argparse.Namespace, folder: Path) -> None:
     for at, file in enumerate(files):
         pyarrow.parquet.write_table(table.slice(at * size, size), file)
     (folder / "labels").mkdir()
-    labels = source.vocabularies[source.spec.label_heads()[head.name].vocabulary]
+    labels = source.vocabularies[source.spec.labels()[head.name].vocabulary]
     outputs = [o for h in heads for o in network_outputs(h)]
     turns: dict[str, Callable[[int], Any]] = {
         "ours": ours(options.model, files, folder),

@@ -14,9 +14,6 @@ from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
 
-# The feature that has the weight of a row.
-WEIGHT = "row.weight"
-
 
 @dataclass(frozen=True)
 class Fields:

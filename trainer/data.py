@@ -14,8 +14,8 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import network as heads
-from kinds.heads.any.metrics import WEIGHT
 from kinds.inputs import network as inputs
+from kinds.names import WEIGHT
 from kinds.parsing import ONE_NUMBER, Arrays, Feature
 from pipeline.spec import Spec
 

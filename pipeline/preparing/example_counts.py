@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kinds.names import WEIGHT
 from kinds.prepare import flat
 from pipeline import spec as specs
-from pipeline.fields import WEIGHT, kinds_of
+from pipeline.fields import kinds_of
 from pipeline.preparing.reports import Key
 from pipeline.preparing.split_sides import SIDES
 

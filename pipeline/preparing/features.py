@@ -9,9 +9,10 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from kinds.lists import one_each
+from kinds.names import WEIGHT
 from kinds.prepare import Known
 from pipeline import spec as specs
-from pipeline.fields import WEIGHT, Fields, kinds_of
+from pipeline.fields import Fields, kinds_of
 
 
 def features(

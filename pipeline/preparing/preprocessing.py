@@ -14,8 +14,8 @@ import tensorflow_transform as tft
 from kinds.graph import Graph, column
 from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
+from kinds.names import WEIGHT
 from pipeline import spec as specs
-from pipeline.fields import WEIGHT
 from pipeline.preparing.learning import Learned
 
 Tensors = dict[str, Any]

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kinds.names import WEIGHT
+
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
 Metrics = dict[str, float]
@@ -20,8 +22,6 @@ Splits = Mapping[str, Columns]
 # What the metrics of a head need of each row, by name.
 Rows = Mapping[str, Array]
 
-# The column of the rows' weights.
-WEIGHT = "row.weight"
 CALIBRATION_BINS = 15
 # The exact area under the curve needs all scores: of more than these their bins are kept.
 SCORES_KEPT = 1 << 20

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from kinds.heads.any.metrics import (
-    WEIGHT,
     Array,
     Baselines,
     Columns,
@@ -28,6 +27,7 @@ from kinds.heads.any.metrics import (
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.priors import distribution
 from kinds.heads.labels.metrics import CUTS
+from kinds.names import WEIGHT
 
 
 def rows(output: Array, owners: Array, targets: Array) -> Rows:

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from kinds.heads.any.metrics import (
-    WEIGHT,
     Array,
     Baselines,
     Columns,
@@ -22,6 +21,7 @@ from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS
 from kinds.heads.labels.metrics import CUTS
+from kinds.names import WEIGHT
 
 
 def rows(output: Array, owners: Array, targets: Array) -> Rows:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from kinds.heads.any.metrics import (
-    WEIGHT,
     Array,
     Baselines,
     Columns,
@@ -19,6 +18,7 @@ from kinds.heads.any.metrics import (
     measured,
     without,
 )
+from kinds.names import WEIGHT
 
 Add = Callable[[Totals, Rows, Array], None]
 # (predictions on the network's scale, targets) to rows as `add` takes them.
