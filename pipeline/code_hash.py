@@ -2,7 +2,8 @@
 
 Imports are read from the sources, those inside functions too; those for type checkers alone are
 not. `answers("kinds.inputs", "prepare", ...)` and `settings("kinds.inputs", ...)` of kinds.answers
-load a module of every kind by name, and so count as imports of these. Standard library only.
+load a module of every kind by name, and so count as imports of these; `import_module(f"a.{b}s")`
+counts as one of every module with such a name. Standard library only.
 """
 
 import ast
@@ -68,7 +69,7 @@ def _imports(path: Path, root: Path) -> Iterator[str]:
             module = ".".join([*above, *filter(None, [node.module])])
             yield from (f"{module}.{alias.name}" for alias in node.names)
         elif isinstance(node, ast.Call):
-            yield from _kinds_modules(node, root)
+            yield from _loaded_by_name(node, root)
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
@@ -83,14 +84,18 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
             waiting += ast.iter_child_nodes(node)
 
 
-def _kinds_modules(call: ast.Call, root: Path) -> Iterator[str]:
-    """What a call of kinds.answers loads: the module of one stage of every kind of a family."""
-    words = [arg.value if isinstance(arg, ast.Constant) else None for arg in call.args]
-    match call.func, words:
-        case ast.Name("answers"), [str(family), str(stage), *_]:
+def _loaded_by_name(call: ast.Call, root: Path) -> Iterator[str]:
+    """What a call loads if it is one of kinds.answers or of import_module."""
+    match call.func, call.args:
+        case ast.Name("answers"), [ast.Constant(str(family)), ast.Constant(str(stage)), *_]:
             yield from (f"{family}.{kind}.{stage}" for kind in _kinds(family, root))
-        case ast.Name("settings"), [str(family), *_]:
+        case ast.Name("settings"), [ast.Constant(str(family)), *_]:
             yield from (f"{family}.{kind}.spec" for kind in _kinds(family, root))
+        case ast.Name("import_module"), [ast.JoinedStr([ast.Constant(), *_] as parts), *_]:
+            words = [part.value if isinstance(part, ast.Constant) else "*" for part in parts]
+            pattern = "".join(map(str, words)).replace(".", "/")
+            paths = root.glob(f"{pattern}.py")
+            yield from (".".join(p.relative_to(root).with_suffix("").parts) for p in paths)
 
 
 def _kinds(family: str, root: Path) -> tuple[str, ...]:

@@ -112,7 +112,7 @@ def test_the_share_of_a_flag_is_counted(data: Path) -> None:
 
 
 def test_columns_of_no_use_train_export_and_score(tmp_path: Path) -> None:
-    """All but a head without a target, which training refuses (test_targets)."""
+    """All but a head without a target, which training refuses (test_priors)."""
     text = SPEC.replace("  nothing: {kind: regression}\n", "")
     spec = parse_spec(text + "trunk: {layers: [4]}\ntraining: {epochs: 1, batch_size: 16}\n")
     rows = [_row(at) | {"varies": at} for at in range(ROWS)]

@@ -47,6 +47,9 @@ def copy(tmp_path: Path) -> Path:
         ("pipeline/storage/stores.py", {PREPARE, TRAIN, EXPORT}),
         ("pipeline/spec/training.py", {PREPARE, TRAIN, EXPORT}),
         ("kinds/heads/count/spec.py", {PREPARE, TRAIN, EXPORT}),  # loaded by name
+        ("kinds/heads/count/graph.py", {PREPARE}),
+        ("kinds/heads/count/network.py", {TRAIN}),
+        ("kinds/columns/flags.py", {PREPARE, EXPORT}),
         ("kinds/inputs/category/__init__.py", {PREPARE, TRAIN, EXPORT}),
     ],
 )
@@ -96,14 +99,26 @@ def test_every_way_to_import_is_followed(tmp_path: Path) -> None:
         "from pipeline import e, nothing",
         "if TYPE_CHECKING:\n    from pipeline import f",
         "else:\n    from pipeline import g",
+        "import_module(f'pipeline.h_{name}s')",
+        "import_module(name)",
     ]
     _write(tmp_path, "pipeline/one.py", "\n".join(lines))
-    for name in ("a/__init__", "a/b", "c", "d", "e", "f", "g", "unused"):
+    for name in ("a/__init__", "a/b", "c", "d", "e", "f", "g", "h_as", "h_bs", "h_c", "unused"):
         _write(tmp_path, f"pipeline/{name}.py", "")
     _write(tmp_path, "pipeline/d.py", "from ..trainer import x")
     _write(tmp_path, "trainer/x.py", "")
     found = [str(path.relative_to(tmp_path)) for path in sources("pipeline.one", root=tmp_path)]
-    files = ["a/__init__.py", "a/b.py", "c.py", "d.py", "e.py", "g.py", "one.py"]
+    files = [
+        "a/__init__.py",
+        "a/b.py",
+        "c.py",
+        "d.py",
+        "e.py",
+        "g.py",
+        "h_as.py",
+        "h_bs.py",
+        "one.py",
+    ]
     assert found == [*(f"pipeline/{name}" for name in files), "trainer/x.py"]
 
 

@@ -17,7 +17,7 @@ from pipeline.manifest import fresh_staging
 
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("kinds", "pipeline", "trainer", "serving", "examples", "benchmarks")
-OWNERS = [ROOT / "kinds" / "row_weight.py", *(ROOT / "pipeline" / "folders").glob("*.py")]
+OWNERS = [ROOT / "kinds" / "names.py", *(ROOT / "pipeline" / "folders").glob("*.py")]
 FILE = re.compile(r"[\w.]+\.(json|jsonl|parquet|keras|onnx|html|md|weight)")
 
 

@@ -28,7 +28,7 @@ LIGHT = {
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
     "pipeline.storage.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.analysis": {*SPEC, *ALL_HEAVY},
-    "kinds.row_weight": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
+    "kinds.names": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
     "kinds.heads.show": {*SPEC, *ALL_HEAVY},
     "kinds.inputs.show": {*SPEC, *ALL_HEAVY},

@@ -5,12 +5,18 @@ from typing import Any
 
 import pytest
 from test_imports import ALL_HEAVY, BEAM, CONVERTING, SPEC, TRANSFORM, imported_with, libraries
+from test_model import EVERY_HEAD
+from tiny_data import ENTRIES
 
 from kinds import heads, inputs
 from kinds.answers import asked, check
 from kinds.heads import metrics as heads_metrics
 from kinds.heads import network as heads_network
+from kinds.heads import prepare as heads_prepare
 from kinds.inputs import network as inputs_network
+from kinds.inputs import prepare as inputs_prepare
+from pipeline.spec.file import parse_spec
+from trainer.data import example_features
 
 STAGES = [
     (inputs, inputs_network, inputs_network.Network),
@@ -53,3 +59,16 @@ def test_metrics_need_numpy_only_and_load_alone(kind: str) -> None:
 def test_networks_need_tensorflow_and_keras_only_and_load_alone(module: str) -> None:
     never = {*BEAM, *TRANSFORM, *CONVERTING, "onnxruntime"}
     assert not libraries(imported_with(module)) & never
+
+
+def test_the_trainer_reads_the_features_that_prepare_writes() -> None:
+    spec = parse_spec(EVERY_HEAD)
+    read = example_features(spec, ENTRIES)
+    written = {
+        name
+        for kinds, parts in ((inputs_prepare, spec.inputs), (heads_prepare, spec.heads))
+        for at, part in parts.items()
+        for name in kinds.KINDS[part.kind].feature_names(at, part)
+    }
+    assert {*read.inputs, *read.targets} <= written
+    assert all(name.endswith(".dropped") for name in written - {*read.inputs, *read.targets})

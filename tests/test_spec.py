@@ -44,14 +44,14 @@ def spec_with(**changes: Any) -> str:
 def test_defaults_are_the_sizes_of_the_question() -> None:
     spec = parse_spec(spec_with())
     assert spec.vocabularies["word"].size == 10_000
-    assert spec.embedded_inputs()["word"].embedding == 50
+    assert spec.lookups()["word"].width == 50
     [layer] = spec.shared["common"].dense_layers()
     assert (layer.units, layer.bias, layer.activation) == (128, False, None)
 
 
 def test_inputs_over_one_vocabulary_share_its_table_unless_they_name_another() -> None:
     spec = parse_spec(spec_with(inputs__before__table="history"))
-    tables = {name: part.table_name for name, part in spec.embedded_inputs().items()}
+    tables = {name: part.table for name, part in spec.lookups().items()}
     assert tables == {"word": "word", "before": "history"}
 
 

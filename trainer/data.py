@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from kinds.heads import network as heads
 from kinds.inputs import network as inputs
+from kinds.names import WEIGHT
 from kinds.parsing import ONE_NUMBER, Arrays, Feature
-from kinds.row_weight import WEIGHT
 from pipeline.spec import Spec
 
 # Two times as many are in memory: those of which batches are made, and those that come next.

@@ -1,6 +1,6 @@
 """The settings of all kinds of inputs. Pydantic only."""
 
-from typing import TYPE_CHECKING, Annotated, Any, Union
+from typing import TYPE_CHECKING, Annotated, Union
 
 from pydantic import Field
 
@@ -11,6 +11,6 @@ from kinds.inputs.part import InputPart
 CLASSES = settings("kinds.inputs", KINDS, InputPart)
 
 if TYPE_CHECKING:
-    Input = Any
+    Input = InputPart
 else:
     Input = Annotated[Union[tuple(CLASSES)], Field(discriminator="kind")]  # noqa: UP007

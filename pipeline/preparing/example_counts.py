@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from kinds.names import WEIGHT
 from kinds.prepare import flat
-from kinds.row_weight import WEIGHT
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
 from pipeline.folders.prepared import Statistics

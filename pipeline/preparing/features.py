@@ -9,8 +9,8 @@ from collections.abc import Mapping
 import pyarrow as pa
 
 from kinds.lists import one_each
+from kinds.names import WEIGHT
 from kinds.prepare import Known
-from kinds.row_weight import WEIGHT
 from pipeline import spec as specs
 from pipeline.fields import Fields, kinds_of
 

@@ -14,7 +14,7 @@ import tensorflow_transform as tft
 from kinds.graph import Graph, column
 from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
-from kinds.row_weight import WEIGHT
+from kinds.names import WEIGHT
 from pipeline import spec as specs
 from pipeline.preparing.learning import Learned
 

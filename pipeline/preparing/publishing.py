@@ -211,8 +211,9 @@ def _vocabularies(
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    parts = {**spec.inputs, **spec.heads}
-    return [parts[n].column or n for n, used in spec.vocabulary_of().items() if used == vocabulary]
+    columns = {n: spec.input_column(n) for n in spec.inputs}
+    columns |= {n: spec.head_column(n) for n in spec.heads}
+    return [columns[n] for n, used in spec.vocabulary_of().items() if used == vocabulary]
 
 
 def _compared(said: Statistics, earlier: Mapping[str, Distribution], fail: bool) -> Statistics:

@@ -9,7 +9,7 @@ from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
 from kinds.columns import Field
 from kinds.lists import one_each
-from kinds.row_weight import WEIGHT
+from kinds.names import WEIGHT
 from pipeline.fields import Fields
 
 # Where a row comes from: file * 2^42 + row * 4 + side. Passes by the transform graph.

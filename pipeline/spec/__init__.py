@@ -132,15 +132,6 @@ class Spec(Part):
         found = {name: part.lookup(name) for name, part in self.inputs.items()}
         return {name: lookup for name, lookup in found.items() if lookup and lookup.vocabulary}
 
-    def embedded_inputs(self) -> dict[str, Any]:
-        return {name: self.inputs[name] for name in self.lookups()}
-
-    def number_inputs(self) -> dict[str, Any]:
-        return {name: part for name, part in self.inputs.items() if name not in self.lookups()}
-
-    def label_heads(self) -> dict[str, Any]:
-        return {name: self.heads[name] for name in self.labels()}
-
     def labels(self) -> dict[str, Labels]:
         """What the heads over a vocabulary choose from."""
         found = {name: head.labels() for name, head in self.heads.items()}

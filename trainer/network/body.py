@@ -106,7 +106,7 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
     tables: dict[str, layers.Embedding] = {}
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
-            count = lookup.rows or id_count(entries[lookup.vocabulary])
+            count = lookup.rows or id_count(entries[lookup.vocabulary or ""])
             tables[lookup.table] = table(count, lookup.width, f"table.{lookup.table}")
     return tables
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kinds.row_weight import WEIGHT
+from kinds.names import WEIGHT
 
 Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]

@@ -21,7 +21,7 @@ from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS
 from kinds.heads.labels.metrics import CUTS
-from kinds.row_weight import WEIGHT
+from kinds.names import WEIGHT
 
 
 def rows(output: Array, owners: Array, targets: Array) -> Rows:

@@ -18,7 +18,7 @@ from kinds.heads.any.metrics import (
     measured,
     without,
 )
-from kinds.row_weight import WEIGHT
+from kinds.names import WEIGHT
 
 Add = Callable[[Totals, Rows, Array], None]
 # (predictions on the network's scale, targets) to rows as `add` takes them.

@@ -21,8 +21,5 @@ class IdsPart(InputPart):
     """The shared block that the embedding goes through."""
 
     def lookup(self, name: str) -> Lookup:
-        return Lookup(self.table_name, self.embedding, self.vocabulary, through=self.through)
-
-    @property
-    def table_name(self) -> str:
-        return self.table or self.vocabulary
+        table = self.table or self.vocabulary
+        return Lookup(table, self.embedding, self.vocabulary, through=self.through)

@@ -1,3 +1,0 @@
-"""The weight of a row among its features."""
-
-WEIGHT = "row.weight"
