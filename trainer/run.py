@@ -104,9 +104,7 @@ def make_run(
     batch cannot be shared out among the workers."""
     check_batch_size(spec.training.batch_size, workers)
     outputs = outputs_of(spec, data.entries)
-    values = {
-        name: list(data.vocabulary(labels.vocabulary)) for name, labels in spec.labels().items()
-    }
+    values = {n: list(data.vocabulary(labels.vocabulary)) for n, labels in spec.labels().items()}
     priors = {
         name: prior_of(head, TrainTargets(name, train_columns, outputs[name], values.get(name, ())))
         for name, head in spec.heads.items()

@@ -162,9 +162,8 @@ def wait_until_free(folder: Path) -> None:
 
 def lowest_loss(folder: Path) -> float:
     """Of the epochs of a finished run."""
-    return float(
-        min(line["eval_loss"] for line in RunFolder(folder).history() if "eval_loss" in line)
-    )
+    history = RunFolder(folder).history()
+    return float(min(line["eval_loss"] for line in history if "eval_loss" in line))
 
 
 def results(study: "Study") -> str:

@@ -16,6 +16,7 @@ from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.data import DataFolder
+from pipeline.folders.output import Output
 from pipeline.folders.run import RunFolder
 from pipeline.manifest import combined_hash, lock
 from pipeline.spec import Spec
@@ -28,15 +29,16 @@ from trainer.options import Options, is_elsewhere, place_in, read_options
 def run(argv: Sequence[str]) -> None:
     options = read_options(argv, os.environ, __doc__ or "")
     place, count = place_in(os.environ.get("TF_CONFIG", ""))
-    with TemporaryDirectory(prefix="trainer-") as scratch:
+    with TemporaryDirectory(prefix="trainer-") as folder:
+        scratch = Output(Path(folder))
         if options.print_config:
-            data = read_data(at_hand(options.data, Path(scratch) / "data"))
+            data = read_data(at_hand(options.data, scratch.data.path))
             print(chosen_spec(data, options.spec, options.settings).to_json(), end="")
             return
-        output = at_hand(options.output, Path(scratch) / "run")
+        output = at_hand(options.output, scratch.run.path)
         with lock(output) if place == 0 else nullcontext(), full_disk_explained(output):
-            folder = at_hand(options.data, Path(scratch) / "data")
-            train(options, folder, output, is_chief=place == 0, alone=count == 1)
+            data_folder = at_hand(options.data, scratch.data.path)
+            train(options, data_folder, output, is_chief=place == 0, alone=count == 1)
 
 
 def at_hand(folder: str, local: Path) -> Path:
