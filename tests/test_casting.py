@@ -14,10 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinds.columns import MAX_TEXT, Field, cast
+from kinds.columns import MAX_TEXT, Field, cast, large_rows
 from pipeline import rows
 from pipeline.failures import Exit, Failure
-from pipeline.rows import large_rows
 
 
 def _cast(values: list[Any], kind: Any, type_: pa.DataType | None = None, **more: Any) -> Any:

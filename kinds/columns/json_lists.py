@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
+from kinds.columns import large_rows
 from kinds.columns.columns import TEXTS, Indices, where
-from pipeline.rows import large_rows
 
 
 def json_text(value: list[str | None] | None) -> str | None:

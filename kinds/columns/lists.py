@@ -8,12 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns import json_lists
+from kinds.columns import json_lists, large_rows
 from kinds.columns.columns import MISSING, TEXTS, Bad, Unreadable, plain
 from kinds.columns.texts import HARD_TEXTS, strings, text
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
-from pipeline.rows import large_rows
 
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 

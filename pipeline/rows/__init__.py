@@ -11,8 +11,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
 
+from kinds.columns import large_rows
 from pipeline.failures import Exit, Failure
-from pipeline.rows import csv_files, json_files, large_rows, parquet_files, tfrecord_files
+from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.files import Stretch, damage
 from pipeline.storage import stores

@@ -11,10 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from kinds.columns import Rejected
+from kinds.columns import Rejected, large_rows
 from kinds.columns.columns import decoded
 from pipeline.failures import Exit, Failure
-from pipeline.rows import large_rows
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_beginnings import beginnings
 from pipeline.rows.files import Stretch, opened, stretches

@@ -13,11 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json
 
-from kinds.columns import Rejected
+from kinds.columns import Rejected, large_rows
 from kinds.columns.columns import TEXTS, JsonLists
 from kinds.columns.json_lists import json_text, objects
 from kinds.columns.texts import EXACT
-from pipeline.rows import large_rows
 
 SAMPLE_LINES = 200
 # A key that few rows have should still be found.
