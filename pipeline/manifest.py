@@ -92,10 +92,15 @@ def is_done(folder: Path, *, stage: str, made_from: str, force: bool) -> bool:
         return False
     if not (folder / MANIFEST).exists() and not any(folder.iterdir()):
         return False
-    if verify(folder, stage=stage).made_from == made_from:
-        return True
-    rule = f"{folder} was made from other inputs, another spec or other code; --force replaces it"
-    raise Failure(Exit.OCCUPIED, rule)
+    check_same(verify(folder, stage=stage).made_from, made_from, folder)
+    return True
+
+
+def check_same(found: object, made_from: str, folder: Path | str) -> None:
+    """Raises Failure 3 where a folder was made from something else."""
+    if found != made_from:
+        rule = "was made from other inputs, another spec or other code; --force replaces it"
+        raise Failure(Exit.OCCUPIED, f"{folder} {rule}")
 
 
 @contextmanager

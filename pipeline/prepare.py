@@ -25,7 +25,7 @@ from pipeline import drift, manifest, rows
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
-from pipeline.failures import Exit, Failure, main
+from pipeline.failures import main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
@@ -158,10 +158,8 @@ def _is_done(output: str, made_from: str, force: bool) -> bool:
         return False
     with stores.reader(path) as file:
         found = json.load(file)
-    if found.get("made_from") == made_from:
-        return True
-    rule = f"{output} was made from other inputs, another spec or other code; --force replaces it"
-    raise Failure(Exit.OCCUPIED, rule)
+    manifest.check_same(found.get("made_from"), made_from, output)
+    return True
 
 
 def _tell(output: str) -> None:

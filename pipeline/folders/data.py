@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import ClassVar
 
 from pipeline.folders.prepared import PreparedFolder
+from pipeline.folders.published import Within
 
-EXAMPLES, REJECTED = "examples", "rejected"
+EXAMPLES = "examples"
 
 
 @dataclass(frozen=True)
@@ -15,10 +16,7 @@ class DataFolder(PreparedFolder):
 
     STAGE: ClassVar[str] = "data"
 
-    @property
-    def rejected(self) -> Path:
-        """The folder of the rows that were bad."""
-        return self.path / REJECTED
+    rejected = Within("rejected")
 
     def files(self, side: str) -> list[str]:
         """The TFRecord files of a side, as far as the manifest lists them."""

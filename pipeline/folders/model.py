@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.folders.published import Folder, write_json
+from pipeline.folders.published import Folder, Within, write_json
 from pipeline.manifest import MANIFEST, write_text
 
 MODEL = "model.onnx"
@@ -21,9 +21,7 @@ class ModelFolder(Folder):
 
     STAGE: ClassVar[str] = "model"
 
-    @property
-    def model(self) -> Path:
-        return self.path / MODEL
+    model = Within(MODEL)
 
     def facts(self) -> Mapping[str, Any]:
         """What export noted; nothing where the file lies in a folder that it did not publish."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipeline.failures import Exit, Failure
-from pipeline.folders.published import Folder, parsed_json, write_json
+from pipeline.folders.published import Folder, Within, parsed_json, write_json
 from pipeline.manifest import write_text
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
@@ -64,19 +64,9 @@ def read_statistics(folder: Path | str) -> Statistics:
 class PreparedFolder(Folder):
     """What data folders and run folders have in common."""
 
-    @property
-    def spec_path(self) -> Path:
-        return self.path / SPEC
-
-    @property
-    def samples(self) -> Path:
-        """Rows that were held out, typed: a Parquet file."""
-        return self.path / SAMPLES
-
-    @property
-    def transform(self) -> Path:
-        """The output of tf.Transform."""
-        return self.path / TRANSFORM
+    spec_path = Within(SPEC)
+    # Rows that were held out, and the output of tf.Transform.
+    samples, transform = Within(SAMPLES), Within(TRANSFORM)
 
     @cached_property
     def spec(self) -> Spec:

@@ -11,6 +11,16 @@ from pipeline.failures import Exit, Failure
 from pipeline.manifest import Manifest
 
 
+class Within:
+    """The path of a name within a folder."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __get__(self, folder: Any, _: type) -> Path:
+        return Path(folder.path, self.name)
+
+
 @dataclass(frozen=True)
 class Folder:
     """A stage's folder: the published one, or the staging folder where its files are written."""

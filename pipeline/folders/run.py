@@ -3,13 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, ClassVar
 
 from pipeline.folders.prepared import PreparedFolder
-from pipeline.folders.published import read_json, read_json_lines, write_json
-
-METRICS = "metrics.json"
+from pipeline.folders.published import Within, read_json, read_json_lines, write_json
 
 
 @dataclass(frozen=True)
@@ -18,33 +15,13 @@ class RunFolder(PreparedFolder):
 
     STAGE: ClassVar[str] = "run"
 
-    @property
-    def keras_model(self) -> Path:
-        return self.path / "model.keras"
-
-    @property
-    def history_path(self) -> Path:
-        """JSON lines: one for each epoch, and for the phases before it."""
-        return self.path / "history.jsonl"
-
-    @property
-    def metrics_path(self) -> Path:
-        return self.path / METRICS
-
-    @property
-    def events(self) -> Path:
-        """What TensorBoard shows."""
-        return self.path / "tensorboard"
-
-    @property
-    def checkpoints(self) -> Path:
-        """There only until the run is done."""
-        return self.path / "checkpoints"
-
-    @property
-    def made_from_path(self) -> Path:
-        """What an unfinished run is made from."""
-        return self.path / ".made-from"
+    keras_model, metrics_path = Within("model.keras"), Within("metrics.json")
+    # JSON lines: one for each epoch, and one for the phases before it.
+    history_path = Within("history.jsonl")
+    # What TensorBoard shows.
+    events = Within("tensorboard")
+    # Of an unfinished run: what it is made from, and where it goes on after a kill.
+    made_from_path, checkpoints = Within(".made-from"), Within("checkpoints")
 
     @cached_property
     def metrics(self) -> Mapping[str, Any]:
