@@ -48,7 +48,8 @@ def mean_baselines(
     def measure(split: Columns, mean: Array) -> Metrics:
         kept = ~np.isnan(split[name]) & (split[WEIGHT] > 0)
         rows = as_rows(mean[kept], split[name][kept].astype(np.float64))
-        return without(measured(add, rows, split[WEIGHT][kept].astype(np.float64)), "targets")
+        found = measured(add, rows, split[WEIGHT][kept].astype(np.float64), train.settings)
+        return without(found, "targets")
 
     def constant(split: Columns) -> Metrics:
         return measure(split, np.full(len(split[name]), overall))
