@@ -13,6 +13,7 @@ from kinds.heads.any.network import kernel_stddev as kernel_stddev
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import temperature_sums as temperature_sums
+from kinds.heads.any.network import unscaling as unscaling
 from kinds.heads.any.network import with_random_signs
 from kinds.heads.any.priors import LEAST, Prior, known_numbers
 from kinds.heads.numbers.network import carried as carried
