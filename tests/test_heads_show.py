@@ -88,7 +88,16 @@ def test_good_ones_are_of_different_targets_the_rarest_first() -> None:
 def test_a_head_that_does_not_say_how_it_is_shown_is_refused() -> None:
     whole = show.KINDS["binary"]
     module = ModuleType("half")
-    for name in ("guesses", "figures", "mistakes_title", "task", "answer", "script", "could_be"):
+    for name in (
+        "shortfall",
+        "guesses",
+        "figures",
+        "mistakes_title",
+        "task",
+        "answer",
+        "script",
+        "could_be",
+    ):
         setattr(module, name, getattr(whole, name))
     with pytest.raises(TypeError, match="half must have headline"):
         check(module, show.Show)

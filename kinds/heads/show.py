@@ -23,6 +23,9 @@ class Show(Protocol):
     def headline(self) -> str:
         """The metric that stands for the head in one number."""
 
+    def shortfall(self, metric: str, value: float) -> float:
+        """How far a metric falls short: the best of several values has the least."""
+
     def guesses(
         self, head: FileHead, targets: pa.Array, outputs: Sequence[pa.Array]
     ) -> Iterator[Guess]:
