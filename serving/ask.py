@@ -84,7 +84,7 @@ def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> 
     lines = [
         line
         for head in scorer.heads()
-        for line in KINDS[head.kind].answer(head.name, [results[name] for name in head.outputs])
+        for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
     ]
     return "\n".join(lines) + "\n"
 

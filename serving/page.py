@@ -83,7 +83,7 @@ def described(file: Metadata, graph: FileEmbeddings) -> dict[str, Any]:
     return {
         "name": file.name,
         "fields": fields,
-        "heads": [asdict(head) for head in file.heads],
+        "heads": [asdict(head) | {"outputs": head.outputs} for head in file.heads],
         "suggestions": {c: space.values[:SUGGESTIONS] for c, space in spaces.items() if space},
     }
 

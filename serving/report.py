@@ -24,7 +24,6 @@ from serving.reporting.report_data import ReportData, read
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_TEXT = 300
-LOWER_IS_BETTER = ("loss", "error", "deviance")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -127,15 +126,13 @@ def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | Non
     """(metric, [model, constant, given the strongest input], which of them is best)."""
     if data.split is None:
         return []
-    columns = _columns(data, name)
-    rows = []
+    kind, columns, rows = KINDS[data.spec.heads[name].kind], _columns(data, name), []
     for measure in data.metrics[data.split].get(name, {}):
         values = [column.get(measure) for column in columns]
-        known = [v for v in values if v is not None]
-        choose = min if _lower_is_better(measure) else max
-        is_one = len(known) > 1 and known.count(choose(known)) == 1
-        best = values.index(choose(known)) if is_one else None
-        rows.append((measure, values, best))
+        lost = [None if v is None else kind.shortfall(measure, v) for v in values]
+        known = [one for one in lost if one is not None]
+        is_one = len(known) > 1 and known.count(min(known)) == 1
+        rows.append((measure, values, lost.index(min(known)) if is_one else None))
     return rows
 
 
@@ -167,18 +164,16 @@ def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
     return [data.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
 
 
-def _lower_is_better(name: str) -> bool:
-    return any(word in name for word in LOWER_IS_BETTER)
-
-
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    measure = KINDS[data.spec.heads[name].kind].headline()
+    kind = KINDS[data.spec.heads[name].kind]
+    measure = kind.headline()
     rows = {row[0]: row[1] for row in metric_rows(data, name)}
     values = rows.get(measure, [None, None, None])
     most = max((v for v in values if v is not None), default=1.0) or 1.0
     is_share = measure.startswith(("accuracy", "precision"))
     words = [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+    lower_is_better = kind.shortfall(measure, 0.0) < kind.shortfall(measure, 1.0)
     source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
     bars = [
@@ -188,7 +183,7 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
     ]
     return {
         "head": name,
-        "metric": metric(measure) + (", lower is better" if _lower_is_better(measure) else ""),
+        "metric": metric(measure) + (", lower is better" if lower_is_better else ""),
         "value": words[0] or "-",
         "bars": bars,
     }

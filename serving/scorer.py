@@ -97,9 +97,9 @@ class Scorer:
     ) -> pa.Table:
         """One row of keys and results for every row of `table`, in its order.
 
-        Columns: the keys; `<head>.labels` list<string> and `<head>.scores` list<float>, best first;
-        `<head>.score` or `<head>.value` float. Raises Failure: 2 for a missing column, 4 for a row
-        that does not fit (score files with `python -m serving.score` to set those aside).
+        Columns: the keys; of a head with labels `<head>.labels` list<string> and `<head>.scores`
+        list<float>, best first; of others numbers, as `schema` says. Raises Failure: 2 for a
+        missing column, 4 for a row that does not fit (`python -m serving.score` sets those aside).
         """
         keys = list(self.metadata.keys)
         if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:

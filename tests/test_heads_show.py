@@ -8,14 +8,19 @@ import pyarrow as pa
 import pytest
 
 from kinds.answers import check
+from kinds.columns import Field
 from kinds.heads import show
 from kinds.heads.calibration import calibration, off_by
 from kinds.heads.classification.show import confused_pairs, frequency_bars
 from kinds.heads.guesses import SHOWN, Guess, Scored, good_ones, mistakes
+from kinds.heads.score import FileHead
+
+HEAD = FileHead("x", "classification", Field("x", "text"))
 
 
 def guesses(kind: str, targets: list[Any], *outputs: list[Any]) -> list[Guess]:
-    return [*show.KINDS[kind].guesses(pa.array(targets), [pa.array(o) for o in outputs])]
+    columns = [pa.array(output) for output in outputs]
+    return [*show.KINDS[kind].guesses(HEAD, pa.array(targets), columns)]
 
 
 def guess(target: str, answer: str, sure: float) -> Guess:
@@ -60,7 +65,7 @@ def test_the_greatest_errors_come_first_and_so_do_the_smallest_of_the_good() -> 
 
 def test_labels_are_grouped_by_how_often_they_occur_in_train() -> None:
     found = guesses("classification", ["a", "b", "?"], [["a", "b"]] * 3, [[0.9, 0.1]] * 3)
-    scored = Scored("x", pa.array([]), [], found, {"a": 20, "b": 19})
+    scored = Scored(HEAD, pa.array([]), [], found, {"a": 20, "b": 19})
     assert frequency_bars(scored).rows == [
         ("10 to 99 times", 1.0, ("100.0 %", "50.0 %", "2")),
         ("not in the vocabulary", 0.0, ("0.0 %", "0.0 %", "1")),
@@ -83,7 +88,16 @@ def test_good_ones_are_of_different_targets_the_rarest_first() -> None:
 def test_a_head_that_does_not_say_how_it_is_shown_is_refused() -> None:
     whole = show.KINDS["binary"]
     module = ModuleType("half")
-    for name in ("guesses", "figures", "mistakes_title", "task", "answer", "script", "could_be"):
+    for name in (
+        "shortfall",
+        "guesses",
+        "figures",
+        "mistakes_title",
+        "task",
+        "answer",
+        "script",
+        "could_be",
+    ):
         setattr(module, name, getattr(whole, name))
     with pytest.raises(TypeError, match="half must have headline"):
         check(module, show.Show)

@@ -7,7 +7,8 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from kinds.inputs.ids.onnx import look_up
-from kinds.inputs.number.onnx import bucket, missing_flag, scaled, with_default
+from kinds.inputs.number.onnx import bucket, scaled, with_default
+from kinds.inputs.numbers.onnx import missing_flag
 from kinds.inputs.sequence.onnx import last_values
 from kinds.nodes import Nodes
 from kinds.tensors import feature

@@ -14,9 +14,11 @@ from kinds.heads.any.metrics import (
     binned_area_under_curve,
     measured,
 )
+from kinds.heads.binary.spec import Binary
 from kinds.heads.classification.network import loss_and_rank
 from kinds.heads.metrics import KINDS
 from kinds.heads.multilabel.network import hits_and_labels
+from kinds.heads.regression.spec import Regression
 from trainer.evaluation import summarise
 
 
@@ -108,12 +110,12 @@ def test_regression_is_measured_in_its_own_unit_without_missing_targets() -> Non
         "loss": floats([1.0, 0.0]),
         "weight": floats([1.0, 0.0]),
     }
-    found = summarise("regression", results, Scale(10.0, 2.0))
+    found = summarise(Regression(), results, Scale(10.0, 2.0))
     assert (found["targets"], found["mean_absolute_error"]) == (1, 2.0)
-    log = summarise("regression", results, Scale(0.0, 1.0, log=True))
+    log = summarise(Regression(), results, Scale(0.0, 1.0, log=True))
     assert log["mean_absolute_error"] == pytest.approx(np.e - 1)
 
 
 def test_no_targets_is_no_error() -> None:
     nothing = {"value": np.ones(2), "target": np.ones(2), "loss": np.ones(2), "weight": np.zeros(2)}
-    assert summarise("binary", nothing, Scale()) == {"targets": 0}
+    assert summarise(Binary(), nothing, Scale()) == {"targets": 0}

@@ -14,7 +14,8 @@ from browser import Browser
 from kinds.columns import Field, Kind, cast
 from pipeline.failures import Exit, Failure
 from serving import export
-from serving.page import CODE, RUNTIME, run, write_page
+from serving.model_file.embeddings import FileEmbeddings
+from serving.page import CODE, RUNTIME, described, run, write_page
 from serving.scorer import Scorer
 
 LABELS = [f"label {at}" for at in range(17)] + ["<b>bold</b>", "🙂", '"']
@@ -161,6 +162,12 @@ def test_what_is_typed_means_what_it_means_in_a_file_of_rows(browser: Browser, k
 def test_a_kind_that_the_page_does_not_know_is_an_error(browser: Browser) -> None:
     asked = "(() => { try { return of(headKinds, 'unheard'); } catch (e) { return e.message; } })()"
     assert browser.evaluate(asked) == "the page knows no kind unheard"
+
+
+def test_what_the_page_is_told_of_a_head_names_its_outputs(model: Path) -> None:
+    metadata = Scorer(model).metadata
+    heads = described(metadata, FileEmbeddings(model.read_bytes()))["heads"]
+    assert [head["outputs"] for head in heads] == [head.outputs for head in metadata.heads]
 
 
 def test_without_the_npm_package_it_says_what_to_do(model: Path, tmp_path: Path) -> None:

@@ -105,10 +105,10 @@ def make_run(
     check_batch_size(spec.training.batch_size, workers)
     outputs = outputs_of(spec, data.entries)
     values = {n: list(data.vocabulary(labels.vocabulary)) for n, labels in spec.labels().items()}
-    priors = {
-        name: prior_of(head, TrainTargets(name, train_columns, outputs[name], values.get(name, ())))
-        for name, head in spec.heads.items()
-    }
+    priors = {}
+    for name, head in spec.heads.items():
+        own = (outputs[name], values.get(name, ()), head.in_file())
+        priors[name] = prior_of(head, TrainTargets(name, train_columns, *own))
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
     network = build_network(spec, data.entries, bias, seed=settings.seed)

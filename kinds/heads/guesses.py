@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
+from kinds.heads.score import FileHead
+
 SHOWN = 6
 
 
@@ -38,7 +40,7 @@ class Scored:
     `counts` says how often each label occurs in train; a head without labels has none.
     """
 
-    head: str
+    head: FileHead
     targets: pa.Array
     outputs: Sequence[pa.Array]
     guesses: Sequence[Guess]

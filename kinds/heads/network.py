@@ -10,6 +10,7 @@ from kinds.answers import answers
 from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import (
     Earlier,
+    Factor,
     HeadSum,
     LossRows,
     OutputLayer,
@@ -68,9 +69,12 @@ class Network(Protocol):
     def temperature_sums(self, part: Any) -> TemperatureSums | None:
         """What a temperature is fitted with; None where the head has none."""
 
+    def unscaling(self, part: Any, scale: Scale) -> tuple[Factor, Factor]:
+        """What outputs are multiplied by and what is then added to them, both in the weights of the
+        trained model, so that they are on the linear scale of the target."""
+
     def output(self, part: Any, logits: Vector, scale: Scale) -> Vector:
-        """What the trained model gives, of logits [batch, outputs] that are back on the linear
-        scale of the target."""
+        """What the trained model gives, of logits [batch, outputs] after `unscaling`."""
 
     def carried(self, layer: OutputLayer, earlier: Earlier) -> Weights:
         """An earlier kernel and bias as those of `layer`."""

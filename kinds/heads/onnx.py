@@ -1,7 +1,7 @@
 """Heads in the exported file: nodes from what the network gives to labels, scores and values."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from kinds.answers import answers
 from kinds.heads.score import FileHead
@@ -14,9 +14,6 @@ class Onnx(Protocol):
 
         `labels` are those of its vocabulary by id.
         """
-
-    def settings(self, part: Any) -> dict[str, Any]:
-        """What the scorer must know of the head beside its labels, as JSON has it."""
 
 
 KINDS = answers("kinds.heads", "onnx", Onnx)

@@ -38,5 +38,10 @@ class HeadPart(Part):
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""
 
+    @abstractmethod
+    def in_file(self) -> dict[str, Any]:
+        """The settings that go into the exported file, as JSON has them: what metrics, the scorer
+        and the page must know of the head beside its labels."""
+
     def check(self, place: str, training: Any) -> None:
         """Raises ValueError where the head does not go with how the weights are learned."""

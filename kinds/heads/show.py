@@ -13,6 +13,7 @@ import pyarrow as pa
 from kinds.answers import answers
 from kinds.charts import Figure
 from kinds.heads.guesses import Guess, Scored
+from kinds.heads.score import FileHead
 from kinds.looks import Column, Look
 
 
@@ -22,7 +23,12 @@ class Show(Protocol):
     def headline(self) -> str:
         """The metric that stands for the head in one number."""
 
-    def guesses(self, targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+    def shortfall(self, metric: str, value: float) -> float:
+        """How far a metric falls short: the best of several values has the least."""
+
+    def guesses(
+        self, head: FileHead, targets: pa.Array, outputs: Sequence[pa.Array]
+    ) -> Iterator[Guess]:
         """Of typed targets and the file's outputs; rows without a target are left out."""
 
     def figures(self, scored: Scored) -> Iterator[Figure]:
@@ -34,11 +40,12 @@ class Show(Protocol):
     def task(self) -> str:
         """The task's name on Hugging Face."""
 
-    def answer(self, head: str, outputs: Sequence[Any]) -> Iterator[str]:
+    def answer(self, head: FileHead, outputs: Sequence[Any]) -> Iterator[str]:
         """Lines of text for the outputs of one row."""
 
     def script(self) -> Path:
-        """The JavaScript file with a function from the outputs of one row to elements."""
+        """The JavaScript file with a function from the outputs of one row, and the head as the
+        file describes it, to elements."""
 
     def could_be(self, column: Column) -> Look | None:
         """What speaks for a column being the head's target, if anything does."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from pipeline.failures import Exit, Failure
-from pipeline.folders.published import Folder, Within, parsed_json, write_json
+from pipeline.folders.published import Folder, Within, read_json, write_json
 from pipeline.manifest import write_text
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
@@ -54,9 +54,7 @@ class Statistics:
 
 def read_statistics(folder: Path | str) -> Statistics:
     """Of a folder here or in a store."""
-    path = stores.under(str(folder), STATISTICS)
-    with stores.reader(path) as file:
-        content = parsed_json(file.read(), path)
+    content = read_json(stores.under(str(folder), STATISTICS))
     return Statistics(**{f.name: content[f.name] for f in fields(Statistics) if f.name in content})
 
 

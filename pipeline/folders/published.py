@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import Manifest
+from pipeline.storage import stores
 
 
 class Within:
@@ -48,16 +49,13 @@ class Folder:
         return manifest.publish(self.path, stage=self.STAGE, made_from=made_from, facts=facts)
 
 
-def read_json(path: Path) -> Any:
-    """Raises Failure 5 where the file is no JSON."""
-    return parsed_json(path.read_bytes(), path)
-
-
-def parsed_json(content: bytes, source: Path | str) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError:
-        raise Failure(Exit.INTEGRITY, "the file must be JSON", received=source) from None
+def read_json(path: Path | str) -> Any:
+    """A file here or in a store. Raises Failure 5 where it is no JSON."""
+    with stores.reader(str(path)) as file:
+        try:
+            return json.loads(file.read())
+        except ValueError:
+            raise Failure(Exit.INTEGRITY, "the file must be JSON", received=path) from None
 
 
 def read_json_lines(path: Path) -> list[Any]:

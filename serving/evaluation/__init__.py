@@ -43,7 +43,7 @@ class Evaluation:
         further = _inner_outputs(heads)
         self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
-        self._totals = {head.name: Totals() for head in heads}
+        self._totals = {head.name: Totals(settings=head.settings) for head in heads}
         self._unreadable = dict.fromkeys(self._totals, 0)
 
     @property

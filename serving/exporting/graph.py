@@ -7,7 +7,7 @@
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -62,7 +62,7 @@ def assemble(
         [*front.nodes, *core.node, *back.nodes],
         file.name,
         [*_columns(file), helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1])],
-        [_result(*result) for head in file.heads for result in _results(head)],
+        [result for head in file.heads for result in _results(head)],
         [*front.constants, *core.initializer, *back.constants, top_k],
     )
     opsets = [helper.make_opsetid("", profile.opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
@@ -88,14 +88,13 @@ def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:
         yield helper.make_tensor_value_info(column, element, shape)
 
 
-def _results(head: FileHead) -> Iterable[tuple[str, pa.DataType]]:
-    return RESULTS[head.kind].columns(head, labels_only=False).items()
-
-
-def _result(name: str, kind: pa.DataType) -> onnx.ValueInfoProto:
-    shape = ["rows", "k"] if pa.types.is_list(kind) else ["rows"]
-    value = kind.value_type if pa.types.is_list(kind) else kind
-    return helper.make_tensor_value_info(name, _ELEMENTS[str(value)], shape)
+def _results(head: FileHead) -> Iterator[onnx.ValueInfoProto]:
+    """The outputs of the graph. Only as many labels as `top_k` says are "k" numbers a row."""
+    width = None if head.entries is None else "k"
+    for name, kind in RESULTS[head.kind].columns(head, labels_only=False).items():
+        is_list = pa.types.is_list(kind)
+        element = _ELEMENTS[str(kind.value_type if is_list else kind)]
+        yield helper.make_tensor_value_info(name, element, ["rows", width] if is_list else ["rows"])
 
 
 def check(model: onnx.ModelProto, most_bytes: int = PROFILES["default"].most_bytes) -> bytes:

@@ -11,7 +11,6 @@ from typing import Any
 
 import onnx
 
-from kinds.heads.onnx import KINDS as HEADS
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
 from pipeline.distributions import Distribution, only_of
@@ -106,7 +105,7 @@ def described(source: TrainedRun) -> Metadata:
         lengths=_column_lengths(source),
         keys=spec.keys,
         heads=tuple(
-            FileHead(name, h.kind, fields.heads[name], entries.get(name), HEADS[h.kind].settings(h))
+            FileHead(name, h.kind, fields.heads[name], entries.get(name), h.in_file())
             for name, h in spec.heads.items()
         ),
         # One number for the whole file, the greatest that a head asks for.

@@ -92,9 +92,9 @@ def _scored(
     for head in file.heads:
         targets = typed.column(fields.heads[head.name].output)
         outputs = [results.column(name) for name in head.outputs]
-        guesses = list(KINDS[head.kind].guesses(targets, outputs))
+        guesses = list(KINDS[head.kind].guesses(head, targets, outputs))
         own = counts[labels[head.name].vocabulary] if head.name in labels else {}
-        scored[head.name] = Scored(head.name, targets, outputs, guesses, own)
+        scored[head.name] = Scored(head, targets, outputs, guesses, own)
     return scored
 
 

@@ -86,7 +86,7 @@ function bar(share) {
 
 function shown(head, results) {
   const outputs = head.outputs.map((output) => Array.from(results[output].data));
-  return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs));
+  return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs, head));
 }
 
 async function start() {

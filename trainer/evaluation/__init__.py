@@ -12,6 +12,7 @@ import tensorflow as tf
 from kinds.heads import metrics as heads
 from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
 from kinds.heads.network import KINDS
+from kinds.heads.part import HeadPart
 from kinds.parsing import Arrays
 from trainer.data import Batch
 from trainer.evaluation.calibration import fit_temperature, make_sums
@@ -94,18 +95,18 @@ def final_metrics(run: Run) -> dict[str, dict[str, Metrics]]:
     for split in run.held_out():
         results = gather_results(step, run.batches(split), run.data.rows(split))
         metrics[split] = {
-            name: summarise(head.part.kind, results[name], run.scales[name])
+            name: summarise(head.part, results[name], run.scales[name])
             for name, head in run.network.heads.items()
         }
     return metrics
 
 
-def summarise(kind: str, results: Results, scale: Scale) -> Metrics:
+def summarise(head: HeadPart, results: Results, scale: Scale) -> Metrics:
     """A head's metrics. `targets` is the number of rows that have one."""
     rows = results["weight"] > 0
     kept = {name: values[rows].astype(np.float64) for name, values in results.items()}
-    of_kind = heads.KINDS[kind]
-    return measured(of_kind.add, of_kind.restored(kept, scale), kept["weight"])
+    kind = heads.KINDS[head.kind]
+    return measured(kind.add, kind.restored(kept, scale), kept["weight"], head.in_file())
 
 
 def fit_temperatures(run: Run) -> dict[str, float]:
@@ -126,7 +127,7 @@ def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
     held_out = {split: run.collect(split) for split in run.held_out()}
     found = {}
     for name, head in run.network.heads.items():
-        train = TrainTargets(name, train_columns, head.outputs)
+        train = TrainTargets(name, train_columns, head.outputs, settings=head.part.in_file())
         kind, scale = heads.KINDS[head.part.kind], run.scales[name]
         made = kind.baselines(train, held_out, run.features.ids(), scale)
         found[name] = made.to_json()

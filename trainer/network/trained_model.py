@@ -6,7 +6,7 @@ import keras
 from keras import layers
 
 from kinds.heads.any.metrics import Scale
-from kinds.heads.any.network import OutputLayer
+from kinds.heads.any.network import Factor, OutputLayer
 from kinds.heads.network import KINDS
 from trainer.network import Network
 
@@ -21,15 +21,16 @@ def trained_model(
     """
     outputs = {}
     for name, layer in network.heads.items():
-        scale = scales[name]
-        factor = scale.std / temperatures.get(name, 1.0)
-        logits = _dense(layer, network.body.output[name], factor, scale.mean)
-        outputs[name] = KINDS[layer.part.kind].output(layer.part, logits, scale)
+        kind, scale = KINDS[layer.part.kind], scales[name]
+        times, plus = kind.unscaling(layer.part, scale)
+        factor = times / temperatures.get(name, 1.0)
+        logits = _dense(layer, network.body.output[name], factor, plus)
+        outputs[name] = kind.output(layer.part, logits, scale)
     return keras.Model(network.body.input, outputs, name=network.body.name)
 
 
 def _dense(
-    layer: OutputLayer, hidden: keras.KerasTensor, factor: float, offset: float
+    layer: OutputLayer, hidden: keras.KerasTensor, factor: Factor, offset: Factor
 ) -> keras.KerasTensor:
     if layer.projection is not None:
         width = int(layer.projection.shape[1])

@@ -81,10 +81,11 @@ def _take_head(
     scale: Scale,
 ) -> None:
     """The saved layer has the temperature and the target's scale in its weights; they go out."""
-    kernel, bias = old[f"{head.name}.logits"]
-    kernel = kernel.T / (factor * scale.std)
-    bias = (bias - scale.mean) / (factor * scale.std)
-    kernel, bias = KINDS[head.part.kind].carried(head, Earlier(kernel, bias, places, factor))
+    kind, (kernel, bias) = KINDS[head.part.kind], old[f"{head.name}.logits"]
+    times, plus = kind.unscaling(head.part, scale)
+    kernel = (kernel / (factor * times)).T
+    bias = (bias - plus) / (factor * times)
+    kernel, bias = kind.carried(head, Earlier(kernel, bias, places, factor))
     _check(head.name, [bias], [tuple(head.bias.shape)])
     head.bias.assign(bias)
     if not head.tied:

@@ -8,6 +8,7 @@ file, which sees rows pass by. Where a metric can not be had exactly from sums i
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ Array = npt.NDArray[Any]
 Columns = Mapping[str, Array]
 Metrics = dict[str, float]
 Splits = Mapping[str, Columns]
+# The settings of a head that go into its file (HeadPart.in_file).
+Settings = Mapping[str, Any]
+NO_SETTINGS: Settings = MappingProxyType({})
 # What the metrics of a head need of each row, by name.
 Rows = Mapping[str, Array]
 
@@ -47,13 +51,14 @@ class Scale:
 
 @dataclass(frozen=True)
 class TrainTargets:
-    """The targets of a head in train: `columns` by name, `outputs` of the head, and the `values` of
-    its vocabulary."""
+    """The targets of a head in train: `columns` by name, `outputs` of the head, the `values` of its
+    vocabulary, and its `settings` that metrics know."""
 
     name: str
     columns: Columns
     outputs: int
     values: Sequence[str] = ()
+    settings: Settings = field(default_factory=dict)
 
     @property
     def targets(self) -> Array:
@@ -67,9 +72,11 @@ class TrainTargets:
 
 @dataclass
 class Totals:
-    """The sums of one head. `means` holds [sum of weight * value, sum of weight] by metric."""
+    """The sums of one head with these `settings`. `means` holds [sum of weight * value, sum of
+    weight] by metric."""
 
     rows: int = 0
+    settings: Settings = field(default_factory=dict)
     scores_kept: float = SCORES_KEPT
     means: dict[str, Array] = field(default_factory=dict)
     calibration: Array = field(default_factory=lambda: np.zeros((3, CALIBRATION_BINS)))
@@ -149,9 +156,14 @@ def _area(no: Array, yes: Array) -> float:
     return float((yes * below).sum() / pairs) if pairs > 0 else 0.5
 
 
-def measured(add: Callable[[Totals, Rows, Array], None], rows: Rows, weights: Array) -> Metrics:
+def measured(
+    add: Callable[[Totals, Rows, Array], None],
+    rows: Rows,
+    weights: Array,
+    settings: Settings = NO_SETTINGS,
+) -> Metrics:
     """The metrics of rows that are all there, exact. `targets` is the number of rows."""
-    totals = Totals(len(weights), math.inf)
+    totals = Totals(len(weights), settings, math.inf)
     if len(weights):
         add(totals, rows, weights)
     return totals.metrics()

@@ -11,10 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from kinds.heads.any.metrics import Scale
+from kinds.heads.any.metrics import Array, Scale
 
 # Kernels of heads with few outputs start near 0.
 KERNEL_STDDEV = 0.01
+# One number for all outputs, or [outputs].
+Factor = float | Array
 # (logits [batch, classes], labels, weights, inverse temperature) to [4]: the sums of weight, loss,
 # and the loss's first and second derivative by the inverse temperature.
 TemperatureSums = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
@@ -152,12 +154,19 @@ def with_random_signs(
     roots: tf.Tensor,
     seed: tf.Tensor,
 ) -> tf.Tensor:
-    """A `pseudo_loss` of independent outputs: the square root of the loss's second derivative by
-    each of them, with a random sign."""
+    """A `pseudo_loss` of a loss that is a sum over the outputs, given its second derivatives."""
     scores = layer.logits(hidden)
-    signs = tf.sign(tf.random.stateless_uniform(tf.shape(scores), seed, -1.0, 1.0))
-    bend = tf.stop_gradient(signs * tf.sqrt(second_derivative(scores)))
-    return tf.reduce_sum(roots[:, None] * bend * scores)
+    return signed_sum(scores, second_derivative(scores), roots, seed)
+
+
+def signed_sum(
+    values: tf.Tensor, second_derivatives: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
+) -> tf.Tensor:
+    """A `pseudo_loss` of a loss that is a sum over values [batch, n]: each times the square root of
+    the second derivative by it, with a random sign."""
+    signs = tf.sign(tf.random.stateless_uniform(tf.shape(values), seed, -1.0, 1.0))
+    bend = tf.stop_gradient(signs * tf.sqrt(second_derivatives))
+    return tf.reduce_sum(roots[:, None] * bend * values)
 
 
 def of_sigmoid(scores: tf.Tensor) -> tf.Tensor:
@@ -177,6 +186,11 @@ def uncertainty_factor(part: Any) -> float:
 def scale(name: str, part: Any, numbers: Mapping[str, Any]) -> Scale:
     """Of a head whose targets are taken as they are."""
     return Scale()
+
+
+def unscaling(part: Any, scale: Scale) -> tuple[Factor, Factor]:
+    """Of a head whose outputs are all on the scale of its target."""
+    return scale.std, scale.mean
 
 
 def sampler(part: Any, bias: np.ndarray, negatives: int, seed: int) -> None:

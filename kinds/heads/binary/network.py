@@ -14,6 +14,7 @@ from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import scale as scale
 from kinds.heads.any.network import temperature_sums as temperature_sums
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
+from kinds.heads.any.network import unscaling as unscaling
 from kinds.heads.any.priors import Prior, label_prior
 from kinds.heads.binary.spec import Binary
 from kinds.heads.numbers.network import carried as carried

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from kinds.charts import Figure
 from kinds.heads import calibration
+from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import mistakes_title as mistakes_title
 from kinds.heads.labels.show import task as task
@@ -16,6 +17,7 @@ from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.binary.spec import Binary
+    from kinds.heads.score import FileHead
 
 _YES_OR_NO = ("no", "yes")
 
@@ -24,7 +26,7 @@ def headline() -> str:
     return "auc"
 
 
-def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     """As sure as the probability of the answer that is more probable."""
     was, scores = (array.to_numpy(zero_copy_only=False) for array in (targets, outputs[0]))
     for row in np.flatnonzero(~np.isnan(was)):
@@ -37,11 +39,11 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 def figures(scored: Scored) -> Iterator[Figure]:
     said, was = calibration.with_targets(scored.outputs[0], scored.targets)
-    return calibration.probability_chart(scored.head, said, was)
+    return calibration.probability_chart(scored.head.name, said, was)
 
 
-def answer(head: str, outputs: Sequence[float]) -> Iterator[str]:
-    yield f"{head}  {100 * outputs[0]:.1f} %"
+def answer(head: "FileHead", outputs: Sequence[float]) -> Iterator[str]:
+    yield f"{head.name}  {100 * outputs[0]:.1f} %"
 
 
 def script() -> Path:

@@ -7,7 +7,7 @@ from kinds.settings import Positive
 
 
 class Binary(NumberPart):
-    """Yes or no, by a sigmoid."""
+    """Yes or no, by a sigmoid. `<head>.score` is the probability of yes."""
 
     kind: Literal["binary"] = "binary"
     class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None

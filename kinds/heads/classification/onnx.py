@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinds.heads.labels.onnx import add_count, add_labels, add_top
-from kinds.heads.labels.onnx import settings as settings
 from kinds.nodes import Nodes
 from kinds.tensors import output, within_head
 

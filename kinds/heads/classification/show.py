@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.charts import Bars, Figure, Table, percent
+from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import answer as answer
 from kinds.heads.labels.show import calibrated, slices
@@ -18,6 +19,7 @@ from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.classification.spec import Classification
+    from kinds.heads.score import FileHead
 
 DECADES = (1, 10, 100, 1_000, 10_000, 100_000)
 PAIRS = 10
@@ -27,7 +29,7 @@ def headline() -> str:
     return "accuracy@1"
 
 
-def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     labels, scores = (output.to_pylist() for output in outputs)
     for row, target in enumerate(targets.to_pylist()):
         if target:
@@ -37,10 +39,10 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 
 def figures(scored: Scored) -> Iterator[Figure]:
-    yield from calibrated(scored.head, scored.guesses)
+    yield from calibrated(scored.head.name, scored.guesses)
     yield frequency_bars(scored)
     if pairs := confused_pairs(scored.guesses, scored.counts):
-        yield Table(f"{scored.head}: most confused", ("was", "predicted", "rows"), pairs)
+        yield Table(f"{scored.head.name}: most confused", ("was", "predicted", "rows"), pairs)
 
 
 def frequency_bars(scored: Scored) -> Bars:
@@ -56,7 +58,7 @@ def frequency_bars(scored: Scored) -> Bars:
         rows.append((_words(least), within, (percent(within), percent(first), f"{len(own):,}")))
     most = max((len(guess.answers) for guess in scored.guesses), default=0)
     header = ("label in train", f"among {most}", "first", "rows")
-    return Bars(f"{scored.head}: accuracy by frequency of the label", header, rows)
+    return Bars(f"{scored.head.name}: accuracy by frequency of the label", header, rows)
 
 
 def _words(least: int | None) -> str:

@@ -7,7 +7,8 @@ from kinds.settings import Positive, Share
 
 
 class Classification(LabelsPart):
-    """One label of a vocabulary, by a softmax."""
+    """One label of a vocabulary, by a softmax. A score lists the likeliest labels in
+    `<head>.labels`, best first, and their probabilities in `<head>.scores`."""
 
     kind: Literal["classification"] = "classification"
     label_smoothing: Share = 0.0

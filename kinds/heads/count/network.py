@@ -13,6 +13,7 @@ from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import scale as scale
 from kinds.heads.any.network import temperature_sums as temperature_sums
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
+from kinds.heads.any.network import unscaling as unscaling
 from kinds.heads.any.network import with_random_signs
 from kinds.heads.any.priors import LEAST, ROWS_OF_NO_ROWS, Prior, known_numbers
 from kinds.heads.count.metrics import deviance

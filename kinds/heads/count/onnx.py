@@ -1,4 +1,3 @@
 """A count in the exported file."""
 
 from kinds.heads.numbers.onnx import add_nodes as add_nodes
-from kinds.heads.numbers.onnx import settings as settings

@@ -6,6 +6,7 @@ from kinds.heads.numbers.spec import NumberPart
 
 
 class Counts(NumberPart):
-    """A count, by a Poisson loss with a logarithmic link."""
+    """A count, by a Poisson loss with a logarithmic link. `<head>.value` is the mean that is
+    expected."""
 
     kind: Literal["count"] = "count"

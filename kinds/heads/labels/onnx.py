@@ -1,7 +1,7 @@
 """The best labels of a head in the exported file."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,12 +10,7 @@ from kinds.nodes import Nodes
 from kinds.tensors import TOP_K
 
 if TYPE_CHECKING:
-    from kinds.heads.labels.spec import LabelsPart
     from kinds.heads.score import FileHead
-
-
-def settings(part: "LabelsPart") -> dict[str, Any]:
-    return {}
 
 
 def add_count(nodes: Nodes, head: "FileHead", labels: Sequence[str]) -> str:

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kinds.charts import Chart
 from kinds.heads import calibration
 from kinds.heads.guesses import Guess
+
+if TYPE_CHECKING:
+    from kinds.heads.score import FileHead
 
 
 def calibrated(head: str, guesses: Sequence[Guess]) -> Iterator[Chart]:
@@ -24,8 +28,8 @@ def task() -> str:
     return "tabular-classification"
 
 
-def answer(head: str, outputs: tuple[Sequence[str], Sequence[float]]) -> Iterator[str]:
-    yield head
+def answer(head: "FileHead", outputs: tuple[Sequence[str], Sequence[float]]) -> Iterator[str]:
+    yield head.name
     for label, score in zip(*outputs, strict=True):
         yield f"{100 * score:>7.1f} %  {label}"
 

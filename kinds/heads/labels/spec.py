@@ -1,6 +1,6 @@
 """The settings of a head that predicts labels of a vocabulary."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kinds.heads.part import HeadPart, Labels
 from kinds.settings import Count, Name
@@ -20,3 +20,6 @@ class LabelsPart(HeadPart):
 
     def labels(self) -> Labels:
         return Labels(self.vocabulary, self.top_k, self.tied)
+
+    def in_file(self) -> dict[str, Any]:
+        return {}

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kinds.heads.labels.onnx import add_count, add_labels, add_top
-from kinds.heads.labels.onnx import settings as settings
 from kinds.nodes import Nodes
 from kinds.tensors import output, within_head
 

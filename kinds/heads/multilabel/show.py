@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.charts import Figure
+from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import answer as answer
 from kinds.heads.labels.show import calibrated, slices
@@ -17,13 +18,14 @@ from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.multilabel.spec import Multilabel
+    from kinds.heads.score import FileHead
 
 
 def headline() -> str:
     return "precision@1"
 
 
-def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     labels, scores = (output.to_pylist() for output in outputs)
     for row, target in enumerate(targets.to_pylist()):
         if target is not None:
@@ -32,7 +34,7 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 
 def figures(scored: Scored) -> Iterator[Figure]:
-    return calibrated(scored.head, scored.guesses)
+    return calibrated(scored.head.name, scored.guesses)
 
 
 def could_be(column: Column) -> Look | None:

@@ -7,7 +7,8 @@ from kinds.settings import Separator
 
 
 class Multilabel(LabelsPart):
-    """Any number of labels of a vocabulary, by a sigmoid for each."""
+    """Any number of labels of a vocabulary, by a sigmoid for each. A score lists the likeliest
+    labels in `<head>.labels`, best first, and the probability of each in `<head>.scores`."""
 
     PREPARED: ClassVar = LabelsPart.PREPARED | {"separator"}
 

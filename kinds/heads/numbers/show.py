@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -10,12 +11,15 @@ from kinds.charts import Figure
 from kinds.heads import calibration
 from kinds.heads.guesses import Guess, Scored
 
+if TYPE_CHECKING:
+    from kinds.heads.score import FileHead
+
 
 def headline() -> str:
     return "mean_absolute_error"
 
 
-def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
+def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     """Right where the error is among the smaller half."""
     was, values = (array.to_numpy(zero_copy_only=False) for array in (targets, outputs[0]))
     there = np.flatnonzero(~np.isnan(was))
@@ -30,7 +34,7 @@ def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
 
 def figures(scored: Scored) -> Iterator[Figure]:
     said, was = calibration.with_targets(scored.outputs[0], scored.targets)
-    return calibration.number_chart(scored.head, said, was)
+    return calibration.number_chart(scored.head.name, said, was)
 
 
 def mistakes_title() -> str:
@@ -41,8 +45,8 @@ def task() -> str:
     return "tabular-regression"
 
 
-def answer(head: str, outputs: Sequence[float]) -> Iterator[str]:
-    yield f"{head}  {outputs[0]:.4g}"
+def answer(head: "FileHead", outputs: Sequence[float]) -> Iterator[str]:
+    yield f"{head.name}  {outputs[0]:.4g}"
 
 
 def script() -> Path:

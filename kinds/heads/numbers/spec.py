@@ -1,6 +1,6 @@
 """The settings of a head whose target is one number."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from kinds.heads.part import HeadPart
 
@@ -12,3 +12,6 @@ class NumberPart(HeadPart):
 
     def labels(self) -> None:
         return None
+
+    def in_file(self) -> dict[str, Any]:
+        return {}

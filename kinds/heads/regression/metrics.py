@@ -8,10 +8,7 @@ from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Total
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
-
-
-def restored(rows: Rows, scale: Scale) -> Rows:
-    return {name: scale.restore(rows[name]) for name in ("value", "target")}
+from kinds.heads.scaled.metrics import restored as restored
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:

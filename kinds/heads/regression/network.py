@@ -1,18 +1,16 @@
 """A number in training: on a scale, by squared error."""
 
-from collections.abc import Mapping
 from functools import partial
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from keras import ops
 
 from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import temperature_sums as temperature_sums
+from kinds.heads.any.network import unscaling as unscaling
 from kinds.heads.any.network import with_random_signs
 from kinds.heads.any.priors import LEAST, Prior, known_numbers
 from kinds.heads.numbers.network import carried as carried
@@ -20,13 +18,9 @@ from kinds.heads.numbers.network import outputs as outputs
 from kinds.heads.numbers.network import results_of, squeezed, sum_of
 from kinds.heads.numbers.network import target as target
 from kinds.heads.regression.spec import Regression
+from kinds.heads.scaled.network import in_own_unit
+from kinds.heads.scaled.network import scale as scale
 from kinds.parsing import Vector
-
-
-def scale(name: str, part: Regression, numbers: Mapping[str, Any]) -> Scale:
-    if part.scale == "none":
-        return Scale()
-    return Scale(numbers[name]["mean"], numbers[name]["std"], part.scale == "log")
 
 
 def prior(part: Regression, train: TrainTargets) -> Prior:
@@ -57,7 +51,4 @@ pseudo_loss = partial(with_random_signs, second_derivative)
 
 def output(part: Regression, logits: Vector, scale: Scale) -> Vector:
     """[batch] in the target's own unit."""
-    value = squeezed(logits)
-    if scale.log:
-        return ops.multiply(ops.sign(value), ops.subtract(ops.exp(ops.abs(value)), 1.0))
-    return value
+    return in_own_unit(squeezed(logits), scale)

@@ -1,28 +1,9 @@
 """What prepare does with a regression."""
 
-import numpy as np
-import pyarrow as pa
-
-from kinds.analysis import Analysis
-from kinds.columns import Field
-from kinds.heads.numbers.prepare import anomalies as anomalies
-from kinds.heads.numbers.prepare import counts as counts
-from kinds.heads.numbers.prepare import feature_names as feature_names
-from kinds.heads.numbers.prepare import statistics as statistics
-from kinds.heads.regression.spec import Regression
-from kinds.lists import one_each
-from kinds.prepare import Known
-from kinds.scaling.prepare import scaled
-
-
-def field(part: Regression, column: str) -> Field:
-    return Field(column, "number")
-
-
-def analysis(part: Regression, field: Field) -> Analysis:
-    return Analysis(field, scale=None if part.scale == "none" else part.scale)
-
-
-def features(name: str, part: Regression, column: pa.Array, known: Known) -> dict[str, pa.Array]:
-    numbers = scaled(part.scale, column.to_numpy(zero_copy_only=False), known)
-    return {name: one_each(pa.array(numbers.astype(np.float32, copy=False)))}
+from kinds.heads.scaled.prepare import analysis as analysis
+from kinds.heads.scaled.prepare import anomalies as anomalies
+from kinds.heads.scaled.prepare import counts as counts
+from kinds.heads.scaled.prepare import feature_names as feature_names
+from kinds.heads.scaled.prepare import features as features
+from kinds.heads.scaled.prepare import field as field
+from kinds.heads.scaled.prepare import statistics as statistics

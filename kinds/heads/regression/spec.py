@@ -1,16 +1,12 @@
 """The settings of a regression."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
-from kinds.heads.numbers.spec import NumberPart
+from kinds.heads.scaled.spec import ScaledPart
 
 
-class Regression(NumberPart):
-    """A number. The model predicts it, or its logarithm, standardised; scores have its own unit."""
-
-    PREPARED: ClassVar = NumberPart.PREPARED | {"scale"}
+class Regression(ScaledPart):
+    """A number. The model predicts it, or its logarithm, standardised; `<head>.value` has its own
+    unit."""
 
     kind: Literal["regression"] = "regression"
-    scale: Literal["standard", "log", "none"] = "standard"
-    """What the model predicts: the standardised number, its standardised logarithm, or the number
-    as it is."""

@@ -5,8 +5,8 @@ from typing import Any
 import tensorflow as tf
 
 from kinds.graph import column
-from kinds.inputs.number.prepare import flag_name
 from kinds.inputs.number.spec import LIMIT, Number
+from kinds.inputs.numbers import graph as numbers
 from kinds.prepare import Known
 from kinds.scaling.graph import scaled
 
@@ -19,10 +19,7 @@ def features(name: str, part: Number, raw: Any, look_up: Any, known: Known) -> d
     number = tf.where(tf.math.is_nan(number), 0.0, number)
     if part.scale != "none":
         number = tf.clip_by_value(number, -LIMIT, LIMIT)
-    made = {name: column(number)}
-    if part.missing != "reject":
-        made[flag_name(name)] = column(tf.cast(tf.math.is_nan(raw), tf.float32))
-    return made
+    return numbers.features(name, number, tf.math.is_nan(raw) if part.says_missing else None)
 
 
 def _filled(values: Any, part: Number) -> Any:

@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 
-from keras import ops
-
 from kinds.inputs.number.spec import Number
-from kinds.parsing import ONE_ID, ONE_NUMBER, Feature, Vector, Vectors
+from kinds.inputs.numbers import network as numbers
+from kinds.parsing import ONE_ID, Feature, Vector, Vectors
 
 
 def features(name: str, part: Number, entries: Mapping[str, int]) -> dict[str, Feature]:
     if part.buckets is not None:
         return {name: ONE_ID}
-    names = [name] if part.missing == "reject" else [name, f"{name}.missing"]
-    return dict.fromkeys(names, ONE_NUMBER)
+    return numbers.features(name, part.says_missing)
 
 
 def vector(
@@ -21,7 +19,7 @@ def vector(
     """[batch, 1], [batch, 2] with its flag, or [batch, embedding] for buckets."""
     if looked_up is not None:
         return looked_up
-    return ops.stack([inputs[n] for n in (name, f"{name}.missing") if n in inputs], axis=-1)
+    return numbers.vector(name, inputs)
 
 
 def is_side_by_side(part: Number) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from onnx import TensorProto
 
 from kinds.inputs.number.spec import LIMIT
+from kinds.inputs.numbers.onnx import missing_flag
 from kinds.nodes import Nodes
 from kinds.tensors import feature, within_input
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
     number, learned = raw.column, raw.numbers
-    if part.buckets is None and part.missing != "reject":
+    if part.says_missing:
         missing_flag(nodes, name, number)
     if isinstance(part.missing, float):
         number = with_default(nodes, name, number, part.missing)
@@ -27,12 +28,6 @@ def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
     else:
         mean, std = learned.get("mean", 0.0), learned.get("std", 1.0)
         scaled(nodes, name, number, part.scale, mean, std)
-
-
-def missing_flag(nodes: Nodes, name: str, column: str) -> str:
-    """float32 [rows] -> 1.0 where the number is missing (NaN), else 0.0."""
-    missing = nodes.add("IsNaN", [column], within_input(name, "is_missing"))
-    return nodes.add("Cast", [missing], feature(f"{name}.missing"), to=TensorProto.FLOAT)
 
 
 def with_default(nodes: Nodes, name: str, column: str, default: float) -> str:

@@ -11,6 +11,8 @@ import pyarrow as pa
 from kinds.analysis import Analysis
 from kinds.columns import Field
 from kinds.inputs.number.spec import LIMIT, Number
+from kinds.inputs.numbers import prepare as numbers
+from kinds.inputs.numbers.naming import missing_flag
 from kinds.lists import one_each
 from kinds.prepare import Anomaly, Findings, Known, flat, share
 from kinds.scaling.prepare import scaled
@@ -28,8 +30,8 @@ def analysis(part: Number, field: Field) -> Analysis:
 
 
 def features(name: str, part: Number, column: pa.Array, known: Known) -> dict[str, pa.Array]:
-    numbers = column.to_numpy(zero_copy_only=False)
-    filled = _filled(numbers, part)
+    raw = column.to_numpy(zero_copy_only=False)
+    filled = _filled(raw, part)
     if part.buckets is not None:
         bucket = np.searchsorted(known.boundaries, filled, side="right").astype(np.int64)
         return {name: one_each(pa.array(np.where(np.isnan(filled), part.buckets, bucket)))}
@@ -37,15 +39,7 @@ def features(name: str, part: Number, column: pa.Array, known: Known) -> dict[st
     number = np.where(np.isnan(number), np.float32(0), number)
     if part.scale != "none":
         number = np.clip(number, -LIMIT, LIMIT)
-    made = {name: _floats(number)}
-    if part.missing != "reject":
-        made[flag_name(name)] = _floats(np.isnan(numbers))
-    return made
-
-
-def flag_name(name: str) -> str:
-    """The feature that says where the number was missing."""
-    return f"{name}.missing"
+    return numbers.features(name, number, np.isnan(raw) if part.says_missing else None)
 
 
 def _filled(numbers: Floats, part: Number) -> Floats:
@@ -54,27 +48,22 @@ def _filled(numbers: Floats, part: Number) -> Floats:
     return np.where(np.isnan(numbers), np.float32(part.missing), numbers)
 
 
-def _floats(values: npt.NDArray[Any]) -> pa.Array:
-    return one_each(pa.array(values.astype(np.float32, copy=False)))
-
-
 def feature_names(name: str, part: Number) -> list[str]:
-    has_flag = part.buckets is None and part.missing != "reject"
-    return [name, flag_name(name)] if has_flag else [name]
+    return numbers.feature_names(name, part.says_missing)
 
 
 def counts(name: str, part: Number, features: pa.RecordBatch, size: int) -> dict[str, int]:
     if part.buckets is not None:
         missing = int((flat(features, name) == part.buckets).sum())
-    elif part.missing != "reject":
-        missing = int((flat(features, flag_name(name)) == 1).sum())
+    elif part.says_missing:
+        missing = int((flat(features, missing_flag(name)) == 1).sum())
     else:
         return {}
     return {"values": features.num_rows, "missing": missing}
 
 
 def statistics(part: Number, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
-    if part.buckets is None and part.missing == "reject":
+    if part.buckets is None and not part.says_missing:
         return {}
     return {"numbers": {"missing": share(sides["train"], "missing", "values")}}
 

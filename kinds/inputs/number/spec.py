@@ -40,6 +40,11 @@ class Number(InputPart):
             raise ValueError("`scale: buckets` and the size of its `embedding` go together")
         return self
 
+    @property
+    def says_missing(self) -> bool:
+        """Whether a second feature says where the number is missing."""
+        return self.buckets is None and self.missing != "reject"
+
     def lookup(self, name: str) -> Lookup | None:
         if self.buckets is None or self.embedding is None:
             return None

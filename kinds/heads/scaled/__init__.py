@@ -1,0 +1,1 @@
+"""Shared code of the heads that predict a number on a scale. Not a kind itself."""

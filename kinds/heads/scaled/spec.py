@@ -1,0 +1,15 @@
+"""The settings of a head that predicts a number on a scale."""
+
+from typing import ClassVar, Literal
+
+from kinds.heads.numbers.spec import NumberPart
+
+
+class ScaledPart(NumberPart):
+    """A head that predicts a number, or its logarithm, standardised."""
+
+    PREPARED: ClassVar = NumberPart.PREPARED | {"scale"}
+
+    scale: Literal["standard", "log", "none"] = "standard"
+    """What the model predicts: the standardised number, its standardised logarithm, or the number
+    as it is."""

@@ -1,0 +1,29 @@
+"""The settings of a flag."""
+
+from typing import ClassVar, Literal
+
+from kinds.inputs.part import InputPart
+
+
+class Flag(InputPart):
+    """Yes or no, without a vocabulary: the network reads 1 or 0. `1`, `true`, `yes`, `t` and `y`
+    are yes, `0`, `false`, `no`, `f` and `n` are no, in upper case too; other text makes the row
+    bad.
+
+    A missing one is 0, and a second feature says so. With `missing: reject` the row is bad instead,
+    and there is no such feature. For example `paid: {kind: flag, column: was paid}`.
+    """
+
+    PREPARED: ClassVar = frozenset({"kind", "missing"})
+
+    kind: Literal["flag"] = "flag"
+    missing: Literal["reject"] | None = None
+    """`reject` makes a row without a value bad."""
+
+    @property
+    def says_missing(self) -> bool:
+        """Whether a second feature says where the flag is missing."""
+        return self.missing is None
+
+    def lookup(self, name: str) -> None:
+        return None

@@ -1,0 +1,1 @@
+"""Shared code of the inputs that are one number. Not a kind itself."""

@@ -1,0 +1,6 @@
+"""Names of the features of an input that is one number. Standard library only."""
+
+
+def missing_flag(name: str) -> str:
+    """The feature that is 1 where the number was missing, and otherwise 0."""
+    return f"{name}.missing"
