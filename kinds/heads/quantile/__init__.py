@@ -1,0 +1,1 @@
+"""The head `quantile`: stated quantiles of a number, which never cross."""
