@@ -9,6 +9,7 @@ from typing import Any
 from kinds.prepare import Anomaly, Findings
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
+from pipeline.sides import asked_for
 
 LEAK_SHARE = 0.001
 SECTIONS = ("inputs", "heads", "numbers")
@@ -34,6 +35,10 @@ def anomalies(
             found += _named(name, kind.anomalies(part, findings))
     for side in ("eval", "test"):
         found += _named(side, _of_side(said["leaks"], side))
+    for side in asked_for(spec.split):
+        if not said["rows"][side]:
+            text = f"split.{side} asks for rows, and none of {said['rows']['read']:,} came to it"
+            found += _named(side, [("EMPTY_SIDE", text)])
     return found
 
 

@@ -38,7 +38,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
 from pipeline.reports import Fragment, Key, Report, join
-from pipeline.sides import SIDES
+from pipeline.sides import SIDES, check_values
 
 STAGE, STATISTICS = "data", "statistics.json"
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -69,8 +69,9 @@ class Result:
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     """Puts the folder together and in its place; gives its path.
 
-    Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
-    that is to fail, 5 for features that are not those of the transform graph.
+    Raises Failure: 2 for a value of the split that no row has, 4 for too many bad rows, no rows,
+    none to train on, an empty vocabulary or drift that is to fail, 5 for features that are not
+    those of the transform graph.
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
@@ -78,7 +79,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
 
     with reading.as_message(), _folder(result) as folder:
         _keep_rejected(report.fragments, folder / reading.REJECTED)
-        _check_rows(report.counts, result, folder / reading.REJECTED)
+        _check_rows(report, result, folder / reading.REJECTED)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
         graph = folder / "transform"
@@ -143,7 +144,8 @@ def _keep_rejected(fragments: Sequence[Fragment], folder: Path) -> None:
         join(own, folder / f"part-{at:05d}-of-{len(by_input):05d}.jsonl")
 
 
-def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
+def _check_rows(report: Report, result: Result, rejected: Path) -> None:
+    counts = report.counts
     for path, there in by_file(counts, list(result.paths)).items():
         if there["read"] != there["written"] + there["rejected"]:
             raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
@@ -161,6 +163,8 @@ def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
             f"{reasons[commonest]:,} of them {commonest}; they are in {kept}"
         )
         raise Failure(Exit.BAD_ROWS, rule, received=share)
+    listed = Counter({key[1]: count for key, count in counts.items() if key[0] == "split"})
+    check_values(result.spec.split, listed, report.split_values)
     if total["train"] == 0:
         rule = "the split must leave rows on the training side"
         raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pipeline import hard_rows, leaks, stores
 from pipeline.hard_rows import HardRows
 from pipeline.leaks import Sketch
-from pipeline.sides import Hashes
+from pipeline.sides import Hashes, remembered
 
 SAMPLES = 4000
 Key = tuple[str, ...]
@@ -47,13 +47,15 @@ class Sample:
 @dataclass(frozen=True)
 class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
-    examples and keys by side (pipeline.leaks); the hard rows with their features."""
+    examples and keys by side (pipeline.leaks); the hard rows with their features; some values of
+    the column that splits, with their counts."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
     hard: HardRows | None = None
+    split_values: Counter[str] = field(default_factory=Counter)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -69,7 +71,8 @@ def _both(one: Report, other: Report) -> Report:
     hard = (
         hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
     )
-    return Report(counts, one.fragments + other.fragments, samples, sketches, hard)
+    values = remembered(one.split_values + other.split_values)
+    return Report(counts, one.fragments + other.fragments, samples, sketches, hard, values)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:

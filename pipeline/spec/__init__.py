@@ -62,7 +62,10 @@ class HashSplit(Part):
 
 
 class ColumnSplit(Part):
-    """The value of one column decides the side; rows with a value that is not listed train."""
+    """The value of one column decides the side; rows with a value that is not listed train.
+
+    Each listed value must occur in a row; otherwise prepare ends with exit code 2.
+    """
 
     by: Literal["column"]
     column: Column
@@ -80,7 +83,10 @@ class ColumnSplit(Part):
 
 
 class FileSplit(Part):
-    """The file's name decides the side; files that match no pattern train."""
+    """The file's name decides the side; files that match no pattern train.
+
+    Each pattern must match a file; otherwise prepare ends with exit code 2.
+    """
 
     by: Literal["file"]
     eval: tuple[str, ...] = Field(min_length=1)
