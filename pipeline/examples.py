@@ -30,7 +30,7 @@ from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
 from pipeline.reading import REPORTS, as_message, file_of, side_of
 from pipeline.reports import Fragment, Key, Report
-from pipeline.sides import SIDES
+from pipeline.sides import SIDES, dealt
 
 Origin = npt.NDArray[np.int64]
 
@@ -74,7 +74,6 @@ class WriteExamples(beam.DoFn):
     def start_bundle(self) -> None:
         self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
-        self._written: Counter[str] = Counter()
         self._sketches: dict[tuple[str, str], Sketch] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
@@ -83,20 +82,21 @@ class WriteExamples(beam.DoFn):
             there = np.flatnonzero(side_of(origin) == number)
             if len(there):
                 rows = batch if len(there) == len(origin) else batch.take(pa.array(there))
-                self._write(side, rows, int(origin[there[0]]), sizes)
+                self._write(side, rows, origin[there], sizes)
                 self._sketch(side, rows, origin[there])
 
-    def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
-        path = self._paths[int(file_of(np.array(first)))]
+    def _write(
+        self, side: str, rows: pa.RecordBatch, origin: Origin, sizes: dict[str, int]
+    ) -> None:
+        path = self._paths[int(file_of(origin[0]))]
         self._counts["file", path, side] += rows.num_rows
         self._counts.update(example_counts.counted(rows, self._spec, side, sizes))
         records = self._encoder.encode(rows.select(self._features))
-        start = self._written[side]
-        self._written[side] += len(records)
-        for shard in range(self._shards):
-            own = records[(shard - start) % self._shards :: self._shards]
-            if own:
-                self._writer(side, shard, first).write(own)
+        shards = dealt(origin, self._shards)
+        for shard in np.unique(shards).tolist():
+            own = np.flatnonzero(shards == shard).tolist()
+            writer = self._writer(side, shard, int(origin[own[0]]))
+            writer.write([records[at] for at in own])
 
     def _sketch(self, side: str, rows: pa.RecordBatch, origin: Origin) -> None:
         key = (leaks.EXAMPLES, side)

@@ -18,6 +18,8 @@ from pipeline.failures import Exit, Failure
 REMEMBERED, SHOWN = 500, 12
 SIDES = ("train", "eval", "test")
 TRAIN, EVAL, TEST = range(3)
+# The seed of the draw that deals rows to shards.
+_DEAL = np.uint64(0x9E3779B97F4A7C15)
 Sides = npt.NDArray[np.int8]
 Hashes = npt.NDArray[np.uint64]
 
@@ -124,6 +126,16 @@ def scrambled(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def dealt(origins: npt.NDArray[np.int64], shards: int) -> npt.NDArray[np.int64]:
+    """int64 [rows]: the shard of each row, drawn by where it comes from alone (pipeline.reading).
+
+    In turn would not do: of rows that come in a rhythm, such as a question and its inverse, a shard
+    would have one sort only, and shards are read one after the other.
+    """
+    drawn = scrambled(scrambled(origins.astype(np.uint64)) ^ _DEAL)
+    return (drawn % np.uint64(shards)).astype(np.int64)
 
 
 def _column_hashes(column: pa.Array) -> Hashes:

@@ -102,7 +102,7 @@ def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> 
 def test_a_part_of_an_epoch_has_rows_of_all_parts_of_the_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prepare deals rows out to the files in turn; fewer are shuffled at once than there are."""
+    """Each file has rows of all parts; fewer are shuffled at once than there are."""
     monkeypatch.setattr("trainer.data.ROWS_TO_SHUFFLE", 250)
     rows = [{**row, "size": [float(i)]} for i, row in enumerate(tiny_examples(1000, seed=1))]
     data = read_data(write_data(tmp_path / "data", tiny_spec(), {"train": rows}, files=4))

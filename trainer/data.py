@@ -149,8 +149,8 @@ def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) 
     """Serialised examples [at_once]; only the last of them are fewer.
 
     They are shuffled a great many at once, as one tensor: to hand single records on costs ten
-    times as much as to read them. Files are read one after the other. Prepare deals rows out to
-    them in turn, so each has some of all parts of the input, while the beginnings of several files
+    times as much as to read them. Files are read one after the other. Prepare draws which of them
+    a row goes to, so each has some of all parts of the input, while the beginnings of several files
     would all be its first part.
     """
     if not files:
