@@ -111,6 +111,13 @@ def test_a_part_of_an_epoch_has_rows_of_all_parts_of_the_input(
     assert np.bincount(first.astype(int) // 250, minlength=4).min() > 40
 
 
+def test_no_tuner_keeps_whoever_lets_go_of_rows_waiting(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    features = example_features(data.spec, data.entries)
+    read = batches(data.files("train"), features, batch_size=16, order=(1, 0))
+    assert read.options().autotune.enabled is False
+
+
 def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:
     data = read_data(tiny_data(tmp_path / "data"))
     assert sizes(data, order=(1, 3), skip=2) == sizes(data, order=(1, 3))[32:]

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -153,7 +154,47 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     assert lines(history) == said[:3]
 
 
-def test_a_signal_to_end_does_not_wait_for_a_phase(tmp_path: Path) -> None:
+class Slow:
+    """Batches that are slow to end and slow to go."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def __iter__(self) -> "Slow":
+        return self
+
+    def __next__(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            time.sleep(0.1)
+            raise StopIteration
+
+    def __del__(self) -> None:
+        time.sleep(0.2)
+
+
+def test_the_end_of_an_epoch_is_waiting_too(tmp_path: Path) -> None:
+    """The reader of an epoch may be slow to end, and slow to be let go of."""
+    made = script([3.0, 2.0])
+    slow = {"batches": lambda _, skip: Slow(STEPS - skip)}
+    made.train(tmp_path / "history", settings(epochs=2), **slow)
+    for line in lines(tmp_path / "history"):
+        pace = line["pace"]["exact"]
+        assert pace["seconds"] * pace["share_waiting_for_data"] > 0.29
+
+
+def test_a_signal_to_end_is_told_before_anything_is_let_go_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = script([3.0], lambda step: os.kill(os.getpid(), signal.SIGTERM) or 1.0)
+    with pytest.raises(SystemExit):
+        made.train(tmp_path / "history", settings(epochs=1))
+    assert "train: ended by SIGTERM after step 1; the same command" in capsys.readouterr().err
+
+
+def test_a_signal_to_end_does_not_wait_for_a_phase(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = script([3.0])
 
     def endless(epoch: int) -> dict[str, Any]:
@@ -163,6 +204,7 @@ def test_a_signal_to_end_does_not_wait_for_a_phase(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         made.train(tmp_path / "history", settings(epochs=1), before_epoch=endless)
     assert ended.value.code == 143
+    assert "ended by SIGTERM in a phase" in capsys.readouterr().err
     assert int(made.train_state.begun) == 0
 
 

@@ -23,6 +23,8 @@ from pipeline.spec import Spec
 ROWS_TO_SHUFFLE = 100_000
 # Batches are made in stacks that have about this many rows together.
 ROWS_OF_A_STACK = 8_192
+# Parsed at once. To read and shuffle rows takes four times as long as to parse them.
+STACKS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,14 @@ def _stacks(
         .skip(whole)
         .map(
             lambda serialized: _stack(serialized, features, batch_size, own),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=STACKS_AT_ONCE,
             deterministic=True,
         )
     )
     options = tf.data.Options()
     options.experimental_warm_start = True  # begins with the iterator, not with its first batch
+    # Whoever lets go of an iterator waits until its tuner wakes up: up to 20 s after an epoch.
+    options.autotune.enabled = False
     return parsed.prefetch(2).with_options(options), within
 
 

@@ -18,7 +18,7 @@ from pipeline.progress import Progress
 from trainer.data import Batch, steps_per_epoch
 from trainer.reporting.history import History
 from trainer.reporting.pace import Paces, timed
-from trainer.training.stopping import TERMINATED, ended_at_once, stop_signal
+from trainer.training.stopping import ended, ended_at_once, stop_signal
 from trainer.training.train_state import TrainState, averages_in_place, evaluate_and_keep_best
 from trainer.training.train_step import Step
 
@@ -98,9 +98,12 @@ def train(
             step = step or make_step()
             with ended_at_once():
                 begin_epoch(state, epoch, before_epoch, save, tell)
-            facts = run_epoch(state, settings, epoch, heads, step, coming, save, stopped)
-            # The next epoch's rows are read and shuffled while the held-out ones are evaluated.
-            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < settings.epochs else None
+            paces = Paces()
+            facts = run_epoch(state, settings, epoch, heads, step, coming, save, stopped, paces)
+            with paces.waiting(settings.kind(int(state.step) - 1)):
+                # The next epoch's rows are read and shuffled while the held-out ones are evaluated.
+                coming = iter(batches(epoch + 1, 0)) if epoch + 1 < settings.epochs else None
+            facts["pace"] = paces.facts()
             with averages_in_place(state.averages):
                 facts |= evaluate_and_keep_best(state, evaluate)
             tell({"epoch": epoch + 1, **facts})
@@ -108,7 +111,7 @@ def train(
             state.losses.assign(tf.zeros_like(state.losses))
             save()
             if stopped():
-                raise SystemExit(TERMINATED)
+                ended(f"after step {int(state.step):,}")
     for variable, average in state.averages:
         variable.assign(average)
     if evaluate is not None:
@@ -148,27 +151,32 @@ def run_epoch(
     batches: Iterator[Batch],
     save: Callable[[], None],
     stopped: Callable[[], bool],
+    paces: Paces,
 ) -> dict[str, Any]:
     """The steps of an epoch that are left, over the rest of its batches; gives their
-    losses and speed."""
+    losses and speed. `paces` takes in their time."""
     done = int(state.step) - epoch * settings.steps
     losses = Losses(heads, epoch, done, state.losses.numpy())
     started = saved = time.monotonic()
-    paces, rate = Paces(), 0.0
+    rate, before = 0.0, epoch * settings.steps
     progress = Progress(
         f"epoch {epoch + 1} of {settings.epochs}", total=settings.steps, unit="steps"
     )
-    for place, batch, waited in timed(batches, start=done):
-        rate = settings.rate(epoch * settings.steps + place)
-        losses.add(step(batch, tf.constant(rate, tf.float32)), epoch * settings.steps + place)
-        paces.add(settings.kind(epoch * settings.steps + place), settings.rows_at(place), waited)
+
+    def end(seconds: float) -> None:
+        paces.waited(settings.kind(int(state.step) - 1), seconds)
+
+    for place, batch, waited in timed(batches, start=done, end=end):
+        rate = settings.rate(before + place)
+        losses.add(step(batch, tf.constant(rate, tf.float32)), before + place)
+        paces.add(settings.kind(before + place), settings.rows_at(place), waited)
         progress.at(place + 1, losses.note(settings))
         if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             state.losses.assign(losses.read())
             save()
             saved = time.monotonic()
             if stopped():
-                raise SystemExit(TERMINATED)
+                ended(f"after step {int(state.step):,}")
     means = settings.mean(losses.read(), settings.steps)
     progress.end(settings.steps, losses.note(settings))
     seconds = time.monotonic() - started
@@ -178,7 +186,6 @@ def run_epoch(
         "learning_rate": rate,
         "seconds": round(seconds, 3),
         "examples_per_second": round(max(0, rows) / seconds, 1),
-        "pace": paces.facts(),
         "train": {name: float(s) for name, s in zip(heads, means, strict=True)},
     }
 
