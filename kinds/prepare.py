@@ -50,8 +50,9 @@ class Findings:
     """What prepare found about an input or a head.
 
     `said` has its entries of statistics.json by section; `is_constant` is whether all its numbers
-    in training are the same. Its vocabulary counted `distinct` values, those with an id as often as
-    `entries` says; `is_alone` is whether nothing else uses that vocabulary.
+    in training are the same. It has `distinct` texts (more than a hundred where `is_alone`, whether
+    nothing else uses its vocabulary), those with an id as often as `entries` says, of a head as its
+    labels.
     """
 
     said: Mapping[str, Any]

@@ -25,7 +25,8 @@ _LEAKS = {
 def anomalies(
     spec: specs.Spec, said: dict[str, Any], counts: dict[str, list[int]]
 ) -> list[dict[str, str]]:
-    """`said` is the content of statistics.json, `counts` those of each vocabulary's entries."""
+    """`said` is the content of statistics.json. `counts` has, for each input and head with a
+    vocabulary, how often its entries were counted: for a head, as its labels."""
     found: list[dict[str, str]] = []
     for name, (kind, part) in kinds_of(spec).items():
         findings = _findings(spec, said, counts, name)
@@ -55,9 +56,11 @@ def _findings(
     used = spec.vocabulary_of()
     if name not in used:
         return Findings(own, is_constant)
-    distinct = said["vocabularies"][used[name]]["distinct"]
     is_alone = [*used.values()].count(used[name]) == 1
-    return Findings(own, is_constant, distinct, tuple(counts[used[name]]), is_alone)
+    spread = said["distributions"][name]
+    listed = len(spread["top"]) + bool(spread["unlisted"])
+    distinct = said["vocabularies"][used[name]]["distinct"] if is_alone else listed
+    return Findings(own, is_constant, distinct, tuple(counts[name]), is_alone)
 
 
 def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:

@@ -10,7 +10,7 @@ import pyarrow as pa
 from kinds.prepare import flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
-from pipeline.reports import Key
+from pipeline.reports import Counts, Key
 from pipeline.sides import SIDES
 
 
@@ -55,6 +55,20 @@ def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int])
                 if count:
                     counts["value", vocabulary, str(at)] += count
     return counts
+
+
+def label_counts(
+    rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]
+) -> dict[str, Counts]:
+    """Of each head with labels, how often each label of its vocabulary is one in these rows.
+
+    Others may use the same vocabulary, so what it counts says nothing of a head.
+    """
+    found = {}
+    for name, labels in spec.labels().items():
+        ids, size = flat(rows, name), sizes[labels.vocabulary]
+        found[name] = np.bincount(ids[(ids >= 0) & (ids < size)], minlength=size)
+    return found
 
 
 def rows_by_side(counts: Counter[Key]) -> dict[str, int]:

@@ -29,7 +29,7 @@ from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
 from pipeline.reading import REPORTS, as_message, file_of, side_of
-from pipeline.reports import Fragment, Key, Report
+from pipeline.reports import Counts, Fragment, Key, Report
 from pipeline.sides import SIDES, dealt
 
 Origin = npt.NDArray[np.int64]
@@ -75,6 +75,7 @@ class WriteExamples(beam.DoFn):
         self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._sketches: dict[tuple[str, str], Sketch] = {}
+        self._labels: dict[str, Counts] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
         batch, origin = element
@@ -91,6 +92,9 @@ class WriteExamples(beam.DoFn):
         path = self._paths[int(file_of(origin[0]))]
         self._counts["file", path, side] += rows.num_rows
         self._counts.update(example_counts.counted(rows, self._spec, side, sizes))
+        if side == "train":
+            for name, counts in example_counts.label_counts(rows, self._spec, sizes).items():
+                self._labels[name] = self._labels.get(name, 0) + counts
         records = self._encoder.encode(rows.select(self._features))
         shards = dealt(origin, self._shards)
         for shard in np.unique(shards).tolist():
@@ -112,7 +116,8 @@ class WriteExamples(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
             fragments = tuple(writer.close() for writer in self._writers.values())
-        yield GlobalWindows.windowed_value(Report(self._counts, fragments, sketches=self._sketches))
+        report = Report(self._counts, fragments, sketches=self._sketches, labels=self._labels)
+        yield GlobalWindows.windowed_value(report)
 
 
 def _records(path: Path) -> Any:

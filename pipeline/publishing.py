@@ -37,7 +37,7 @@ from pipeline.example_counts import by_file, rows_by_side, statistics
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
-from pipeline.reports import Fragment, Key, Report, join
+from pipeline.reports import Counts, Fragment, Key, Report, join
 from pipeline.sides import SIDES, check_values
 
 STAGE, STATISTICS = "data", "statistics.json"
@@ -185,13 +185,15 @@ def _kept(rejected: Path, kept: str) -> str:
 def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: Path
 ) -> dict[str, Any]:
-    """spec.json, vocabulary/ and statistics.json, whose content it gives."""
+    """spec.json, vocabulary/, labels/ and statistics.json, whose content it gives."""
     manifest.write_text(folder / "spec.json", result.spec.to_json())
     found = _vocabularies(result.spec, report.counts, learned, folder / vocabulary.FOLDER)
+    labels = _labels(result.spec, report.labels, learned, folder / vocabulary.LABELS)
     paths = list(result.paths)
     said = statistics(report.counts, paths, result.spec, learning.told(learned))
     said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
-    said["warnings"] = anomalies(result.spec, said, found)
+    said["labels"] = {name: _label_shares(counts) for name, counts in labels.items()}
+    said["warnings"] = anomalies(result.spec, said, found | labels)
     if result.earlier is not None:
         said |= _compared(said, result.earlier, result.fail_on_drift)
     manifest.write_text(folder / STATISTICS, json.dumps(said, indent=2) + "\n")
@@ -201,12 +203,13 @@ def _write_what_was_learned(
 def _vocabularies(
     spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: Path
 ) -> dict[str, list[int]]:
-    """Writes JSON lines of [value, count], and gives the counts.
+    """Writes each vocabulary, and gives its counts for each input that uses it.
 
     Raises Failure 4 for a vocabulary without entries.
     """
     folder.mkdir()
     found = {}
+    users = spec.vocabulary_of()
     for name, said in spec.vocabularies.items():
         entries = learned.entries[name]
         values, counted = entries.values.to_pylist(), entries.counts.to_pylist()
@@ -218,17 +221,44 @@ def _vocabularies(
                 f"none that occurs min_count={said.min_count} times in {_columns(spec, name)}"
             )
             raise Failure(Exit.BAD_ROWS, rule, received=received)
-        pairs = zip(values, counted, strict=True)
-        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        found[name] = counted
+        _write_pairs(folder / f"{name}.jsonl", values, counted)
+        found |= {user: counted for user, own in users.items() if own == name}
     return found
+
+
+def _labels(
+    spec: specs.Spec, counts: dict[str, Counts], learned: learning.Learned, folder: Path
+) -> dict[str, list[int]]:
+    """Writes how often each label of a head is one, in the order of the ids, and gives it."""
+    folder.mkdir()
+    found = {}
+    for name, labels in spec.labels().items():
+        values = learned.entries[labels.vocabulary].values.to_pylist()
+        found[name] = counts[name].tolist()
+        _write_pairs(folder / f"{name}.jsonl", values, found[name])
+    return found
+
+
+def _write_pairs(path: Path, values: Sequence[str], counts: Sequence[int]) -> None:
+    """JSON lines of [value, count]."""
+    pairs = zip(values, counts, strict=True)
+    lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _label_shares(counts: Sequence[int]) -> dict[str, int]:
+    return {
+        "entries": len(counts),
+        "never": counts.count(0),
+        "once": counts.count(1),
+        "times": sum(counts),
+    }
 
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
     parts = {**spec.inputs, **spec.heads}
-    return [parts[n].column or n for n, used in spec.vocabulary_of().items() if used == vocabulary]
+    return [parts[name].column or name for name in spec.counted(vocabulary)]
 
 
 def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:

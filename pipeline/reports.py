@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline import hard_rows, leaks, stores
@@ -21,6 +22,7 @@ from pipeline.sides import Hashes, remembered
 
 SAMPLES = 4000
 Key = tuple[str, ...]
+Counts = npt.NDArray[np.int64]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -48,7 +50,8 @@ class Sample:
 class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.leaks); the hard rows with their features; some values of
-    the column that splits, with their counts."""
+    the column that splits, with their counts; of each head with labels, int64 [entries]: how often
+    each is one in train."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
@@ -56,6 +59,7 @@ class Report:
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, Counts] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -72,7 +76,9 @@ def _both(one: Report, other: Report) -> Report:
         hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
     )
     values = remembered(one.split_values + other.split_values)
-    return Report(counts, one.fragments + other.fragments, samples, sketches, hard, values)
+    labels = _joined(one.labels, other.labels, np.add)
+    fragments = one.fragments + other.fragments
+    return Report(counts, fragments, samples, sketches, hard, values, labels)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:

@@ -179,6 +179,39 @@ def test_the_vocabulary_and_the_numbers(folder: Path) -> None:
     assert said["inputs"]["word"]["test"] == {"values": 2, "out_of_vocabulary": 0.0, "missing": 0.5}
 
 
+def test_the_labels_of_a_head_are_counted_by_themselves(folder: Path) -> None:
+    """The input `word` has the same vocabulary, and "the" in both training rows."""
+    lines = (folder / "out" / "data" / "labels" / "next.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["cat", 2], ["the", 0]]
+    assert _statistics(folder)["labels"] == {
+        "next": {"entries": 2, "never": 1, "once": 0, "times": 2}
+    }
+    warnings = {(one["anomaly"], one["of"]) for one in _statistics(folder)["warnings"]}
+    assert ("ONE_CLASS", "next") in warnings and ("CONSTANT", "word") in warnings
+
+
+COUNTED = """
+name: counted
+vocabularies: {words: {min_count: 2, counted: [next]}}
+inputs:
+  word: {kind: category, vocabulary: words, embedding: 2}
+heads:
+  next: {kind: classification, vocabulary: words}
+split: {by: hash, columns: [word], eval: 0, test: 0}
+"""
+
+
+def test_min_count_is_about_labels_where_they_alone_are_counted(tmp_path: Path) -> None:
+    rows = "word,next\na,b\na,b\na,c\nc,d\nd,d\nc,e\n"
+    _run(tmp_path, COUNTED, *_small(tmp_path, one=rows))
+    lines = (tmp_path / "out" / "data" / "vocabulary" / "words.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["b", 2], ["d", 2]]
+    lines = (tmp_path / "out" / "data" / "labels" / "next.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["b", 2], ["d", 2]]
+    _run(tmp_path, COUNTED.replace(", counted: [next]", ""), *_small(tmp_path, one=rows), "--force")
+    assert _statistics(tmp_path)["labels"]["next"]["once"] == 1
+
+
 def test_samples_are_typed_rows_of_the_test_side(folder: Path) -> None:
     table = pyarrow.parquet.read_table(folder / "out" / "data" / "samples.parquet")
     assert table.column_names == ["word", "age", "next", "row"]

@@ -27,6 +27,7 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
     names = {name.split("/")[0] for name in manifest.files}
     assert names == {
         "history.jsonl",
+        "labels",
         "metrics.json",
         "model.keras",
         "samples.parquet",

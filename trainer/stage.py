@@ -36,7 +36,7 @@ from trainer.training.warm_start import warm_start
 from trainer.tuner import tuner_reports
 from trainer.workers import Workers, all_needed, join_workers
 
-COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
+COPIED = ("statistics.json", "samples.parquet", "vocabulary", "labels", "transform")
 MARKER = ".made-from"
 
 

@@ -157,6 +157,12 @@ class Spec(Part):
         inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
 
+    def counted(self, vocabulary: str) -> list[str]:
+        """The inputs and heads whose values a vocabulary counts."""
+        users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
+        chosen = self.vocabularies[vocabulary].counted
+        return [name for name in users if not chosen or name in chosen]
+
     def to_json(self) -> str:
         return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"
 

@@ -39,8 +39,6 @@ def counts(name: str, part: Classification, features: pa.RecordBatch, size: int)
 
 
 def anomalies(part: Classification, found: Findings) -> Iterator[Anomaly]:
-    if not found.is_alone:
-        return
     labels = [count for count in found.entries if count]
     if len(labels) == 1:
         yield "ONE_CLASS", "all training rows have the same label"
