@@ -19,9 +19,6 @@ from kinds.looks import Column, Look
 class Show(Protocol):
     """How a head is shown."""
 
-    def headline(self) -> str:
-        """The metric that stands for the head in one number."""
-
     def guesses(self, targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
         """Of typed targets and the file's outputs; rows without a target are left out."""
 

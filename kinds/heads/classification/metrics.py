@@ -30,6 +30,17 @@ from kinds.heads.any.priors import distribution
 from kinds.heads.labels.metrics import CUTS
 
 
+def headlines() -> tuple[str, ...]:
+    return "accuracy@1", "log_loss", "accuracy@10"
+
+
+def unknown_targets() -> str:
+    return (
+        "in log_loss one class of its own, together with all other unknown labels; never "
+        "predicted, so always wrong in accuracy and ranks"
+    )
+
+
 def rows(output: Array, owners: Array, targets: Array) -> Rows:
     """[rows, n+1] logits, and the ids of the labels: n for any that is not a class of its own."""
     labels = np.zeros(len(output), np.int64)

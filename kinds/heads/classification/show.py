@@ -23,10 +23,6 @@ DECADES = (0, 1, 10, 100, 1_000, 10_000, 100_000)
 PAIRS = 10
 
 
-def headline() -> str:
-    return "accuracy@1"
-
-
 def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     labels, scores = (output.to_pylist() for output in outputs)
     for row, target in enumerate(targets.to_pylist()):

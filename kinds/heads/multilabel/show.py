@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from kinds.heads.multilabel.spec import Multilabel
 
 
-def headline() -> str:
-    return "precision@1"
-
-
 def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     labels, scores = (output.to_pylist() for output in outputs)
     for row, target in enumerate(targets.to_pylist()):

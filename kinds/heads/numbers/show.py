@@ -11,10 +11,6 @@ from kinds.heads import calibration
 from kinds.heads.guesses import Guess, Scored
 
 
-def headline() -> str:
-    return "mean_absolute_error"
-
-
 def guesses(targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     """Right where the error is among the smaller half."""
     was, values = (array.to_numpy(zero_copy_only=False) for array in (targets, outputs[0]))
