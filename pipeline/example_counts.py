@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kinds.prepare import flat
+from kinds.prepare import Which, flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
 from pipeline.reports import Counts, Key
@@ -55,6 +55,15 @@ def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int])
                 if count:
                     counts["value", vocabulary, str(at)] += count
     return counts
+
+
+def unknown(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Which:
+    """Which rows have a value that its vocabulary does not hold; `sizes` by input and head."""
+    kinds, found = kinds_of(spec), np.zeros(rows.num_rows, bool)
+    for name in spec.vocabulary_of():
+        kind, part = kinds[name]
+        found |= kind.unknown(name, part, rows, sizes[name])
+    return found
 
 
 def label_counts(

@@ -23,7 +23,7 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 from pipeline import example_counts, leaks, reports, stores
 from pipeline import spec as specs
 from pipeline.features import features
-from pipeline.fields import Fields
+from pipeline.fields import Fields, analyses_of
 from pipeline.hard_rows import HardRows, hard_rows
 from pipeline.leaks import Sketch
 from pipeline.learning import Learned
@@ -43,6 +43,7 @@ class MakeFeatures(beam.DoFn):
 
     def __init__(self, spec: specs.Spec, fields: Fields) -> None:
         self._spec, self._fields = spec, fields
+        self._texts = [one for one in analyses_of(spec, fields).values() if one.vocabulary]
 
     def start_bundle(self) -> None:
         self._hard: HardRows | None = None
@@ -52,6 +53,10 @@ class MakeFeatures(beam.DoFn):
         made = features(rows, self._spec, self._fields, learned.known)
         sizes = {name: len(learned.known[name].values) for name in self._spec.vocabulary_of()}
         self._hard = hard_rows(rows, made, origin, sizes, self._hard)
+        unknown = example_counts.unknown(made, self._spec, sizes)
+        if unknown.any():
+            texts = leaks.texts_of(rows, self._texts, unknown)
+            made = made.append_column(leaks.TEXTS, texts)
         yield made, origin
 
     def finish_bundle(self) -> Iterator[Any]:

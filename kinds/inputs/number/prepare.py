@@ -12,7 +12,7 @@ from kinds.analysis import Analysis
 from kinds.columns import Field
 from kinds.inputs.number.spec import LIMIT, Number
 from kinds.lists import one_each
-from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 from kinds.scaling.prepare import scaled
 
 Floats = npt.NDArray[np.float32]
@@ -61,6 +61,10 @@ def _floats(values: npt.NDArray[Any]) -> pa.Array:
 def feature_names(name: str, part: Number) -> list[str]:
     has_flag = part.buckets is None and part.missing != "reject"
     return [name, flag_name(name)] if has_flag else [name]
+
+
+def unknown(name: str, part: Number, features: pa.RecordBatch, size: int) -> Which:
+    return none_unknown(features)
 
 
 def counts(name: str, part: Number, features: pa.RecordBatch, size: int) -> dict[str, int]:
