@@ -14,10 +14,11 @@ from typing import Any
 
 from kinds import charts
 from kinds.heads.guesses import Guess, good_ones, mistakes
+from kinds.heads.metrics import KINDS as METRICS
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
-from pipeline.progress import duration
+from pipeline.progress import duration, lasting
 from serving.reporting import figures
 from serving.reporting.picture import picture
 from serving.reporting.report_data import ReportData, read
@@ -31,7 +32,7 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     options = _parser().parse_args(arguments)
     output = Path(options.output)
-    with lock(output):
+    with lock(output), lasting("report"):
         write_text(output, render(read(Path(options.run), Path(options.model))))
     print(f"report: {output}")
 
@@ -53,6 +54,8 @@ def render(data: ReportData) -> str:
         head_figures=head_figures,
         shown_guesses=shown_guesses,
         metric_rows=metric_rows,
+        is_below=is_below,
+        ended=data.run.get("ended"),
     )
 
 
@@ -71,6 +74,7 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    environment.filters["counted"] = counted
     environment.globals["charts"] = charts
     return environment.get_template(name)
 
@@ -173,14 +177,15 @@ def _lower_is_better(name: str) -> bool:
 
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    measure = KINDS[data.spec.heads[name].kind].headline()
+    measure, *others = METRICS[data.spec.heads[name].kind].headlines()
     rows = {row[0]: row[1] for row in metric_rows(data, name)}
     values = rows.get(measure, [None, None, None])
     most = max((v for v in values if v is not None), default=1.0) or 1.0
-    is_share = measure.startswith(("accuracy", "precision"))
-    words = [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+    words = _words(measure, values)
     source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
+    further = {other: _words(other, rows[other]) for other in others if other in rows}
+    worse = [m for m in (measure, *further) if m in rows and is_below(m, rows[m])]
     bars = [
         (who, word, value / most)
         for who, word, value in zip(names, words, values, strict=True)
@@ -191,16 +196,42 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
         "metric": metric(measure) + (", lower is better" if _lower_is_better(measure) else ""),
         "value": words[0] or "-",
         "bars": bars,
+        "further": [(metric(m), said[0], m in worse) for m, said in further.items() if said[0]],
+        "worse": [metric(m) for m in worse],
     }
+
+
+def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:
+    is_share = measure.startswith(("accuracy", "precision", "recall"))
+    return [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+
+
+def is_below(measure: str, values: Sequence[float | None]) -> bool:
+    """Whether a baseline is better than the model, whose value is the first."""
+    model, *baselines = values
+    known = [value for value in baselines if value is not None]
+    if model is None or not known:
+        return False
+    return min(known) < model if _lower_is_better(measure) else max(known) > model
+
+
+def counted(count: int, word: str) -> str:
+    """
+    >>> counted(1, "head"), counted(1200, "row")
+    ('1 head', '1,200 rows')
+    """
+    return f"{count:,} {word}" + "s" * (count != 1)
 
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     """(stage, time, time of all cores, peak of memory, what came out)."""
     rows = data.statistics.get("rows", {})
-    heads = f"{len(data.spec.heads)} heads"
+    heads = counted(len(data.spec.heads), "head")
+    ended = data.run.get("ended", {})
+    epochs = counted(ended.get("epochs", data.spec.training.epochs), "epoch")
     stages = [
-        ("prepare", data.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),
-        ("train", data.run.get("cost"), f"{data.spec.training.epochs} epochs at most, {heads}"),
+        ("prepare", data.run.get("prepared_at_cost"), counted(rows.get("read", 0), "row")),
+        ("train", data.run.get("cost"), f"{epochs}{'' if ended else ' at most'}, {heads}"),
         ("export", data.export.get("cost"), f"one file of {size(data.bytes)}"),
     ]
     said = [

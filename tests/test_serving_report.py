@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,8 @@ def metrics() -> dict[str, Any]:
     weaker = {"test": {"accuracy@1": 0.25, "log_loss": 1.5}}
     stronger = {"input": "word", "test": {"accuracy@1": 0.625, "log_loss": 1.375}}
     baselines = {"next": {"constant": weaker, "strongest_input": stronger}}
-    return {"test": {"next": own}, "baselines": baselines}
+    unknown = {"next": "as one class in log_loss"}
+    return {"test": {"next": own}, "baselines": baselines, "unknown_targets": unknown}
 
 
 def history() -> list[dict[str, Any]]:
@@ -238,3 +240,27 @@ def test_without_its_library_it_says_what_to_install(
     with pytest.raises(Failure, match="needs jinja2") as failure:
         report.render(data)
     assert failure.value.exit_code == Exit.ENVIRONMENT
+
+
+def test_what_is_below_a_baseline_is_marked(page: Path) -> None:
+    """Accuracy is below that of the best input, and log loss above no baseline's."""
+    said = page.read_text(encoding="utf-8")
+    assert "A baseline is better in accuracy@1." in said
+    assert '<td class="n below">0.5000</td>' in said
+    assert "<br>log loss <span>1.2500</span>" in said
+    assert '"n best">1.2500' in said
+    assert report.is_below("log_loss", [1.5, None, 1.25])
+    assert not report.is_below("accuracy@1", [0.5, None, None])
+
+
+def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:
+    said = page.read_text(encoding="utf-8")
+    assert "count as one class in log_loss." in said
+
+
+def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:
+    assert report.counted(1, "head") == "1 head"
+    data = read(run, exported() / "model" / "model.onnx")
+    ended = {"epochs": 1, "of": 3, "why": "patience", "kept": None, "held_out_loss": None}
+    said = report.render(replace(data, run={**data.run, "ended": ended}))
+    assert "Ended after epoch 1 of 3: patience. The last weights are kept" in said

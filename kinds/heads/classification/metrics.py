@@ -36,8 +36,8 @@ def headlines() -> tuple[str, ...]:
 
 def unknown_targets() -> str:
     return (
-        "in log_loss one class of its own, together with all other unknown labels; never "
-        "predicted, so always wrong in accuracy and ranks"
+        "as one class with all other unknown labels in log_loss, and as wrong in accuracy and "
+        "ranks, since that class is never predicted"
     )
 
 

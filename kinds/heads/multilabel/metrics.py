@@ -29,7 +29,7 @@ def headlines() -> tuple[str, ...]:
 
 
 def unknown_targets() -> str:
-    return "left out: the row counts with the labels that are known"
+    return "not at all: the row counts with the labels that are known"
 
 
 def rows(output: Array, owners: Array, targets: Array) -> Rows:
