@@ -1,4 +1,4 @@
-"""Counts over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
+"""Tallies over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import pyarrow as pa
 from kinds.prepare import Which, flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
-from pipeline.reports import Counts, Key
+from pipeline.reports import Tallies, Key
 from pipeline.sides import SIDES
 
 
@@ -68,7 +68,7 @@ def unknown(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Wh
 
 def label_counts(
     rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]
-) -> dict[str, Counts]:
+) -> dict[str, Tallies]:
     """Of each head with labels, how often each label of its vocabulary is one in these rows.
 
     Others may use the same vocabulary, so what it counts says nothing of a head.

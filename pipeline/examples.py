@@ -29,7 +29,7 @@ from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
 from pipeline.reading import REPORTS, as_message, file_of, side_of
-from pipeline.reports import Counts, Fragment, Key, Report
+from pipeline.reports import Tallies, Fragment, Key, Report
 from pipeline.sides import SIDES, dealt
 
 Origin = npt.NDArray[np.int64]
@@ -80,7 +80,7 @@ class WriteExamples(beam.DoFn):
         self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._sketches: dict[tuple[str, str], Sketch] = {}
-        self._labels: dict[str, Counts] = {}
+        self._labels: dict[str, Tallies] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
         batch, origin = element

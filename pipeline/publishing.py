@@ -37,7 +37,7 @@ from pipeline.example_counts import by_file, rows_by_side, statistics
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
-from pipeline.reports import Counts, Fragment, Key, Report, join
+from pipeline.reports import Tallies, Fragment, Key, Report, join
 from pipeline.sides import SIDES, check_values
 
 STAGE, STATISTICS = "data", "statistics.json"
@@ -208,7 +208,7 @@ def _vocabularies(
     Raises Failure 4 for a vocabulary without entries.
     """
     folder.mkdir()
-    found = {}
+    found: dict[str, list[int]] = {}
     users = spec.vocabulary_of()
     for name, said in spec.vocabularies.items():
         entries = learned.entries[name]
@@ -227,7 +227,7 @@ def _vocabularies(
 
 
 def _labels(
-    spec: specs.Spec, counts: dict[str, Counts], learned: learning.Learned, folder: Path
+    spec: specs.Spec, counts: dict[str, Tallies], learned: learning.Learned, folder: Path
 ) -> dict[str, list[int]]:
     """Writes how often each label of a head is one, in the order of the ids, and gives it."""
     folder.mkdir()

@@ -22,7 +22,7 @@ from pipeline.sides import Hashes, remembered
 
 SAMPLES = 4000
 Key = tuple[str, ...]
-Counts = npt.NDArray[np.int64]
+Tallies = npt.NDArray[np.int64]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -48,7 +48,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Report:
-    """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
+    """Tallies by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.leaks); the hard rows with their features; some values of
     the column that splits, with their counts; of each head with labels, int64 [entries]: how often
     each is one in train."""
@@ -59,7 +59,7 @@ class Report:
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
-    labels: dict[str, Counts] = field(default_factory=dict)
+    labels: dict[str, Tallies] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:

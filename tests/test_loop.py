@@ -231,7 +231,11 @@ def test_the_end_of_an_epoch_is_waiting_too(tmp_path: Path) -> None:
 def test_a_signal_to_end_is_told_before_anything_is_let_go_of(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    made = script([3.0], lambda step: os.kill(os.getpid(), signal.SIGTERM) or 1.0)
+    def loss(step: int) -> float:
+        terminate()
+        return 1.0
+
+    made = script([3.0], loss)
     with pytest.raises(SystemExit):
         made.train(tmp_path / "history", settings(epochs=1))
     assert "train: ended by SIGTERM after step 1; the same command" in capsys.readouterr().err
