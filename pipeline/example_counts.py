@@ -1,4 +1,4 @@
-"""Tallies over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
+"""Counts over features of examples, and statistics.json made of them. Numpy and pyarrow only."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ import pyarrow as pa
 from kinds.prepare import Which, flat
 from pipeline import spec as specs
 from pipeline.fields import WEIGHT, kinds_of
-from pipeline.reports import Tallies, Key
+from pipeline.reports import Key, Tallies
 from pipeline.sides import SIDES
 
 

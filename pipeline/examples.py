@@ -29,7 +29,7 @@ from pipeline.leaks import Sketch
 from pipeline.learning import Learned
 from pipeline.quiet import tensorflow
 from pipeline.reading import REPORTS, as_message, file_of, side_of
-from pipeline.reports import Tallies, Fragment, Key, Report
+from pipeline.reports import Fragment, Key, Report, Tallies
 from pipeline.sides import SIDES, dealt
 
 Origin = npt.NDArray[np.int64]

@@ -37,7 +37,7 @@ from pipeline.example_counts import by_file, rows_by_side, statistics
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
-from pipeline.reports import Tallies, Fragment, Key, Report, join
+from pipeline.reports import Fragment, Key, Report, Tallies, join
 from pipeline.sides import SIDES, check_values
 
 STAGE, STATISTICS = "data", "statistics.json"
