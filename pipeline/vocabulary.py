@@ -18,6 +18,8 @@ from pipeline import manifest
 from pipeline.failures import Exit, Failure, main
 
 FOLDER = "vocabulary"
+# Files like those of vocabularies, one for each head with labels: how often each is its label.
+LABELS = "labels"
 SHOWN = 10
 Vocabulary = dict[str, int]
 

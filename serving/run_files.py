@@ -30,8 +30,13 @@ def json_lines(path: Path) -> list[Any]:
 
 
 def counts_by_value(folder: Path, vocabulary: str) -> dict[str, int]:
-    """{value: its occurrences in train}, by id."""
+    """{value: its occurrences in train, in all inputs and heads that are counted}, by id."""
     return dict(json_lines(folder / "vocabulary" / f"{vocabulary}.jsonl"))
+
+
+def label_counts(folder: Path, head: str) -> dict[str, int]:
+    """{label: how often it is the head's label in train}, by id."""
+    return dict(json_lines(folder / "labels" / f"{head}.jsonl"))
 
 
 def samples(folder: Path, spec: Spec) -> pa.RecordBatch:

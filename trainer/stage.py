@@ -15,18 +15,25 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.parsing import Arrays
+from pipeline.console.progress import lasting
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import fresh_staging, publish, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
 from trainer.data_folder import Data
-from trainer.evaluation import baselines, final_metrics, fit_temperatures
+from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
 from trainer.options import STAGE, Options
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
-from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.reporting.tables import (
+    Ended,
+    metrics_table,
+    parameter_table,
+    phase_summary,
+    speed_line,
+)
 from trainer.reporting.tracking import tracked
 from trainer.run import Run, open_run
 from trainer.storage import copy_in, keep_copy
@@ -36,7 +43,7 @@ from trainer.training.warm_start import warm_start
 from trainer.tuner import tuner_reports
 from trainer.workers import Workers, all_needed, join_workers
 
-COPIED = ("statistics.json", "samples.parquet", "vocabulary", "transform")
+COPIED = ("statistics.json", "samples.parquet", "vocabulary", "labels", "transform")
 MARKER = ".made-from"
 
 
@@ -50,7 +57,8 @@ def train_stage(
         if agreed(workers, made_from, done):
             return True
         exact_arithmetic()
-        run, train_columns = open_run(data, spec, workers)
+        with lasting("count the training rows"):
+            run, train_columns = open_run(data, spec, workers)
         if options.warm_start:
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:
@@ -69,11 +77,13 @@ def train_and_publish(
     with tracked(run.spec, work, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
         history = History(work / "history.jsonl", events, told)
-        metrics = make_run_folder(run, train_columns, work, history, copying(work, options))
+        saved = copying(work, options)
+        metrics, ended = make_run_folder(run, train_columns, work, history, saved)
         tracking.result(metrics)
     (work / MARKER).unlink()
-    publish(output, stage=STAGE, made_from=made_from, facts=run_facts(run))
-    print(metrics_table(metrics))
+    facts = {**run_facts(run), "ended": ended.facts()}
+    publish(output, stage=STAGE, made_from=made_from, facts=facts)
+    print(metrics_table(metrics, show_test=options.show_test))
     print(f"\ntrain: {options.output}")
 
 
@@ -111,11 +121,13 @@ def copying(work: Path, options: Options) -> Callable[[], None]:
 
 def make_run_folder(
     run: Run, train_columns: Arrays, work: Path, history: History, saved: Callable[[], None]
-) -> dict[str, Any]:
-    """Trains, measures and saves into `work`; gives the metrics."""
+) -> tuple[dict[str, Any], Ended]:
+    """Trains, measures and saves into `work`; gives the metrics, and how training ended."""
     print(parameter_table(parameters(run.network)), flush=True)
-    train_run(run, work, history=history, saved=saved)
-    write_projector(run, history.events)
+    ended = train_run(run, work, history=history, saved=saved)
+    print(ended.line(), flush=True)
+    with lasting("write the projector"):
+        write_projector(run, history.events)
     lines = (work / "history.jsonl").read_text(encoding="utf-8").splitlines()
     epochs_and_phases = [json.loads(line) for line in lines]
     print(speed_line(epochs_and_phases), flush=True)
@@ -123,16 +135,19 @@ def make_run_folder(
         print(summary, flush=True)
     held_out = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
-    metrics = held_out | {"baselines": baselines(run, train_columns)}
-    temperatures = fit_temperatures(run)
-    metrics["temperatures"] = temperatures
-    model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
-    model.save(work / "model.keras")
+    with lasting("count the baselines"):
+        metrics = held_out | {"baselines": baselines(run, train_columns)}
+    with lasting("fit the temperatures"):
+        temperatures = fit_temperatures(run)
+    metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
+    with lasting("save the model"):
+        model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
+        model.save(work / "model.keras")
     write_text(work / "metrics.json", json.dumps(metrics, indent=2) + "\n")
     write_text(work / "spec.json", run.spec.to_json())
     copy_from_data(run.data.folder, work)
     checkpoint.remove(work / "checkpoints")
-    return metrics
+    return metrics, ended
 
 
 def copy_from_data(data: Path, work: Path) -> None:

@@ -30,8 +30,8 @@ from pipeline.fields import Fields
 from pipeline.preparing import examples, leaks, learning, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
-from pipeline.preparing.reports import Fragment, Key, Report, join
-from pipeline.preparing.split_sides import SIDES
+from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
+from pipeline.preparing.split_sides import SIDES, check_values
 from pipeline.storage import stores
 
 STAGE, STATISTICS = "data", "statistics.json"
@@ -63,8 +63,9 @@ class Result:
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     """Puts the folder together and in its place; gives its path.
 
-    Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
-    that is to fail, 5 for features that are not those of the transform graph.
+    Raises Failure: 2 for a value of the split that no row has, 4 for too many bad rows, no rows,
+    none to train on, an empty vocabulary or drift that is to fail, 5 for features that are not
+    those of the transform graph.
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
@@ -72,7 +73,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
 
     with reading.as_message(), _folder(result) as folder:
         _keep_rejected(report.fragments, folder / reading.REJECTED)
-        _check_rows(report.counts, result, folder / reading.REJECTED)
+        _check_rows(report, result, folder / reading.REJECTED)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
         graph = folder / "transform"
@@ -137,7 +138,8 @@ def _keep_rejected(fragments: Sequence[Fragment], folder: Path) -> None:
         join(own, folder / f"part-{at:05d}-of-{len(by_input):05d}.jsonl")
 
 
-def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
+def _check_rows(report: Report, result: Result, rejected: Path) -> None:
+    counts = report.counts
     for path, there in by_file(counts, list(result.paths)).items():
         if there["read"] != there["written"] + there["rejected"]:
             raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
@@ -155,6 +157,8 @@ def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
             f"{reasons[commonest]:,} of them {commonest}; they are in {kept}"
         )
         raise Failure(Exit.BAD_ROWS, rule, received=share)
+    listed = Counter({key[1]: count for key, count in counts.items() if key[0] == "split"})
+    check_values(result.spec.split, listed, report.split_values)
     if total["train"] == 0:
         rule = "the split must leave rows on the training side"
         raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
@@ -175,13 +179,15 @@ def _kept(rejected: Path, kept: str) -> str:
 def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: Path
 ) -> dict[str, Any]:
-    """spec.json, vocabulary/ and statistics.json, whose content it gives."""
+    """spec.json, vocabulary/, labels/ and statistics.json, whose content it gives."""
     manifest.write_text(folder / "spec.json", result.spec.to_json())
     found = _vocabularies(result.spec, report.counts, learned, folder / vocabulary.FOLDER)
+    labels = _labels(result.spec, report.labels, learned, folder / vocabulary.LABELS)
     paths = list(result.paths)
     said = statistics(report.counts, paths, result.spec, learning.told(learned))
     said["leaks"] = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
-    said["warnings"] = anomalies(result.spec, said, found)
+    said["labels"] = {name: _label_shares(counts) for name, counts in labels.items()}
+    said["warnings"] = anomalies(result.spec, said, found | labels)
     if result.earlier is not None:
         said |= _compared(said, result.earlier, result.fail_on_drift)
     manifest.write_text(folder / STATISTICS, json.dumps(said, indent=2) + "\n")
@@ -191,12 +197,13 @@ def _write_what_was_learned(
 def _vocabularies(
     spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: Path
 ) -> dict[str, list[int]]:
-    """Writes JSON lines of [value, count], and gives the counts.
+    """Writes each vocabulary, and gives its counts for each input that uses it.
 
     Raises Failure 4 for a vocabulary without entries.
     """
     folder.mkdir()
-    found = {}
+    found: dict[str, list[int]] = {}
+    users = spec.vocabulary_of()
     for name, said in spec.vocabularies.items():
         entries = learned.entries[name]
         values, counted = entries.values.to_pylist(), entries.counts.to_pylist()
@@ -208,18 +215,45 @@ def _vocabularies(
                 f"none that occurs min_count={said.min_count} times in {_columns(spec, name)}"
             )
             raise Failure(Exit.BAD_ROWS, rule, received=received)
-        pairs = zip(values, counted, strict=True)
-        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
-        (folder / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
-        found[name] = counted
+        _write_pairs(folder / f"{name}.jsonl", values, counted)
+        found |= {user: counted for user, own in users.items() if own == name}
     return found
+
+
+def _labels(
+    spec: specs.Spec, counts: dict[str, Tallies], learned: learning.Learned, folder: Path
+) -> dict[str, list[int]]:
+    """Writes how often each label of a head is one, in the order of the ids, and gives it."""
+    folder.mkdir()
+    found = {}
+    for name, labels in spec.labels().items():
+        values = learned.entries[labels.vocabulary].values.to_pylist()
+        found[name] = counts[name].tolist()
+        _write_pairs(folder / f"{name}.jsonl", values, found[name])
+    return found
+
+
+def _write_pairs(path: Path, values: Sequence[str], counts: Sequence[int]) -> None:
+    """JSON lines of [value, count]."""
+    pairs = zip(values, counts, strict=True)
+    lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+    path.write_text("".join(lines), encoding="utf-8")
+
+
+def _label_shares(counts: Sequence[int]) -> dict[str, int]:
+    return {
+        "entries": len(counts),
+        "never": counts.count(0),
+        "once": counts.count(1),
+        "times": sum(counts),
+    }
 
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
     columns = {n: spec.input_column(n) for n in spec.inputs}
     columns |= {n: spec.head_column(n) for n in spec.heads}
-    return [columns[n] for n, used in spec.vocabulary_of().items() if used == vocabulary]
+    return [columns[name] for name in spec.counted(vocabulary)]
 
 
 def _compared(said: dict[str, Any], earlier: dict[str, Any], fail: bool) -> dict[str, Any]:

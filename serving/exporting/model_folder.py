@@ -15,6 +15,7 @@ import onnx
 
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
+from pipeline.console.progress import lasting
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import analyses_of, fields_of
 from pipeline.manifest import Manifest, write_text
@@ -39,9 +40,12 @@ def write_model(
 ) -> tuple[str, Certificate]:
     """Fills the folder `work`; returns where in it the file lies."""
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    source = load(folder)
-    model, folded = build(source, profile)
-    compared = compare(source, check(model, profile.most_bytes))
+    with lasting("export, load the run"):
+        source = load(folder)
+    with lasting("export, build the file"):
+        model, folded = build(source, profile)
+        content = check(model, profile.most_bytes)
+    compared = compare(source, content)
     certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
     certificate |= {"profile": profile.name}
     facts = {
@@ -54,7 +58,8 @@ def write_model(
     distributions = source.statistics.get("distributions", {})
     known = training(source.spec, distributions, source.vocabularies)
     metadata = replace(described(source), training=known, facts=facts)
-    content = check(with_metadata(model, metadata), profile.most_bytes)
+    with lasting("export, check the file"):
+        content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
     path = profile.model_path(source.spec.name)
     file = work / path

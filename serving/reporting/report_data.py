@@ -17,7 +17,14 @@ from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.metadata import Metadata
-from serving.run_files import counts_by_value, json_file, json_lines, sample_rows, samples
+from serving.run_files import (
+    counts_by_value,
+    json_file,
+    json_lines,
+    label_counts,
+    sample_rows,
+    samples,
+)
 from serving.scorer import Scorer, read_model
 
 LEAST_K = 10
@@ -25,7 +32,8 @@ LEAST_K = 10
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that the report is made of. `vocabularies` is {name: {value: count in train}}.
+    """All that the report is made of. `vocabularies` is {name: {value: count in train}}, `labels`
+    {head: {label: how often it is one in train}}.
 
     `rows` are the held-out rows as they came, `speed` how many of them a second were scored.
     """
@@ -35,6 +43,7 @@ class ReportData:
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     vocabularies: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, Mapping[str, int]]
     run: Mapping[str, Any]
     export: Mapping[str, Any]
     file: Metadata
@@ -59,7 +68,7 @@ def read(run: Path, model: Path) -> ReportData:
     if scorer.metadata.facts.get("hashes", {}).get("run") != manifest.made_from:
         raise Failure(Exit.USAGE, "the model must have been exported from the run", received=model)
     spec, content = read_spec(run / "spec.json"), read_model(model)
-    counts = {name: counts_by_value(run, name) for name in spec.vocabularies}
+    labels = {name: label_counts(run, name) for name in spec.labels()}
     typed, started = samples(run, spec), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
     seconds = time.monotonic() - started
@@ -68,7 +77,8 @@ def read(run: Path, model: Path) -> ReportData:
         statistics=json_file(run / "statistics.json"),
         metrics=json_file(run / "metrics.json"),
         history=json_lines(run / "history.jsonl"),
-        vocabularies=counts,
+        vocabularies={name: counts_by_value(run, name) for name in spec.vocabularies},
+        labels=labels,
         run=manifest.facts,
         export=_export_facts(model),
         file=scorer.metadata,
@@ -76,7 +86,7 @@ def read(run: Path, model: Path) -> ReportData:
         bytes=len(content),
         graph=FileEmbeddings(content),
         rows=_shown_rows(sample_rows(run), fields_of(spec)),
-        scored=_scored(scorer.metadata, spec, typed, results, counts),
+        scored=_scored(scorer.metadata, spec, typed, results, labels),
         speed=typed.num_rows / max(seconds, 1e-9),
     )
 
@@ -94,12 +104,12 @@ def _scored(
     results: pa.RecordBatch,
     counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Scored]:
-    fields, labels, scored = fields_of(spec), spec.labels(), {}
+    fields, scored = fields_of(spec), {}
     for head in file.heads:
         targets = typed.column(fields.heads[head.name].output)
         outputs = [results.column(name) for name in head.outputs]
         guesses = list(KINDS[head.kind].guesses(head, targets, outputs))
-        own = counts[labels[head.name].vocabulary] if head.name in labels else {}
+        own = counts.get(head.name, {})
         scored[head.name] = Scored(head, targets, outputs, guesses, own)
     return scored
 
