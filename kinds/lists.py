@@ -29,6 +29,19 @@ def one_each(values: pa.Array) -> pa.Array:
     return pa.ListArray.from_arrays(offsets, values)
 
 
+def have(lists: pa.Array, value: int) -> npt.NDArray[np.bool_]:
+    """Which of the lists of integers have a value.
+
+    >>> have(pa.array([[1, 2], [], [3]]), 2).tolist()
+    [True, False, False]
+    """
+    found = lists.flatten().to_numpy(zero_copy_only=False) == value
+    if not found.any():
+        return np.zeros(len(lists), bool)
+    owners = np.repeat(np.arange(len(lists)), list_lengths(lists))
+    return np.bincount(owners[found], minlength=len(lists)) > 0
+
+
 def last(lists: pa.Array, length: int) -> pa.Array:
     """The last `length` elements of each list, oldest first; a null list is an empty one.
 

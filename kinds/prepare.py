@@ -18,6 +18,7 @@ from kinds.columns import Field
 
 # A name and a sentence.
 Anomaly = tuple[str, str]
+Which = npt.NDArray[np.bool_]
 _ZERO, _ONE = np.float32(0), np.float32(1)
 
 
@@ -50,8 +51,9 @@ class Findings:
     """What prepare found about an input or a head.
 
     `said` has its entries of the statistics by section; `is_constant` is whether all its numbers
-    in training are the same. Its vocabulary counted `distinct` values, those with an id as often as
-    `entries` says; `is_alone` is whether nothing else uses that vocabulary.
+    in training are the same. It has `distinct` texts (more than a hundred where `is_alone`, whether
+    nothing else uses its vocabulary), those with an id as often as `entries` says, of a head as its
+    labels.
     """
 
     said: Mapping[str, Any]
@@ -76,6 +78,9 @@ class Prepare(Protocol):
     def feature_names(self, name: str, part: Any) -> list[str]:
         """The features that are written to examples, the one called `name` first."""
 
+    def unknown(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> Which:
+        """Which rows of a batch of features have a value that its vocabulary does not hold."""
+
     def counts(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> dict[str, int]:
         """What is counted in the features of a batch; `size` is the vocabulary's, 0 without one."""
 
@@ -84,6 +89,11 @@ class Prepare(Protocol):
 
     def anomalies(self, part: Any, found: Findings) -> Iterator[Anomaly]:
         """What looks wrong though every row is good."""
+
+
+def none_unknown(features: pa.RecordBatch) -> Which:
+    """For what has no vocabulary."""
+    return np.zeros(features.num_rows, bool)
 
 
 def flat(features: pa.RecordBatch, name: str) -> npt.NDArray[Any]:

@@ -29,7 +29,7 @@ from pipeline.failures import main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
-from pipeline.preparing import infer
+from pipeline.preparing import infer, split_sides
 from pipeline.preparing.summary import summary
 from pipeline.spec.file import add_set, read_spec
 from pipeline.storage import stores
@@ -84,12 +84,13 @@ def prepare(
     `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
     training rows of `compare`, a folder made before, are in the statistics.
 
-    Raises Failure: 2 for missing columns or Beam options that do not exist, 3 where `output` is
-    taken, 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift that is
-    to fail, 5 for a damaged file.
+    Raises Failure: 2 for missing columns, a split that names what does not occur or Beam options
+    that do not exist, 3 where `output` is taken, 4 for too many bad rows, no rows, none to train
+    on, an empty vocabulary or drift that is to fail, 5 for a damaged file.
     """
     fields, output = fields_of(spec), str(output)
     _check_columns(paths, fields)
+    split_sides.check_patterns(spec.split, paths)
     with _lock(output):
         first = {} if extend is None else DataFolder(extend).verified().vocabularies()
         earlier = None if compare is None else drift.distributions(compare)

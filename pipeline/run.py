@@ -60,6 +60,7 @@ def commands(
     settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
+    show_test: bool = False,
     beam_options: Sequence[str] = (),
 ) -> list[Command]:
     """The processes of the chosen stages, in their order.
@@ -81,7 +82,7 @@ def commands(
         ],
         "train": [
             *("trainer.task", "--data", data, "--output", run, "--spec", spec),
-            *(*changed, *replace),
+            *(*changed, *replace, *["--show-test"] * show_test),
         ],
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
@@ -122,6 +123,7 @@ def run_all(
     settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
+    show_test: bool = False,
     beam_options: Sequence[str] = (),
 ) -> list[Finished]:
     """Runs the chosen stages, each in a process of its own. The arguments are those of `commands`.
@@ -139,6 +141,7 @@ def run_all(
         settings=settings,
         max_bad_fraction=max_bad_fraction,
         force=force,
+        show_test=show_test,
         beam_options=beam_options,
     )
     return list(run_each(chosen, output))
@@ -182,6 +185,7 @@ def run(arguments: Sequence[str]) -> None:
         settings=options.set,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
+        show_test=options.show_test,
         beam_options=beam_options,
     )
     if options.print_config:
@@ -266,6 +270,9 @@ def _parser() -> argparse.ArgumentParser:
         "--max-bad-fraction", type=float, default=0.01, help="share of bad rows to tolerate (0.01)"
     )
     parser.add_argument("--force", action="store_true", help="replace results of other inputs")
+    parser.add_argument(
+        "--show-test", action="store_true", help="show the metrics on test, too, not on eval alone"
+    )
     parser.add_argument(
         "--print-config", action="store_true", help="print the whole spec and the stages, and end"
     )

@@ -10,12 +10,13 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kinds import charts
 from kinds.heads.guesses import Guess, good_ones, mistakes
+from kinds.heads.metrics import KINDS as METRICS
 from kinds.heads.show import KINDS
-from pipeline.console.progress import duration
+from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
 from serving.reporting import figures
@@ -30,7 +31,7 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     options = _parser().parse_args(arguments)
     output = Path(options.output)
-    with lock(output):
+    with lock(output), lasting("report"):
         write_text(output, render(read(Path(options.run), Path(options.model))))
     print(f"report: {output}")
 
@@ -52,6 +53,7 @@ def render(data: ReportData) -> str:
         head_figures=head_figures,
         shown_guesses=shown_guesses,
         metric_rows=metric_rows,
+        ended=data.run.get("ended"),
     )
 
 
@@ -70,6 +72,7 @@ def template(name: str) -> Any:
         lstrip_blocks=True,
     )
     environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    environment.filters["counted"] = counted
     environment.globals["charts"] = charts
     return environment.get_template(name)
 
@@ -122,8 +125,17 @@ def size(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | None], int | None]]:
-    """(metric, [model, constant, given the strongest input], which of them is best)."""
+class MetricRow(NamedTuple):
+    """`values` are those of the model, of the constant, and given the strongest input; `best` is
+    the place of the one that is best, and the model `is_below` where a baseline is better."""
+
+    metric: str
+    values: list[float | None]
+    best: int | None
+    is_below: bool
+
+
+def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
     if data.split is None:
         return []
     kind, columns, rows = KINDS[data.spec.heads[name].kind], _columns(data, name), []
@@ -132,7 +144,9 @@ def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | Non
         lost = [None if v is None else kind.shortfall(measure, v) for v in values]
         known = [one for one in lost if one is not None]
         is_one = len(known) > 1 and known.count(min(known)) == 1
-        rows.append((measure, values, lost.index(min(known)) if is_one else None))
+        is_below = lost[0] is not None and min(known) < lost[0]
+        best = lost.index(min(known)) if is_one else None
+        rows.append(MetricRow(measure, values, best, is_below))
     return rows
 
 
@@ -166,16 +180,17 @@ def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
 
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    kind = KINDS[data.spec.heads[name].kind]
-    measure = kind.headline()
-    rows = {row[0]: row[1] for row in metric_rows(data, name)}
-    values = rows.get(measure, [None, None, None])
+    kind = data.spec.heads[name].kind
+    measure, *others = METRICS[kind].headlines()
+    rows = {row.metric: row for row in metric_rows(data, name)}
+    values = rows[measure].values if measure in rows else [None, None, None]
     most = max((v for v in values if v is not None), default=1.0) or 1.0
-    is_share = measure.startswith(("accuracy", "precision"))
-    words = [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
-    lower_is_better = kind.shortfall(measure, 0.0) < kind.shortfall(measure, 1.0)
+    words = _words(measure, values)
+    lower_is_better = KINDS[kind].shortfall(measure, 0.0) < KINDS[kind].shortfall(measure, 1.0)
     source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
+    shown = [rows[other] for other in (measure, *others) if other in rows]
+    further = [row for row in shown if row.metric != measure and row.values[0] is not None]
     bars = [
         (who, word, value / most)
         for who, word, value in zip(names, words, values, strict=True)
@@ -186,16 +201,33 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
         "metric": metric(measure) + (", lower is better" if lower_is_better else ""),
         "value": words[0] or "-",
         "bars": bars,
+        "further": [(metric(r.metric), _words(r.metric, r.values)[0], r.is_below) for r in further],
+        "worse": [metric(row.metric) for row in shown if row.is_below],
     }
+
+
+def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:
+    is_share = measure.startswith(("accuracy", "precision", "recall"))
+    return [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+
+
+def counted(count: int, word: str) -> str:
+    """
+    >>> counted(1, "head"), counted(1200, "row")
+    ('1 head', '1,200 rows')
+    """
+    return f"{count:,} {word}" + "s" * (count != 1)
 
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     """(stage, time, time of all cores, peak of memory, what came out)."""
     rows = data.statistics.rows
-    heads = f"{len(data.spec.heads)} heads"
+    heads = counted(len(data.spec.heads), "head")
+    ended = data.run.get("ended", {})
+    epochs = counted(ended.get("epochs", data.spec.training.epochs), "epoch")
     stages = [
-        ("prepare", data.run.get("prepared_at_cost"), f"{rows.get('read', 0):,} rows"),
-        ("train", data.run.get("cost"), f"{data.spec.training.epochs} epochs at most, {heads}"),
+        ("prepare", data.run.get("prepared_at_cost"), counted(rows.get("read", 0), "row")),
+        ("train", data.run.get("cost"), f"{epochs}{'' if ended else ' at most'}, {heads}"),
         ("export", data.export.get("cost"), f"one file of {size(data.bytes)}"),
     ]
     said = [

@@ -102,13 +102,20 @@ def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> 
 def test_a_part_of_an_epoch_has_rows_of_all_parts_of_the_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Prepare deals rows out to the files in turn; fewer are shuffled at once than there are."""
+    """Each file has rows of all parts; fewer are shuffled at once than there are."""
     monkeypatch.setattr("trainer.data.ROWS_TO_SHUFFLE", 250)
     rows = [{**row, "size": [float(i)]} for i, row in enumerate(tiny_examples(1000, seed=1))]
     data = read_data(write_data(tmp_path / "data", tiny_spec(), {"train": rows}, files=4))
     first = np.array(sizes(data, order=(1, 0))[:250])
     # A fair draw has some 62 rows of each quarter of the input, rarely fewer than 40.
     assert np.bincount(first.astype(int) // 250, minlength=4).min() > 40
+
+
+def test_no_tuner_keeps_whoever_lets_go_of_rows_waiting(tmp_path: Path) -> None:
+    data = read_data(tiny_data(tmp_path / "data"))
+    features = example_features(data.spec, data.entries)
+    read = batches(data.files("train"), features, batch_size=16, order=(1, 0))
+    assert read.options().autotune.enabled is False
 
 
 def test_skipping_gives_the_rest_of_the_same_epoch(tmp_path: Path) -> None:

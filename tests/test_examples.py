@@ -5,11 +5,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import tensorflow as tf
 
 from pipeline.preparing.examples import WriteExamples, gathered
 from pipeline.preparing.reports import SAMPLES, Report, merged, sampled
-from pipeline.preparing.split_sides import SIDES
+from pipeline.preparing.split_sides import SIDES, dealt
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec(
@@ -66,12 +67,60 @@ def test_every_record_is_in_one_shard_of_its_side(tmp_path: Path) -> None:
         own = [p for p in report.fragments if p.folder == side]
         gathered(own, [tmp_path / side / name for name in NAMES])
     shards = [_records(tmp_path / "train" / name) for name in NAMES]
-    assert shards == [[0, 5, 8], [1, 9], [4, 12]]
-    assert _all(tmp_path / "eval") == [2, 10, 6]
-    assert _all(tmp_path / "test") == [3, 11, 7]
+    for name, shard in zip(NAMES, shards, strict=True):
+        origins = [_origin(int(row >= 8), int(row), 0) for row in shard]
+        assert dealt(np.array(origins, np.int64), 3).tolist() == [NAMES.index(name)] * len(shard)
+        assert shard == sorted(shard)
+    assert sorted(row for shard in shards for row in shard) == [0, 1, 4, 5, 8, 9, 12]
+    assert sorted(_all(tmp_path / "eval")) == [2, 6, 10]
+    assert sorted(_all(tmp_path / "test")) == [3, 7, 11]
     assert report.counts["file", "a.csv", "train"] == 4
     assert report.counts["file", "b.csv", "train"] == 3
     assert sum(fragment.records for fragment in report.fragments) == 13
+
+
+# Of 12,000 rows, all of one side: rows in a rhythm, rows that are sorted, and both.
+LABELS = {
+    "period 2": np.arange(12_000) % 2,
+    "period 4": np.arange(12_000) % 4,
+    "sorted": np.arange(12_000) // 3_000,
+    "sorted, within it a period of 2": np.arange(12_000) // 6_000 * 2 + np.arange(12_000) % 2,
+}
+
+
+@pytest.mark.parametrize("rhythm", LABELS)
+@pytest.mark.parametrize("shards", [2, 4, 8])
+def test_every_shard_has_its_share_of_every_label(rhythm: str, shards: int) -> None:
+    """Each count is that of a fair draw; the rows that train may themselves be every n-th."""
+    labels, every = LABELS[rhythm], np.arange(12_000)
+    for kept in (every, every[::2], every[every % 5 > 0]):
+        origins = np.array([_origin(3, row, 0) for row in kept.tolist()], np.int64)
+        found = np.zeros((shards, 4))
+        np.add.at(found, (dealt(origins, shards), labels[kept]), 1)
+        expected = found.sum(axis=0) / shards
+        expected = expected[expected > 0]
+        deviation = (found[:, found.any(axis=0)] - expected) ** 2 / expected
+        freedom = (shards - 1) * len(expected)
+        # Chi squared: mean `freedom`, deviation sqrt(2 * freedom).
+        assert deviation.sum() < freedom + 5 * np.sqrt(2 * freedom)
+
+
+def test_a_row_is_dealt_by_where_it_comes_from(tmp_path: Path) -> None:
+    """However rows come in bundles, as engines choose them, shards hold the same in one order."""
+    work, whole = tmp_path / "work", _batch(0, 0, 40)
+    work.mkdir()
+    parts = [_batch(0, first, 8) for first in range(0, 40, 8)]
+    one = _bundle(work, whole)
+    other = merged(_bundle(work, part) for part in parts[::-1])
+    for name, report in (("one", one), ("other", other)):
+        for side in SIDES:
+            own = [p for p in report.fragments if p.folder == side]
+            gathered(own, [tmp_path / name / side / shard for shard in NAMES])
+    for side in SIDES:
+        for name in NAMES:
+            assert _records(tmp_path / "one" / side / name) == _records(
+                tmp_path / "other" / side / name
+            )
 
 
 def test_a_side_without_rows_has_empty_shards(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kinds.analysis import Analysis
+from kinds.columns import Field
 from pipeline import prepare
 from pipeline.preparing import leaks
 from pipeline.preparing.leaks import Sketch, both, example_hashes, sketched
@@ -171,7 +173,61 @@ def test_rows_that_are_in_train_too_are_counted_named_and_warned_of(tmp_path: Pa
             ("EXAMPLES_IN_TRAIN", "eval"),
             ("KEYS_IN_TRAIN", "test"),
         ]
-        assert warned[0]["said"].startswith(f"{len(same)} of {found['eval']['compared']} rows")
+        said_first = f"{len(same)} of {found['eval']['compared']} rows are the same to the model "
+        assert warned[0]["said"].startswith(said_first)
+        assert "in all it has (words, price; label, sold): row" in warned[0]["said"]
+        assert "have the key (id) of a training row" in warned[1]["said"]
+
+
+RARE = SPEC.replace("size: 500", "size: 5").replace("size: 20", "size: 2")
+
+
+def test_rows_are_not_alike_because_their_values_are_unknown(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the model all rare words and labels are one; the same rare ones are the same row."""
+    monkeypatch.setattr(f"{__name__}.SPEC", RARE)
+
+    def row(at: int, words: str, label: str, side: str) -> dict[str, Any]:
+        return {"id": at, "words": words, "price": 1, "label": label, "sold": 1, "side": side}
+
+    known = [row(at, "a b c", ("x", "y")[at % 2], "") for at in range(10)]
+    train = [row(10 + at, f"a b rare{at}", "x", "") for at in range(20)]
+    train += [row(50 + at, "a b c", f"rare{at}", "") for at in range(20)]
+    other = [row(100 + at, f"a b other{at}", "x", "e") for at in range(20)]
+    other += [row(200 + at, "a b c", f"other{at}", "e") for at in range(20)]
+    same = [row(300, "a b rare3", "x", "e"), row(301, "a b c", "rare7", "e")]
+    same += [row(302, "a b c", "x", "e")]
+    test = [row(400, "new a c", "y", "t")]
+    said = _prepared(tmp_path, [*known, *train, *other, *same, *test])
+    assert said["leaks"]["examples"]["eval"]["in_train"] == len(same)
+    shown = [one["train"]["row"] for one in said["leaks"]["examples"]["eval"]["shown"]]
+    assert len(shown) == len(same)
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.text("ab\u00e9", max_size=3), max_size=3), min_size=2, max_size=8))
+def test_texts_of_unknown_values_tell_rows_apart(lists: list[list[str]]) -> None:
+    column = pa.array(lists, pa.list_(pa.string()))
+    rows = pa.RecordBatch.from_pydict({"x": column, "y": pa.array(["".join(t) for t in lists])})
+    analyses = [Analysis(Field("x", "list"), 2), Analysis(Field("y", "text"))]
+    which = np.arange(len(lists)) != 1
+    found = leaks.texts_of(rows, analyses, which).to_pylist()
+    kept = [(tuple(one[-2:]), "".join(one)) for one in lists]
+    assert [one > 0 for one in found] == which.tolist()
+    for at in np.flatnonzero(which):
+        for other in np.flatnonzero(which):
+            assert (found[at] == found[other]) == (kept[at] == kept[other])
+
+
+def test_keys_that_repeat_in_train_are_no_rows(tmp_path: Path) -> None:
+    """A graph's keys are entities: each is in many rows, and on every side."""
+    rows = [_row(at, "") | {"id": f"entity{at % 30}"} for at in range(90)]
+    rows += [_row(at, side) | {"id": f"entity{at % 30}"} for at, side in ((91, "e"), (92, "t"))]
+    said = _prepared(tmp_path, rows)
+    assert said["leaks"]["keys"]["eval"]["in_train"] == 1
+    assert said["leaks"]["keys"]["eval"]["repeated_in_train"] == 1
+    assert not [one for one in said["warnings"] if one["anomaly"] == "KEYS_IN_TRAIN"]
 
 
 def test_keys_are_not_compared_where_they_choose_the_side() -> None:

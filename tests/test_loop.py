@@ -3,8 +3,10 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +15,17 @@ import pytest
 import tensorflow as tf
 from tiny_data import tiny_data, tiny_spec
 
+from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch
 from trainer.data_folder import read_data
 from trainer.evaluation import make_results_step
 from trainer.reporting.history import History
+from trainer.reporting.tables import Ended
 from trainer.run import Run, open_run
 from trainer.training.loop import LoopSettings, train
 from trainer.training.train import sampled_steps, train_run, train_step
-from trainer.training.train_state import TrainState
+from trainer.training.train_state import Judged, TrainState
 from trainer.training.train_step import Step, make_step
 
 STEPS = 3
@@ -61,9 +65,10 @@ class Script:
         self.said.append("step")
         return {"label": tf.constant(loss)}
 
-    def evaluate(self) -> tuple[float, dict[str, float]]:
+    def evaluate(self) -> Judged:
         self.said.append("evaluate")
-        return self.judged.pop(0), {}
+        loss = self.judged.pop(0)
+        return Judged(loss, {}, {"label": {"accuracy@1": 1 / (1 + loss)}})
 
     def before_epoch(self, epoch: int) -> dict[str, Any]:
         self.said.append(f"before {epoch}")
@@ -72,7 +77,7 @@ class Script:
     def save(self) -> None:
         self.said.append("save")
 
-    def train(self, history: Path, said: LoopSettings, **functions: Any) -> None:
+    def train(self, history: Path, said: LoopSettings, **functions: Any) -> Ended:
         usual = {
             "make_step": lambda: self.step,
             "batches": lambda _, skip: [None] * (said.steps - skip),
@@ -80,7 +85,7 @@ class Script:
             "save": self.save,
         }
         told = History(history, str(history.with_name("events")))
-        train(self.train_state, said, heads=["label"], history=told, **(usual | functions))
+        return train(self.train_state, said, heads=["label"], history=told, **(usual | functions))
 
 
 def script(judged: list[float], loss: Callable[[int], float] = lambda _: 1.0) -> Script:
@@ -96,6 +101,47 @@ def test_it_stops_when_eval_no_longer_improves_and_keeps_the_best_weights(tmp_pa
     made.train(tmp_path / "history", settings())
     assert [line["best"] for line in lines(tmp_path / "history")] == [True, True, False]
     assert float(made.train_state.weights[0]) == 2 * STEPS
+
+
+def test_each_epoch_and_the_end_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ended = script([3.0, 1.0, 2.5, 1.0]).train(tmp_path / "history", settings())
+    said = capsys.readouterr().err
+    first = "after epoch 1 of 4: held-out loss 3, the lowest so far; label: accuracy@1 0.25"
+    assert first in said.splitlines()
+    assert "after epoch 3 of 4: held-out loss 2.5; label: accuracy@1 0.2857" in said
+    assert lines(tmp_path / "history")[0]["eval_metrics"] == {"label": {"accuracy@1": 0.25}}
+    assert ended == Ended(epochs=3, of=4, waited=1, kept=2, held_out_loss=1.0)
+    assert "(patience); the weights of epoch 2 are kept" in ended.line()
+    to_the_end = script([4.0, 3.0]).train(tmp_path / "other", settings(epochs=2))
+    assert "all are done; the weights of epoch 2 are kept" in to_the_end.line()
+    unjudged = script([]).train(tmp_path / "none", settings(epochs=2), evaluate=None)
+    assert unjudged.kept is None and "the last weights are kept" in unjudged.line()
+
+
+def test_the_time_left_is_that_of_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A step takes a second, and what is between two epochs ten."""
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("trainer.training.loop.Progress", partial(Progress, clock=lambda: now[0]))
+    made = script([3.0, 2.0, 1.0])
+
+    def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+        now[0] += 1
+        return made.step(batch, rate)
+
+    def evaluate() -> Judged:
+        now[0] += 10
+        return made.evaluate()
+
+    made.train(tmp_path / "history", settings(epochs=3), make_step=lambda: step, evaluate=evaluate)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("epoch")]
+    left = [line.split(" steps/s, ")[1].split(" left")[0] for line in told]
+    # Two epochs of 3 s; then one and two pauses; then a pause.
+    assert left == ["0:06", "0:23", "0:10"]
 
 
 def test_without_patience_it_runs_to_the_end(tmp_path: Path) -> None:
@@ -118,7 +164,7 @@ def test_averages_are_judged_and_kept_while_training_goes_on_from_the_weights(
     made.train_state = replace(made.train_state, averages=((weight, average),))
     judged, left = [], []
 
-    def evaluate() -> tuple[float, dict[str, float]]:
+    def evaluate() -> Judged:
         judged.append(float(weight))
         return made.evaluate()
 
@@ -153,7 +199,51 @@ def test_what_was_written_after_the_last_checkpoint_is_dropped_the_half_line_too
     assert lines(history) == said[:3]
 
 
-def test_a_signal_to_end_does_not_wait_for_a_phase(tmp_path: Path) -> None:
+class Slow:
+    """Batches that are slow to end and slow to go."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def __iter__(self) -> "Slow":
+        return self
+
+    def __next__(self) -> None:
+        self.left -= 1
+        if self.left < 0:
+            time.sleep(0.1)
+            raise StopIteration
+
+    def __del__(self) -> None:
+        time.sleep(0.2)
+
+
+def test_the_end_of_an_epoch_is_waiting_too(tmp_path: Path) -> None:
+    """The reader of an epoch may be slow to end, and slow to be let go of."""
+    made = script([3.0, 2.0])
+    slow = {"batches": lambda _, skip: Slow(STEPS - skip)}
+    made.train(tmp_path / "history", settings(epochs=2), **slow)
+    for line in lines(tmp_path / "history"):
+        pace = line["pace"]["exact"]
+        assert pace["seconds"] * pace["share_waiting_for_data"] > 0.29
+
+
+def test_a_signal_to_end_is_told_before_anything_is_let_go_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def loss(step: int) -> float:
+        terminate()
+        return 1.0
+
+    made = script([3.0], loss)
+    with pytest.raises(SystemExit):
+        made.train(tmp_path / "history", settings(epochs=1))
+    assert "train: ended by SIGTERM after step 1; the same command" in capsys.readouterr().err
+
+
+def test_a_signal_to_end_does_not_wait_for_a_phase(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     made = script([3.0])
 
     def endless(epoch: int) -> dict[str, Any]:
@@ -163,6 +253,7 @@ def test_a_signal_to_end_does_not_wait_for_a_phase(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
         made.train(tmp_path / "history", settings(epochs=1), before_epoch=endless)
     assert ended.value.code == 143
+    assert "ended by SIGTERM in a phase" in capsys.readouterr().err
     assert int(made.train_state.begun) == 0
 
 

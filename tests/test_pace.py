@@ -24,3 +24,18 @@ def test_every_second_and_every_row_belongs_to_one_kind_of_step(
         },
         "exact": {"seconds": 8.0, "examples_per_second": 0.5, "share_waiting_for_data": 0.25},
     }
+
+
+def test_a_wait_after_the_last_step_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter([0.0, 4.0, 10.0, 13.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock))
+    paces = Paces()
+    paces.add("exact", rows=20, waited=1.0)
+    paces.waited("exact", 3.0)
+    with paces.waiting("exact"):
+        pass
+    assert paces.facts()["exact"] == {
+        "seconds": 10.0,
+        "examples_per_second": 2.0,
+        "share_waiting_for_data": 0.7,
+    }

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -32,8 +33,11 @@ SMALL = """
 name: small
 inputs: {x: {kind: number}}
 heads: {y: {kind: regression}}
-split: {by: file, eval: ["eval*"], test: ["test*"]}
+split: {by: hash, columns: [x], eval: 0, test: 0}
 """
+BY_FILE = SMALL.replace(
+    "by: hash, columns: [x], eval: 0, test: 0", 'by: file, eval: ["eval*"], test: ["test*"]'
+)
 CSV = (
     b"row,word,age,next,side,extra\n"
     b"1,the,1,cat,,e\n"
@@ -176,6 +180,39 @@ def test_the_vocabulary_and_the_numbers(folder: Path) -> None:
     assert said["inputs"]["word"]["test"] == {"values": 2, "out_of_vocabulary": 0.0, "missing": 0.5}
 
 
+def test_the_labels_of_a_head_are_counted_by_themselves(folder: Path) -> None:
+    """The input `word` has the same vocabulary, and "the" in both training rows."""
+    lines = (folder / "out" / "data" / "labels" / "next.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["cat", 2], ["the", 0]]
+    assert _statistics(folder)["labels"] == {
+        "next": {"entries": 2, "never": 1, "once": 0, "times": 2}
+    }
+    warnings = {(one["anomaly"], one["of"]) for one in _statistics(folder)["warnings"]}
+    assert ("ONE_CLASS", "next") in warnings and ("CONSTANT", "word") in warnings
+
+
+COUNTED = """
+name: counted
+vocabularies: {words: {min_count: 2, counted: [next]}}
+inputs:
+  word: {kind: category, vocabulary: words, embedding: 2}
+heads:
+  next: {kind: classification, vocabulary: words}
+split: {by: hash, columns: [word], eval: 0, test: 0}
+"""
+
+
+def test_min_count_is_about_labels_where_they_alone_are_counted(tmp_path: Path) -> None:
+    rows = "word,next\na,b\na,b\na,c\nc,d\nd,d\nc,e\n"
+    _run(tmp_path, COUNTED, *_small(tmp_path, one=rows))
+    lines = (tmp_path / "out" / "data" / "vocabulary" / "words.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["b", 2], ["d", 2]]
+    lines = (tmp_path / "out" / "data" / "labels" / "next.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in lines] == [["b", 2], ["d", 2]]
+    _run(tmp_path, COUNTED.replace(", counted: [next]", ""), *_small(tmp_path, one=rows), "--force")
+    assert _statistics(tmp_path)["labels"]["next"]["once"] == 1
+
+
 def test_samples_are_typed_rows_of_the_test_side(folder: Path) -> None:
     table = pyarrow.parquet.read_table(folder / "out" / "data" / "samples.parquet")
     assert table.column_names == ["word", "age", "next", "row"]
@@ -213,7 +250,7 @@ def _small(folder: Path, **files: str) -> list[str]:
 
 def test_files_say_the_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     inputs = _small(tmp_path, one="x,y\n1,1\n2,2\n", eval_1="x,y\n3,\n", test_1="y,x\n4,4\n")
-    _run(tmp_path, SMALL, *inputs, "--runner", "DirectRunner")
+    _run(tmp_path, BY_FILE, *inputs, "--runner", "DirectRunner")
     said = _statistics(tmp_path)["rows"]
     assert said == {"read": 4, "rejected": 0, "train": 2, "eval": 1, "test": 1}
     assert "engine FnApiRunner" in capsys.readouterr().err
@@ -241,7 +278,6 @@ def test_too_many_bad_rows_publish_nothing_and_are_kept(tmp_path: Path) -> None:
         ({"one": ""}, Exit.BAD_ROWS, "must have rows"),
         ({"one": "x,y\n1,1\n", "two": "x\n"}, Exit.USAGE, r"missing: \['y'\]"),
         ({"one": "x,y\na,1\n2,inf\n"}, Exit.BAD_ROWS, "2 of 2 rows, 1 of them"),
-        ({"eval_1": "x,y\n1,1\n"}, Exit.BAD_ROWS, "training side"),
     ],
 )
 def test_no_rows_to_train_on(
@@ -252,13 +288,60 @@ def test_no_rows_to_train_on(
     assert failure.value.exit_code == exit_code
 
 
+def test_a_file_split_must_leave_rows_to_train_on(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match="training side") as failure:
+        _run(tmp_path, BY_FILE, *_small(tmp_path, eval_1="x,y\n1,1\n", test_1="x,y\n1,1\n"))
+    assert failure.value.exit_code == Exit.BAD_ROWS
+
+
+def test_a_pattern_of_the_split_that_no_file_matches(tmp_path: Path) -> None:
+    with pytest.raises(Failure, match=r"'test\*'; the files are .*eval_1\.csv") as failure:
+        _run(tmp_path, BY_FILE, *_small(tmp_path, one="x,y\n1,1\n", eval_1="x,y\n1,1\n"))
+    assert failure.value.exit_code == Exit.USAGE
+
+
+DAYS = """
+name: days
+inputs: {x: {kind: number}}
+heads: {y: {kind: regression}}
+split: {by: column, column: SPLIT}
+"""
+
+
+@pytest.mark.parametrize(
+    ("split", "message"),
+    [
+        ('flag, eval: ["True"]', "'True'; it has 'false' (54), 'true' (6)"),
+        ('day, eval: ["2024-01-03"]', "'2024-01-03 00:00:00"),
+        ('flag, eval: ["true"], test: ["TRUE"]', "split.test: each value must occur"),
+    ],
+)
+def test_a_value_of_the_split_that_no_row_has(tmp_path: Path, split: str, message: str) -> None:
+    rows = range(60)
+    days = pa.array([1_704_067_200 + i % 10 * 86_400 for i in rows], pa.timestamp("s"))
+    flags = [i % 10 == 0 for i in rows]
+    table = pa.table({"x": rows, "y": rows, "day": days, "flag": flags})
+    pyarrow.parquet.write_table(table, tmp_path / "d.parquet")
+    with pytest.raises(Failure, match=re.escape(message)) as failure:
+        _run(tmp_path, DAYS.replace("SPLIT", split), "--input", str(tmp_path / "d.parquet"))
+    assert failure.value.exit_code == Exit.USAGE
+    assert not (tmp_path / "out" / "data").exists()
+
+
+def test_an_empty_side_is_told(tmp_path: Path) -> None:
+    by_hash = SMALL.replace("eval: 0", "eval: 0.1")
+    _run(tmp_path, by_hash, *_small(tmp_path, one="x,y\n1,1\n3,4\n"))
+    (warning,) = (w for w in _statistics(tmp_path)["warnings"] if w["anomaly"] == "EMPTY_SIDE")
+    assert warning["of"] == "eval" and "none of 2" in warning["said"]
+
+
 LABELS = ["NA", "null", "None", "N/A", "nan", "00123", "0", "-0.0", "1e5", "true", " x ", "", "é"]
 AS_TEXT = """
 name: text
 vocabularies: {words: {}, labels: {}}
 inputs: {word: {kind: category, vocabulary: words}}
 heads: {next: {kind: classification, vocabulary: labels}}
-split: {by: file, eval: ["eval*"]}
+split: {by: hash, columns: [word], eval: 0, test: 0}
 """
 
 

@@ -3,14 +3,48 @@
 import io
 import re
 import sys
+import time
 
 import pytest
 
-from pipeline.console.progress import Progress, drawn, duration, progress_line
+from pipeline.console.progress import Progress, drawn, duration, lasting, progress_line
 
 
 def test_time_left_is_what_remains_at_the_speed_so_far() -> None:
     assert "0:30 left" in progress_line("score", "rows", 100, 400, seconds=10.0)
+
+
+def test_what_an_earlier_process_did_says_nothing_of_the_speed() -> None:
+    said = progress_line("epoch 2 of 3", "steps", 60, 100, 10.0, before=50, later=100, more=7.0)
+    # 1 step/s; 40 steps and 100 later ones, and 7 seconds between.
+    assert said == "epoch 2 of 3: 60 of 100 steps, 1 steps/s, 2:27 left"
+
+
+def test_what_is_brief_has_no_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    log, now = io.StringIO(), [0.0]
+    monkeypatch.setattr(sys, "stderr", log)
+    for seconds in (4, 8):
+        progress = Progress("judge", total=8, unit="rows", brief=True, clock=lambda: now[0])
+        for row in range(seconds):
+            now[0] += 1
+            progress.at(row)
+        progress.end(seconds)
+    assert [line.split()[1] for line in log.getvalue().splitlines()] == ["4", "8"]
+
+
+def test_what_lasts_says_so_and_what_does_not_says_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", log)
+    with lasting("save the model"):
+        pass
+    assert not log.getvalue()
+    monkeypatch.setattr("pipeline.console.progress.SECONDS_WITHOUT_A_LINE", 0.05)
+    with lasting("save the model"):
+        time.sleep(0.2)
+    first, last = log.getvalue().splitlines()
+    assert first.startswith("save the model: 0:0") and last.startswith("save the model: 0:0")
 
 
 def test_without_a_total_nothing_is_promised() -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainer.reporting.tables import phase_line, phase_summary
+from trainer.reporting.tables import metrics_table, phase_line, phase_summary
 
 
 def phase(
@@ -41,3 +41,19 @@ def test_a_phase_is_one_line_with_its_outcome() -> None:
         "phase of common by kfac after epoch 2: objective 2 to 1.5, taken back; "
         "4 evaluations, 3.0 s"
     )
+
+
+def test_test_is_shown_on_request_only() -> None:
+    metrics: dict[str, Any] = {
+        "eval": {"next": {"accuracy@1": 0.5}},
+        "test": {"next": {"accuracy@1": 0.25}},
+        "baselines": {"next": {"constant": {"eval": {"accuracy@1": 0.125}}}},
+    }
+    usual = metrics_table(metrics)
+    assert "next (eval)" in usual and "0.5000" in usual and "0.1250" in usual
+    assert "next (test)" not in usual and "--show-test" in usual
+    both = metrics_table(metrics, show_test=True)
+    assert both.index("next (eval)") < both.index("next (test)") and "--show-test" not in both
+    del metrics["test"]
+    assert "--show-test" not in metrics_table(metrics)
+    assert metrics_table({"baselines": {}}).startswith("no held-out rows")

@@ -4,6 +4,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,10 @@ import pytest
 from browser import Browser
 from small_run import LABELS, TAGS, WORDS, exported, small_rows
 
+from kinds.columns import Field
 from kinds.heads.classification.show import frequency_bars
+from kinds.heads.guesses import Guess, Scored
+from kinds.heads.score import FileHead
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
 from serving import report
@@ -63,7 +67,8 @@ def metrics() -> dict[str, Any]:
     weaker = {"test": {"accuracy@1": 0.25, "log_loss": 1.5}}
     stronger = {"input": "word", "test": {"accuracy@1": 0.625, "log_loss": 1.375}}
     baselines = {"next": {"constant": weaker, "strongest_input": stronger}}
-    return {"test": {"next": own}, "baselines": baselines}
+    unknown = {"next": "as one class in log_loss"}
+    return {"test": {"next": own}, "baselines": baselines, "unknown_targets": unknown}
 
 
 def history() -> list[dict[str, Any]]:
@@ -88,6 +93,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, values in (("words", WORDS), ("labels", LABELS), ("tags", TAGS)):
         lines = [json.dumps(pair) + "\n" for pair in zip(values, COUNTS, strict=False)]
         (work / "vocabulary" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (work / "labels").mkdir(exist_ok=True)
+    for name, values in (("next", LABELS), ("tags", TAGS)):
+        # Half as often as the vocabulary counts them, which an input may use too.
+        pairs = zip(values, (count // 2 for count in COUNTS), strict=False)
+        lines = [json.dumps(pair) + "\n" for pair in pairs]
+        (work / "labels" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     pq.write_table(rows(), work / "samples.parquet")
     manifest.publish(folder, stage="run", made_from="by hand", facts={"weights": WEIGHTS})
     return folder
@@ -175,9 +186,9 @@ def test_nothing_in_it_names_another_place(page: Path) -> None:
 
 def test_heads_stand_beside_their_baselines_and_the_best_is_marked(data: ReportData) -> None:
     assert report.metric_rows(data, "next") == [
-        ("targets", [60, None, None], None),
-        ("accuracy@1", [0.5, 0.25, 0.625], 2),
-        ("log_loss", [1.25, 1.5, 1.375], 0),
+        ("targets", [60, None, None], None, False),
+        ("accuracy@1", [0.5, 0.25, 0.625], 2, True),
+        ("log_loss", [1.25, 1.5, 1.375], 0, False),
     ]
     assert report.metric_rows(data, "tags") == []
 
@@ -193,9 +204,9 @@ def test_a_vocabulary_covers_its_share_of_all_that_occurs(data: ReportData) -> N
 
 
 def test_the_head_and_tail_of_the_labels(data: ReportData) -> None:
-    bars = label_bars(data, "labels")
-    assert bars.rows[0] == ("yes", 1.0, ("64", "25.20 %"))
-    assert bars.rows[-1] == ("never", 2 / 64, ("2", "0.79 %"))
+    bars = label_bars(data, "next")
+    assert bars.rows[0] == ("yes", 1.0, ("32", "12.60 %"))
+    assert bars.rows[-1] == ("never", 1 / 32, ("1", "0.39 %"))
 
 
 def test_accuracy_by_frequency_counts_every_row_with_a_target(data: ReportData) -> None:
@@ -203,6 +214,16 @@ def test_accuracy_by_frequency_counts_every_row_with_a_target(data: ReportData) 
     there = sum(bool(value) for value in rows().column("next").to_pylist())
     assert sum(counted) == there
     assert frequency_bars(data.scored["next"]).rows[-1][0] == "not in the vocabulary"
+
+
+def test_accuracy_by_frequency_goes_by_the_heads_own_counts() -> None:
+    """A word that is often an input and never a label is no frequent label."""
+    guesses = [Guess(0, ("the",), (("the", 0.5),), True, 0.5)]
+    guesses += [Guess(1, ("new",), (("the", 0.5),), False, 0.5)]
+    head = FileHead("next", "classification", Field("next", "text"))
+    scored = Scored(head, pa.array(["the", "new"]), [], guesses, {"the": 0, "cat": 3})
+    names = [name for name, *_ in frequency_bars(scored).rows]
+    assert names == ["never", "not in the vocabulary"]
 
 
 def test_a_file_of_another_run_is_refused(run: Path, tmp_path: Path) -> None:
@@ -222,3 +243,34 @@ def test_without_its_library_it_says_what_to_install(
     with pytest.raises(Failure, match="needs jinja2") as failure:
         report.render(data)
     assert failure.value.exit_code == Exit.ENVIRONMENT
+
+
+def test_what_is_below_a_baseline_is_marked(page: Path) -> None:
+    """Accuracy is below that of the best input, and log loss above no baseline's."""
+    said = page.read_text(encoding="utf-8")
+    assert "A baseline is better in accuracy@1." in said
+    assert '<td class="n below">0.5000</td>' in said
+    assert "<br>log loss <span>1.2500</span>" in said
+    assert '"n best">1.2500' in said
+
+
+def test_below_is_what_falls_shorter_than_a_baseline(data: ReportData) -> None:
+    baselines = {"next": {"strongest_input": {"input": "word", "test": {"log_loss": 1.25}}}}
+    metrics = {"test": {"next": {"accuracy@1": 0.5, "log_loss": 1.5}}, "baselines": baselines}
+    assert report.metric_rows(replace(data, metrics=metrics), "next") == [
+        ("accuracy@1", [0.5, None, None], None, False),
+        ("log_loss", [1.5, None, 1.25], 2, True),
+    ]
+
+
+def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:
+    said = page.read_text(encoding="utf-8")
+    assert "count as one class in log_loss." in said
+
+
+def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:
+    assert report.counted(1, "head") == "1 head"
+    data = read(run, exported() / "model" / "model.onnx")
+    ended = {"epochs": 1, "of": 3, "why": "patience", "kept": None, "held_out_loss": None}
+    said = report.render(replace(data, run={**data.run, "ended": ended}))
+    assert "Ended after epoch 1 of 3: patience. The last weights are kept" in said

@@ -1,12 +1,20 @@
 """The side of a row depends on its values alone."""
 
 import hashlib
+from collections import Counter
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.preparing.split_sides import by_file, by_hash, by_value, hashes
+from pipeline.preparing.split_sides import (
+    REMEMBERED,
+    by_file,
+    by_hash,
+    by_value,
+    hashes,
+    remembered,
+)
 
 
 def test_shares_are_about_those_asked_for() -> None:
@@ -37,6 +45,13 @@ def test_the_hash_is_blake2b_and_a_mixer() -> None:
 
 def test_no_row_leaves_training_when_no_share_is_asked() -> None:
     assert by_hash([pa.array(["a", "b", None])], 0, 0).tolist() == [0, 0, 0]
+
+
+def test_what_is_remembered_of_a_split_is_the_same_in_any_order() -> None:
+    many = Counter({str(i): i + 1 for i in range(3 * REMEMBERED)})
+    first, second = (dict(list(many.items())[part]) for part in (slice(900), slice(900, None)))
+    both = remembered(remembered(Counter(first)) + remembered(Counter(second)))
+    assert both == remembered(many) and len(both) == REMEMBERED
 
 
 def test_by_value() -> None:

@@ -82,6 +82,11 @@ def test_survives_the_way_through_json(column: str) -> None:
         ({"training__learning_rate": "fast"}, "training.learning_rate", "must be a number. R"),
         ({"inputs__age__kind": "numbr"}, "inputs.age.kind", "must be one of"),
         ({"inputs__next_word": {"kind": "number", "column": "x"}}, "heads.next_word", "taken by"),
+        (
+            {"vocabularies__word": {"counted": ["next_word"]}},
+            "vocabularies.word.counted",
+            "'next_word' does not use it. Its users: ['word', 'before']",
+        ),
         ({"inputs__word__vocabulary": "wrd"}, "inputs.word.vocabulary", "no vocabulary is called"),
         ({"inputs__word__through": "comon"}, "inputs.word.through", "no shared block is called"),
         ({"heads__next_word__column": "age"}, "heads.next_word", "gives the answer away"),

@@ -27,6 +27,7 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
     names = {name.split("/")[0] for name in manifest.files}
     assert names == {
         "history.jsonl",
+        "labels",
         "metrics.json",
         "model.keras",
         "samples.parquet",
@@ -40,7 +41,8 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
 
 def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     metrics = json.loads((out / "run" / "metrics.json").read_text())
-    assert set(metrics) == {"eval", "test", "baselines", "temperatures"}
+    assert set(metrics) == {"eval", "test", "baselines", "temperatures", "unknown_targets"}
+    assert set(metrics["unknown_targets"]) == {"label", "kind"}
     assert set(metrics["test"]) == {"label", "kind", "ends", "left"}
     constant = metrics["baselines"]["label"]["constant"]["test"]
     assert set(constant) <= set(metrics["test"]["label"])

@@ -21,7 +21,7 @@ heads:
   next: {kind: classification, vocabulary: words}
   tags: {kind: multilabel, vocabulary: tags}
   price: {kind: regression}
-split: {by: file, eval: ["eval*"]}
+split: {by: hash, columns: [word], eval: 0, test: 0}
 """
 ROWS = [
     ("a\nb", ["a\nb", "", "é\r\n"], 1.5, "", ["x", "y"], 3.0, 1.0),

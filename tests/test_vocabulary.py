@@ -16,7 +16,7 @@ name: words
 vocabularies: {words: {size: 5}, labels: {size: 50, min_count: 2}}
 inputs: {word: {kind: category, vocabulary: words}}
 heads: {label: {kind: classification, vocabulary: labels}}
-split: {by: file, eval: ["none"]}
+split: {by: hash, columns: [word], eval: 0, test: 0}
 """
 
 

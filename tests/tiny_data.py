@@ -99,6 +99,11 @@ def write_data(
     for name, size in entries.items():
         lines = [json.dumps([f"{name}{i}", size - i]) + "\n" for i in range(size)]
         (work / "vocabulary" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
+    (work / "labels").mkdir()
+    for name, labels in spec.labels().items():
+        pairs = [[f"{labels.vocabulary}{i}", 1] for i in range(entries[labels.vocabulary])]
+        lines = [json.dumps(pair) + "\n" for pair in pairs]
+        (work / "labels" / f"{name}.jsonl").write_text("".join(lines), encoding="utf-8")
     numbers = {name: {"mean": 10.0, "std": 2.0} for name in ("size", "left")}
     statistics: dict[str, Any] = {
         "vocabularies": {name: {"entries": size} for name, size in entries.items()},

@@ -23,6 +23,8 @@ from pipeline.spec import Spec
 ROWS_TO_SHUFFLE = 100_000
 # Batches are made in stacks that have about this many rows together.
 ROWS_OF_A_STACK = 8_192
+# Parsed at once. To read and shuffle rows takes four times as long as to parse them.
+STACKS_AT_ONCE = 2
 
 
 @dataclass(frozen=True)
@@ -136,12 +138,14 @@ def _stacks(
         .skip(whole)
         .map(
             lambda serialized: _stack(serialized, features, batch_size, own),
-            num_parallel_calls=tf.data.AUTOTUNE,
+            num_parallel_calls=STACKS_AT_ONCE,
             deterministic=True,
         )
     )
     options = tf.data.Options()
     options.experimental_warm_start = True  # begins with the iterator, not with its first batch
+    # Whoever lets go of an iterator waits until its tuner wakes up: up to 20 s after an epoch.
+    options.autotune.enabled = False
     return parsed.prefetch(2).with_options(options), within
 
 
@@ -149,8 +153,8 @@ def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) 
     """Serialised examples [at_once]; only the last of them are fewer.
 
     They are shuffled a great many at once, as one tensor: to hand single records on costs ten
-    times as much as to read them. Files are read one after the other. Prepare deals rows out to
-    them in turn, so each has some of all parts of the input, while the beginnings of several files
+    times as much as to read them. Files are read one after the other. Prepare draws which of them
+    a row goes to, so each has some of all parts of the input, while the beginnings of several files
     would all be its first part.
     """
     if not files:

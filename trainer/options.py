@@ -25,6 +25,7 @@ class Options:
     print_config: only print the spec that comes of it
     checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
     tensorboard: where event files go, if not into `output`
+    show_test: whether the table at the end has the metrics on test, too
     """
 
     data: str
@@ -36,6 +37,7 @@ class Options:
     print_config: bool
     checkpoints: str | None
     tensorboard: str | None
+    show_test: bool = False
 
 
 def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str) -> Options:
@@ -55,6 +57,7 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
         print_config=given.print_config,
         checkpoints=given.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
         tensorboard=given.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
+        show_test=given.show_test,
     )
 
 
@@ -124,6 +127,7 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
     add("--print-config", action="store_true", help="print the spec as it would be used, and end")
     add_set(parser)
+    add("--show-test", action="store_true", help="show the metrics on test, too, not on eval alone")
     add("--checkpoints", help="keep a copy of the unfinished run here (AIP_CHECKPOINT_DIR)")
     add("--tensorboard", help="where event files go (AIP_TENSORBOARD_LOG_DIR)")
     return parser

@@ -13,19 +13,26 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.parsing import Arrays
+from pipeline.console.progress import lasting
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
 from pipeline.folders.run import RunFolder
 from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
-from trainer.evaluation import baselines, final_metrics, fit_temperatures
+from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
 from trainer.options import Options
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
-from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.reporting.tables import (
+    Ended,
+    metrics_table,
+    parameter_table,
+    phase_summary,
+    speed_line,
+)
 from trainer.reporting.tracking import tracked
 from trainer.run import Run, open_run
 from trainer.storage import copy_in, keep_copy
@@ -46,7 +53,8 @@ def train_stage(
         if agreed(workers, made_from, done):
             return True
         exact_arithmetic()
-        run, train_columns = open_run(data, spec, workers)
+        with lasting("count the training rows"):
+            run, train_columns = open_run(data, spec, workers)
         if options.warm_start:
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:
@@ -65,11 +73,12 @@ def train_and_publish(
     with tracked(run.spec, work.path, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
         history = History(work.history_path, events, told)
-        metrics = make_run_folder(run, train_columns, work, history, copying(work.path, options))
+        saved = copying(work.path, options)
+        metrics, ended = make_run_folder(run, train_columns, work, history, saved)
         tracking.result(metrics)
     work.made_from_path.unlink()
-    RunFolder(output).publish(made_from, run_facts(run))
-    print(metrics_table(metrics))
+    RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
+    print(metrics_table(metrics, show_test=options.show_test))
     print(f"\ntrain: {options.output}")
 
 
@@ -109,27 +118,32 @@ def copying(work: Path, options: Options) -> Callable[[], None]:
 
 def make_run_folder(
     run: Run, train_columns: Arrays, work: RunFolder, history: History, saved: Callable[[], None]
-) -> dict[str, Any]:
-    """Trains, measures and saves into `work`; gives the metrics."""
+) -> tuple[dict[str, Any], Ended]:
+    """Trains, measures and saves into `work`; gives the metrics, and how training ended."""
     print(parameter_table(parameters(run.network)), flush=True)
-    train_run(run, work.path, history=history, saved=saved)
-    write_projector(run, history.events)
+    ended = train_run(run, work.path, history=history, saved=saved)
+    print(ended.line(), flush=True)
+    with lasting("write the projector"):
+        write_projector(run, history.events)
     epochs_and_phases = work.history()
     print(speed_line(epochs_and_phases), flush=True)
     if summary := phase_summary(epochs_and_phases):
         print(summary, flush=True)
     held_out = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
-    metrics = held_out | {"baselines": baselines(run, train_columns)}
-    temperatures = fit_temperatures(run)
-    metrics["temperatures"] = temperatures
-    model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
-    model.save(work.keras_model)
+    with lasting("count the baselines"):
+        metrics = held_out | {"baselines": baselines(run, train_columns)}
+    with lasting("fit the temperatures"):
+        temperatures = fit_temperatures(run)
+    metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
+    with lasting("save the model"):
+        model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
+        model.save(work.keras_model)
     work.write_metrics(metrics)
     work.write_spec(run.spec)
     work.copy_prepared(run.data)
     checkpoint.remove(work.checkpoints)
-    return metrics
+    return metrics, ended
 
 
 def run_facts(run: Run) -> dict[str, Any]:

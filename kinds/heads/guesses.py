@@ -54,9 +54,9 @@ def mistakes(guesses: Sequence[Guess]) -> list[Guess]:
 
 
 def good_ones(guesses: Sequence[Guess], counts: Mapping[str, int]) -> list[Guess]:
-    """Right ones, each target once: the rarer the target, the better."""
+    """The right ones that were surest, each target once; of equally sure ones the rarest first."""
     right = sorted(
-        (g for g in guesses if g.right), key=lambda g: (counts.get(g.target, 0), -g.sure)
+        (g for g in guesses if g.right), key=lambda g: (-g.sure, counts.get(g.target, 0))
     )
     return _distinct(right, [g.target for g in right])
 

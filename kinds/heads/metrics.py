@@ -8,7 +8,13 @@ from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Total
 
 
 class Metrics(Protocol):
-    """What the trainer and the evaluation of a file ask each kind of head."""
+    """What the trainer, the evaluation of a file and the report ask each kind of head."""
+
+    def headlines(self) -> tuple[str, ...]:
+        """The metrics that stand for the head, the first in one number."""
+
+    def unknown_targets(self) -> str | None:
+        """What a target counts as that the vocabulary does not hold; None without one."""
 
     def rows(self, output: Array, owners: Array, targets: Array) -> Rows:
         """What `add` needs of the rows of which the file gives `output` [rows, ...]: logits where

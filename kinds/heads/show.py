@@ -20,9 +20,6 @@ from kinds.looks import Column, Look
 class Show(Protocol):
     """How a head is shown."""
 
-    def headline(self) -> str:
-        """The metric that stands for the head in one number."""
-
     def shortfall(self, metric: str, value: float) -> float:
         """How far a metric falls short: the best of several values has the least."""
 

@@ -19,7 +19,7 @@ from pipeline.spec.file import parse_spec
 from pipeline.storage import stores
 
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
-VOCABULARY, TRANSFORM = "vocabulary", "transform"
+VOCABULARY, LABELS, TRANSFORM = "vocabulary", "labels", "transform"
 # Each value's count, in the order of ids.
 Vocabulary: TypeAlias = dict[str, int]
 # {input or head: {side: {what: number}}}
@@ -35,6 +35,7 @@ class Statistics:
     distributions: pipeline.distributions of each input and head among the training rows
     constant: the inputs and heads whose numbers are all the same
     numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
+    labels: how many values of its vocabulary are labels of a head, and how often
     leaks: rows that are on two sides; drift: distances from the rows that --compare named
     """
 
@@ -47,6 +48,7 @@ class Statistics:
     numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     inputs: Shares = field(default_factory=dict)
     heads: Shares = field(default_factory=dict)
+    labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, str]] = ()
     drift: Any = None
@@ -89,7 +91,11 @@ class PreparedFolder(Folder):
         return self.examples.get(side, 0)
 
     def vocabulary(self, name: str) -> Vocabulary:
-        return read_vocabulary(self._vocabulary_path(name))
+        return read_vocabulary(self.path / VOCABULARY / f"{name}.jsonl")
+
+    def label_counts(self, head: str) -> Vocabulary:
+        """How often each value of its vocabulary is a label of the head in train."""
+        return read_vocabulary(self.path / LABELS / f"{head}.jsonl")
 
     def vocabularies(self) -> dict[str, Vocabulary]:
         return {name: self.vocabulary(name) for name in self.spec.vocabularies}
@@ -103,21 +109,25 @@ class PreparedFolder(Folder):
 
     def write_vocabulary(self, name: str, pairs: Iterable[tuple[str, int]]) -> None:
         """`pairs` are a value and its count, in the order of ids."""
-        path = self._vocabulary_path(name)
-        path.parent.mkdir(exist_ok=True)
-        lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
-        path.write_text("".join(lines), encoding="utf-8")
+        _write_pairs(self.path / VOCABULARY / f"{name}.jsonl", pairs)
 
-    def _vocabulary_path(self, name: str) -> Path:
-        return self.path / VOCABULARY / f"{name}.jsonl"
+    def write_labels(self, head: str, pairs: Iterable[tuple[str, int]]) -> None:
+        """The same, counted as labels of one head."""
+        _write_pairs(self.path / LABELS / f"{head}.jsonl", pairs)
 
     def copy_prepared(self, source: "PreparedFolder") -> None:
         """Copies all but the spec from another folder, as far as it is there."""
-        for name in (STATISTICS, SAMPLES, VOCABULARY, TRANSFORM):
+        for name in (STATISTICS, SAMPLES, VOCABULARY, LABELS, TRANSFORM):
             if (source.path / name).is_dir():
                 shutil.copytree(source.path / name, self.path / name, dirs_exist_ok=True)
             elif (source.path / name).exists():
                 shutil.copy2(source.path / name, self.path / name)
+
+
+def _write_pairs(path: Path, pairs: Iterable[tuple[str, int]]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    lines = [json.dumps(pair, ensure_ascii=False) + "\n" for pair in pairs]
+    path.write_text("".join(lines), encoding="utf-8")
 
 
 def read_vocabulary(path: Path) -> Vocabulary:

@@ -10,22 +10,20 @@ from kinds.prepare import Anomaly, Findings
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
 from pipeline.folders.prepared import Statistics
+from pipeline.preparing.split_sides import asked_for
 
 LEAK_SHARE = 0.001
+# Keys that most training rows share with another one do not stand for a row.
+REPEATED_SHARE = 0.5
+_NAMED = 6
 SECTIONS = ("inputs", "heads", "numbers")
-_LEAKS = {
-    "examples": (
-        "EXAMPLES_IN_TRAIN",
-        "are the same to the model as a training row, targets too",
-    ),
-    "keys": ("KEYS_IN_TRAIN", "have the key of a training row"),
-}
 
 
 def anomalies(
     spec: specs.Spec, statistics: Statistics, counts: Mapping[str, Sequence[int]]
 ) -> list[dict[str, str]]:
-    """`counts` are those of each vocabulary's entries."""
+    """`counts` has, for each input and head with a vocabulary, how often its entries were counted:
+    for a head, as its labels."""
     found: list[dict[str, str]] = []
     for name, (kind, part) in kinds_of(spec).items():
         findings = _findings(spec, statistics, counts, name)
@@ -34,7 +32,11 @@ def anomalies(
         if name in spec.inputs or _has_targets(findings):
             found += _named(name, kind.anomalies(part, findings))
     for side in ("eval", "test"):
-        found += _named(side, _of_side(statistics.leaks, side))
+        found += _named(side, _of_side(spec, statistics.leaks, side))
+    for side in asked_for(spec.split):
+        if not statistics.rows[side]:
+            text = f"split.{side} asks for rows, and none of {statistics.rows['read']:,} came to it"
+            found += _named(side, [("EMPTY_SIDE", text)])
     return found
 
 
@@ -52,9 +54,11 @@ def _findings(
     used = spec.vocabulary_of()
     if name not in used:
         return Findings(own, is_constant)
-    distinct = statistics.vocabularies[used[name]]["distinct"]
     is_alone = [*used.values()].count(used[name]) == 1
-    return Findings(own, is_constant, distinct, tuple(counts[used[name]]), is_alone)
+    spread = statistics.distributions[name]
+    listed = len(spread["top"]) + bool(spread["unlisted"])
+    distinct = statistics.vocabularies[used[name]]["distinct"] if is_alone else listed
+    return Findings(own, is_constant, distinct, tuple(counts[name]), is_alone)
 
 
 def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:
@@ -68,14 +72,28 @@ def _has_targets(found: Findings) -> bool:
     return bool(found.said["heads"]["train"]["targets"])
 
 
-def _of_side(leaks: Mapping[str, Any], side: str) -> Iterator[tuple[str, str]]:
-    for what, (kind, text) in _LEAKS.items():
+def _of_side(spec: specs.Spec, leaks: Mapping[str, Any], side: str) -> Iterator[tuple[str, str]]:
+    inputs, heads = (_listed(names) for names in (spec.inputs, spec.heads))
+    same = f"are the same to the model as a training row in all it has ({inputs}; {heads})"
+    alike = {
+        "examples": ("EXAMPLES_IN_TRAIN", same),
+        "keys": ("KEYS_IN_TRAIN", f"have the key ({_listed(spec.keys)}) of a training row"),
+    }
+    for what, (kind, text) in alike.items():
         leak = leaks[what].get(side)
+        if what == "keys" and leak and leak["repeated_in_train"] >= REPEATED_SHARE:
+            continue
         if leak and leak["in_train"] >= LEAK_SHARE * leak["compared"] > 0:
             share = f"{leak['in_train']:,} of {leak['compared']:,} rows"
             pairs = [(_place(one["row"]), _place(one["train"])) for one in leak["shown"][:1]]
             first = "".join(f": {here} and {there}" for here, there in pairs)
             yield kind, f"{share} {text}{first}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    all_names = list(names)
+    more = f" and {len(all_names) - _NAMED:,} more" if len(all_names) > _NAMED else ""
+    return ", ".join(all_names[:_NAMED]) + more
 
 
 def _place(row: dict[str, Any]) -> str:

@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.names import WEIGHT
-from kinds.prepare import flat
+from kinds.prepare import Which, flat
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
 from pipeline.folders.prepared import Statistics
-from pipeline.preparing.reports import Key
+from pipeline.preparing.reports import Key, Tallies
 from pipeline.preparing.split_sides import SIDES
 
 
@@ -58,6 +58,29 @@ def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int])
                 if count:
                     counts["value", vocabulary, str(at)] += count
     return counts
+
+
+def unknown(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]) -> Which:
+    """Which rows have a value that its vocabulary does not hold; `sizes` by input and head."""
+    kinds, found = kinds_of(spec), np.zeros(rows.num_rows, bool)
+    for name in spec.vocabulary_of():
+        kind, part = kinds[name]
+        found |= kind.unknown(name, part, rows, sizes[name])
+    return found
+
+
+def label_counts(
+    rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int]
+) -> dict[str, Tallies]:
+    """Of each head with labels, how often each label of its vocabulary is one in these rows.
+
+    Others may use the same vocabulary, so what it counts says nothing of a head.
+    """
+    found = {}
+    for name, labels in spec.labels().items():
+        ids, size = flat(rows, name), sizes[labels.vocabulary]
+        found[name] = np.bincount(ids[(ids >= 0) & (ids < size)], minlength=size)
+    return found
 
 
 def rows_by_side(counts: Counter[Key]) -> dict[str, int]:

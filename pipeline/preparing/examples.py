@@ -22,15 +22,15 @@ from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
-from pipeline.fields import Fields
+from pipeline.fields import Fields, analyses_of
 from pipeline.preparing import example_counts, leaks, reports
 from pipeline.preparing.features import features
 from pipeline.preparing.hard_rows import HardRows, hard_rows
 from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
 from pipeline.preparing.reading import REPORTS, as_message, file_of, side_of
-from pipeline.preparing.reports import Fragment, Key, Report
-from pipeline.preparing.split_sides import SIDES
+from pipeline.preparing.reports import Fragment, Key, Report, Tallies
+from pipeline.preparing.split_sides import SIDES, dealt
 from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]
@@ -44,6 +44,7 @@ class MakeFeatures(beam.DoFn):
 
     def __init__(self, spec: specs.Spec, fields: Fields) -> None:
         self._spec, self._fields = spec, fields
+        self._texts = [one for one in analyses_of(spec, fields).values() if one.vocabulary]
 
     def start_bundle(self) -> None:
         self._hard: HardRows | None = None
@@ -53,6 +54,10 @@ class MakeFeatures(beam.DoFn):
         made = features(rows, self._spec, self._fields, learned.known)
         sizes = {name: len(learned.known[name].values) for name in self._spec.vocabulary_of()}
         self._hard = hard_rows(rows, made, origin, sizes, self._hard)
+        unknown = example_counts.unknown(made, self._spec, sizes)
+        if unknown.any():
+            texts = leaks.texts_of(rows, self._texts, unknown)
+            made = made.append_column(leaks.TEXTS, texts)
         yield made, origin
 
     def finish_bundle(self) -> Iterator[Any]:
@@ -75,8 +80,8 @@ class WriteExamples(beam.DoFn):
     def start_bundle(self) -> None:
         self._counts: Counter[Key] = Counter()
         self._writers: dict[tuple[str, int], _Writer] = {}
-        self._written: Counter[str] = Counter()
         self._sketches: dict[tuple[str, str], Sketch] = {}
+        self._labels: dict[str, Tallies] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
         batch, origin = element
@@ -84,20 +89,24 @@ class WriteExamples(beam.DoFn):
             there = np.flatnonzero(side_of(origin) == number)
             if len(there):
                 rows = batch if len(there) == len(origin) else batch.take(pa.array(there))
-                self._write(side, rows, int(origin[there[0]]), sizes)
+                self._write(side, rows, origin[there], sizes)
                 self._sketch(side, rows, origin[there])
 
-    def _write(self, side: str, rows: pa.RecordBatch, first: int, sizes: dict[str, int]) -> None:
-        path = self._paths[int(file_of(np.array(first)))]
+    def _write(
+        self, side: str, rows: pa.RecordBatch, origin: Origin, sizes: dict[str, int]
+    ) -> None:
+        path = self._paths[int(file_of(origin[0]))]
         self._counts["file", path, side] += rows.num_rows
         self._counts.update(example_counts.counted(rows, self._spec, side, sizes))
+        if side == "train":
+            for name, counts in example_counts.label_counts(rows, self._spec, sizes).items():
+                self._labels[name] = self._labels.get(name, 0) + counts
         records = self._encoder.encode(rows.select(self._features))
-        start = self._written[side]
-        self._written[side] += len(records)
-        for shard in range(self._shards):
-            own = records[(shard - start) % self._shards :: self._shards]
-            if own:
-                self._writer(side, shard, first).write(own)
+        shards = dealt(origin, self._shards)
+        for shard in np.unique(shards).tolist():
+            own = np.flatnonzero(shards == shard).tolist()
+            writer = self._writer(side, shard, int(origin[own[0]]))
+            writer.write([records[at] for at in own])
 
     def _sketch(self, side: str, rows: pa.RecordBatch, origin: Origin) -> None:
         key = (leaks.EXAMPLES, side)
@@ -113,7 +122,8 @@ class WriteExamples(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
             fragments = tuple(writer.close() for writer in self._writers.values())
-        yield GlobalWindows.windowed_value(Report(self._counts, fragments, sketches=self._sketches))
+        report = Report(self._counts, fragments, sketches=self._sketches, labels=self._labels)
+        yield GlobalWindows.windowed_value(report)
 
 
 def _records(path: Path) -> Any:

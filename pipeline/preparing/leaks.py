@@ -6,20 +6,25 @@ where both know all hashes: everywhere in small data, on the same random part of
 data. The same is done with the rows' keys. Numpy and pyarrow only.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from kinds.lists import list_lengths
+from kinds.analysis import Analysis
+from kinds.lists import last, list_lengths
+from kinds.prepare import Which
 from pipeline import spec as specs
 from pipeline.preparing.split_sides import SIDES, Hashes, hashes, scrambled
 
 KEPT = 1 << 15
 EXAMPLES, KEYS = "examples", "keys"
+# The feature that tells rows apart whose values are unknown: not written to examples.
+TEXTS = "row.texts"
 _SHOWN = 3
 # Odd numbers without a pattern: no small value at one place is another at the next.
 _BY_VALUE, _BY_PLACE = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
@@ -75,23 +80,60 @@ def _counted(found: Hashes, counts: Integers, origins: Integers) -> Sketch:
 
 
 def example_hashes(features: pa.RecordBatch, names: Sequence[str]) -> Hashes:
-    """uint64 [rows]: equal where a model would see no difference between two rows."""
+    """uint64 [rows]: equal where a model would see no difference between two rows, other than that
+    between two unknown values."""
     mixed = np.zeros(features.num_rows, np.uint64)
     for name in names:
         mixed = scrambled(mixed) + _list_hashes(features.column(name))
+    if TEXTS in features.schema.names:
+        texts = features.column(TEXTS).to_numpy()
+        mixed = np.where(texts > 0, scrambled(mixed) + texts, mixed)
     return scrambled(mixed)
+
+
+def texts_of(rows: pa.RecordBatch, analyses: Iterable[Analysis], which: Which) -> pa.Array:
+    """uint64 [rows]: of `which` rows a hash of the texts that are looked up, of others 0.
+
+    To the model all unknown values are one, but that does not make two rows the same.
+    """
+    hashed = np.zeros(rows.num_rows, np.uint64)
+    some, mixed = rows.filter(pa.array(which)), np.zeros(int(which.sum()), np.uint64)
+    for one in analyses:
+        column = some.column(one.field.output)
+        if pa.types.is_list(column.type):
+            column = column if one.length is None else last(column, one.length)
+            found = _run_hashes(_text_hashes(column.flatten()), list_lengths(column))
+        else:
+            found = _text_hashes(column)
+        mixed = scrambled(mixed) + found
+    hashed[which] = scrambled(mixed) | np.uint64(1)
+    return pa.array(hashed)
+
+
+def _text_hashes(texts: pa.Array) -> Hashes:
+    """Of each text, by its bytes; a missing one is as an empty one."""
+    whole = pa.concat_arrays([pc.fill_null(texts, "").cast(pa.large_binary())])
+    offsets = np.frombuffer(whole.buffers()[1], np.int64)[whole.offset :][: len(whole) + 1]
+    if not len(whole) or offsets[-1] == offsets[0]:
+        return _run_hashes(np.zeros(0, np.uint64), np.zeros(len(whole), np.int64))
+    data = np.frombuffer(whole.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
+    return _run_hashes(data.astype(np.uint64), np.diff(offsets))
 
 
 def _list_hashes(lists: pa.Array) -> Hashes:
     """Of each list of numbers, in their order."""
     values = lists.flatten().to_numpy(zero_copy_only=False)
     bits = values.view(np.uint32 if values.dtype == np.float32 else np.uint64).astype(np.uint64)
-    lengths = list_lengths(lists)
+    return _run_hashes(bits, list_lengths(lists))
+
+
+def _run_hashes(bits: Hashes, lengths: Integers) -> Hashes:
+    """Of each run of so many of the values, in their order."""
     if (lengths == 1).all():
         sums = scrambled(bits * _BY_VALUE)
     else:
         ends = np.cumsum(lengths)
-        place = (np.arange(len(values)) - np.repeat(ends - lengths, lengths)).astype(np.uint64)
+        place = (np.arange(len(bits)) - np.repeat(ends - lengths, lengths)).astype(np.uint64)
         placed = scrambled(bits * _BY_VALUE + place * _BY_PLACE)
         below = np.append(np.uint64(0), np.cumsum(placed))
         sums = below[ends] - below[ends - lengths]
@@ -122,7 +164,13 @@ def leaks(sketches: Sketches, place: Place) -> dict[str, dict[str, Any]]:
         train = sketches.get((what, SIDES[0]))
         if side != SIDES[0] and train is not None:
             found[what][side] = _leak(train, sketch, place)
+            found[what][side]["repeated_in_train"] = _repeated(train)
     return found
+
+
+def _repeated(train: Sketch) -> float:
+    """The share of train's rows of which it has another."""
+    return float(train.counts[train.counts > 1].sum() / max(1, train.counts.sum()))
 
 
 def _leak(train: Sketch, other: Sketch, place: Place) -> dict[str, Any]:

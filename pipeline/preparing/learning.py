@@ -78,7 +78,10 @@ class Learn(beam.CombineFn):
         } | {("spread", name): Quantiles(PERCENT, PERCENTILE_ERROR) for name in self._numbers}
 
     def _users(self, vocabulary: str) -> list[str]:
-        return [name for name, one in self._analyses.items() if one.vocabulary == vocabulary]
+        """Whose values are counted."""
+        users = [name for name, one in self._analyses.items() if one.vocabulary == vocabulary]
+        chosen = self._vocabularies[vocabulary].counted
+        return [name for name in users if not chosen or name in chosen]
 
     def create_accumulator(self) -> Found:
         found: Found = {("values", name): ValueCounts() for name in self._counted}

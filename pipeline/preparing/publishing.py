@@ -32,8 +32,8 @@ from pipeline.folders.prepared import Statistics
 from pipeline.preparing import examples, leaks, learning, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
-from pipeline.preparing.reports import Fragment, Key, Report, join
-from pipeline.preparing.split_sides import SIDES
+from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
+from pipeline.preparing.split_sides import SIDES, check_values
 from pipeline.storage import stores
 
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -64,8 +64,9 @@ class Result:
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:
     """Puts the folder together and in its place; gives its path.
 
-    Raises Failure: 4 for too many bad rows, no rows, none to train on, an empty vocabulary or drift
-    that is to fail, 5 for features that are not those of the transform graph.
+    Raises Failure: 2 for a value of the split that no row has, 4 for too many bad rows, no rows,
+    none to train on, an empty vocabulary or drift that is to fail, 5 for features that are not
+    those of the transform graph.
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
@@ -73,7 +74,7 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
 
     with reading.as_message(), _staging(result) as folder:
         _keep_rejected(report.fragments, folder)
-        _check_rows(report.counts, result, folder.rejected)
+        _check_rows(report, result, folder.rejected)
         _gather(report, result.shards, folder)
         said = _write_what_was_learned(report, learned, result, folder)
         transform_graph.write(learned, result.spec, result.fields, folder.transform)
@@ -136,7 +137,8 @@ def _keep_rejected(fragments: Sequence[Fragment], folder: DataFolder) -> None:
         join(own, path)
 
 
-def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
+def _check_rows(report: Report, result: Result, rejected: Path) -> None:
+    counts = report.counts
     for path, there in by_file(counts, list(result.paths)).items():
         if there["read"] != there["written"] + there["rejected"]:
             raise Failure(Exit.FAULT, f"rows were lost or doubled in {path}", received=there)
@@ -154,6 +156,8 @@ def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
             f"{reasons[commonest]:,} of them {commonest}; they are in {kept}"
         )
         raise Failure(Exit.BAD_ROWS, rule, received=share)
+    listed = Counter({key[1]: count for key, count in counts.items() if key[0] == "split"})
+    check_values(result.spec.split, listed, report.split_values)
     if total["train"] == 0:
         rule = "the split must leave rows on the training side"
         raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
@@ -174,14 +178,16 @@ def _kept(rejected: Path, kept: str) -> str:
 def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: DataFolder
 ) -> Statistics:
-    """The spec, vocabularies and statistics, which it gives."""
+    """The spec, vocabularies, counts of labels and statistics, which it gives."""
     folder.write_spec(result.spec)
     found = _vocabularies(result.spec, report.counts, learned, folder)
+    labels = _labels(result.spec, report.labels, learned, folder)
     paths = list(result.paths)
     said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
     leaked = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
-    said = replace(said, leaks=leaked)
-    said = replace(said, warnings=anomalies(result.spec, said, found))
+    shares = {name: _label_shares(counts) for name, counts in labels.items()}
+    said = replace(said, leaks=leaked, labels=shares)
+    said = replace(said, warnings=anomalies(result.spec, said, found | labels))
     if result.earlier is not None:
         said = _compared(said, result.earlier, result.fail_on_drift)
     folder.write_statistics(said)
@@ -191,8 +197,12 @@ def _write_what_was_learned(
 def _vocabularies(
     spec: specs.Spec, counts: Counter[Key], learned: learning.Learned, folder: DataFolder
 ) -> dict[str, list[int]]:
-    """Writes the vocabularies, and gives the counts. Raises Failure 4 for one without entries."""
-    found = {}
+    """Writes each vocabulary, and gives its counts for each input that uses it.
+
+    Raises Failure 4 for a vocabulary without entries.
+    """
+    found: dict[str, list[int]] = {}
+    users = spec.vocabulary_of()
     for name, said in spec.vocabularies.items():
         entries = learned.entries[name]
         values, counted = entries.values.to_pylist(), entries.counts.to_pylist()
@@ -205,15 +215,36 @@ def _vocabularies(
             )
             raise Failure(Exit.BAD_ROWS, rule, received=received)
         folder.write_vocabulary(name, zip(values, counted, strict=True))
-        found[name] = counted
+        found |= {user: counted for user, own in users.items() if own == name}
     return found
+
+
+def _labels(
+    spec: specs.Spec, counts: dict[str, Tallies], learned: learning.Learned, folder: DataFolder
+) -> dict[str, list[int]]:
+    """Writes how often each label of a head is one, in the order of the ids, and gives it."""
+    found = {}
+    for name, labels in spec.labels().items():
+        values = learned.entries[labels.vocabulary].values.to_pylist()
+        found[name] = counts[name].tolist()
+        folder.write_labels(name, zip(values, found[name], strict=True))
+    return found
+
+
+def _label_shares(counts: Sequence[int]) -> dict[str, int]:
+    return {
+        "entries": len(counts),
+        "never": counts.count(0),
+        "once": counts.count(1),
+        "times": sum(counts),
+    }
 
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
     columns = {n: spec.input_column(n) for n in spec.inputs}
     columns |= {n: spec.head_column(n) for n in spec.heads}
-    return [columns[n] for n, used in spec.vocabulary_of().items() if used == vocabulary]
+    return [columns[name] for name in spec.counted(vocabulary)]
 
 
 def _compared(said: Statistics, earlier: Mapping[str, Distribution], fail: bool) -> Statistics:

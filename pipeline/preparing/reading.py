@@ -154,6 +154,7 @@ class ReadRows(_Reader):
         self._samples: dict[str, Sample] = {}
         self._fragments: list[Fragment] = []
         self._sketches: dict[tuple[str, str], Sketch] = {}
+        self._split_values: Counter[str] = Counter()
 
     def process(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         at = part.file
@@ -162,6 +163,8 @@ class ReadRows(_Reader):
                 if rejected:
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
+                if isinstance(self._split, specs.ColumnSplit):
+                    self._count_split_values(self._split, typed)
                 self._sample(typed, origin)
                 if self._compared_keys:
                     self._compare_keys(typed, origin)
@@ -183,6 +186,12 @@ class ReadRows(_Reader):
         self._counts["file", path, "rejected"] += len(rejected)
         self._counts.update(("reason", bad.reason) for bad in rejected)
 
+    def _count_split_values(self, split: specs.ColumnSplit, typed: pa.RecordBatch) -> None:
+        found = split_sides.value_counts(typed.column(self._fields.split[split.column].output))
+        for value in {*split.eval, *split.test} & found.keys():
+            self._counts["split", value] += found[value]
+        self._split_values = split_sides.remembered(self._split_values + found)
+
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])
         hashes = split_sides.scrambled(origin.astype(np.uint64))
@@ -201,7 +210,10 @@ class ReadRows(_Reader):
                 self._sketches[key] = sketch
 
     def finish_bundle(self) -> Iterator[Any]:
-        report = Report(self._counts, tuple(self._fragments), self._samples, self._sketches)
+        report = Report(
+            *(self._counts, tuple(self._fragments), self._samples, self._sketches),
+            split_values=self._split_values,
+        )
         yield beam.pvalue.TaggedOutput(REPORTS, GlobalWindows.windowed_value(report))
 
 

@@ -12,16 +12,18 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
-from pipeline.preparing.split_sides import Hashes
+from pipeline.preparing.split_sides import Hashes, remembered
 from pipeline.storage import stores
 
 SAMPLES = 4000
 Key = tuple[str, ...]
+Tallies = npt.NDArray[np.int64]
 K = TypeVar("K")
 V = TypeVar("V")
 
@@ -48,13 +50,17 @@ class Sample:
 @dataclass(frozen=True)
 class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
-    examples and keys by side (pipeline.preparing.leaks); the hard rows with their features."""
+    examples and keys by side (pipeline.preparing.leaks); the hard rows with their features; some
+    values of the column that splits, with their counts; of each head with labels, int64 [entries]:
+    how often each is one in train."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
     samples: dict[str, Sample] = field(default_factory=dict)
     sketches: dict[tuple[str, str], Sketch] = field(default_factory=dict)
     hard: HardRows | None = None
+    split_values: Counter[str] = field(default_factory=Counter)
+    labels: dict[str, Tallies] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -70,7 +76,10 @@ def _both(one: Report, other: Report) -> Report:
     hard = (
         hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
     )
-    return Report(counts, one.fragments + other.fragments, samples, sketches, hard)
+    values = remembered(one.split_values + other.split_values)
+    labels = _joined(one.labels, other.labels, np.add)
+    fragments = one.fragments + other.fragments
+    return Report(counts, fragments, samples, sketches, hard, values, labels)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:

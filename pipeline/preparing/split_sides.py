@@ -2,6 +2,7 @@
 
 import fnmatch
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -11,9 +12,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import spec as specs
+from pipeline.failures import Exit, Failure
 
+# Of the values of a split's column so many are remembered, to be shown.
+REMEMBERED, SHOWN = 500, 12
 SIDES = ("train", "eval", "test")
 TRAIN, EVAL, TEST = range(3)
+# The seed of the draw that deals rows to shards.
+_DEAL = np.uint64(0x9E3779B97F4A7C15)
 Sides = npt.NDArray[np.int8]
 Hashes = npt.NDArray[np.uint64]
 
@@ -46,12 +52,65 @@ def by_value(column: pa.Array, eval_values: Sequence[str], test_values: Sequence
 
 
 def by_file(path: str, eval_patterns: Sequence[str], test_patterns: Sequence[str]) -> int:
-    """A pattern is held against the path as it was given and against the file's name alone."""
     for number, patterns in ((TEST, test_patterns), (EVAL, eval_patterns)):
-        names = (path, PurePath(path).name)
-        if any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns):
+        if any(_matches(path, pattern) for pattern in patterns):
             return number
     return TRAIN
+
+
+def _matches(path: str, pattern: str) -> bool:
+    """A pattern is held against the path as it was given and against the file's name alone."""
+    return any(fnmatch.fnmatchcase(name, pattern) for name in (path, PurePath(path).name))
+
+
+def asked_for(split: specs.Split) -> list[str]:
+    """The held-out sides that are to have rows."""
+    return [side for side in SIDES[1:] if getattr(split, side)]
+
+
+def check_patterns(split: specs.Split, paths: Sequence[str]) -> None:
+    """Raises Failure 2 where a pattern matches no file: its rows would train, unseen."""
+    if not isinstance(split, specs.FileSplit):
+        return
+    for side, patterns in (("eval", split.eval), ("test", split.test)):
+        for pattern in patterns:
+            if not any(_matches(path, pattern) for path in paths):
+                rule = f"split.{side}: each pattern must match an input file"
+                raise Failure(
+                    Exit.USAGE, rule, received=f"{pattern!r}; the files are {_some(paths)}"
+                )
+
+
+def value_counts(column: pa.Array) -> Counter[str]:
+    """How often each value of a split's column occurs."""
+    found = column.drop_null().value_counts()
+    values, counts = (found.field(name).to_pylist() for name in ("values", "counts"))
+    return Counter(dict(zip(values, counts, strict=True)))
+
+
+def remembered(counts: Counter[str]) -> Counter[str]:
+    """The same values for every order of the rows, with all their counts."""
+    if len(counts) <= REMEMBERED:
+        return counts
+    return Counter({value: counts[value] for value in sorted(counts, key=_hash)[:REMEMBERED]})
+
+
+def check_values(split: specs.Split, listed: Counter[str], occurring: Counter[str]) -> None:
+    """Raises Failure 2 where no row has a value that is `listed` in a split: rows that were to be
+    held out would train, unseen. `occurring` are values that rows have."""
+    if not isinstance(split, specs.ColumnSplit):
+        return
+    for side, values in (("eval", split.eval), ("test", split.test)):
+        for value in values:
+            if not listed[value]:
+                there = [f"{text!r} ({count:,})" for text, count in occurring.most_common()]
+                rule = f"split.{side}: each value must occur in column {split.column!r}"
+                raise Failure(Exit.USAGE, rule, received=f"{value!r}; it has {_some(there)}")
+
+
+def _some(texts: Sequence[str]) -> str:
+    more = f" and {len(texts) - SHOWN:,} more" if len(texts) > SHOWN else ""
+    return f"{', '.join(texts[:SHOWN]) or 'none'}{more}"
 
 
 def hashes(columns: Sequence[pa.Array]) -> Hashes:
@@ -67,6 +126,17 @@ def scrambled(values: Hashes) -> Hashes:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def dealt(origins: npt.NDArray[np.int64], shards: int) -> npt.NDArray[np.int64]:
+    """int64 [rows]: the shard of each row, drawn by where it comes from alone
+    (pipeline.preparing.reading).
+
+    In turn would not do: of rows that come in a rhythm, such as a question and its inverse, a shard
+    would have one sort only, and shards are read one after the other.
+    """
+    drawn = scrambled(scrambled(origins.astype(np.uint64)) ^ _DEAL)
+    return (drawn % np.uint64(shards)).astype(np.int64)
 
 
 def _column_hashes(column: pa.Array) -> Hashes:

@@ -20,12 +20,25 @@ def summary(said: Statistics) -> Iterator[str]:
     for name, shares in [*said.inputs.items(), *said.heads.items()]:
         if known := [f"{k:.1%} of {side}" for side, k in _covered(shares) if total[side]]:
             yield f"  {name} is covered in {', '.join(known)}"
+    for name, labels in said.labels.items():
+        yield f"labels {name}: {labels_line(labels)}"
     yield from warned(said.warnings)
 
 
 def warned(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for warning in warnings:
         yield f"warning: {warning['anomaly']} of {warning['of']}: {warning['said']}"
+
+
+def labels_line(labels: Mapping[str, int]) -> str:
+    """How often the values of a head's vocabulary are its labels in train.
+
+    >>> labels_line({"entries": 9, "never": 2, "once": 1, "times": 1000})
+    '7 of 9 values, 1,000 times; 1 of them once'
+    """
+    there = labels["entries"] - labels["never"]
+    once = f"; {labels['once']:,} of them once" if labels["once"] else ""
+    return f"{there:,} of {labels['entries']:,} values, {labels['times']:,} times{once}"
 
 
 def _files(files: Mapping[str, Mapping[str, int]]) -> Iterator[str]:

@@ -62,7 +62,10 @@ class HashSplit(Part):
 
 
 class ColumnSplit(Part):
-    """The value of one column decides the side; rows with a value that is not listed train."""
+    """The value of one column decides the side; rows with a value that is not listed train.
+
+    Each listed value must occur in a row; otherwise prepare ends with exit code 2.
+    """
 
     by: Literal["column"]
     column: Column
@@ -80,7 +83,10 @@ class ColumnSplit(Part):
 
 
 class FileSplit(Part):
-    """The file's name decides the side; files that match no pattern train."""
+    """The file's name decides the side; files that match no pattern train.
+
+    Each pattern must match a file; otherwise prepare ends with exit code 2.
+    """
 
     by: Literal["file"]
     eval: tuple[str, ...] = Field(min_length=1)
@@ -141,6 +147,12 @@ class Spec(Part):
         """The vocabulary of each input and head that has one."""
         inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
+
+    def counted(self, vocabulary: str) -> list[str]:
+        """The inputs and heads whose values a vocabulary counts."""
+        users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
+        chosen = self.vocabularies[vocabulary].counted
+        return [name for name in users if not chosen or name in chosen]
 
     def to_json(self) -> str:
         return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"

@@ -19,7 +19,11 @@ class Vocabulary(Part):
     size: Count = 10_000
     """The maximum number of values; 25,000 is usual for labels."""
     min_count: Count = 1
-    """How often a value must occur in the training rows to get an id."""
+    """How often a value must occur in the training rows to get an id, in all inputs and heads that
+    are `counted` together."""
+    counted: tuple[str, ...] = ()
+    """The inputs and heads whose values are counted; by default all that use the vocabulary. With a
+    head alone, `min_count` and `size` are about its labels."""
     values: tuple[str, ...] | None = None
     """The values themselves, in the order of their ids; then nothing is counted."""
 
@@ -27,6 +31,8 @@ class Vocabulary(Part):
     def _values_are_distinct(self) -> Self:
         if self.values is not None and len(set(self.values)) != len(self.values):
             raise ValueError("`values` must not repeat a value")
+        if self.values is not None and self.counted:
+            raise ValueError("with `values` nothing is counted, so leave out `counted`")
         return self
 
 

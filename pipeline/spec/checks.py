@@ -51,6 +51,12 @@ def _vocabularies(spec: "Spec") -> None:
         _defined(f"{group}.{name}.vocabulary", vocabulary, spec.vocabularies, "vocabulary")
     if unused := sorted(set(spec.vocabularies) - set(used.values())):
         raise ValueError(f"vocabularies.{unused[0]}: no input and no head uses it")
+    for name, settings in spec.vocabularies.items():
+        users = [user for user, own in used.items() if own == name]
+        if strangers := [user for user in settings.counted if user not in users]:
+            raise ValueError(
+                f"vocabularies.{name}.counted: {strangers[0]!r} does not use it. Its users: {users}"
+            )
 
 
 def _tables(spec: "Spec") -> None:

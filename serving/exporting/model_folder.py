@@ -13,6 +13,7 @@ import onnx
 
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
+from pipeline.console.progress import lasting
 from pipeline.distributions import Distribution, only_of
 from pipeline.fields import analyses_of, fields_of
 from pipeline.folders.model import ModelFolder
@@ -39,8 +40,10 @@ def write_model(
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     source, made = TrainedRun(folder), ModelFolder(work)
     manifest = source.manifest
-    model, folded = build(source, profile)
-    compared = compare(source, check(model, profile.most_bytes))
+    with lasting("export, build the file"):
+        model, folded = build(source, profile)
+        content = check(model, profile.most_bytes)
+    compared = compare(source, content)
     certificate = {**compared.content(), "folded_tables": folded, "versions": versions}
     certificate |= {"profile": profile.name}
     facts = {
@@ -52,7 +55,8 @@ def write_model(
     }
     known = training(source.spec, source.statistics.distributions, source.values)
     metadata = replace(described(source), training=known, facts=facts)
-    content = check(with_metadata(model, metadata), profile.most_bytes)
+    with lasting("export, check the file"):
+        content = check(with_metadata(model, metadata), profile.most_bytes)
     path = profile.model_path(source.spec.name)
     sha256 = made.write_model(path, content)
     if profile.is_repository:

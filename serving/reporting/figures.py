@@ -58,24 +58,26 @@ def _ranks(count: int) -> list[int]:
 def _occurrences(data: ReportData, vocabulary: str) -> int:
     """How many values of train the vocabulary was counted over, the unknown ones too."""
     spec, total = data.spec, 0.0
-    for name in (n for n, own in spec.vocabulary_of().items() if own == vocabulary):
-        is_input, said = name in spec.inputs, data.statistics
-        unit, shares = ("values", said.inputs) if is_input else ("targets", said.heads)
-        train = shares.get(name, {}).get("train", {})
-        total += train.get(unit, 0) * (1 - train.get("missing", 0.0))
+    for name in spec.counted(vocabulary):
+        if name in spec.inputs:
+            train = data.statistics.inputs.get(name, {}).get("train", {})
+            total += train.get("values", 0) * (1 - train.get("missing", 0.0))
+        else:
+            total += data.statistics.heads.get(name, {}).get("train", {}).get("targets", 0)
     counted = sum(data.vocabularies[vocabulary].values())
     return max(round(total), counted)
 
 
-def label_bars(data: ReportData, vocabulary: str) -> Bars:
-    """The most frequent labels, and the rarest that still have an id."""
-    ranked = sorted(data.vocabularies[vocabulary].items(), key=lambda item: -item[1])
-    total = max(_occurrences(data, vocabulary), 1)
+def label_bars(data: ReportData, head: str) -> Bars:
+    """The most frequent labels of a head, and the rarest that still have an id."""
+    ranked = sorted(data.labels[head].items(), key=lambda item: -item[1])
+    train = data.statistics.heads.get(head, {}).get("train", {})
+    total = max(train.get("targets", 0), sum(data.labels[head].values()), 1)
     shown = ranked if len(ranked) <= HEAD + TAIL else [*ranked[:HEAD], *ranked[-TAIL:]]
     rows = [(v, n / max(ranked[0][1], 1), (f"{n:,}", percent(n / total, 2))) for v, n in shown]
     left = len(ranked) - len(shown)
     note = f"{left:,} more between the first {HEAD} and the last {TAIL}" if left else ""
-    return Bars(f"{vocabulary}: head and tail", ("label", "in train", "share"), rows, note)
+    return Bars(f"{head}: head and tail", ("label", "in train", "share"), rows, note)
 
 
 def reject_bars(data: ReportData) -> Bars:

@@ -26,7 +26,8 @@ LEAST_K = 10
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that the report is made of. `vocabularies` is {name: {value: count in train}}.
+    """All that the report is made of. `vocabularies` is {name: {value: count in train}}, `labels`
+    {head: {label: how often it is one in train}}.
 
     `rows` are the held-out rows as they came, `speed` how many of them a second were scored.
     """
@@ -36,6 +37,7 @@ class ReportData:
     metrics: Mapping[str, Any]
     history: Sequence[Mapping[str, Any]]
     vocabularies: Mapping[str, Mapping[str, int]]
+    labels: Mapping[str, Mapping[str, int]]
     run: Mapping[str, Any]
     export: Mapping[str, Any]
     file: Metadata
@@ -59,7 +61,8 @@ def read(run: Path, model: Path) -> ReportData:
     scorer = Scorer(model)
     if scorer.metadata.facts.get("hashes", {}).get("run") != folder.manifest.made_from:
         raise Failure(Exit.USAGE, "the model must have been exported from the run", received=model)
-    spec, content, counts = folder.spec, read_model(model), folder.vocabularies()
+    spec, content = folder.spec, read_model(model)
+    labels = {name: folder.label_counts(name) for name in spec.labels()}
     typed, started = typed_samples(folder), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
     seconds = time.monotonic() - started
@@ -68,7 +71,8 @@ def read(run: Path, model: Path) -> ReportData:
         statistics=folder.statistics,
         metrics=folder.metrics,
         history=folder.history(),
-        vocabularies=counts,
+        vocabularies=folder.vocabularies(),
+        labels=labels,
         run=folder.manifest.facts,
         export=ModelFolder(model.parent).facts(),
         file=scorer.metadata,
@@ -76,7 +80,7 @@ def read(run: Path, model: Path) -> ReportData:
         bytes=len(content),
         graph=FileEmbeddings(content),
         rows=_shown_rows(sample_rows(folder), fields_of(spec)),
-        scored=_scored(scorer.metadata, spec, typed, results, counts),
+        scored=_scored(scorer.metadata, spec, typed, results, labels),
         speed=typed.num_rows / max(seconds, 1e-9),
     )
 
@@ -88,12 +92,12 @@ def _scored(
     results: pa.RecordBatch,
     counts: Mapping[str, Mapping[str, int]],
 ) -> dict[str, Scored]:
-    fields, labels, scored = fields_of(spec), spec.labels(), {}
+    fields, scored = fields_of(spec), {}
     for head in file.heads:
         targets = typed.column(fields.heads[head.name].output)
         outputs = [results.column(name) for name in head.outputs]
         guesses = list(KINDS[head.kind].guesses(head, targets, outputs))
-        own = counts[labels[head.name].vocabulary] if head.name in labels else {}
+        own = counts.get(head.name, {})
         scored[head.name] = Scored(head, targets, outputs, guesses, own)
     return scored
 

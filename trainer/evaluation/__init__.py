@@ -14,16 +14,18 @@ from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
 from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
 from kinds.parsing import Arrays
+from pipeline.console.progress import Progress
+from pipeline.spec import Spec
 from trainer.data import Batch
 from trainer.evaluation.calibration import fit_temperature, make_sums
 from trainer.network import Network
 from trainer.run import Run
+from trainer.training.train_state import Judged
 
 # Between epochs no more rows than these are looked at; the final metrics are over all.
 ROWS_BETWEEN_EPOCHS = 65_536
 
-# The loss of the run on the held-out rows, and that of each head.
-HeldOutLoss = Callable[[], tuple[float, dict[str, float]]]
+HeldOutLoss = Callable[[], Judged]
 Results = dict[str, np.ndarray]
 ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
 
@@ -47,14 +49,20 @@ def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Te
     return found
 
 
-def gather_results(step: ResultsStep, batches: tf.data.Dataset, rows: int) -> dict[str, Results]:
+def gather_results(
+    step: ResultsStep, batches: tf.data.Dataset, rows: int, title: str
+) -> dict[str, Results]:
     """The results of the first `rows` rows of the batches (the others fill the last one up)."""
     gathered: dict[str, dict[str, list[np.ndarray]]] = {}
+    progress, done = Progress(title, total=rows, unit="rows", brief=True), 0
     for batch in batches:
         for head, results in step(batch).items():
             of_head = gathered.setdefault(head, {})
             for name, values in results.items():
                 of_head.setdefault(name, []).append(values.numpy())
+        done = min(rows, done + len(batch.weights))
+        progress.at(done)
+    progress.end(done)
     return {
         head: {name: np.concatenate(parts)[:rows] for name, parts in of_head.items()}
         for head, of_head in gathered.items()
@@ -68,8 +76,9 @@ def mean_loss(results: Mapping[str, np.ndarray]) -> float:
 
 
 def make_held_out_loss(run: Run) -> HeldOutLoss:
-    """The loss between epochs: over the same rows of eval each time, drawn by seed where there are
-    too many, and kept in memory. It has no label smoothing and no class weights."""
+    """The loss and the headline metrics between epochs: over the same rows of eval each time, drawn
+    by seed where there are too many, and kept in memory. The loss has no label smoothing and no
+    class weights."""
     step = make_results_step(run)
     size = run.spec.training.batch_size
     rows = run.data.rows("eval")
@@ -78,14 +87,22 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
     order = (run.spec.training.seed, 0) if capped else None
     kept = run.batches("eval", order=order).take(some).cache()
 
-    def held_out_loss() -> tuple[float, dict[str, float]]:
-        results = gather_results(step, kept, min(rows, some * size))
+    def held_out_loss() -> Judged:
+        results = gather_results(step, kept, min(rows, some * size), "judge the epoch")
         own = [mean_loss(of_head) for of_head in results.values()]
         # Machines that are not quite alike must still decide alike.
         means = dict(zip(results, map(float, run.workers.chiefs(*own)), strict=True))
-        return sum(run.losses[name].scale * mean for name, mean in means.items()), means
+        loss = sum(run.losses[name].scale * mean for name, mean in means.items())
+        return Judged(loss, means, {name: headlines(run, name, results[name]) for name in means})
 
     return held_out_loss
+
+
+def headlines(run: Run, name: str, results: Results) -> Metrics:
+    """The metrics that stand for a head."""
+    part = run.spec.heads[name]
+    found, named = summarise(part, results, run.scales[name]), heads.KINDS[part.kind].headlines()
+    return {metric: found[metric] for metric in named if metric in found}
 
 
 def final_metrics(run: Run) -> dict[str, dict[str, Metrics]]:
@@ -93,7 +110,8 @@ def final_metrics(run: Run) -> dict[str, dict[str, Metrics]]:
     step = make_results_step(run)
     metrics = {}
     for split in run.held_out():
-        results = gather_results(step, run.batches(split), run.data.rows(split))
+        batches, rows = run.batches(split), run.data.rows(split)
+        results = gather_results(step, batches, rows, f"judge on {split}")
         metrics[split] = {
             name: summarise(head.part, results[name], run.scales[name])
             for name, head in run.network.heads.items()
@@ -107,6 +125,12 @@ def summarise(head: HeadPart, results: Results, scale: Scale) -> Metrics:
     kept = {name: values[rows].astype(np.float64) for name, values in results.items()}
     kind = heads.KINDS[head.kind]
     return measured(kind.add, kind.restored(kept, scale), kept["weight"], head.in_file())
+
+
+def unknown_targets(spec: Spec) -> dict[str, str]:
+    """{head: what a target counts as that the vocabulary does not hold}."""
+    said = {name: heads.KINDS[head.kind].unknown_targets() for name, head in spec.heads.items()}
+    return {name: text for name, text in said.items() if text}
 
 
 def fit_temperatures(run: Run) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """The tables that a run prints: what the network consists of, and what it reached."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 
@@ -24,6 +25,61 @@ def parameter_table(parameters: Mapping[str, int]) -> str:
     """How many weights each group owns."""
     rows = [[group, f"{count:,}"] for group, count in parameters.items()]
     return table(["weights", "count"], [*rows, ["together", f"{sum(parameters.values()):,}"]])
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a run came to its end: after how many of its epochs, how long ago the held-out loss was
+    lowest, which epoch's weights are kept (None for the last), and their held-out loss."""
+
+    epochs: int
+    of: int
+    waited: int
+    kept: int | None
+    held_out_loss: float
+
+    @property
+    def why(self) -> str:
+        if self.epochs >= self.of:
+            return "all are done"
+        return f"the held-out loss was not lower in the last {self.waited} (patience)"
+
+    def line(self) -> str:
+        """
+        >>> Ended(5, 10, 2, 3, 4.5).line()
+        'ended after epoch 5 of 10: the held-out loss was not lower in the last 2 (patience); the weights of epoch 3 are kept, with a held-out loss of 4.5'
+        """  # noqa: E501
+        kept = "the last weights are kept, as no eval rows say which are best"
+        if self.kept is not None:
+            kept = f"the weights of epoch {self.kept} are kept, "
+            kept += f"with a held-out loss of {self.held_out_loss:.4g}"
+        return f"ended after epoch {self.epochs} of {self.of}: {self.why}; {kept}"
+
+    def facts(self) -> dict[str, Any]:
+        """What the manifest of a run says of it."""
+        loss = None if self.kept is None else self.held_out_loss
+        return {**asdict(self), "held_out_loss": loss, "why": self.why}
+
+
+def epoch_line(epoch: int, epochs: int, facts: Mapping[str, Any]) -> str:
+    """An epoch as its line of the history tells it.
+
+    >>> found = {"eval_loss": 4.5, "best": True, "eval": {"next": 4.5}}
+    >>> epoch_line(1, 3, found | {"eval_metrics": {"next": {"log_loss": 4.5, "accuracy@1": 0.25}}})
+    'after epoch 1 of 3: held-out loss 4.5, the lowest so far; next: log loss 4.5, accuracy@1 0.25'
+    """
+    if "eval_loss" not in facts:
+        losses = ", ".join(f"{name} {loss:.4g}" for name, loss in facts["train"].items())
+        return f"after epoch {epoch} of {epochs}: loss in training {losses}; no eval rows"
+    judged = f"held-out loss {facts['eval_loss']:.4g}" + ", the lowest so far" * facts["best"]
+    return "; ".join([f"after epoch {epoch} of {epochs}: {judged}", *_headlines(facts)])
+
+
+def _headlines(facts: Mapping[str, Any]) -> Iterator[str]:
+    for name, metrics in facts["eval_metrics"].items():
+        said = [f"{metric.replace('_', ' ')} {value:.4g}" for metric, value in metrics.items()]
+        if said:
+            yield f"{name}: {', '.join(said)}"
 
 
 def phase_line(facts: Mapping[str, Any]) -> str:
@@ -89,15 +145,21 @@ def fall(phases: Sequence[Mapping[str, Any]], name: str) -> float:
     return float(sum(before - after for before, after in pairs))
 
 
-def metrics_table(metrics: Mapping[str, Any]) -> str:
-    """Each head's metrics on the last held-out split, beside its baselines."""
-    split = next((s for s in ("test", "eval") if s in metrics), None)
-    if split is None:
+def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
+    """Each head's metrics on eval, beside its baselines; those on test where they are asked for.
+    Whoever looks at test at each try chooses by it, and it is no test any more."""
+    splits = [s for s in ("eval", "test") if s in metrics]
+    if not splits:
         return "no held-out rows, so nothing was measured"
-    return "\n\n".join(
+    shown = [s for s in splits if s == "eval" or show_test]
+    tables = [
         head_table(name, split, of_head, metrics["baselines"].get(name, {}))
+        for split in shown
         for name, of_head in metrics[split].items()
-    )
+    ]
+    if shown != splits:
+        tables.append("test was measured too: metrics.json has it, and --show-test shows it")
+    return "\n\n".join(tables)
 
 
 def head_table(

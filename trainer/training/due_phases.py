@@ -23,7 +23,7 @@ def make_due_phases(run: Run, held_out_loss: HeldOutLoss | None) -> BeforeEpoch:
     blocks = [make_block(plan, *parts, run.workers.total) for plan in phase_plans(run.spec)]
 
     def total_loss() -> float:
-        return held_out_loss()[0] if held_out_loss else 0.0
+        return held_out_loss().loss if held_out_loss else 0.0
 
     def due_phases(epoch: int) -> dict[str, Any]:
         due = [block for block in blocks if block.plan.is_due(epoch)]

@@ -5,10 +5,11 @@ goes on where its last checkpoint was. The loop knows nothing of spec, files or 
 functions.
 """
 
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -18,8 +19,14 @@ from pipeline.failures import Exit, Failure
 from trainer.data import Batch, steps_per_epoch
 from trainer.reporting.history import History
 from trainer.reporting.pace import Paces, timed
-from trainer.training.stopping import TERMINATED, ended_at_once, stop_signal
-from trainer.training.train_state import TrainState, averages_in_place, evaluate_and_keep_best
+from trainer.reporting.tables import Ended, epoch_line
+from trainer.training.stopping import ended, ended_at_once, stop_signal
+from trainer.training.train_state import (
+    Judged,
+    TrainState,
+    averages_in_place,
+    evaluate_and_keep_best,
+)
 from trainer.training.train_step import Step
 
 SECONDS_BETWEEN_CHECKPOINTS = 120.0
@@ -34,6 +41,13 @@ def _nobody(line: Mapping[str, Any]) -> None:
 
 def nothing_before(epoch: int) -> dict[str, Any]:
     return {}
+
+
+class Left(NamedTuple):
+    """What follows an epoch: other epochs, and the seconds between two of them so far."""
+
+    epochs: int
+    between: float
 
 
 @dataclass(frozen=True)
@@ -72,17 +86,17 @@ def train(
     heads: Sequence[str],
     make_step: Callable[[], Step],
     batches: Callable[[int, int], Iterable[Batch]],
-    evaluate: Callable[[], tuple[float, dict[str, float]]] | None,
+    evaluate: Callable[[], Judged] | None,
     save: Callable[[], None],
     history: History | None,
     before_epoch: BeforeEpoch = nothing_before,
-) -> None:
-    """Runs the epochs that are left, and puts the best weights back at the end.
+) -> Ended:
+    """Runs the epochs that are left, puts the best weights back at the end, and says why it ended.
 
     make_step: gives the step, and takes its time while the first rows are read
     history: what is told of it, but not by every worker
     batches: (epoch, how many to skip) to the rest of that epoch's batches
-    evaluate: gives the held-out loss, and each head's; None keeps the last weights
+    evaluate: judges by held-out rows; None keeps the last weights
     Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
     """
     tell = history.append if history else _nobody
@@ -91,6 +105,7 @@ def train(
     with stop_signal() as stopped:
         coming: Iterator[Batch] | None = None
         step: Step | None = None
+        between = 0.0
         while not is_over(state, settings):
             epoch = int(state.finished)
             done = int(state.step) - epoch * settings.steps
@@ -98,22 +113,35 @@ def train(
             step = step or make_step()
             with ended_at_once():
                 begin_epoch(state, epoch, before_epoch, save, tell)
-            facts = run_epoch(state, settings, epoch, heads, step, coming, save, stopped)
-            # The next epoch's rows are read and shuffled while the held-out ones are evaluated.
-            coming = iter(batches(epoch + 1, 0)) if epoch + 1 < settings.epochs else None
+            paces = Paces()
+            left = Left(settings.epochs - epoch - 1, between)
+            facts = run_epoch(
+                state, settings, epoch, heads, step, coming, save, stopped, paces, left
+            )
+            since = time.monotonic()
+            with paces.waiting(settings.kind(int(state.step) - 1)):
+                # The next epoch's rows are read and shuffled while the held-out ones are evaluated.
+                coming = iter(batches(epoch + 1, 0)) if epoch + 1 < settings.epochs else None
+            facts["pace"] = paces.facts()
             with averages_in_place(state.averages):
                 facts |= evaluate_and_keep_best(state, evaluate)
             tell({"epoch": epoch + 1, **facts})
             state.finished.assign_add(1)
             state.losses.assign(tf.zeros_like(state.losses))
             save()
+            between = time.monotonic() - since
+            if history:
+                print(epoch_line(epoch + 1, settings.epochs, facts), file=sys.stderr, flush=True)
             if stopped():
-                raise SystemExit(TERMINATED)
+                ended(f"after step {int(state.step):,}")
     for variable, average in state.averages:
         variable.assign(average)
     if evaluate is not None:
         for variable, best in zip(state.weights, state.best, strict=True):
             variable.assign(best)
+    finished, waited = int(state.finished), int(state.waited)
+    kept = None if evaluate is None else finished - waited
+    return Ended(finished, settings.epochs, waited, kept, float(state.best_loss))
 
 
 def is_over(state: TrainState, settings: LoopSettings) -> bool:
@@ -148,27 +176,38 @@ def run_epoch(
     batches: Iterator[Batch],
     save: Callable[[], None],
     stopped: Callable[[], bool],
+    paces: Paces,
+    left: Left,
 ) -> dict[str, Any]:
     """The steps of an epoch that are left, over the rest of its batches; gives their
-    losses and speed."""
+    losses and speed. `paces` takes in their time."""
     done = int(state.step) - epoch * settings.steps
     losses = Losses(heads, epoch, done, state.losses.numpy())
     started = saved = time.monotonic()
-    paces, rate = Paces(), 0.0
+    rate, before = 0.0, epoch * settings.steps
     progress = Progress(
-        f"epoch {epoch + 1} of {settings.epochs}", total=settings.steps, unit="steps"
+        f"epoch {epoch + 1} of {settings.epochs}",
+        total=settings.steps,
+        unit="steps",
+        before=done,
+        later=left.epochs * settings.steps,
+        more=(left.epochs + 1) * left.between,
     )
-    for place, batch, waited in timed(batches, start=done):
-        rate = settings.rate(epoch * settings.steps + place)
-        losses.add(step(batch, tf.constant(rate, tf.float32)), epoch * settings.steps + place)
-        paces.add(settings.kind(epoch * settings.steps + place), settings.rows_at(place), waited)
+
+    def end(seconds: float) -> None:
+        paces.waited(settings.kind(int(state.step) - 1), seconds)
+
+    for place, batch, waited in timed(batches, start=done, end=end):
+        rate = settings.rate(before + place)
+        losses.add(step(batch, tf.constant(rate, tf.float32)), before + place)
+        paces.add(settings.kind(before + place), settings.rows_at(place), waited)
         progress.at(place + 1, losses.note(settings))
         if stopped() or time.monotonic() - saved > SECONDS_BETWEEN_CHECKPOINTS:
             state.losses.assign(losses.read())
             save()
             saved = time.monotonic()
             if stopped():
-                raise SystemExit(TERMINATED)
+                ended(f"after step {int(state.step):,}")
     means = settings.mean(losses.read(), settings.steps)
     progress.end(settings.steps, losses.note(settings))
     seconds = time.monotonic() - started
@@ -178,7 +217,6 @@ def run_epoch(
         "learning_rate": rate,
         "seconds": round(seconds, 3),
         "examples_per_second": round(max(0, rows) / seconds, 1),
-        "pace": paces.facts(),
         "train": {name: float(s) for name, s in zip(heads, means, strict=True)},
     }
 

@@ -12,6 +12,7 @@ from trainer.data import steps_per_epoch
 from trainer.evaluation import make_held_out_loss
 from trainer.network import shift_seeds
 from trainer.reporting.history import History
+from trainer.reporting.tables import Ended
 from trainer.run import Run
 from trainer.training import checkpoint
 from trainer.training.due_phases import make_due_phases
@@ -48,7 +49,7 @@ def train_run(
     *,
     history: History | None = None,
     saved: Callable[[], None] = nothing,
-) -> None:
+) -> Ended:
     """Trains from the newest checkpoint in `work`, or from the start. The history (by default
     that in `work`) gets a line for each epoch, and one before it where phases open the epoch.
     `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
@@ -83,7 +84,7 @@ def train_run(
             saved()
 
     held_out_loss = make_held_out_loss(run) if run.data.rows("eval") else None
-    train(
+    return train(
         run.train_state,
         settings,
         heads=list(run.network.heads),

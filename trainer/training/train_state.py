@@ -4,12 +4,21 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from trainer.network import Network
 from trainer.training.optimizer import Optimizer
+
+
+class Judged(NamedTuple):
+    """How good the weights are on held-out rows: the loss of the run, that of each head, and the
+    metrics that stand for each head."""
+
+    loss: float
+    heads: dict[str, float]
+    metrics: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
@@ -50,18 +59,18 @@ def start_train_state(network: Network, optimizer: Optimizer) -> TrainState:
 
 
 def evaluate_and_keep_best(
-    state: TrainState, evaluate: Callable[[], tuple[float, dict[str, float]]] | None
+    state: TrainState, evaluate: Callable[[], Judged] | None
 ) -> dict[str, Any]:
     if evaluate is None:
         return {}
-    loss, by_head = evaluate()
+    loss, by_head, metrics = evaluate()
     better = loss < float(state.best_loss)
     if better:
         state.best_loss.assign(loss)
         for best, variable in zip(state.best, state.weights, strict=True):
             best.assign(variable)
     state.waited.assign(0 if better else state.waited + 1)
-    return {"eval_loss": loss, "eval": by_head, "best": better}
+    return {"eval_loss": loss, "eval": by_head, "eval_metrics": metrics, "best": better}
 
 
 @contextmanager

@@ -12,6 +12,14 @@ from kinds.heads.numbers import metrics as numbers
 _LEAST, _MOST = 1e-38, 1 - 1e-8
 
 
+def headlines() -> tuple[str, ...]:
+    return "auc", "log_loss", "accuracy"
+
+
+def unknown_targets() -> None:
+    return None
+
+
 def rows(output: Array, owners: Array, targets: Array) -> Rows:
     """[rows] probabilities of yes, and targets that are 0 or 1."""
     found = numbers.rows(output, owners, targets)

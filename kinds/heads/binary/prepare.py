@@ -12,6 +12,7 @@ from kinds.heads.numbers import prepare as numbers
 from kinds.heads.numbers.prepare import analysis as analysis
 from kinds.heads.numbers.prepare import feature_names as feature_names
 from kinds.heads.numbers.prepare import features as features
+from kinds.heads.numbers.prepare import unknown as unknown
 from kinds.prepare import Anomaly, Findings, flat
 
 

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
 _YES_OR_NO = ("no", "yes")
 
 
-def headline() -> str:
-    return "auc"
-
-
 def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     """As sure as the probability of the answer that is more probable."""
     was, scores = (array.to_numpy(zero_copy_only=False) for array in (targets, outputs[0]))

@@ -30,6 +30,17 @@ from kinds.heads.labels.metrics import CUTS
 from kinds.names import WEIGHT
 
 
+def headlines() -> tuple[str, ...]:
+    return "accuracy@1", "log_loss", "accuracy@10"
+
+
+def unknown_targets() -> str:
+    return (
+        "as one class with all other unknown labels in log_loss, and as wrong in accuracy and "
+        "ranks, since that class is never predicted"
+    )
+
+
 def rows(output: Array, owners: Array, targets: Array) -> Rows:
     """[rows, n+1] logits, and the ids of the labels: n for any that is not a class of its own."""
     labels = np.zeros(len(output), np.int64)

@@ -11,8 +11,8 @@ from kinds.heads.labels.numbering import MISSING
 from kinds.heads.labels.prepare import analysis as analysis
 from kinds.heads.labels.prepare import feature_names as feature_names
 from kinds.heads.labels.prepare import statistics as statistics
-from kinds.lists import one_each
-from kinds.prepare import Anomaly, Findings, Known, flat
+from kinds.lists import have, one_each
+from kinds.prepare import Anomaly, Findings, Known, Which, flat
 
 
 def field(part: Classification, column: str) -> Field:
@@ -24,6 +24,10 @@ def features(
 ) -> dict[str, pa.Array]:
     missing = pa.scalar(MISSING, pa.int64())
     return {name: one_each(pc.if_else(column.is_null(), missing, known.ids(column)))}
+
+
+def unknown(name: str, part: Classification, features: pa.RecordBatch, size: int) -> Which:
+    return have(features.column(name), size)
 
 
 def counts(name: str, part: Classification, features: pa.RecordBatch, size: int) -> dict[str, int]:
@@ -39,8 +43,6 @@ def counts(name: str, part: Classification, features: pa.RecordBatch, size: int)
 
 
 def anomalies(part: Classification, found: Findings) -> Iterator[Anomaly]:
-    if not found.is_alone:
-        return
     labels = [count for count in found.entries if count]
     if len(labels) == 1:
         yield "ONE_CLASS", "all training rows have the same label"

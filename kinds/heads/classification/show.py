@@ -21,12 +21,8 @@ if TYPE_CHECKING:
     from kinds.heads.classification.spec import Classification
     from kinds.heads.score import FileHead
 
-DECADES = (1, 10, 100, 1_000, 10_000, 100_000)
+DECADES = (0, 1, 10, 100, 1_000, 10_000, 100_000)
 PAIRS = 10
-
-
-def headline() -> str:
-    return "accuracy@1"
 
 
 def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
@@ -49,7 +45,7 @@ def frequency_bars(scored: Scored) -> Bars:
     """Accuracy by the decade of the label's count in train."""
     groups: dict[int | None, list[Guess]] = {}
     for guess in scored.guesses:
-        groups.setdefault(_decade(scored.counts.get(guess.target, 0)), []).append(guess)
+        groups.setdefault(_decade(scored.counts.get(guess.target)), []).append(guess)
     rows = []
     for least in sorted(groups, key=lambda least: (least is None, least)):
         own = groups[least]
@@ -63,16 +59,16 @@ def frequency_bars(scored: Scored) -> Bars:
 
 def _words(least: int | None) -> str:
     """
-    >>> _words(10), _words(None)
-    ('10 to 99 times', 'not in the vocabulary')
+    >>> _words(10), _words(0), _words(None)
+    ('10 to 99 times', 'never', 'not in the vocabulary')
     """
-    if least is None:
-        return "not in the vocabulary"
+    if not least:
+        return "not in the vocabulary" if least is None else "never"
     return f"{least:,} to {10 * least - 1:,} times"
 
 
-def _decade(count: int) -> int | None:
-    return max((least for least in DECADES if least <= count), default=None)
+def _decade(count: int | None) -> int | None:
+    return None if count is None else max(least for least in DECADES if least <= count)
 
 
 def confused_pairs(

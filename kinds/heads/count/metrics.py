@@ -10,6 +10,14 @@ from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
 
 
+def headlines() -> tuple[str, ...]:
+    return "mean_absolute_error", "deviance"
+
+
+def unknown_targets() -> None:
+    return None
+
+
 def restored(rows: Rows, scale: Scale) -> Rows:
     return {"value": np.exp(rows["value"]), "target": rows["target"]}
 

@@ -8,6 +8,7 @@ from kinds.heads.numbers.prepare import counts as counts
 from kinds.heads.numbers.prepare import feature_names as feature_names
 from kinds.heads.numbers.prepare import features as features
 from kinds.heads.numbers.prepare import statistics as statistics
+from kinds.heads.numbers.prepare import unknown as unknown
 
 
 def field(part: Counts, column: str) -> Field:

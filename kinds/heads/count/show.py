@@ -10,7 +10,6 @@ from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.numbers.show import answer as answer
 from kinds.heads.numbers.show import figures as figures
 from kinds.heads.numbers.show import guesses as guesses
-from kinds.heads.numbers.show import headline as headline
 from kinds.heads.numbers.show import mistakes_title as mistakes_title
 from kinds.heads.numbers.show import script as script
 from kinds.heads.numbers.show import task as task

@@ -24,6 +24,14 @@ from kinds.heads.labels.metrics import CUTS
 from kinds.names import WEIGHT
 
 
+def headlines() -> tuple[str, ...]:
+    return "precision@1", "log_loss", "recall@10"
+
+
+def unknown_targets() -> str:
+    return "not at all: the row counts with the labels that are known"
+
+
 def rows(output: Array, owners: Array, targets: Array) -> Rows:
     """[rows, n] logits, and ids of labels, of which those from n on are dropped. The loss is the
     sum over the classes."""

@@ -13,7 +13,7 @@ from kinds.heads.labels.prepare import feature_names as feature_names
 from kinds.heads.labels.prepare import statistics as statistics
 from kinds.heads.multilabel.spec import Multilabel
 from kinds.lists import list_lengths, lists_of, one_each
-from kinds.prepare import Anomaly, Findings, Known, flat
+from kinds.prepare import Anomaly, Findings, Known, Which, flat
 
 
 def field(part: Multilabel, column: str) -> Field:
@@ -39,6 +39,10 @@ def features(name: str, part: Multilabel, column: pa.Array, known: Known) -> dic
 def dropped_name(name: str) -> str:
     """How many unknown labels a row had: counted, not written to the examples."""
     return f"{name}.dropped"
+
+
+def unknown(name: str, part: Multilabel, features: pa.RecordBatch, size: int) -> Which:
+    return flat(features, dropped_name(name)) > 0
 
 
 def counts(name: str, part: Multilabel, features: pa.RecordBatch, size: int) -> dict[str, int]:

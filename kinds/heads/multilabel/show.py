@@ -21,10 +21,6 @@ if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def headline() -> str:
-    return "precision@1"
-
-
 def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     labels, scores = (output.to_pylist() for output in outputs)
     for row, target in enumerate(targets.to_pylist()):

@@ -11,7 +11,7 @@ from kinds.analysis import Analysis
 from kinds.columns import Field
 from kinds.heads.numbers.spec import NumberPart
 from kinds.lists import one_each
-from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 
 
 def analysis(part: NumberPart, field: Field) -> Analysis:
@@ -24,6 +24,10 @@ def features(name: str, part: NumberPart, column: pa.Array, known: Known) -> dic
 
 def feature_names(name: str, part: NumberPart) -> list[str]:
     return [name]
+
+
+def unknown(name: str, part: NumberPart, features: pa.RecordBatch, size: int) -> Which:
+    return none_unknown(features)
 
 
 def counts(name: str, part: NumberPart, features: pa.RecordBatch, size: int) -> dict[str, int]:

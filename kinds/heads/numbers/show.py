@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def headline() -> str:
-    return "mean_absolute_error"
-
-
 def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
     """Right where the error is among the smaller half."""
     was, values = (array.to_numpy(zero_copy_only=False) for array in (targets, outputs[0]))

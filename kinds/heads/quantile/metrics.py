@@ -14,6 +14,14 @@ from kinds.heads.scaled.metrics import restored as restored
 _ROUNDED = 1e-12
 
 
+def headlines() -> tuple[str, ...]:
+    return "pinball_loss", "mean_absolute_error"
+
+
+def unknown_targets() -> None:
+    return None
+
+
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
     quantiles: list[float] = totals.settings["quantiles"]
     values, target = rows["value"], rows["target"]

@@ -7,3 +7,4 @@ from kinds.heads.scaled.prepare import feature_names as feature_names
 from kinds.heads.scaled.prepare import features as features
 from kinds.heads.scaled.prepare import field as field
 from kinds.heads.scaled.prepare import statistics as statistics
+from kinds.heads.scaled.prepare import unknown as unknown

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def headline() -> str:
-    return "pinball_loss"
-
-
 def shortfall(metric: str, value: float) -> float:
     """
     >>> shortfall("share_below@0.5", 0.75), shortfall("pinball_loss", 0.75)

@@ -11,6 +11,14 @@ from kinds.heads.numbers.metrics import rows as rows
 from kinds.heads.scaled.metrics import restored as restored
 
 
+def headlines() -> tuple[str, ...]:
+    return "mean_absolute_error", "root_mean_squared_error"
+
+
+def unknown_targets() -> None:
+    return None
+
+
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
     error = rows["value"] - rows["target"]
     totals.add_mean("mean_absolute_error", np.abs(error), weights)

@@ -9,6 +9,7 @@ from kinds.heads.numbers.prepare import anomalies as anomalies
 from kinds.heads.numbers.prepare import counts as counts
 from kinds.heads.numbers.prepare import feature_names as feature_names
 from kinds.heads.numbers.prepare import statistics as statistics
+from kinds.heads.numbers.prepare import unknown as unknown
 from kinds.heads.scaled.spec import ScaledPart
 from kinds.lists import one_each
 from kinds.prepare import Known

@@ -12,7 +12,7 @@ from kinds.columns import Field
 from kinds.inputs.flag.spec import Flag
 from kinds.inputs.numbers import prepare as numbers
 from kinds.inputs.numbers.naming import missing_flag
-from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 
 
 def field(part: Flag, column: str) -> Field:
@@ -32,6 +32,10 @@ def features(name: str, part: Flag, column: pa.Array, known: Known) -> dict[str,
 
 def feature_names(name: str, part: Flag) -> list[str]:
     return numbers.feature_names(name, part.says_missing)
+
+
+def unknown(name: str, part: Flag, features: pa.RecordBatch, size: int) -> Which:
+    return none_unknown(features)
 
 
 def counts(name: str, part: Flag, features: pa.RecordBatch, size: int) -> dict[str, int]:

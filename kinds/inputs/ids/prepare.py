@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from kinds.analysis import is_missing
 from kinds.inputs.ids.numbering import missing_id, unknown_id
 from kinds.inputs.ids.spec import IdsPart
-from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.lists import have
+from kinds.prepare import Anomaly, Findings, Known, Which, flat, share
 
 UNSEEN_SHARE = 0.5
 
@@ -32,6 +33,10 @@ def counts(name: str, part: IdsPart, features: pa.RecordBatch, size: int) -> dic
         "out_of_vocabulary": int((ids == unknown_id(size)).sum()),
         "missing": int((ids == missing_id(size)).sum()),
     }
+
+
+def unknown(name: str, part: IdsPart, features: pa.RecordBatch, size: int) -> Which:
+    return have(features.column(name), unknown_id(size))
 
 
 def statistics(part: IdsPart, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:

@@ -14,7 +14,7 @@ from kinds.inputs.number.spec import LIMIT, Number
 from kinds.inputs.numbers import prepare as numbers
 from kinds.inputs.numbers.naming import missing_flag
 from kinds.lists import one_each
-from kinds.prepare import Anomaly, Findings, Known, flat, share
+from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 from kinds.scaling.prepare import scaled
 
 Floats = npt.NDArray[np.float32]
@@ -50,6 +50,10 @@ def _filled(numbers: Floats, part: Number) -> Floats:
 
 def feature_names(name: str, part: Number) -> list[str]:
     return numbers.feature_names(name, part.says_missing)
+
+
+def unknown(name: str, part: Number, features: pa.RecordBatch, size: int) -> Which:
+    return none_unknown(features)
 
 
 def counts(name: str, part: Number, features: pa.RecordBatch, size: int) -> dict[str, int]:

@@ -10,6 +10,7 @@ from kinds.inputs.ids.prepare import counts as counts
 from kinds.inputs.ids.prepare import feature_names as feature_names
 from kinds.inputs.ids.prepare import ids_of, same_everywhere, unseen
 from kinds.inputs.ids.prepare import statistics as statistics
+from kinds.inputs.ids.prepare import unknown as unknown
 from kinds.inputs.sequence.spec import Sequence
 from kinds.lists import last, list_lengths, lists_of
 from kinds.prepare import Anomaly, Findings, Known
