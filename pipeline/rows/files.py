@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from pipeline import stores
 from pipeline.failures import Exit, Failure
-from pipeline.rows.batches import BLOCK_BYTES
 
 _MARK = b"\xef\xbb\xbf"
 
@@ -43,16 +42,20 @@ def opened(path: str, stretch: Stretch | None = None) -> IO[bytes]:
 
 
 def stretches(
-    path: str, beginnings: Callable[[IO[bytes]], Iterator[tuple[int, int]]], part_bytes: int
+    path: str,
+    beginnings: Callable[[IO[bytes]], Iterator[tuple[int, int]]],
+    part_bytes: int,
+    start: int | None = None,
 ) -> list[Stretch | None]:
     """A file of text in stretches of some `part_bytes`; one that is packed or small is whole.
 
-    `beginnings` says where rows begin, here and there: the place of one and its number.
+    `beginnings` says where rows begin, here and there: the place of one and its number. The first
+    row begins at `start`, or where the text does.
     """
     if path.endswith(".gz"):
         return [None]
     with opened(path) as file:
-        start = file.tell()
+        start = file.tell() if start is None else start
         size = file.seek(0, io.SEEK_END)
         if size <= part_bytes:
             return [None]
@@ -127,8 +130,6 @@ class damage:
         if any(store in said for store in _STORES):
             rule = f"{self._path} must be readable"
             raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
-        if "straddl" in said:
-            said = f"a row of more than {BLOCK_BYTES >> 20} MB, or a quote that is never closed"
         state = "encrypted" if "crypt" in said else "damaged or cut short"
         rule = f"{self._path} is {state}"
         raise Failure(Exit.INTEGRITY, rule, received=said[:300]) from None
