@@ -25,6 +25,7 @@ from pipeline.counting import SCHEMA, Counts, added
 from pipeline.fields import Fields
 from pipeline.learning import Found, Learn
 from pipeline.moments import restored, stored
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.sides import by_file
 from pipeline.stores import is_object, is_table
 
@@ -90,8 +91,9 @@ class FindInFiles(reading.ReadTrainingRows):
         split: specs.Split,
         learn: Learn,
         cache: Cache | None,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        super().__init__(paths, fields, split)
+        super().__init__(paths, fields, split, csv)
         self._learn, self._cache = learn, cache
 
     def process(self, part: reading.Part) -> Iterator[Found]:

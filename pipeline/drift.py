@@ -24,6 +24,7 @@ from pipeline.distributions import Distribution
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import fields_of
 from pipeline.plan import sources_of
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.seen import Seen
 from pipeline.sources import Source
 
@@ -32,7 +33,8 @@ def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old = distributions(options.data)
     spec = specs.Spec.model_validate_json((options.data / "spec.json").read_bytes())
-    rows_seen = Rows(spec, old, rows.expand(options.input), options.max_bad_fraction)
+    paths, csv = rows.expand(options.input), csv_of(options)
+    rows_seen = Rows(spec, old, paths, options.max_bad_fraction, csv)
     found = Drift(rows_seen.count, list(rows_seen.seen.distances()), limits(options))
     print("\n".join(found.lines()))
     if options.json:
@@ -62,13 +64,14 @@ class Rows:
         old: Mapping[str, Distribution],
         paths: Sequence[str],
         max_bad_fraction: float,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        self.count = 0
+        self.count, self._csv = 0, csv
         self._bad: Counter[str] = Counter()
         self._sources = {
             name: source
             for name, source in sources_of(spec, fields_of(spec)).items()
-            if name in spec.inputs or _all_have(paths, source)
+            if name in spec.inputs or _all_have(paths, source, csv)
         }
         self.seen = Seen(self._sources, old)
         for path in paths:
@@ -78,11 +81,12 @@ class Rows:
     def _read(self, path: str) -> None:
         columns = list(dict.fromkeys(source.field.column for source in self._sources.values()))
         fields = list(dict.fromkeys(source.field for source in self._sources.values()))
-        lacking = [name for name in columns if name not in rows.column_names(path)]
-        if lacking:
+        names = rows.column_names(path, self._csv)
+        lacking = [name for name in columns if name not in names]
+        if lacking and not rows.is_loose(path):
             rule = f"{path} must have the columns of the model's inputs"
             raise Failure(Exit.BAD_ROWS, rule, received=f"without {lacking}")
-        for raw in rows.read(path, columns):
+        for raw in rows.read(path, columns, csv=self._csv):
             try:
                 typed, _, rejected = cast(raw.rows, fields)
             except Failure as failure:
@@ -100,8 +104,8 @@ class Rows:
             raise Failure(Exit.BAD_ROWS, rule, received=f"of {self.count:,} rows {often}")
 
 
-def _all_have(paths: Sequence[str], source: Source) -> bool:
-    return all(source.field.column in rows.column_names(path) for path in paths)
+def _all_have(paths: Sequence[str], source: Source, csv: Csv) -> bool:
+    return all(source.field.column in rows.column_names(path, csv) for path in paths)
 
 
 def _reason(bad: Rejected) -> str:
@@ -116,6 +120,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder that prepare made")
     parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="new rows")
+    add_csv(parser)
     add_thresholds(parser)
     parser.add_argument("--max-bad-fraction", type=float, default=0.01, metavar="SHARE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all distances here")

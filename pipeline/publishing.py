@@ -35,6 +35,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.quiet import tensorflow
 from pipeline.reports import Piece, Report, join
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.sides import SIDES
 from pipeline.statistics import Counts, by_file, features_of, rows_by_side, statistics
 
@@ -62,6 +63,7 @@ class Result:
     before: str | None = None
     earlier: dict[str, Any] | None = None
     fail_on_drift: bool = False
+    csv: Csv = AS_FOUND
 
 
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:

@@ -105,6 +105,11 @@ def test_columns_that_are_refused(tmp_path: Path, names: list[str], said: str, s
         # A row may have any keys, and one in which a key is there twice is a bad row.
         assert _read(path, ("a", "b")) == ([], [(1, "a", "invalid_json")])
         return
+    if suffix == "jsonl" and names == ["a"]:
+        # A row may lack a key, and so may all.
+        assert rows.check_columns(str(path), ["a", "b"]) == []
+        assert _read(path) == ([(1, "1", None)], [])
+        return
     with pytest.raises(Failure, match=said) as failure:
         rows.check_columns(str(path), ["a", "b"])
     assert failure.value.exit_code == Exit.USAGE

@@ -150,11 +150,10 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
         assert (known + 1, "unclosed_quote") in [(b[0], b[2]) for b in broken]
     numbers = sorted([n for n, *_ in good] + [b[0] for b in broken])
     assert numbers == list(range(1, len(numbers) + 1))
-    assert len(numbers) >= len(whole)
 
 
 def _may_be_rows(record: str) -> bool:
-    lines = [line for line in re.split("\r\n|\r|\n", record.rstrip("\r\n"))]
+    lines = re.split("\r\n|\r|\n", record.rstrip("\r\n"))
     return len(lines) > 4 and all(line.count(",") == 1 for line in lines)
 
 

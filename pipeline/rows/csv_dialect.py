@@ -52,7 +52,9 @@ class Dialect(NamedTuple):
 def add_csv(parser: argparse.ArgumentParser) -> None:
     """The options of every command that reads files of rows."""
     parser.add_argument(
-        "--delimiter", type=_letter, help="of CSV: a character or 'tab' (default: found by the rows)"
+        "--delimiter",
+        type=_letter,
+        help="of CSV: a character or 'tab' (default: found by the rows)",
     )
     parser.add_argument(
         "--csv-escape",
@@ -124,9 +126,7 @@ def _ways(path: str, said: Csv) -> tuple[int, list[bytes], list[_Way]]:
             size *= 4
 
 
-def _way(
-    delimiter: str, lines: Sequence[bytes], above: int, is_all: bool, escape: bool
-) -> _Way:
+def _way(delimiter: str, lines: Sequence[bytes], above: int, is_all: bool, escape: bool) -> _Way:
     comments = next((n for n, line in enumerate(lines[above:]) if not line.startswith(b"#")), 0)
     above += comments
     # "#chrom,start" is a header, "#made by a tool" is none: the rows have other cells.

@@ -17,7 +17,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, Dialect, dialect
 from pipeline.rows.csv_records import BACKSLASH, Piece, Records
-from pipeline.rows.files import Stretch, opened, stretches
+from pipeline.rows.files import Stretch, line_estimate, opened, stretches
 
 # So many bytes are read at a time, and more, up to BLOCK_BYTES, where a row does not fit.
 READ_BYTES = BLOCK_BYTES // 8
@@ -36,6 +36,11 @@ def parts(path: str, csv: Csv = AS_FOUND) -> list[Stretch | None]:
         return [None]
     found = dialect(path, csv)
     return stretches(path, lambda file: _beginnings(file, found, csv), PART_BYTES, found.start)
+
+
+def count(file: IO[bytes]) -> int:
+    """Line ends in quotes count too, so there may be fewer."""
+    return max(0, line_estimate(file) - 1)
 
 
 def _beginnings(file: IO[bytes], found: Dialect, csv: Csv) -> Iterator[tuple[int, int]]:

@@ -6,8 +6,8 @@ program escaped with a backslash, so makes one cell of all the rows up to the ne
 record is told by
 
 - the end of the file, which stands in quotes,
-- a closing quote with more of the cell behind it, in a cell that has line ends or a backslash there,
-- lines each of which would be a row (`_ENOUGH` says how many it takes: a text may look like that).
+- a closing quote with more of the cell behind it, and line ends or a `\"` before it,
+- lines each of which would be a row (`_ENOUGH` says how many it takes: a text may look so).
 
 Where its lines are rows, the first is broken and the others are read; else all of it is one row.
 """
@@ -171,7 +171,8 @@ class Records:
                     is_long = end < quotes[closing]
                     spans |= is_long
                     if at < size and not self._ends_a_cell[content[at]]:
-                        is_escaped = not self._escape and content[at - 2] == _BACKSLASH
+                        cell = content[quotes[opening] : at]
+                        is_escaped = not self._escape and b'\\"' in cell
                         fault = BACKSLASH if is_escaped else UNCLOSED if is_long else fault
                     continue
                 if not is_end:

@@ -13,6 +13,7 @@ from pipeline import stores
 from pipeline.failures import Exit, Failure
 
 _MARK = b"\xef\xbb\xbf"
+SAMPLE_BYTES = 1 << 20
 
 
 class Stretch(NamedTuple):
@@ -66,6 +67,12 @@ def stretches(
                 found.append((at, row))
     stops = [*(at for at, _ in found[1:]), None]
     return [Stretch(at, stop, row) for (at, row), stop in zip(found, stops, strict=True)]
+
+
+def line_estimate(file: IO[bytes]) -> int:
+    """How many lines a file of text has, if all are as long as those of its first megabyte."""
+    sample = file.read(SAMPLE_BYTES)
+    return round(file.seek(0, io.SEEK_END) * sample.count(b"\n") / max(1, len(sample)))
 
 
 class _Until(io.RawIOBase):

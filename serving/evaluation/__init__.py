@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.failures import Exit, Failure
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from serving.evaluation.metrics import ADD, Totals, label_rows, label_set_rows
 from serving.evaluation.targets import Target, read_target, read_weights
 from serving.files.sources import column_names
@@ -98,6 +99,7 @@ def evaluation_of(
     weight: str | None,
     files: Sequence[str],
     *,
+    csv: Csv = AS_FOUND,
     workers: int | None,
     unchecked: bool,
 ) -> Evaluation:
@@ -105,7 +107,7 @@ def evaluation_of(
 
     Rows count alike where a file does not hold the model's column of weights.
     """
-    held = [set(column_names(file)) for file in files]
+    held = [set(column_names(file, csv)) for file in files]
     known = [head for head in heads if all(head.column in names for names in held)]
     if not known:
         rule = "to evaluate, the rows must hold the targets of a head"
