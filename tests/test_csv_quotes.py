@@ -38,7 +38,8 @@ def _read(
     path: str, columns: list[str] = COLUMNS, how: Csv = AS_FOUND, part: rows.Part = None
 ) -> tuple[dict[int, Any], dict[int, str]]:
     """The cells of the good rows by their number, and the reasons of the others."""
-    good, bad = {}, {}
+    good: dict[int, Any] = {}
+    bad: dict[int, str] = {}
     for batch in rows.read(path, columns, 1000, part, how):
         good.update(zip(batch.numbers().tolist(), map(tuple, _cells(batch)), strict=True))
         bad.update({one.row: one.reason for one in batch.broken})

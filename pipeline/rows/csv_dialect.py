@@ -51,16 +51,10 @@ class Dialect(NamedTuple):
 
 def add_csv(parser: argparse.ArgumentParser) -> None:
     """The options of every command that reads files of rows."""
-    parser.add_argument(
-        "--delimiter",
-        type=_letter,
-        help="of CSV: a character or 'tab' (default: found by the rows)",
-    )
-    parser.add_argument(
-        "--csv-escape",
-        action="store_true",
-        help='CSV has \\" for a quote and \\N for nothing, as of Spark, MySQL and Redshift',
-    )
+    said = "of CSV, or tab (default: found by the rows)"
+    parser.add_argument("--delimiter", type=_letter, metavar="X", help=said)
+    said = r"of CSV: \" is a quote, \N is missing (Spark, MySQL)"
+    parser.add_argument("--csv-escape", action="store_true", help=said)
 
 
 def csv_of(options: argparse.Namespace) -> Csv:

@@ -6,7 +6,7 @@ program escaped with a backslash, so makes one cell of all the rows up to the ne
 record is told by
 
 - the end of the file, which stands in quotes,
-- a closing quote with more of the cell behind it, and line ends or a `\"` before it,
+- a closing quote with more of the cell behind it, and line ends or an escaped quote before it,
 - lines each of which would be a row (`_ENOUGH` says how many it takes: a text may look so).
 
 Where its lines are rows, the first is broken and the others are read; else all of it is one row.
