@@ -130,8 +130,7 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_bytes(b"a,b\n" + body.encode())
     whole = _whole_records(body)
-    lengths = {len(r) for r in csv.reader(io.StringIO(body, newline="")) if r}
-    assume(lengths != {3})  # R's row names
+    assume(not _has_row_names(body))
     first_broken = next((n for n, (_, is_broken) in enumerate(whole) if is_broken), len(whole))
     texts = [text for text, _ in whole[:first_broken]]
     # Lines that would all be rows are not a cell.
@@ -150,6 +149,12 @@ def test_any_text_is_read_as_the_csv_module_reads_it(
         assert (known + 1, "unclosed_quote") in [(b[0], b[2]) for b in broken]
     numbers = sorted([n for n, *_ in good] + [b[0] for b in broken])
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _has_row_names(body: str) -> bool:
+    """Whether the first rows have a cell more than the header, which is refused."""
+    lengths = [len(row) for row in csv.reader(io.StringIO(body, newline="")) if row]
+    return {3} in ({*lengths}, {*lengths[:-1]})
 
 
 def _may_be_rows(record: str) -> bool:
@@ -392,6 +397,7 @@ def _texts(path: str, part_bytes: int) -> list[Any]:
 def test_parts_of_a_csv_file_are_the_file(
     mark: bytes, body: str, part_bytes: int, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
+    assume(not _has_row_names(body))
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_bytes(mark + b"a,b\n" + body.encode())
     _, good, broken = _in_parts(str(path), ["b", "a"], part_bytes)
