@@ -25,13 +25,15 @@ from pipeline.distributions.distances import Drift, add_thresholds, limits
 from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 
 
 def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old = distributions(options.data)
     spec = specs.Spec.model_validate_json((options.data / "spec.json").read_bytes())
-    rows_seen = Rows(spec, old, rows.expand(options.input), options.max_bad_fraction)
+    paths, csv = rows.expand(options.input), csv_of(options)
+    rows_seen = Rows(spec, old, paths, options.max_bad_fraction, csv)
     found = Drift(rows_seen.count, list(rows_seen.seen.distances()), limits(options))
     print("\n".join(found.lines()))
     if options.json:
@@ -61,13 +63,14 @@ class Rows:
         old: Mapping[str, Distribution],
         paths: Sequence[str],
         max_bad_fraction: float,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        self.count = 0
+        self.count, self._csv = 0, csv
         self._bad: Counter[str] = Counter()
         analyses = {
             name: one
             for name, one in analyses_of(spec, fields_of(spec)).items()
-            if name in spec.inputs or _all_have(paths, one)
+            if name in spec.inputs or _all_have(paths, one, csv)
         }
         self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
         self.seen = DriftCounter(analyses, old)
@@ -77,11 +80,12 @@ class Rows:
 
     def _read(self, path: str) -> None:
         columns = list(dict.fromkeys(field.column for field in self._fields))
-        lacking = [name for name in columns if name not in rows.column_names(path)]
-        if lacking:
+        names = rows.column_names(path, self._csv)
+        lacking = [name for name in columns if name not in names]
+        if lacking and not rows.is_loose(path):
             rule = f"{path} must have the columns of the model's inputs"
             raise Failure(Exit.BAD_ROWS, rule, received=f"without {lacking}")
-        for raw in rows.read(path, columns):
+        for raw in rows.read(path, columns, csv=self._csv):
             try:
                 typed, _, rejected = cast(raw.rows, self._fields)
             except Failure as failure:
@@ -99,8 +103,8 @@ class Rows:
             raise Failure(Exit.BAD_ROWS, rule, received=f"of {self.count:,} rows {often}")
 
 
-def _all_have(paths: Sequence[str], one: Analysis) -> bool:
-    return all(one.field.column in rows.column_names(path) for path in paths)
+def _all_have(paths: Sequence[str], one: Analysis, csv: Csv) -> bool:
+    return all(one.field.column in rows.column_names(path, csv) for path in paths)
 
 
 def _reason(bad: Rejected) -> str:
@@ -115,6 +119,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder that prepare made")
     parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="new rows")
+    add_csv(parser)
     add_thresholds(parser)
     parser.add_argument("--max-bad-fraction", type=float, default=0.01, metavar="SHARE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all distances here")

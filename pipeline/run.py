@@ -25,6 +25,7 @@ from typing import Any
 from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec import Spec
 from pipeline.spec.file import add_set, read_spec
 
@@ -59,6 +60,7 @@ def commands(
     settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
+    csv: Csv = AS_FOUND,
     beam_options: Sequence[str] = (),
 ) -> list[Command]:
     """The processes of the chosen stages, in their order.
@@ -76,7 +78,7 @@ def commands(
     lines: dict[str, list[Any]] = {
         "prepare": [
             *("pipeline.prepare", "--spec", spec, "--input", *rows, "--output", data),
-            *(*changed, *limit, *replace, *beam_options),
+            *(*changed, *limit, *csv.arguments(), *replace, *beam_options),
         ],
         "train": [
             *("trainer.task", "--data", data, "--output", run, "--spec", spec),
@@ -85,7 +87,7 @@ def commands(
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
             *("serving.score", *graph, "--input", *(score or rows)),
-            *("--output", scores, *kept, "--force"),
+            *("--output", scores, *kept, *csv.arguments(), "--force"),
         ],
         "report": ["serving.report", "--run", run, *graph, "--output", report],
     }
@@ -181,6 +183,7 @@ def run(arguments: Sequence[str]) -> None:
         settings=options.set,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
+        csv=csv_of(options),
         beam_options=beam_options,
     )
     if options.print_config:
@@ -244,6 +247,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
+    add_csv(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(
         "--stages",

@@ -32,6 +32,7 @@ from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, join
 from pipeline.preparing.split_sides import SIDES
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.storage import stores
 
 STAGE, STATISTICS = "data", "statistics.json"
@@ -58,6 +59,7 @@ class Result:
     before: str | None = None
     earlier: dict[str, Any] | None = None
     fail_on_drift: bool = False
+    csv: Csv = AS_FOUND
 
 
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:

@@ -49,9 +49,14 @@ def by_file(path: str, eval_patterns: Sequence[str], test_patterns: Sequence[str
     """A pattern is held against the path as it was given and against the file's name alone."""
     for number, patterns in ((TEST, test_patterns), (EVAL, eval_patterns)):
         names = (path, PurePath(path).name)
-        if any(fnmatch.fnmatchcase(name, pattern) for name in names for pattern in patterns):
+        # "part[1].csv" is the name of a file before it is a pattern.
+        if any(_fits(name, pattern) for name in names for pattern in patterns):
             return number
     return TRAIN
+
+
+def _fits(name: str, pattern: str) -> bool:
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
 def hashes(columns: Sequence[pa.Array]) -> Hashes:
