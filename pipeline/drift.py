@@ -26,13 +26,14 @@ from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
 from pipeline.folders.data import DataFolder
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 
 
 def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old = distributions(options.data)
-    spec = DataFolder(options.data).spec
-    new = NewRows(spec, old, rows.expand(options.input), options.max_bad_fraction)
+    spec, csv = DataFolder(options.data).spec, csv_of(options)
+    new = NewRows(spec, old, rows.expand(options.input), options.max_bad_fraction, csv)
     found = Drift(new.count, list(new.counter.distances()), limits(options))
     print("\n".join(found.lines()))
     if options.json:
@@ -60,13 +61,14 @@ class NewRows:
         old: Mapping[str, Distribution],
         paths: Sequence[str],
         max_bad_fraction: float,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        self.count = 0
+        self.count, self._csv = 0, csv
         self._bad: Counter[str] = Counter()
         analyses = {
             name: one
             for name, one in analyses_of(spec, fields_of(spec)).items()
-            if name in spec.inputs or _all_have(paths, one)
+            if name in spec.inputs or _all_have(paths, one, csv)
         }
         self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
         self.counter = DriftCounter(analyses, old)
@@ -76,11 +78,12 @@ class NewRows:
 
     def _read(self, path: str) -> None:
         columns = list(dict.fromkeys(field.column for field in self._fields))
-        lacking = [name for name in columns if name not in rows.column_names(path)]
-        if lacking:
+        names = rows.column_names(path, self._csv)
+        lacking = [name for name in columns if name not in names]
+        if lacking and not rows.is_loose(path):
             rule = f"{path} must have the columns of the model's inputs"
             raise Failure(Exit.BAD_ROWS, rule, received=f"without {lacking}")
-        for raw in rows.read(path, columns):
+        for raw in rows.read(path, columns, csv=self._csv):
             try:
                 typed, _, rejected = cast(raw.rows, self._fields)
             except Failure as failure:
@@ -98,8 +101,8 @@ class NewRows:
             raise Failure(Exit.BAD_ROWS, rule, received=f"of {self.count:,} rows {often}")
 
 
-def _all_have(paths: Sequence[str], one: Analysis) -> bool:
-    return all(one.field.column in rows.column_names(path) for path in paths)
+def _all_have(paths: Sequence[str], one: Analysis, csv: Csv) -> bool:
+    return all(one.field.column in rows.column_names(path, csv) for path in paths)
 
 
 def _reason(bad: Rejected) -> str:
@@ -114,6 +117,7 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder that prepare made")
     parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="new rows")
+    add_csv(parser)
     add_thresholds(parser)
     parser.add_argument("--max-bad-fraction", type=float, default=0.01, metavar="SHARE")
     parser.add_argument("--json", type=Path, metavar="FILE", help="writes all distances here")

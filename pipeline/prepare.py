@@ -25,12 +25,13 @@ from pipeline import drift, manifest, rows
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
-from pipeline.failures import main
+from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import infer, split_sides
 from pipeline.preparing.summary import summary
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec.file import add_set, read_spec
 from pipeline.storage import stores
 from pipeline.storage.full_disk import full_disk_explained
@@ -42,7 +43,7 @@ log = logging.getLogger("pipeline.prepare")
 def run(argv: Sequence[str]) -> None:
     args, beam_args = _arguments(argv)
     if args.infer:
-        print(infer.spec_for(rows.expand(args.infer)), end="")
+        print(infer.spec_for(rows.expand(args.infer), csv_of(args)), end="")
         return
     _log_to_stderr()
     spec = read_spec(args.spec, settings=args.set)
@@ -60,6 +61,7 @@ def run(argv: Sequence[str]) -> None:
         cache=args.cache,
         compare=args.compare,
         fail_on_drift=args.fail_on_drift,
+        csv=csv_of(args),
         beam_args=beam_args,
     )
 
@@ -76,6 +78,7 @@ def prepare(
     cache: Path | None = None,
     compare: Path | None = None,
     fail_on_drift: bool = False,
+    csv: Csv = AS_FOUND,
     beam_args: Sequence[str] = (),
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
@@ -89,12 +92,12 @@ def prepare(
     on, an empty vocabulary or drift that is to fail, 5 for a damaged file.
     """
     fields, output = fields_of(spec), str(output)
-    _check_columns(paths, fields)
+    _check_columns(paths, fields, csv)
     split_sides.check_patterns(spec.split, paths)
     with _lock(output):
         first = {} if extend is None else DataFolder(extend).verified().vocabularies()
         earlier = None if compare is None else drift.distributions(compare)
-        settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first)]
+        settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
         before = _state(output)
@@ -108,13 +111,13 @@ def prepare(
             from pipeline.preparing import analysis_cache, beam_graph, publishing
         known = None
         if cache is not None:
-            made_for = [spec.preparation_hash(), *_code()]
+            made_for = [spec.preparation_hash(), *_code(), *csv.arguments()]
             known = analysis_cache.opened(cache, contents, spec.split, made_for)
         values = {name: list(entries) for name, entries in first.items()}
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
-                *(before, earlier, fail_on_drift),
+                *(before, earlier, fail_on_drift, csv),
             )
             published = beam_graph.run(result, values, beam_args, known)
     if published:
@@ -186,6 +189,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         metavar="FILES",
         help="paths or globs, here or at gs:// or s3://; bigquery:// and a table or a query",
     )
+    add_csv(parser)
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
     parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
     parser.add_argument("--shards", type=_count, default=4, help="files for each side")
@@ -237,11 +241,19 @@ def _log_to_stderr() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _check_columns(paths: Sequence[str], fields: Fields) -> None:
+def _check_columns(paths: Sequence[str], fields: Fields, csv: Csv) -> None:
     extra: dict[str, None] = {}
     # What a table has only the service knows; a column that is not there ends the run.
-    for path in [path for path in paths if not stores.is_table(path)]:
-        extra.update(dict.fromkeys(rows.check_columns(path, fields.columns())))
+    files = [path for path in paths if not stores.is_table(path)]
+    for path in files:
+        extra.update(dict.fromkeys(rows.check_columns(path, fields.columns(), csv)))
+    if len(files) == len(paths) and all(map(rows.is_loose, files)):
+        # Any row may lack a column, but not all of all files.
+        names = {name for path in files for name in rows.column_names(path, csv)}
+        missing = [name for name in fields.columns() if name not in names]
+        if missing and names not in (set(), {""}):
+            rule = f"the rows must have the columns that the spec names; missing: {missing}"
+            raise Failure(Exit.USAGE, rule, received=sorted(names)[:50])
     if extra:
         log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))
 

@@ -26,6 +26,7 @@ from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
 from pipeline.manifest import lock
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec import Spec
 from pipeline.spec.file import add_set, read_spec
 
@@ -61,6 +62,7 @@ def commands(
     max_bad_fraction: float = 0.01,
     force: bool = False,
     show_test: bool = False,
+    csv: Csv = AS_FOUND,
     beam_options: Sequence[str] = (),
 ) -> list[Command]:
     """The processes of the chosen stages, in their order.
@@ -78,7 +80,7 @@ def commands(
     lines: dict[str, list[Any]] = {
         "prepare": [
             *("pipeline.prepare", "--spec", spec, "--input", *rows, "--output", data),
-            *(*changed, *limit, *replace, *beam_options),
+            *(*changed, *limit, *csv.arguments(), *replace, *beam_options),
         ],
         "train": [
             *("trainer.task", "--data", data, "--output", run, "--spec", spec),
@@ -87,7 +89,7 @@ def commands(
         "export": ["serving.export", "--run", run, "--output", model, *replace],
         "score": [
             *("serving.score", *graph, "--input", *(score or rows)),
-            *("--output", out.scores, *kept, "--force"),
+            *("--output", out.scores, *kept, *csv.arguments(), "--force"),
         ],
         "report": ["serving.report", "--run", run, *graph, "--output", out.report],
     }
@@ -186,6 +188,7 @@ def run(arguments: Sequence[str]) -> None:
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
         show_test=options.show_test,
+        csv=csv_of(options),
         beam_options=beam_options,
     )
     if options.print_config:
@@ -249,6 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
+    add_csv(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(
         "--stages",

@@ -24,6 +24,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from kinds.columns import Field, Rejected, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, read
 from serving.scorer import Scorer
 
@@ -74,12 +75,13 @@ class ReadRows(beam.DoFn):
     """A path -> its rows, typed, in batches; those that do not fit go to the output "rejected"."""
 
     def __init__(
-        self, fields: Sequence[Field], columns: Sequence[str], kept: Sequence[str]
+        self, fields: Sequence[Field], columns: Sequence[str], kept: Sequence[str], csv: Csv
     ) -> None:
         self._fields, self._columns, self._kept = list(fields), list(columns), list(kept)
+        self._csv = csv
 
     def process(self, path: str) -> Iterator[Any]:
-        for raw in read(path, [*self._columns, *self._kept], READ_ROWS):
+        for raw in read(path, [*self._columns, *self._kept], READ_ROWS, self._csv):
             typed, good, unfit = cast(raw.rows, self._fields)
             numbers = raw.numbers()
             by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
@@ -99,15 +101,17 @@ class Score(beam.PTransform):
         kept: Sequence[str],
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        csv: Csv = AS_FOUND,
     ) -> None:
         super().__init__()
+        self._csv = csv
         metadata = Scorer(model, workers=1).metadata
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._columns = list(dict.fromkeys(field.column for field in metadata.fields))
         self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
-        read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept))
+        read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
         rows = paths | "read and type" >> read_rows.with_outputs(REJECTED, main="rows")
         return rows["rows"] | "score" >> RunInference(self._handler), rows[REJECTED]
 
@@ -115,16 +119,18 @@ class Score(beam.PTransform):
 def run(arguments: Sequence[str]) -> None:
     """The command."""
     options, beam_arguments = _parser().parse_known_args(arguments)
-    files = expand(options.input)
+    files, csv = expand(options.input), csv_of(options)
     scorer = Scorer(options.model, workers=1)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     for file in files:
-        check_columns(file, [*scorer.columns, *kept])
-    schema = pa.schema([*_types(files, kept), *scorer.schema(options.heads)])
+        check_columns(file, [*scorer.columns, *kept], csv)
+    schema = pa.schema([*_types(files, kept, csv), *scorer.schema(options.heads)])
     runner, engine = _engine(beam_arguments)
     with beam.Pipeline(runner=runner, options=engine) as pipeline:
         paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
-        scored, rejected = paths | Score(options.model, options.keep, options.top_k, options.heads)
+        scored, rejected = paths | Score(
+            options.model, options.keep, options.top_k, options.heads, csv
+        )
         _ = (
             scored
             | "in one type" >> beam.Map(_table, schema)
@@ -142,10 +148,10 @@ def run(arguments: Sequence[str]) -> None:
         )
 
 
-def _types(files: Sequence[str], kept: Sequence[str]) -> list[pa.Field]:
+def _types(files: Sequence[str], kept: Sequence[str], csv: Csv) -> list[pa.Field]:
     """The kept columns as the first rows have them."""
     for file in files:
-        for raw in read(file, kept, READ_ROWS):
+        for raw in read(file, kept, READ_ROWS, csv):
             return list(raw.rows.select(kept).schema)
     raise Failure(Exit.BAD_ROWS, "the files must hold rows", received=list(files)[:5])
 
@@ -166,6 +172,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
     parser.add_argument("--output", required=True, help="what the names of the files begin with")
+    add_csv(parser)
     parser.add_argument("--top-k", type=int, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")

@@ -30,6 +30,8 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.rows import expand
 from pipeline.rows.batches import RawBatch
+from pipeline.rows.csv_dialect import Csv, add_csv, csv_of
+from pipeline.storage import stores
 from pipeline.storage.full_disk import full_disk_explained
 from serving.evaluation import Evaluation, drift, evaluation_of, table
 from serving.files.long_form import RESULTS, opened_long
@@ -79,21 +81,23 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         verify(Path(options.model), options.require_signature)
     scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
     heads, weight = scorer.heads(options.heads), scorer.metadata.weight
+    csv = csv_of(options)
     evaluation = None
     if options.evaluate:
-        evaluation = evaluation_of(options.model, heads, weight, files, workers=options.workers)
+        workers = options.workers
+        evaluation = evaluation_of(options.model, heads, weight, files, csv=csv, workers=workers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
-    _check_columns(files, kept, scorer, options.heads, long=options.long)
+    _check_columns(files, kept, scorer, options.heads, csv, long=options.long)
     started = time.monotonic()
     names, uses_int8 = scorer.schema(options.heads).names, scorer.uses_int8(options.heads)
     is_drift = options.drift or options.fail_on_drift
     counting = drift.counting(scorer.metadata) if is_drift else None
-    what = [options.top_k, names, uses_int8, kept, is_drift]
+    what = [options.top_k, names, uses_int8, kept, is_drift, csv.arguments()]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = FinishedParts(output, made_from, fresh=options.evaluate, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
-    batches = _batches(files, scorer, kept, options.top_k, options.heads, evaluation, skip)
+    batches = _batches(files, scorer, kept, options.top_k, options.heads, evaluation, skip, csv)
     _fill(parts, _ahead(batches, BATCHES_AHEAD), rows_about(files))
     tally, seen = parts.total(), parts.seen()
     said = sys.stderr if options.output == STREAM else sys.stdout
@@ -139,6 +143,7 @@ def _check_columns(
     kept: list[str],
     scorer: Scorer,
     heads: Sequence[str] | None,
+    csv: Csv,
     *,
     long: bool,
 ) -> None:
@@ -147,13 +152,12 @@ def _check_columns(
     if both := sorted(results.intersection(kept)):
         raise Failure(Exit.USAGE, "a kept column must not be called as a result is", received=both)
     for file in files:
-        check_columns(file, [*scorer.columns, *kept])
+        check_columns(file, [*scorer.columns, *kept], csv)
 
 
 def _made_from(files: Sequence[str], model: str, what: list[object]) -> str:
     """Everything that the scored rows depend on."""
-    stats = [(file, Path(file).stat()) for file in files]
-    inputs = [(file, stat.st_size, stat.st_mtime_ns) for file, stat in stats]
+    inputs = [(file, stores.state(file)) for file in files]
     libraries = [version(library) for library in ("numpy", "onnxruntime", "pyarrow")]
     sizes = [READ_ROWS, BATCHES_OF_A_PART]
     return combined_hash([model, *libraries, json.dumps([inputs, what, sizes])])
@@ -167,10 +171,11 @@ def _batches(
     heads: Sequence[str] | None,
     evaluation: Evaluation | None,
     skip: int,
+    csv: Csv,
 ) -> Iterator[ScoredBatch]:
     """The batches of all files, without the first `skip` ones."""
     columns = [*scorer.columns, *kept, *(evaluation.columns if evaluation else [])]
-    batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS))
+    batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS, csv))
     for file, raw in islice(batches, skip, None):
         typed, good, unfit = cast(raw.rows, scorer.metadata.fields)
         results = scorer.score_later(typed, top_k, heads)
@@ -260,6 +265,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output", required=True, help=".parquet, .arrow, .csv[.gz] or .jsonl[.gz], or -"
     )
     parser.add_argument("--format", choices=FORMATS, help="of what - stands for")
+    add_csv(parser)
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")

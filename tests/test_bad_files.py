@@ -15,7 +15,7 @@ import pytest
 from kinds.columns import Field, cast
 from pipeline import rows
 from pipeline.failures import Exit, Failure
-from pipeline.rows import csv_files
+from pipeline.rows import csv_dialect, csv_files
 
 AB = [(1, "1", "2"), (2, "3", "4")]
 
@@ -105,6 +105,11 @@ def test_columns_that_are_refused(tmp_path: Path, names: list[str], said: str, s
         # A row may have any keys, and one in which a key is there twice is a bad row.
         assert _read(path, ("a", "b")) == ([], [(1, "a", "invalid_json")])
         return
+    if suffix == "jsonl" and names == ["a"]:
+        # A row may lack a key, and so may all.
+        assert rows.check_columns(str(path), ["a", "b"]) == []
+        assert _read(path) == ([(1, "1", None)], [])
+        return
     with pytest.raises(Failure, match=said) as failure:
         rows.check_columns(str(path), ["a", "b"])
     assert failure.value.exit_code == Exit.USAGE
@@ -165,7 +170,7 @@ def test_further_columns_are_named(tmp_path: Path) -> None:
     assert rows.check_columns(str(path), ["a", "b"]) == ["x", " y"]
 
 
-@pytest.mark.parametrize("delimiter", list(csv_files.DELIMITERS))
+@pytest.mark.parametrize("delimiter", list(csv_dialect.DELIMITERS))
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv", "a.csv.gz"])
 def test_the_delimiter_is_found_in_the_header(tmp_path: Path, delimiter: str, name: str) -> None:
     lines = ['a,"x,y;z"\t|b', '1,"p;q"\t|2', '3,"\t|"\t|4']
@@ -188,7 +193,7 @@ def test_a_line_end_in_quotes_may_fall_between_two_blocks(
     cell = '"' + "\r\n" * 20 + '"'
     path = _file(tmp_path, "a.csv", ("a,b\r\n" + f"{cell},x\r\n" * 9).encode())
     for size in range(60, 70):
-        monkeypatch.setattr(csv_files, "BLOCK_BYTES", size)
+        monkeypatch.setattr(csv_files, "READ_BYTES", size)
         assert _read(path) == ([(i, "\r\n" * 20, "x") for i in range(1, 10)], [])
 
 

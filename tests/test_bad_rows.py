@@ -11,7 +11,7 @@ import pytest
 
 from pipeline import prepare, rows
 from pipeline.failures import Exit, Failure
-from pipeline.rows import csv_beginnings, csv_files, json_files, parquet_files
+from pipeline.rows import csv_files, json_files, parquet_files
 
 ROWS, BAD = 34_000, 340
 SPEC = """
@@ -84,8 +84,8 @@ def test_exactly_the_bad_rows_are_rejected(
     expected = _made(tmp_path)
     for module in (csv_files, json_files, parquet_files):
         monkeypatch.setattr(module, "PART_BYTES", 100_000)
-    for text in (csv_beginnings, json_files):
-        monkeypatch.setattr(text, "BLOCK_BYTES", 30_000)
+    monkeypatch.setattr(csv_files, "READ_BYTES", 30_000)
+    monkeypatch.setattr(json_files, "BLOCK_BYTES", 30_000)
     assert all(len(rows.parts(path)) > 2 for path in {one[0] for one in expected})
     output = _run(tmp_path, "--max-bad-fraction", "0.01")
     assert _lines(output / "rejected") == sorted(expected)

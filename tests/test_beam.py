@@ -52,6 +52,20 @@ def test_in_memory_as_the_local_scorer(tmp_path: Path) -> None:
     same_from_both(tmp_path)
 
 
+def test_csv_options_reach_the_workers(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text(
+        "key;word;previous;age;size;place\n" + r'k;"c\"at";the;1;2;3' + "\n" + "l;cat;;1;2;3"
+    )
+    model = ["--model", str(exported() / "model" / "model.onnx"), "--input", str(path)]
+    options = ["--csv-escape", "--delimiter", ";"]
+    score.run([*model, "--output", str(tmp_path / "local.parquet"), *options])
+    beam.run([*model, "--output", str(tmp_path / "out"), "--shards", "1", *options])
+    got = by_key(pyarrow.parquet.read_table(next(tmp_path.glob("out-*.parquet"))))
+    assert got.num_rows == 2
+    assert got.equals(by_key(pyarrow.parquet.read_table(tmp_path / "local.parquet")))
+
+
 def test_in_several_processes_as_the_local_scorer(tmp_path: Path) -> None:
     same_from_both(tmp_path, "--direct_running_mode=multi_processing", "--direct_num_workers=2")
 

@@ -14,7 +14,7 @@ import pyarrow.parquet
 import pytest
 import tensorflow as tf
 
-from pipeline import manifest, prepare
+from pipeline import manifest, prepare, rows
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 
@@ -424,7 +424,7 @@ def test_an_input_that_goes_away_ends_it_cleanly(
     is_counted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Before its rows are counted for the progress, or between that and the reading of them."""
-    inputs, about = _small(tmp_path, one="x,y\n1,1\n"), row_progress.about
+    inputs, about = _small(tmp_path, one="x,y\n1,1\n"), rows.about
 
     def gone(paths: list[str]) -> int | None:
         count = about(paths) if is_counted else None

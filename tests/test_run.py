@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.failures import Exit, Failure
+from pipeline.rows.csv_dialect import csv_of
 from pipeline.run import Command, StageFailed, _parser, commands, run, run_stage
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
@@ -36,6 +37,14 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
 def test_rows_to_score_may_be_others_and_carry_more_columns() -> None:
     line = command_lines(score=["new.csv"], keep=["label"])["score"]
     assert "--input new.csv --output OUT/scores.parquet --keep label" in line
+
+
+def test_what_is_said_of_csv_files_is_said_to_each_stage_that_reads_them() -> None:
+    options = _parser().parse_args([*WANTED, "--delimiter", "tab", "--csv-escape"])
+    lines = command_lines(csv=csv_of(options))
+    for stage in ("prepare", "score"):
+        assert " --delimiter=\t --csv-escape" in lines[stage]
+    assert not any("--csv-escape" in lines[stage] for stage in ("train", "export", "report"))
 
 
 def test_options_that_are_not_ours_go_to_beam() -> None:

@@ -65,6 +65,43 @@ def test_the_same_rows_score_the_same_from_every_format(tmp_path: Path) -> None:
     assert jsonl(tmp_path / "p.jsonl") == jsonl(tmp_path / "j.jsonl")
 
 
+def test_a_key_that_rows_lack_is_missing_in_company_and_alone(tmp_path: Path) -> None:
+    """Be it lacking in some rows, in the first 10,000 or in all."""
+    whole = plain(small_rows(12))
+    lacking = [{key: cell for key, cell in row.items() if key != "age"} for row in whole]
+    run(tmp_path / "n.jsonl", as_jsonl(tmp_path / "null.jsonl", [r | {"age": None} for r in whole]))
+    expected = jsonl(tmp_path / "n.jsonl")
+    for rows in (lacking, lacking[:1], [*lacking, *whole], [*lacking * 900, *whole]):
+        run(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows), more=("--force",))
+        count = min(len(rows), len(lacking))
+        assert jsonl(tmp_path / "s.jsonl")[:count] == expected[:count]
+
+
+def test_a_key_that_differs_in_case_only_is_a_mistake(tmp_path: Path) -> None:
+    rows = [{"Age": row.pop("age"), **row} for row in plain(small_rows(3))]
+    with pytest.raises(Failure, match=r"missing: \['age'\]") as failure:
+        run(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows))
+    assert failure.value.exit_code == Exit.USAGE
+
+
+def test_csv_options_reach_the_reader_and_the_rows_are_counted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = small_rows(30)
+    path = as_csv(tmp_path / "in.csv", words)
+    lines = path.read_text().splitlines()
+    at = lines[0].replace('"', "").split(",").index("word")
+    cells = lines[5].split(",")
+    cells[at] = r'"17\""'
+    path.write_text("\n".join([*lines[:5], ",".join(cells), *lines[6:]]))
+    run(tmp_path / "s.jsonl", path)
+    assert "29 rows scored, 1 rejected" in capsys.readouterr().out
+    (rejected,) = jsonl(tmp_path / "s.jsonl.rejected.jsonl")
+    assert (rejected["row"], rejected["reason"]) == (5, "backslash_quote")
+    run(tmp_path / "s.jsonl", path, more=("--csv-escape", "--delimiter", ",", "--force"))
+    assert "30 rows scored, 0 rejected" in capsys.readouterr().out
+
+
 def test_csv_rows_score_as_their_parquet_rows_do(tmp_path: Path) -> None:
     words = small_rows(60)
     # One element or none: any separator reads such a list the same way from text.

@@ -60,6 +60,15 @@ def test_patterns_name_objects_of_one_level(bucket: str) -> None:
         assert failure.value.exit_code == Exit.USAGE
 
 
+def test_an_object_that_exists_is_no_pattern(bucket: str) -> None:
+    names = ("odd/a1.csv", "odd/a[1].csv", "odd1/b.csv", "odd[1]/b.csv", "odd[1]/c.csv")
+    plain, odd, other, *folder = [_put(f"{bucket}/{name}", b"a,b\n1,2\n") for name in names]
+    assert rows.expand([odd]) == [odd]
+    assert rows.expand([f"{bucket}/odd/a?.csv"]) == [plain]
+    assert rows.expand([f"{bucket}/odd[1]/*.csv"]) == folder
+    assert rows.expand([f"{bucket}/odd[0-9]/*.csv"]) == [other]
+
+
 def test_a_cut_object_is_damaged(bucket: str) -> None:
     path = _put(f"{bucket}/damage/a.csv.gz", gzip.compress(b"a,b\n" + b"1,2\n" * 9999)[:50])
     with pytest.raises(Failure, match=r"a\.csv\.gz is damaged") as failure:

@@ -110,6 +110,18 @@ def test_standard_input_and_output(tmp_path: Path, form: str) -> None:
     assert b'"reason": "missing"' in done.stderr
 
 
+def test_one_object_at_standard_input_is_a_request(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever keys it has: what is not there is missing."""
+    scores = []
+    for row in ({"word": "cat", "place": 1}, {"word": "cat", "place": 1, "age": None}):
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(json.dumps(row).encode())))
+        score.run(words("-", tmp_path / "s.jsonl", "--format", "jsonl", "--force"))
+        scores.append(json.loads((tmp_path / "s.jsonl").read_text()))
+    assert scores[0] == scores[1]
+
+
 @pytest.mark.parametrize(
     "more", [("--input", "-"), ("--input", "-", "rows.csv", "--format", "csv")]
 )

@@ -3,18 +3,12 @@
 Readers of this process are heard; those of other processes and machines are their engine's to show.
 """
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-import pyarrow.parquet
-
 from pipeline.console.progress import Progress
 from pipeline.preparing import reading
-from pipeline.rows.files import damage
-from pipeline.storage import stores
-
-SAMPLE_BYTES = 1 << 20
+from pipeline.rows import about
 
 
 @contextmanager
@@ -47,21 +41,3 @@ class _Passes:
     def end(self) -> None:
         if self._doing:
             self._progress.end(self._done)
-
-
-def about(paths: Sequence[str]) -> int | None:
-    """How many rows the files have, as far as it can be told without reading them: of Parquet as
-    many as it says, of text as many as its first megabyte has per byte. None where they are packed
-    or a table.
-    """
-    if any(stores.is_table(path) or path.endswith(".gz") for path in paths):
-        return None
-    return sum(map(_rows_of, paths))
-
-
-def _rows_of(path: str) -> int:
-    with damage(path), stores.reader(path) as file:
-        if path.endswith(".parquet"):
-            return int(pyarrow.parquet.read_metadata(file).num_rows)
-        sample = file.read(SAMPLE_BYTES)
-        return round(file.seek(0, os.SEEK_END) * sample.count(b"\n") / max(1, len(sample)))

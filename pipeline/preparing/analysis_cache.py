@@ -27,6 +27,7 @@ from pipeline.preparing import reading
 from pipeline.preparing.learning import Found, Learn
 from pipeline.preparing.moments import restored, stored
 from pipeline.preparing.split_sides import by_file
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.storage.stores import is_object, is_table
 
 # The files used last are kept up to this size in all.
@@ -91,8 +92,9 @@ class FindInFiles(reading.ReadTrainingRows):
         split: specs.Split,
         learn: Learn,
         cache: Cache | None,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        super().__init__(paths, fields, split)
+        super().__init__(paths, fields, split, csv)
         self._learn, self._cache = learn, cache
 
     def process(self, part: reading.FilePart) -> Iterator[Found]:

@@ -100,15 +100,20 @@ def build(
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
     learn = Learn(analyses_of(spec, fields), spec.vocabularies, first)
-    columns = fields.columns()
     learned = (
-        _rows(pipeline, "Training", paths, columns, _parts if cache is None else _files)
-        | "FindInFiles" >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache))
+        _rows(pipeline, "Training", result, _parts if cache is None else _files)
+        | "FindInFiles"
+        >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv))
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
-    rows = _rows(pipeline, "All", paths, columns, _parts) | "ReadRows" >> beam.ParDo(
-        reading.ReadRows(paths, fields, spec.split, work, compared_keys=leaks.may_share_keys(spec))
-    ).with_outputs(reading.REPORTS, main="rows")
+    reader = reading.ReadRows(
+        *(paths, fields, spec.split, work),
+        compared_keys=leaks.may_share_keys(spec),
+        csv=result.csv,
+    )
+    rows = _rows(pipeline, "All", result, _parts) | "ReadRows" >> beam.ParDo(reader).with_outputs(
+        reading.REPORTS, main="rows"
+    )
     made = rows["rows"] | "MakeFeatures" >> beam.ParDo(
         MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned)
     ).with_outputs(reading.REPORTS, main="features")
@@ -131,11 +136,11 @@ def vocabulary_sizes(learned: Learned) -> dict[str, int]:
 def _rows(
     pipeline: beam.Pipeline,
     label: str,
-    paths: Sequence[str],
-    columns: Sequence[str],
+    result: Result,
     of_files: Callable[..., Any],
 ) -> Any:
     """What there is to read of files, and what was read of tables."""
+    paths, columns = result.paths, result.fields.columns()
     tables = [
         pipeline
         | f"{label}Table{at}" >> bigquery.source(path, columns)
@@ -144,12 +149,13 @@ def _rows(
         for at, path in enumerate(paths)
         if stores.is_table(path)
     ]
-    return (of_files(pipeline, label, paths), *tables) | f"{label}Parts" >> beam.Flatten()
+    return (of_files(pipeline, label, result), *tables) | f"{label}Parts" >> beam.Flatten()
 
 
-def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
+def _files(pipeline: beam.Pipeline, label: str, result: Result) -> Any:
     """Whole files, shared out among the workers."""
-    parts = [reading.FilePart(at) for at, path in enumerate(paths) if not stores.is_table(path)]
+    found = enumerate(result.paths)
+    parts = [reading.FilePart(at) for at, path in found if not stores.is_table(path)]
     return (
         pipeline
         | f"{label}Files" >> beam.Create(parts, reshuffle=False)
@@ -157,11 +163,11 @@ def _files(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
     )
 
 
-def _parts(pipeline: beam.Pipeline, label: str, paths: Sequence[str]) -> Any:
+def _parts(pipeline: beam.Pipeline, label: str, result: Result) -> Any:
     """Parts of files, shared out among the workers: a large file is not one worker's alone."""
     return (
-        _files(pipeline, label, paths)
-        | f"Find{label}Parts" >> beam.ParDo(reading.FindParts(paths))
+        _files(pipeline, label, result)
+        | f"Find{label}Parts" >> beam.ParDo(reading.FindParts(result.paths, result.csv))
         | f"Spread{label}Parts" >> beam.Reshuffle()
     )
 

@@ -20,6 +20,7 @@ from kinds.looks import Column, Look
 from kinds.settings import readable_as_yaml
 from pipeline import rows
 from pipeline.failures import Exit, Failure
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 
 SAMPLE = 100_000
 _HEAD_NAMES = ("label", "target", "y", "class", "outcome", "response", "answer", "next")
@@ -36,9 +37,9 @@ _FEW = 20
 Looks = Mapping[Column, Look]
 
 
-def spec_for(paths: Sequence[str]) -> str:
+def spec_for(paths: Sequence[str], csv: Csv = AS_FOUND) -> str:
     """The YAML text of a spec for these rows. Raises Failure 2 where no spec would fit."""
-    sample = _sampled(paths)
+    sample = _sampled(paths, csv)
     names = _names(sample)
     columns = [Column(names[column], column, values) for column, values in sample.items()]
     left_out = {column: reason for column in columns if (reason := _unfit(column))}
@@ -86,13 +87,13 @@ def _best(
     return max((look for look in looks if look), key=lambda look: look.sure)
 
 
-def _sampled(paths: Sequence[str]) -> dict[str, pa.Array]:
+def _sampled(paths: Sequence[str], csv: Csv) -> dict[str, pa.Array]:
     """Text or lists of texts by column, of the first rows; null for a column without a text."""
     parts: dict[str, list[pa.Array]] = {}
-    wanted = rows.column_names(paths[0])
+    wanted = rows.column_names(paths[0], csv)
     left = SAMPLE
     for path in paths:
-        for batch in rows.read(path, wanted):
+        for batch in rows.read(path, wanted, csv=csv):
             for name in wanted if left > 0 else ():
                 parts.setdefault(name, []).append(_plain(batch.rows.slice(0, left), name))
             left -= batch.rows.num_rows

@@ -34,6 +34,7 @@ from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
 from pipeline.preparing.split_sides import SIDES, check_values
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.storage import stores
 
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -59,6 +60,7 @@ class Result:
     before: str | None = None
     earlier: Mapping[str, Distribution] | None = None
     fail_on_drift: bool = False
+    csv: Csv = AS_FOUND
 
 
 def publish(report: Report, learned: learning.Learned, result: Result) -> str:

@@ -22,6 +22,7 @@ from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.reports import Fragment, Report, Sample, sampled
 from pipeline.rows import bigquery
 from pipeline.rows.batches import RawBatch
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.storage import stores
 
 REPORTS = "reports"
@@ -53,12 +54,12 @@ class FilePart(NamedTuple):
 class FindParts(beam.DoFn):
     """A whole file to the parts that different workers can read."""
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        self._paths = list(paths)
+    def __init__(self, paths: Sequence[str], csv: Csv = AS_FOUND) -> None:
+        self._paths, self._csv = list(paths), csv
 
     def process(self, whole: FilePart) -> Iterator[FilePart]:
         with as_message():
-            for part in rows.parts(self._paths[whole.file]):
+            for part in rows.parts(self._paths[whole.file], self._csv):
                 yield FilePart(whole.file, part)
 
 
@@ -78,14 +79,16 @@ class _Reader(beam.DoFn):
 
     doing = "write"
 
-    def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
-        self._paths, self._fields, self._split = list(paths), fields, split
+    def __init__(
+        self, paths: Sequence[str], fields: Fields, split: specs.Split, csv: Csv = AS_FOUND
+    ) -> None:
+        self._paths, self._fields, self._split, self._csv = list(paths), fields, split, csv
 
     def _raw(self, path: str, meant: rows.Span | RawBatch) -> Iterator[RawBatch]:
         if isinstance(meant, RawBatch):
             yield meant
         else:
-            yield from rows.read(path, self._fields.columns(), part=meant)
+            yield from rows.read(path, self._fields.columns(), part=meant, csv=self._csv)
 
     def _batches(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
         """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
@@ -145,8 +148,9 @@ class ReadRows(_Reader):
         work: str,
         *,
         compared_keys: bool,
+        csv: Csv = AS_FOUND,
     ) -> None:
-        super().__init__(paths, fields, split)
+        super().__init__(paths, fields, split, csv)
         self._work, self._compared_keys = work, compared_keys
 
     def start_bundle(self) -> None:

@@ -59,8 +59,10 @@ def by_file(path: str, eval_patterns: Sequence[str], test_patterns: Sequence[str
 
 
 def _matches(path: str, pattern: str) -> bool:
-    """A pattern is held against the path as it was given and against the file's name alone."""
-    return any(fnmatch.fnmatchcase(name, pattern) for name in (path, PurePath(path).name))
+    """A pattern is held against the path as it was given and against the file's name alone, and
+    "part[1].csv" is the name of a file before it is a pattern."""
+    names = (path, PurePath(path).name)
+    return any(name == pattern or fnmatch.fnmatchcase(name, pattern) for name in names)
 
 
 def asked_for(split: specs.Split) -> list[str]:

@@ -1,11 +1,10 @@
 """Rows of CSV files: text only ("00123" stays), at any delimiter, quoted line ends and all."""
 
-import csv
-import io
-import threading
-import weakref
-from collections.abc import Iterator
-from typing import IO, Any
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -15,88 +14,224 @@ from kinds.columns import Rejected, large_rows
 from kinds.columns.columns import decoded
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
-from pipeline.rows.csv_beginnings import beginnings
-from pipeline.rows.files import Stretch, opened, stretches
+from pipeline.rows.csv_dialect import AS_FOUND, Csv, Dialect, dialect
+from pipeline.rows.csv_records import BACKSLASH, Piece, Records
+from pipeline.rows.files import Stretch, line_estimate, opened, stretches
 
-DELIMITERS = ",\t;|\x01\x1f"
-_PATIENCE_SECONDS = 30.0
-# Arrow reads up to 32 blocks ahead of whoever takes them. So they are small as long as rows fit.
-_SMALLER = 8
-
-
-def names(path: str) -> list[str]:
-    return _header(path)[1]
+# So many bytes are read at a time, and more, up to BLOCK_BYTES, where a row does not fit.
+READ_BYTES = BLOCK_BYTES // 8
+# A file in which so many rows are broken by a backslash is written with backslashes.
+_MOST_BACKSLASHES = 10
+log = logging.getLogger("pipeline.rows")
 
 
-def parts(path: str) -> list[Stretch | None]:
-    """Stretches between line ends that stand in no quotes (pipeline.rows.csv_beginnings)."""
-    delimiter = _header(path)[0]
-    return stretches(path, lambda file: beginnings(file, delimiter), PART_BYTES)
+def names(path: str, csv: Csv = AS_FOUND) -> list[str]:
+    return dialect(path, csv).columns
+
+
+def parts(path: str, csv: Csv = AS_FOUND) -> list[Stretch | None]:
+    """Stretches of whole records."""
+    if path.endswith(".gz"):
+        return [None]
+    found = dialect(path, csv)
+    return stretches(path, lambda file: _beginnings(file, found, csv), PART_BYTES, found.start)
+
+
+def count(file: IO[bytes]) -> int:
+    """Line ends in quotes count too, so there may be fewer."""
+    return max(0, line_estimate(file) - 1)
+
+
+def _beginnings(file: IO[bytes], found: Dialect, csv: Csv) -> Iterator[tuple[int, int]]:
+    """Where some rows begin: the place of one and its number."""
+    blocks, records = _Blocks(file), _records(found, csv)
+    place, row = file.tell(), 1
+    while blocks.read():
+        pieces, _ = blocks.pieces(records)
+        place += blocks.drop(pieces)
+        row += sum(piece.rows for piece in pieces)
+        yield place, row
 
 
 def read(
-    path: str, columns: list[str], batch_rows: int, part: Stretch | None = None
+    path: str,
+    columns: list[str],
+    batch_rows: int,
+    part: Stretch | None = None,
+    csv: Csv = AS_FOUND,
 ) -> Iterator[RawBatch]:
-    done = 0
-    for block_bytes in (BLOCK_BYTES // _SMALLER, BLOCK_BYTES):
-        try:
-            for batch in _read(path, columns, batch_rows, part, block_bytes):
-                if batch.last_row() > done:
-                    yield batch.after(done)
-                    done = batch.last_row()
-            return
-        except pa.ArrowInvalid:
-            # A row that does not fit into a small block may fit into a large one.
-            if block_bytes == BLOCK_BYTES:
-                raise
-        large_rows.give_back()
-
-
-def _read(
-    path: str, columns: list[str], batch_rows: int, part: Stretch | None, block_bytes: int
-) -> Iterator[RawBatch]:
-    broken: list[Rejected] = []
+    found, broken = dialect(path, csv), list[Rejected]()
     first_row = 1 if part is None else part.first_row
-    delimiter, header = _header(path)
-    # A stretch in the middle begins with a row, and Arrow counts that as the first.
-    in_the_middle = first_row > 1
-    before = first_row - 1 if in_the_middle else -1
+    reader = _Reader(path, columns, found, csv, broken)
+    with opened(path, part) as file:
+        if part is None:
+            file.seek(found.start)
+        blocks = _joined(reader.batches(file, first_row), batch_rows, BLOCK_BYTES // READ_BYTES)
+        batches = (rows for block in blocks for rows in slices(block, batch_rows))
+        empty = pa.schema([(c, pa.binary()) for c in columns])
+        for batch in numbered(batches, broken, empty, first_row):
+            yield _as_text(batch)
+    if reader.records.doubtful:
+        _warn(path)
 
-    def set_aside(row: pyarrow.csv.InvalidRow) -> str:
-        said = f"{row.actual_columns} cells, the header has {row.expected_columns}: {row.text}"
-        broken.append(Rejected(row.number + before, "", "ragged", said))
-        return "skip"
 
-    if not _has_lines_after_the_header(path):
-        return
-    reader = _arrow_blocks(
-        opened(path, part),
-        # Threads would read the rows without their numbers.
-        read_options=pyarrow.csv.ReadOptions(
-            use_threads=False,
-            block_size=block_bytes,
-            column_names=header if in_the_middle else None,
-        ),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            invalid_row_handler=set_aside,
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            column_types={name: pa.binary() for name in columns},
-            include_columns=columns,
-            null_values=[""],
-            strings_can_be_null=True,
-            quoted_strings_can_be_null=False,
-        ),
-        # Only for a large row is the block a large one.
-        memory_pool=large_rows.pool(BLOCK_BYTES, 1) if block_bytes == BLOCK_BYTES else None,
-    )
-    blocks = _joined(reader, batch_rows, BLOCK_BYTES // block_bytes)
-    batches = (part for block in blocks for part in slices(block, batch_rows))
-    empty = pa.schema([(c, pa.binary()) for c in columns])
-    for batch in numbered(batches, broken, empty, first_row):
-        yield _as_text(batch)
+@cache
+def _warn(path: str) -> None:
+    """Once, though the rows are read twice."""
+    log.warning("%s: cells with line ends may be rows behind a quote that is not closed", path)
+
+
+def _records(found: Dialect, csv: Csv) -> Records:
+    return Records(found.delimiter, len(found.columns), escape=csv.escape)
+
+
+class _Blocks:
+    """What is read of a file and not used yet; it begins with a record."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file, self.content, self.is_end = file, b"", False
+
+    def read(self) -> bool:
+        """Adds a block, and more up to one in which a line ends. Whether there is anything left."""
+        blocks, size = [self.content], len(self.content)
+        self.content = b""
+        while block := self._file.read(READ_BYTES):
+            blocks.append(block)
+            size += len(block)
+            if b"\n" in block or b"\r" in block or size >= BLOCK_BYTES:
+                break
+        self.is_end = not block
+        self.content = b"".join(blocks)
+        return bool(self.content)
+
+    def pieces(self, records: Records) -> tuple[list[Piece], bool]:
+        """Its whole records (pipeline.rows.csv_records). Raises EOFError where one has no end."""
+        pieces, is_several = records.pieces(self.content, is_end=self.is_end)
+        if not pieces and len(self.content) >= BLOCK_BYTES:
+            line = records.unclosed(self.content)
+            if line is None:
+                size = f"{BLOCK_BYTES >> 20} MB"
+                raise EOFError(f"a row of more than {size}, or a quote that is never closed")
+            pieces = [line]
+        return pieces, is_several
+
+    def drop(self, pieces: Sequence[Piece]) -> int:
+        """Lets go of the pieces, and says how many bytes they had."""
+        size = pieces[-1].stop if pieces else 0
+        self.content = self.content[size:]
+        return size
+
+
+class _Reader:
+    """Reads the rows of one file. What is broken is added to `broken`."""
+
+    def __init__(
+        self, path: str, columns: list[str], found: Dialect, csv: Csv, broken: list[Rejected]
+    ) -> None:
+        self._path, self._columns, self._found, self._escape = path, columns, found, csv.escape
+        self._broken, self._backslashes = broken, 0
+        self.records = _records(found, csv)
+        letter = re.escape(found.delimiter.encode())
+        self._nothing = re.compile(rb"(?<![^\r\n%b])\\N(?![^\r\n%b])" % (letter, letter))
+
+    def batches(self, file: IO[bytes], row: int) -> Iterator[pa.RecordBatch]:
+        """The good rows of what is left of a file, whose first row has that number."""
+        blocks, has_several = _Blocks(file), False
+        while blocks.read():
+            at_once = None if has_several else self._at_once(blocks.content, blocks.is_end, row)
+            if at_once is None:
+                pieces, has_several = blocks.pieces(self.records)
+                for piece in pieces:
+                    yield from self._rows(blocks.content, piece, row)
+                    row += piece.rows
+                blocks.drop(pieces)
+            else:
+                batch, piece = at_once
+                blocks.drop([piece])
+                yield batch
+                row += piece.rows
+
+    def _at_once(
+        self, content: bytes, is_end: bool, row: int
+    ) -> tuple[pa.RecordBatch, Piece] | None:
+        """Whole lines, if each is a record; None where that is not sure."""
+        stop = len(content) if is_end else content.rfind(b"\n") + 1
+        if not stop or not self._may_be_lines(content, stop):
+            return None
+        lines = content.count(b"\n", 0, stop) + (not content.endswith(b"\n", 0, stop))
+        ragged: list[Rejected] = []
+        batch = self._parsed(content, Piece(0, stop, lines), row, ragged)
+        rows = batch.num_rows + len(ragged)
+        if rows != lines and b'"' in content:
+            return None
+        self._broken += ragged
+        return batch, Piece(0, stop, rows)
+
+    def _may_be_lines(self, content: bytes, stop: int) -> bool:
+        """Whether each line may be a record. Letter by letter bytes are searched fast."""
+        if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+            return False
+        if b'"' not in content:
+            return True
+        if not self._escape and b"\\" in content and b'\\"' in content:
+            return False
+        return self.records.is_closed(content[content.rfind(b"\n", 0, stop - 1) + 1 : stop])
+
+    def _rows(self, content: bytes, piece: Piece, row: int) -> Iterator[pa.RecordBatch]:
+        if not piece.reason:
+            if piece.rows:
+                yield self._parsed(content, piece, row, self._broken)
+            return
+        text = content[piece.start : piece.stop][:10_000].decode(errors="replace").rstrip("\r\n")
+        self._broken.append(Rejected(row, "", piece.reason, text))
+        self._backslashes += piece.reason == BACKSLASH
+        if self._backslashes == _MOST_BACKSLASHES:
+            rule = f"a quote in the quoted cells of {self._path} must be two quotes; --csv-escape"
+            received = f"row {row}: {text[:80]}"
+            raise Failure(Exit.USAGE, f"{rule} reads a backslash and a quote", received=received)
+
+    def _parsed(
+        self, content: bytes, piece: Piece, row: int, broken: list[Rejected]
+    ) -> pa.RecordBatch:
+        """The good rows of a piece; the others are added to `broken`."""
+
+        def set_aside(ragged: pyarrow.csv.InvalidRow) -> str:
+            said = f"{ragged.actual_columns} cells, the header has {ragged.expected_columns}"
+            number = row + ragged.number - 1
+            broken.append(Rejected(number, "", "ragged", f"{said}: {ragged.text}"))
+            return "skip"
+
+        size = piece.stop - piece.start
+        buffer = pa.py_buffer(content).slice(piece.start, size)
+        if self._escape and b"\\N" in content:
+            buffer = pa.py_buffer(self._nothing.sub(b"", buffer.to_pybytes()))
+        table = pyarrow.csv.read_csv(
+            pa.BufferReader(buffer),
+            # Threads would read the rows without their numbers.
+            read_options=pyarrow.csv.ReadOptions(
+                use_threads=False, block_size=size + 1, column_names=self._found.columns
+            ),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=self._found.delimiter,
+                escape_char="\\" if self._escape else False,
+                newlines_in_values=True,
+                invalid_row_handler=set_aside,
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types={name: pa.binary() for name in self._columns},
+                include_columns=self._columns,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+            ),
+            memory_pool=large_rows.pool(size, piece.rows),
+        )
+        (batch,) = table.combine_chunks().to_batches() or [_no_rows(table.schema)]
+        return batch
+
+
+def _no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays([pa.array([], one.type) for one in schema], schema=schema)
 
 
 def _joined(
@@ -115,86 +250,6 @@ def _joined(
 
 def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
-
-
-def _arrow_blocks(file: IO[bytes], **options: Any) -> Iterator[pa.RecordBatch]:
-    """What Arrow's reader gives, which reads ahead in a thread of its own.
-
-    However this ends, that thread has ended before: one that still holds the file while Python
-    shuts down ends the process by a signal.
-    """
-    let_go = threading.Event()
-    reader = None
-    try:
-        reader = pyarrow.csv.open_csv(_for_arrow(file, let_go), **options)
-        yield from reader
-    finally:
-        del reader
-        let_go.wait(_PATIENCE_SECONDS)
-
-
-def _for_arrow(file: IO[bytes], let_go: threading.Event) -> pa.PythonFile:
-    """A stream that sets `let_go` when it is held no more."""
-    stream = _WholeLineEnds(file)
-    weakref.finalize(stream, let_go.set)
-    return pa.PythonFile(stream, mode="r")
-
-
-def _header(path: str) -> tuple[str, list[str]]:
-    """The delimiter, which is the one that makes most columns of the header, and the columns."""
-    # By a delimiter that is not the file's a whole header is one field.
-    limit = csv.field_size_limit(BLOCK_BYTES)
-    try:
-        headers = {delimiter: _first_record(path, delimiter) for delimiter in DELIMITERS}
-    finally:
-        csv.field_size_limit(limit)
-    delimiter = max(headers, key=lambda one: len(headers[one]))
-    names = headers[delimiter]
-    if any("\udc80" <= letter <= "\udcff" for name in names for letter in name):
-        raise Failure(Exit.USAGE, "the header must be UTF-8 text", received=path)
-    return delimiter, names
-
-
-def _first_record(path: str, delimiter: str) -> list[str]:
-    # A byte that is not UTF-8 in a later row is that row's fault, not the header's.
-    with (
-        opened(path) as file,
-        io.TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
-    ):
-        return next((record for record in csv.reader(text, delimiter=delimiter) if record), [])
-
-
-class _WholeLineEnds(io.RawIOBase):
-    """A stream whose reads never end between a CR and a LF.
-
-    Arrow takes a LF at the start of a block for the second half of a line end, and drops it even
-    where both stand in quotes.
-    """
-
-    def __init__(self, file: IO[bytes]) -> None:
-        super().__init__()
-        self._file = file
-        self._held = b""
-
-    def read(self, size: int = -1) -> bytes:
-        content = self._held + self._file.read(size - len(self._held) if size > 0 else size)
-        self._held = b""
-        if content.endswith(b"\r") and len(content) == size > 1:
-            content, self._held = content[:-1], b"\r"
-        return content
-
-    def readable(self) -> bool:
-        return True
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
-def _has_lines_after_the_header(path: str) -> bool:
-    """Arrow's reader takes a header without a line end for a damaged file."""
-    with opened(path) as file:
-        return b"\n" in (start := file.read(BLOCK_BYTES)).strip() or b"\r" in start.strip()
 
 
 def _as_text(batch: RawBatch) -> RawBatch:

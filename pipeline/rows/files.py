@@ -10,10 +10,10 @@ from typing import IO, NamedTuple
 import pyarrow as pa
 
 from pipeline.failures import Exit, Failure
-from pipeline.rows.batches import BLOCK_BYTES
 from pipeline.storage import stores
 
 _MARK = b"\xef\xbb\xbf"
+SAMPLE_BYTES = 1 << 20
 
 
 class Stretch(NamedTuple):
@@ -43,16 +43,20 @@ def opened(path: str, stretch: Stretch | None = None) -> IO[bytes]:
 
 
 def stretches(
-    path: str, beginnings: Callable[[IO[bytes]], Iterator[tuple[int, int]]], part_bytes: int
+    path: str,
+    beginnings: Callable[[IO[bytes]], Iterator[tuple[int, int]]],
+    part_bytes: int,
+    start: int | None = None,
 ) -> list[Stretch | None]:
     """A file of text in stretches of some `part_bytes`; one that is packed or small is whole.
 
-    `beginnings` says where rows begin, here and there: the place of one and its number.
+    `beginnings` says where rows begin, here and there: the place of one and its number. The first
+    row begins at `start`, or where the text does.
     """
     if path.endswith(".gz"):
         return [None]
     with opened(path) as file:
-        start = file.tell()
+        start = file.tell() if start is None else start
         size = file.seek(0, io.SEEK_END)
         if size <= part_bytes:
             return [None]
@@ -63,6 +67,12 @@ def stretches(
                 found.append((at, row))
     stops = [*(at for at, _ in found[1:]), None]
     return [Stretch(at, stop, row) for (at, row), stop in zip(found, stops, strict=True)]
+
+
+def line_estimate(file: IO[bytes]) -> int:
+    """How many lines a file of text has, if all are as long as those of its first megabyte."""
+    sample = file.read(SAMPLE_BYTES)
+    return round(file.seek(0, io.SEEK_END) * sample.count(b"\n") / max(1, len(sample)))
 
 
 class _Until(io.RawIOBase):
@@ -127,8 +137,6 @@ class damage:
         if any(store in said for store in _STORES):
             rule = f"{self._path} must be readable"
             raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
-        if "straddl" in said:
-            said = f"a row of more than {BLOCK_BYTES >> 20} MB, or a quote that is never closed"
         state = "encrypted" if "crypt" in said else "damaged or cut short"
         rule = f"{self._path} is {state}"
         raise Failure(Exit.INTEGRITY, rule, received=said[:300]) from None

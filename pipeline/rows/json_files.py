@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from kinds.columns import Rejected
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
-from pipeline.rows.files import Stretch, opened, stretches
+from pipeline.rows.files import Stretch, line_estimate, opened, stretches
 from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
 # More than any row needs.
@@ -31,6 +31,10 @@ def _beginnings(file: IO[bytes]) -> Iterator[tuple[int, int]]:
         at += len(block)
         row += line_count(block)
         yield at, row
+
+
+def count(file: IO[bytes]) -> int:
+    return line_estimate(file)
 
 
 def read(

@@ -1,6 +1,7 @@
 """Rows of Parquet files, in the file's own types."""
 
 from collections.abc import Iterator
+from typing import IO
 
 import pyarrow.parquet
 
@@ -24,6 +25,10 @@ def parts(path: str) -> list[range]:
             found.append(range(start, group + 1))
             start, size = group + 1, 0
     return found
+
+
+def count(file: IO[bytes]) -> int:
+    return int(pyarrow.parquet.read_metadata(file).num_rows)
 
 
 def read(

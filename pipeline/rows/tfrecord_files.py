@@ -4,11 +4,13 @@ TensorFlow reads the records and tfx-bsl takes them apart, a batch at a time. Bo
 such a file is read, so that whoever reads other files does without.
 """
 
+import io
 import shutil
+import struct
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +20,11 @@ from kinds.columns.columns import Values
 from pipeline.console.import_noise import quiet_import, tensorflow
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, RawBatch
+from pipeline.rows.files import SAMPLE_BYTES
 from pipeline.storage import stores
 
+# Before a record stands its length, then its checksum, and behind it another.
+_LENGTH, _SUMS_BYTES = struct.Struct("<Q"), 8
 # So many records leave TensorFlow together.
 _RECORDS = 64
 
@@ -37,6 +42,17 @@ def names(path: str) -> list[str]:
 def parts(path: str) -> list[None]:
     """The whole file: a record can be found from the one before it only."""
     return [None]
+
+
+def count(file: IO[bytes]) -> int:
+    """From the lengths of the first records: any byte may be a letter of theirs."""
+    sample, place, found = file.read(SAMPLE_BYTES), 0, 0
+    while place + _LENGTH.size <= len(sample):
+        (length,) = _LENGTH.unpack_from(sample, place)
+        place += _LENGTH.size + length + _SUMS_BYTES
+        found += 1
+    size = file.seek(0, io.SEEK_END)
+    return found if place >= size else round(size * found / max(1, place))
 
 
 def read(path: str, columns: list[str], batch_rows: int, part: None = None) -> Iterator[RawBatch]:

@@ -14,8 +14,9 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -94,24 +95,31 @@ def append(path: str, file: IO[bytes]) -> None:
 def matching(pattern: str) -> list[str]:
     """The objects that a pattern names: `*`, `?` and `[...]` stand for no slash.
 
-    Raises Failure 2 for `**`.
+    What exists is itself, an object and a folder alike. Raises Failure 2 for `**`.
     """
+    if exists(pattern):
+        return [pattern]
+    if not any(letter in pattern for letter in _WILD):
+        return []
     if "**" in pattern:
         raise Failure(Exit.USAGE, "a path of gs:// or s3:// takes no '**'", received=pattern)
-    if not any(letter in pattern for letter in _WILD):
-        return [pattern] if exists(pattern) else []
     scheme = pattern[: len(GOOGLE)]
-    parts = PurePosixPath(pattern.removeprefix(scheme)).parts
-    fixed = next(at for at, part in enumerate(parts) if any(w in part for w in _WILD))
-    if not fixed:
+    bucket, *parts = PurePosixPath(pattern.removeprefix(scheme)).parts
+    if any(letter in bucket for letter in _WILD):
         raise Failure(Exit.USAGE, "the bucket must be named whole", received=pattern)
-    folder = scheme + "/".join(parts[:fixed])
-    return [
-        path
-        for path in listed(folder)
-        if len((there := PurePosixPath(path.removeprefix(scheme))).parts) == len(parts)
-        and there.match("/".join(parts))
-    ]
+    folder = scheme + bucket
+    while parts and (
+        not any(letter in parts[0] for letter in _WILD) or listed(under(folder, parts[0]))
+    ):
+        folder, parts = under(folder, parts[0]), parts[1:]
+    return [path for path in listed(folder) if _matches(path[len(folder) + 1 :].split("/"), parts)]
+
+
+def _matches(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    if len(names) != len(patterns):
+        return False
+    pairs = zip(names, patterns, strict=True)
+    return all(name == pattern or fnmatchcase(name, pattern) for name, pattern in pairs)
 
 
 def listed(folder: str) -> list[str]:
@@ -136,7 +144,11 @@ def _info(path: str) -> Any:
 
 
 def state(path: str) -> str | None:
-    """What changes whenever an object is written, None where there is none."""
+    """What changes whenever a file or an object is written, None where there is none."""
+    if not is_object(path):
+        found = Path(path)
+        said = found.stat() if found.exists() else None
+        return said and f"{said.st_size} bytes, {said.st_mtime_ns} ns"
     found = _info(path)
     return f"{found.size} bytes, {found.mtime_ns} ns" if found.is_file else None
 

@@ -20,6 +20,7 @@ from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from serving.evaluation.targets import Target, read_target, read_weights
 from serving.files.sources import column_names
 from serving.scorer import Scorer
@@ -99,13 +100,14 @@ def evaluation_of(
     weight: str | None,
     files: Sequence[str],
     *,
+    csv: Csv = AS_FOUND,
     workers: int | None,
 ) -> Evaluation:
     """For the heads whose targets all files hold; without any, Failure 2.
 
     Rows count alike where a file does not hold the model's column of weights.
     """
-    held = [set(column_names(file)) for file in files]
+    held = [set(column_names(file, csv)) for file in files]
     known = [head for head in heads if all(head.column in names for names in held)]
     if not known:
         rule = "to evaluate, the rows must hold the targets of a head"

@@ -8,23 +8,22 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.ipc
-import pyarrow.parquet
 
 from pipeline import rows
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import RawBatch
-
-_COUNT_BYTES = 1 << 20
+from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from pipeline.storage import stores
 
 
 def is_arrow(path: str) -> bool:
     return Path(path).suffix.lower() == ".arrow"
 
 
-def column_names(path: str) -> list[str]:
+def column_names(path: str, csv: Csv = AS_FOUND) -> list[str]:
     """The columns of a file. Raises Failure: 2 for one named twice, 5 for a damaged file."""
     if not is_arrow(path):
-        return rows.column_names(path)
+        return rows.column_names(path, csv)
     with _opened(path) as reader:
         names = list(reader.schema.names)
     if twice := sorted({name for name in names if names.count(name) > 1}):
@@ -32,10 +31,11 @@ def column_names(path: str) -> list[str]:
     return names
 
 
-def check_columns(path: str, columns: Sequence[str]) -> None:
-    """Raises Failure 2 where the file misses a column. A file without any rows may miss all."""
+def check_columns(path: str, columns: Sequence[str], csv: Csv = AS_FOUND) -> None:
+    """Raises Failure 2 where the file misses a column. A file without any rows may miss all, and so
+    may rows of JSONL and TFRecord."""
     if not is_arrow(path):
-        rows.check_columns(path, columns)
+        rows.check_columns(path, columns, csv)
         return
     names = column_names(path)
     if missing := [name for name in dict.fromkeys(columns) if name not in names]:
@@ -43,21 +43,19 @@ def check_columns(path: str, columns: Sequence[str]) -> None:
         raise Failure(Exit.USAGE, rule, received=names[:50])
 
 
-def read(path: str, columns: Sequence[str], batch_rows: int) -> Iterator[RawBatch]:
+def read(
+    path: str, columns: Sequence[str], batch_rows: int, csv: Csv = AS_FOUND
+) -> Iterator[RawBatch]:
     """Streams the named columns of a file, in batches of at most so many rows."""
     if is_arrow(path):
         yield from _read_arrow(path, list(dict.fromkeys(columns)), batch_rows)
     else:
-        yield from rows.read(path, columns, batch_rows)
+        yield from rows.read(path, columns, batch_rows, csv=csv)
 
 
 def rows_about(files: Sequence[str]) -> int | None:
-    """How many rows there will be, for the estimate of the time left; None where unknown.
-
-    Newlines inside quotes count too, so a CSV file may have fewer.
-    """
-    counts = [_row_count(Path(file)) for file in files]
-    return None if None in counts else sum(c for c in counts if c is not None)
+    """How many rows there will be, for the estimate of the time left; None where unknown."""
+    return None if any(map(is_arrow, files)) else rows.about(files)
 
 
 def _read_arrow(path: str, columns: list[str], batch_rows: int) -> Iterator[RawBatch]:
@@ -77,11 +75,16 @@ def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
         yield from reader
 
 
+def _source(path: str) -> Any:
+    """The bytes of a file, mapped into memory where they are on this machine."""
+    return stores.reader(path) if stores.is_object(path) else pa.memory_map(os.fsencode(path))
+
+
 @contextmanager
 def _opened(path: str) -> Iterator[Any]:
     """A reader of either IPC format. Damage becomes a Failure with exit code 5."""
     try:
-        with closing(pa.memory_map(os.fsencode(path))) as source:
+        with closing(_source(path)) as source:
             try:
                 reader = pyarrow.ipc.open_file(source)
             except pa.ArrowInvalid:
@@ -93,15 +96,3 @@ def _opened(path: str) -> Iterator[Any]:
             raise
         said = " ".join(str(error).split())[:300]
         raise Failure(Exit.INTEGRITY, f"{path} is damaged or cut short", received=said) from None
-
-
-def _row_count(file: Path) -> int | None:
-    if file.suffix == ".parquet":
-        # Opened here: Arrow takes a path only where its letters can be told in UTF-8.
-        with file.open("rb") as content:
-            return int(pyarrow.parquet.read_metadata(content).num_rows)
-    if file.suffix == ".gz" or is_arrow(str(file)):
-        return None
-    with file.open("rb") as lines:
-        ends = sum(block.count(b"\n") for block in iter(lambda: lines.read(_COUNT_BYTES), b""))
-    return ends if file.suffix == ".jsonl" else max(0, ends - 1)  # a CSV file has a header
