@@ -86,6 +86,7 @@ def statistics(
         "rows": rows_by_side(counts),
         "files": by_file(counts, paths),
         "rejected_by_reason": {k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        "types": _types(counts),
         "vocabularies": learned["vocabularies"],
         "distributions": learned["distributions"],
         "constant": learned["constant"],
@@ -101,6 +102,15 @@ def statistics(
         for section, entry in kind.statistics(part, sides[name]).items():
             said[section][name] = said[section].get(name, {}) | entry
     return said
+
+
+def _types(counts: Counter[Key]) -> dict[str, dict[str, int]]:
+    """The columns that came in several types, and how many rows had each."""
+    found: dict[str, dict[str, int]] = {}
+    for (what, column, *kind), count in sorted(counts.items()):
+        if what == "type" and kind != ["nothing"]:
+            found.setdefault(column, {})[kind[0]] = count
+    return {column: types for column, types in found.items() if len(types) > 1}
 
 
 def _sides(counts: Counter[Key], names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:

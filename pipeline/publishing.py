@@ -176,7 +176,9 @@ def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: Path
 ) -> dict[str, Any]:
     """spec.json, vocabulary/ and statistics.json, whose content it gives."""
-    manifest.write_text(folder / "spec.json", result.spec.to_json())
+    # With the readings: whoever reads rows for this spec reads them so.
+    spec = result.spec.read_as(learned.readings)
+    manifest.write_text(folder / "spec.json", spec.to_json())
     found = _vocabularies(result.spec, report.counts, learned, folder / vocabulary.FOLDER)
     paths = list(result.paths)
     said = statistics(report.counts, paths, result.spec, learning.told(learned))

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from kinds.columns import Rejected, cast
+from kinds.columns import Rejected, cast, family
 from pipeline import leaks, rows, sides, stores
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
@@ -160,6 +160,7 @@ class ReadRows(_Reader):
                 if rejected:
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
+                self._count_types(raw)
                 self._sample(typed, origin)
                 if self._compared_keys:
                     self._compare_keys(typed, origin)
@@ -180,6 +181,13 @@ class ReadRows(_Reader):
         self._counts["file", path, "read"] += raw + broken
         self._counts["file", path, "rejected"] += len(rejected)
         self._counts.update(("reason", bad.reason) for bad in rejected)
+
+    def _count_types(self, raw: pa.RecordBatch) -> None:
+        """What files have where texts are asked for: one column may come in several types."""
+        for field in self._fields.all():
+            if not pa.types.is_floating(field.type) and raw.num_rows:
+                kind = family(raw.column(field.column).type)
+                self._counts["type", field.column, kind] += raw.num_rows
 
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])

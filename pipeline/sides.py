@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns.readings import as_values
 from pipeline import spec as specs
 
 SIDES = ("train", "eval", "test")
@@ -37,10 +38,11 @@ def by_hash(columns: Sequence[pa.Array], eval_share: float, test_share: float) -
 
 
 def by_value(column: pa.Array, eval_values: Sequence[str], test_values: Sequence[str]) -> Sides:
-    side = np.full(len(column), TRAIN, dtype=np.int8)
+    """The texts of values are compared, so that a listed "2024" finds 2024.0 and "true" True."""
+    side, said = np.full(len(column), TRAIN, dtype=np.int8), as_values(column)
     for number, values in ((EVAL, eval_values), (TEST, test_values)):
         if values:
-            listed = pc.is_in(column, pa.array(values, pa.string()))
+            listed = pc.is_in(said, as_values(pa.array(values, pa.string())))
             side[listed.to_numpy(zero_copy_only=False)] = number
     return side
 
@@ -55,7 +57,11 @@ def by_file(path: str, eval_patterns: Sequence[str], test_patterns: Sequence[str
 
 
 def hashes(columns: Sequence[pa.Array]) -> Hashes:
-    """uint64 [rows]: a hash of each row's texts. Every distinct text is hashed once per batch."""
+    """uint64 [rows]: a hash of each row's texts. Every distinct text is hashed once per batch.
+
+    True and true, 8.0 and 8 have one hash, however a file came to write them: rows that belong
+    together stay together in every format.
+    """
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         mixed = scrambled(mixed) + _column_hashes(column)
@@ -71,7 +77,8 @@ def scrambled(values: Hashes) -> Hashes:
 
 def _column_hashes(column: pa.Array) -> Hashes:
     encoded = column.dictionary_encode(null_encoding="encode")
-    distinct = np.array([_hash(text) for text in encoded.dictionary.to_pylist()], dtype=np.uint64)
+    said = as_values(encoded.dictionary).to_pylist()
+    distinct = np.array([_hash(text) for text in said], dtype=np.uint64)
     return distinct[encoded.indices.to_numpy()] if len(distinct) else np.zeros(0, np.uint64)
 
 

@@ -21,6 +21,9 @@ def summary(said: dict[str, Any]) -> Iterator[str]:
     for name, shares in [*said["inputs"].items(), *said["heads"].items()]:
         if known := [f"{k:.1%} of {side}" for side, k in _covered(shares) if total[side]]:
             yield f"  {name} is covered in {', '.join(known)}"
+    for column, types in said["types"].items():
+        rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
+        yield f"column {column} has several types: {rows}"
     yield from warned(said["warnings"])
 
 
@@ -43,7 +46,7 @@ def _covered(shares: dict[str, dict[str, float]]) -> Iterator[tuple[str, float]]
             yield side, 1 - share["out_of_vocabulary"]
 
 
-def cut_off(entries: dict[str, int]) -> str:
+def cut_off(entries: dict[str, Any]) -> str:
     """How many values a vocabulary has, and why others are not in it.
 
     >>> cut_off({"entries": 9, "below_min_count": 1000})
@@ -55,4 +58,6 @@ def cut_off(entries: dict[str, int]) -> str:
         "counts_low_by_at_most": "is the most by which a count may be low",
     }
     cut = [f"{entries[key]:,} {why}" for key, why in reasons.items() if entries.get(key)]
+    if read := entries.get("reread"):
+        cut.append(f"{read[0]:,} cells such as {read[1]} read as values: {read[2]}")
     return "; ".join([f"{entries['entries']:,} entries", *cut])
