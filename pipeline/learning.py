@@ -243,16 +243,15 @@ def told(learned: Learned) -> dict[str, Any]:
         "constant": learned.constant,
         "distributions": learned.distributions,
         "vocabularies": {
-            name: _cut_off(entries) | _reading(learned, name)
+            name: _cut_off(entries) | _reread(learned, name)
             for name, entries in learned.entries.items()
         },
     }
 
 
-def _reading(learned: Learned, name: str) -> dict[str, Any]:
+def _reread(learned: Learned, name: str) -> dict[str, Any]:
     read = learned.reread.get(name)
-    said: dict[str, Any] = {"reading": learned.readings[name]}
-    return said | ({"reread": [read.count, read.before, read.after]} if read else {})
+    return {} if read is None else {"reread": [read.count, read.before, read.after]}
 
 
 def _cut_off(entries: Entries) -> dict[str, Any]:

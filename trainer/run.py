@@ -101,9 +101,15 @@ def make_run(
     batch cannot be shared out among the workers."""
     check_batch_size(spec.training.batch_size, workers)
     classes = classes_of(spec, data.entries)
+    readings, used = data.spec.readings(), spec.vocabulary_of()
     targets = {
         name: describe_target(
-            name, head, train_columns, classes=classes[name], values=head_values(data, spec, name)
+            name,
+            head,
+            train_columns,
+            classes=classes[name],
+            values=head_values(data, spec, name),
+            reading=readings.get(used.get(name, "")) or "words",
         )
         for name, head in spec.heads.items()
     }

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from kinds.columns.readings import Reading, as_read
 from kinds.heads.binary.spec import Binary
 from kinds.heads.classification.spec import Classification
 from kinds.heads.count.spec import Counts
@@ -44,15 +46,18 @@ def describe_target(
     *,
     classes: int,
     values: Sequence[str],
+    reading: Reading = "words",
 ) -> Target:
-    """`columns` are the train columns of `data.collect`, `values` those of the head's vocabulary.
+    """`columns` are the train columns of `data.collect`, `values` those of the head's vocabulary,
+    for which cells, and labels in the spec, are read by `reading`.
 
     Raises Failure with exit code 2 where no train row has a target.
     """
     weights = columns["row.weight"].astype(np.float64)
     match head:
         case Classification():
-            target = _labels(columns[name], weights, classes, head.class_weights, values)
+            said = _read(head.class_weights, reading)
+            target = _labels(columns[name], weights, classes, said, values)
         case Multilabel():
             target = _label_sets(columns[name], columns[f"{name}.count"], weights, classes)
         case Binary():
@@ -88,6 +93,19 @@ def balanced(counts: np.ndarray) -> np.ndarray:
     occurring = np.count_nonzero(counts)
     weights = counts.sum() / np.maximum(counts * max(1, occurring), 1e-300)
     return np.asarray(np.where(counts > 0, weights, 1.0))
+
+
+def _read(
+    said: Mapping[str, float] | str | None, reading: Reading
+) -> Mapping[str, float] | str | None:
+    """The weights by the texts that the vocabulary has."""
+    if said is None or isinstance(said, str):
+        return said
+    labels = as_read(pa.array([*said], pa.string()), reading).to_pylist()
+    if len(set(labels)) < len(labels):
+        rule = "class_weights must not name a label twice: read as values they do"
+        raise Failure(Exit.USAGE, rule, received=[*said])
+    return dict(zip(labels, said.values(), strict=True))
 
 
 def _class_weights(

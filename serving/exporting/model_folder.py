@@ -32,6 +32,7 @@ from serving.exporting.reference import Reference
 from serving.exporting.run_folder import TrainedRun, load, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
+from serving.model_file.unknown import Usual
 from serving.run_files import json_file
 
 
@@ -52,8 +53,7 @@ def write_model(
         "metrics": json_file(folder / "metrics.json"),
         "certificate": certificate,
     }
-    distributions = source.statistics.get("distributions", {})
-    known = training(source.spec, distributions, source.vocabularies)
+    known = training(source.spec, source.statistics, source.vocabularies)
     metadata = replace(described(source), training=known, facts=facts)
     content = check(with_metadata(model, metadata), profile.most_bytes)
     sha256 = hashlib.sha256(content).hexdigest()
@@ -124,20 +124,31 @@ def described(source: TrainedRun) -> Metadata:
 
 
 def training(
-    spec: Spec,
-    distributions: Mapping[str, Distribution],
-    vocabularies: Mapping[str, Sequence[str]],
+    spec: Spec, statistics: Mapping[str, Any], vocabularies: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """How the values of each input were spread among the training rows, as far as that is known.
+    """How the values of each input were spread among the training rows, as far as that is known,
+    and how many of them the vocabulary does not hold.
 
     Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
     """
+    distributions: Mapping[str, Distribution] = statistics.get("distributions", {})
     analyses = analyses_of(spec, fields_of(spec))
     said = {name: distributions[name] for name in spec.inputs if name in distributions}
     for name, vocabulary in spec.vocabulary_of().items():
         if name in said:
             said[name] = only_of(said[name], vocabularies[vocabulary])
-    return {name: training_of(analyses[name], one) for name, one in said.items()}
+    unknown = {
+        name: Usual(len(vocabularies[lookup.vocabulary]), _unknown(statistics["inputs"][name]))
+        for name, lookup in spec.lookups().items()
+        if lookup.vocabulary is not None and name in statistics.get("inputs", {})
+    }
+    return {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+
+
+def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:
+    """The greatest share of unknown values that a side of the split had, missing ones aside."""
+    there = [side for side in sides.values() if side["values"] and side["missing"] < 1]
+    return max((side["out_of_vocabulary"] / (1 - side["missing"]) for side in there), default=0.0)
 
 
 def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:
