@@ -23,7 +23,7 @@ from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from kinds.columns import Field, Rejected, cast
+from kinds.columns import Field, Rejected, carried, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
 from serving.files.sources import check_columns, read
@@ -93,7 +93,7 @@ class ReadRows(beam.DoFn):
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
             if typed.num_rows:
-                yield TypedBatch(typed, raw.rows.take(pa.array(good)).select(self._kept))
+                yield TypedBatch(typed, carried(raw.rows.take(pa.array(good)).select(self._kept)))
 
 
 class Score(beam.PTransform):
@@ -172,7 +172,7 @@ def _types(files: Sequence[str], kept: Sequence[str]) -> list[pa.Field]:
     """The kept columns as the first rows have them."""
     for file in files:
         for raw in read(file, kept, READ_ROWS):
-            return list(raw.rows.select(kept).schema)
+            return list(carried(raw.rows.select(kept)).schema)
     raise Failure(Exit.BAD_ROWS, "the files must hold rows", received=list(files)[:5])
 
 

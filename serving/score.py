@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from kinds.columns import Rejected, cast
+from kinds.columns import Rejected, carried, cast
 from pipeline.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import combined_hash, lock, write_text
@@ -187,7 +187,9 @@ def _batches(
         fit = raw.rows.take(pa.array(good))
         if evaluation is not None:
             evaluation.add(typed, fit)
-        yield ScoredBatch(file, typed, fit.select(kept), results, seen, _rejected(raw, unfit))
+        yield ScoredBatch(
+            file, typed, carried(fit.select(kept)), results, seen, _rejected(raw, unfit)
+        )
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:

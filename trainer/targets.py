@@ -2,14 +2,13 @@
 constant predictor loses, and how much a row of the head counts.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
-from kinds.columns.readings import Reading, as_read
 from kinds.heads.binary.spec import Binary
 from kinds.heads.classification.spec import Classification
 from kinds.heads.count.spec import Counts
@@ -46,7 +45,7 @@ def describe_target(
     *,
     classes: int,
     values: Sequence[str],
-    reading: Reading = "words",
+    reading: str = "words",
 ) -> Target:
     """`columns` are the train columns of `data.collect`, `values` those of the head's vocabulary,
     for which cells, and labels in the spec, are read by `reading`.
@@ -95,17 +94,22 @@ def balanced(counts: np.ndarray) -> np.ndarray:
     return np.asarray(np.where(counts > 0, weights, 1.0))
 
 
-def _read(
-    said: Mapping[str, float] | str | None, reading: Reading
-) -> Mapping[str, float] | str | None:
-    """The weights by the texts that the vocabulary has."""
-    if said is None or isinstance(said, str):
+def _read(said: Mapping[str, float] | str | None, reading: str) -> Mapping[str, float] | str | None:
+    """The weights by the texts that a vocabulary of values has: true for True, 8 for 8.0."""
+    if reading == "words" or said is None or isinstance(said, str):
         return said
-    labels = as_read(pa.array([*said], pa.string()), reading).to_pylist()
-    if len(set(labels)) < len(labels):
+    read = {_value(label): weight for label, weight in said.items()}
+    if len(read) < len(said):
         rule = "class_weights must not name a label twice: read as values they do"
         raise Failure(Exit.USAGE, rule, received=[*said])
-    return dict(zip(labels, said.values(), strict=True))
+    return read
+
+
+def _value(label: str) -> str:
+    """As kinds.columns.readings has it, which takes Arrow. A time must be named by its own text."""
+    if label in ("True", "TRUE", "False", "FALSE"):
+        return label.lower()
+    return label[:-2] if re.fullmatch(r"-?(0|[1-9][0-9]*)\.0", label) else label
 
 
 def _class_weights(

@@ -118,6 +118,20 @@ def cast(
     return typed, np.flatnonzero(good), [rejected[at] for at in sorted(rejected)]
 
 
+def carried(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Raw columns as they can be written: of tf.Example the only value of each cell, or lists."""
+    columns = [_written(c) if isinstance(c.type, Values) else c for c in rows.columns]
+    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
+
+
+def _written(column: pa.Array) -> pa.Array:
+    values, several = only(column)
+    if any(len(bad.at) for bad in several):
+        return column.storage
+    text, not_text = plain(values)
+    return values if any(len(bad.at) for bad in not_text) else text
+
+
 def family(received: pa.DataType) -> str:
     """What a raw column holds, for a person: flags, numbers, times, texts, lists or nothing.
 

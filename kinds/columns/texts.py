@@ -59,8 +59,6 @@ def _float_text(column: pa.Array) -> pa.Array:
     whole = pc.and_(pc.equal(pc.floor(values), values), pc.less(pc.abs(values), EXACT))
     integers = pc.if_else(whole, values, None).cast(pa.int64())
     texts = pc.if_else(whole, integers.cast(pa.string()), column.cast(pa.string()))
-    if not pa.types.is_float64(column.type):
-        return texts
     # Arrow writes few numbers otherwise than everybody else: all of them have an exponent here or
     # there.
     size = pc.abs(values)
@@ -70,7 +68,9 @@ def _float_text(column: pa.Array) -> pa.Array:
         return texts
     mask = np.zeros(len(texts), dtype=bool)
     mask[odd] = True
-    said = [float_text(value) for value in values.take(pa.array(odd)).to_pylist()]
+    # The shortest text that gives the number back in its own type.
+    said = [str(value) for value in column.take(pa.array(odd)).to_numpy()]
+    said = [text.removesuffix(".0") for text in said]
     return pc.replace_with_mask(texts, pa.array(mask), pa.array(said, pa.string()))
 
 
