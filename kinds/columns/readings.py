@@ -22,6 +22,7 @@ _WHOLE = r"^-?(0|[1-9][0-9]*)\.0$"
 _DAY, _CLOCK = r"[0-9]{4}-[0-9]{2}-[0-9]{2}", r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?"
 _ZONE = r"(Z|[+-][0-9]{2}(:?[0-9]{2})?)"
 _TIME = f"^({_DAY}[ T])?{_CLOCK}$"
+_DONE = rf"^({_DAY} )?[0-9]{{2}}:[0-9]{{2}}:[0-9]{{2}}(\.[0-9]*[1-9])?$"
 _ZONED = f"^{_DAY}[ T]{_CLOCK}{_ZONE}$"
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _VALUE = f"^({_NUMBER}|(?i:true|false)|{_DAY}|({_DAY}[ T])?{_CLOCK}{_ZONE}?)$"
@@ -96,7 +97,9 @@ def _flags(texts: pa.Array) -> pa.Array:
 
 
 def _times(texts: pa.Array) -> pa.Array:
-    at = where(pc.match_substring_regex(texts, _TIME))
+    midnight = pc.ends_with(texts, " 00:00:00")
+    done = pc.and_not(pc.match_substring_regex(texts, _DONE), midnight)
+    at = where(pc.and_not(pc.match_substring_regex(texts, _TIME), done))
     texts = _replaced(texts, at, point_in_time(texts.take(pa.array(at))))
     at = where(pc.match_substring_regex(texts, _ZONED))
     return _replaced(texts, at, _in_utc(texts.take(pa.array(at))))
