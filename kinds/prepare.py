@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.analysis import Analysis
-from kinds.columns import Field
+from kinds.columns import Field, Reading
 
 # A name and a sentence.
 Anomaly = tuple[str, str]
@@ -33,12 +33,14 @@ def _no_boundaries() -> npt.NDArray[np.float32]:
 @dataclass(frozen=True)
 class Known:
     """What was learned of an input or a head: the values of its vocabulary in the order of their
-    ids, the mean and the deviation of its numbers, the boundaries between its buckets."""
+    ids and how cells are read for it, the mean and the deviation of its numbers, the boundaries
+    between its buckets."""
 
     values: pa.Array = field(default_factory=_no_values)
     mean: np.float32 = _ZERO
     std: np.float32 = _ONE
     boundaries: npt.NDArray[np.float32] = field(default_factory=_no_boundaries)
+    reading: Reading = "words"
 
     def ids(self, texts: pa.Array) -> pa.Array:
         """int64: the place of each text among the values; their number for any other, and null."""

@@ -3,12 +3,12 @@
 No column is read twice in one type. Shared by prepare and export.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from kinds.analysis import Analysis
-from kinds.columns import Field
+from kinds.columns import Field, Reading
 from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
@@ -39,6 +39,12 @@ class Fields:
         uses = [*self.inputs.values(), *self.heads.values(), *self.keys.values()]
         return list(dict.fromkeys(uses))
 
+    def read_as(self, readings: Mapping[str, Reading]) -> "Fields":
+        """The same columns; `readings` has how each input and head reads them."""
+        inputs = {name: _read(field, readings[name]) for name, field in self.inputs.items()}
+        heads = {name: _read(field, readings[name]) for name, field in self.heads.items()}
+        return replace(self, inputs=inputs, heads=heads)
+
 
 def fields_of(spec: specs.Spec) -> Fields:
     """The fields that a spec needs.
@@ -46,20 +52,22 @@ def fields_of(spec: specs.Spec) -> Fields:
     A column that is needed in two types (a number that is also a key) gives two fields. The first
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
-    named = _Names()
+    named, readings = _Names(), _readings(spec)
     inputs = {
-        name: named(INPUTS[part.kind].field(part, spec.input_column(name)))
+        name: named(_read(INPUTS[part.kind].field(part, spec.input_column(name)), readings[name]))
         for name, part in spec.inputs.items()
     }
     heads = {
-        name: named(HEADS[part.kind].field(part, spec.head_column(name)))
+        name: named(_read(HEADS[part.kind].field(part, spec.head_column(name)), readings[name]))
         for name, part in spec.heads.items()
     }
     weight = None
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
-    keys = {column: named(Field(column, "text")) for column in spec.keys}
-    split = {column: named(Field(column, "text")) for column in _split_columns(spec.split)}
+    # Whatever compares these takes them as values: they need no field of their own for that.
+    texts = {f.column: f for f in [*inputs.values(), *heads.values()] if f.kind == "text"}
+    keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
+    split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
     return Fields(inputs, heads, keys, split, weight)
 
 
@@ -73,6 +81,16 @@ def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
     """What is to be learned of each input and head."""
     columns = fields.inputs | fields.heads
     return {n: kind.analysis(part, columns[n]) for n, (kind, part) in kinds_of(spec).items()}
+
+
+def _readings(spec: specs.Spec) -> dict[str, Reading]:
+    """How each input and head reads texts; words, where nobody has said so yet."""
+    said, used = spec.readings(), spec.vocabulary_of()
+    return {name: said.get(used.get(name, "")) or "words" for name in [*spec.inputs, *spec.heads]}
+
+
+def _read(field: Field, reading: Reading) -> Field:
+    return replace(field, reading=reading)
 
 
 class _Names:

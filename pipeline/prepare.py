@@ -16,15 +16,17 @@ import os
 import shutil
 import sys
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
+from kinds.columns import Reading
 from pipeline import drift, manifest, rows
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
+from pipeline.distributions.value_counts import given_entries, given_reading
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
@@ -91,6 +93,8 @@ def prepare(
     that do not exist, 3 where `output` is taken, 4 for too many bad rows, no rows, none to train
     on, an empty vocabulary or drift that is to fail, 5 for a damaged file.
     """
+    spec = spec if extend is None else spec.read_as(_readings(extend))
+    _check_given(spec.vocabularies)
     fields, output = fields_of(spec), str(output)
     _check_columns(paths, fields, csv)
     split_sides.check_patterns(spec.split, paths)
@@ -122,6 +126,25 @@ def prepare(
             published = beam_graph.run(result, values, beam_args, known)
     if published:
         _tell(output)
+
+
+def _readings(data: Path) -> dict[str, Reading | None]:
+    """How earlier data read cells: old ids go on only where that stays. Once all were words.
+
+    Raises Failure: 2 where it is no such folder, 5 where it was changed since.
+    """
+    readings = DataFolder(data).verified().spec.readings()
+    return {name: reading or "words" for name, reading in readings.items()}
+
+
+def _check_given(vocabularies: Mapping[str, specs.Vocabulary]) -> None:
+    """Raises Failure 2 where two values that a spec gives are read as one."""
+    for name, said in vocabularies.items():
+        if said.values is not None:
+            read = given_entries(said.values, said.reading or given_reading(said.values)).values
+            if len(read.unique()) < len(said.values):
+                rule = f"vocabularies.{name}.values must not repeat a value: read as values they do"
+                raise Failure(Exit.USAGE, rule, received=said.values)
 
 
 @contextmanager

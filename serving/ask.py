@@ -19,6 +19,7 @@ import pyarrow as pa
 from kinds.columns import cast
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
+from serving.model_file.unknown import UnknownValues
 from serving.score import positive
 from serving.scorer import Scorer
 
@@ -80,12 +81,14 @@ def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> 
     if rejected:
         rule = f"the row does not fit: {rejected[0].reason} in column {rejected[0].column!r}"
         raise Failure(Exit.BAD_ROWS, rule, received=rejected[0].text[:80] or "nothing")
-    (results,) = scorer.score_typed(typed, top_k).to_pylist()
+    seen = UnknownValues()
+    (results,) = scorer.score_later(typed, top_k, seen=seen)().to_pylist()
     lines = [
         line
         for head in scorer.heads()
         for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
     ]
+    lines += [f"({seen.said()})"] * bool(+seen.unknown)
     return "\n".join(lines) + "\n"
 
 

@@ -10,6 +10,7 @@ that are not ours are Beam's.
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,20 +18,23 @@ from typing import Any
 import apache_beam as beam
 import pyarrow as pa
 from apache_beam.io.parquetio import WriteToParquetBatched
+from apache_beam.metrics.metric import Metrics, MetricsFilter
 from apache_beam.ml.inference.base import ModelHandler, RunInference
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
-from kinds.columns import Field, Rejected, cast
+from kinds.columns import Field, Rejected, carried, cast
 from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, read
+from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
 REJECTED = "rejected"
+_VALUES, _UNKNOWN = "values", "unknown values"
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,9 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
         inference_args: Mapping[str, Any] | None = None,
     ) -> Iterator[pa.RecordBatch]:
         for rows in batch:
-            results = model.score_typed(rows.typed, self._top_k, self._heads)
+            seen = UnknownValues()
+            results = model.score_later(rows.typed, self._top_k, self._heads, seen)()
+            _count(seen)
             columns = [*rows.carried.columns, *results.columns]
             schema = pa.schema([*rows.carried.schema, *results.schema])
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -89,7 +95,7 @@ class ReadRows(beam.DoFn):
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
             if typed.num_rows:
-                yield TypedBatch(typed, raw.rows.take(pa.array(good)).select(self._kept))
+                yield TypedBatch(typed, carried(raw.rows.take(pa.array(good)).select(self._kept)))
 
 
 class Score(beam.PTransform):
@@ -146,13 +152,33 @@ def run(arguments: Sequence[str]) -> None:
         _ = rejected | "write rejected" >> beam.io.WriteToText(
             f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
         )
+    seen = _counted(pipeline.result)
+    for warning in seen.warnings(scorer.metadata.usual()):
+        print(warning, file=sys.stderr)
+    print("; ".join(part for part in (options.output, seen.said()) if part))
+
+
+def _count(seen: UnknownValues) -> None:
+    for namespace, counts in ((_VALUES, seen.values), (_UNKNOWN, seen.unknown)):
+        for name, count in counts.items():
+            Metrics.counter(namespace, name).inc(count)
+
+
+def _counted(result: Any) -> UnknownValues:
+    """What all workers counted, as far as the engine has it."""
+    found = UnknownValues()
+    for namespace, counts in ((_VALUES, found.values), (_UNKNOWN, found.unknown)):
+        asked = MetricsFilter().with_namespace(namespace)
+        for one in result.metrics().query(asked)["counters"]:
+            counts[one.key.metric.name] += one.result or 0
+    return found
 
 
 def _types(files: Sequence[str], kept: Sequence[str], csv: Csv) -> list[pa.Field]:
     """The kept columns as the first rows have them."""
     for file in files:
         for raw in read(file, kept, READ_ROWS, csv):
-            return list(raw.rows.select(kept).schema)
+            return list(carried(raw.rows.select(kept)).schema)
     raise Failure(Exit.BAD_ROWS, "the files must hold rows", received=list(files)[:5])
 
 

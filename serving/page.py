@@ -34,6 +34,7 @@ COLUMN_SCRIPTS = {
     kind: Path(columns.__file__).with_name(f"{kind}.js").read_text(encoding="utf-8")
     for kind in get_args(columns.Kind)
 }
+READING_SCRIPT = Path(columns.__file__).with_name("reading.js").read_text(encoding="utf-8")
 HEAD_SCRIPTS = {
     kind: head.script().read_text(encoding="utf-8") for kind, head in show.KINDS.items()
 }
@@ -66,7 +67,7 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
     _write_script(output / "runtime.js", "runtime", library)
     write_text(
         output / "kinds.js",
-        _kinds("columnKinds", COLUMN_SCRIPTS) + _kinds("headKinds", HEAD_SCRIPTS),
+        READING_SCRIPT + _kinds("columnKinds", COLUMN_SCRIPTS) + _kinds("headKinds", HEAD_SCRIPTS),
     )
     for name in ("index.html", "page.js"):
         shutil.copyfile(HERE / "web" / name, output / name)

@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -23,7 +23,7 @@ from typing import TypeVar
 
 import pyarrow as pa
 
-from kinds.columns import Rejected, cast
+from kinds.columns import Rejected, carried, cast
 from pipeline.console.progress import Progress
 from pipeline.distributions.distances import Drift, add_thresholds, limits
 from pipeline.failures import Exit, Failure, main
@@ -39,6 +39,7 @@ from serving.files.parts import FinishedParts, OpenPart, Tally
 from serving.files.sources import check_columns, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
 from serving.files.writers import Opener, opened, suffix
+from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 from serving.sign import verify
 
@@ -54,17 +55,18 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ScoredBatch:
     """One batch: its rows as the model reads them, what to carry along, a function that waits for
-    the results, and its rejects."""
+    the results, what the model did not know by then, and its rejects."""
 
     file: str
     typed: pa.RecordBatch
     carried: pa.RecordBatch
     results: Callable[[], pa.RecordBatch]
+    seen: UnknownValues
     rejected: list[Rejected]
 
 
 def run(arguments: Sequence[str]) -> None:
-    """The command. The last line that it prints counts rows, seconds and rows/s."""
+    """The command. The last line that it prints counts rows, seconds, rows/s and unknown values."""
     options = _parser().parse_args(arguments)
     with (
         given(options.input, options.format) as inputs,
@@ -114,6 +116,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         metrics = evaluation.metrics()
         write_text(_beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
         print(table(metrics), file=said)
+    for warning in _unknown(tally).warnings(scorer.metadata.usual()):
+        print(warning, file=sys.stderr)
     print(_last_line(tally, before, time.monotonic() - started, options.output), file=said)
 
 
@@ -124,7 +128,12 @@ def _last_line(tally: Tally, before: int, seconds: float, output: str) -> str:
     """
     speed = (tally.read - before) / max(seconds, 1e-9)
     counts = f"{tally.scored:,} rows scored, {tally.rejected:,} rejected"
-    return f"{counts}, {seconds:.1f} s, {speed:,.0f} rows/s: {output}"
+    line = f"{counts}, {seconds:.1f} s, {speed:,.0f} rows/s: {output}"
+    return "; ".join(part for part in (line, _unknown(tally).said()) if part)
+
+
+def _unknown(tally: Tally) -> UnknownValues:
+    return UnknownValues(Counter(tally.values), Counter(tally.unknown))
 
 
 def _check_output(output: Path, files: Sequence[str], *, force: bool) -> None:
@@ -178,11 +187,14 @@ def _batches(
     batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS, csv))
     for file, raw in islice(batches, skip, None):
         typed, good, unfit = cast(raw.rows, scorer.metadata.fields)
-        results = scorer.score_later(typed, top_k, heads)
+        seen = UnknownValues()
+        results = scorer.score_later(typed, top_k, heads, seen)
         fit = raw.rows.take(pa.array(good))
         if evaluation is not None:
             evaluation.add(typed, fit)
-        yield ScoredBatch(file, typed, fit.select(kept), results, _rejected(raw, unfit))
+        yield ScoredBatch(
+            file, typed, carried(fit.select(kept)), results, seen, _rejected(raw, unfit)
+        )
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:
@@ -218,6 +230,7 @@ def _write(part: OpenPart, batch: ScoredBatch) -> None:
     part.reject(batch.file, batch.rejected)
     part.count(batch.typed)
     results = batch.results()
+    part.tally.add(Tally(values=batch.seen.values, unknown=batch.seen.unknown))
     if results.num_rows:
         schema = pa.schema([*batch.carried.schema, *results.schema])
         columns = [*batch.carried.columns, *results.columns]

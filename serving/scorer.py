@@ -34,6 +34,7 @@ from serving.model_file.file_graph import FileGraph, strings
 from serving.model_file.metadata import KEY, Metadata, from_json
 from serving.model_file.network import Arrays, Network, session
 from serving.model_file.outputs import only_outputs
+from serving.model_file.unknown import UnknownValues
 
 Result = TypeVar("Result")
 
@@ -74,6 +75,7 @@ class Scorer:
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
+        self._usual = self.metadata.usual()
         self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
@@ -139,10 +141,14 @@ class Scorer:
         typed: pa.RecordBatch,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        seen: UnknownValues | None = None,
     ) -> Callable[[], pa.RecordBatch]:
-        """Starts on the rows, and returns a function that waits for what `score_typed` gives."""
+        """Starts on the rows, and returns a function that waits for what `score_typed` gives.
+
+        By then the values that the model does not know are added to `seen`.
+        """
         with self._file_to_blame():
-            finish = self._started(typed, top_k, heads)
+            finish = self._started(typed, top_k, heads, seen)
 
         def finished() -> pa.RecordBatch:
             with self._file_to_blame():
@@ -164,14 +170,25 @@ class Scorer:
             raise Failure(Exit.INTEGRITY, rule, received=said) from error
 
     def _started(
-        self, typed: pa.RecordBatch, top_k: int | None, heads: Sequence[str] | None
+        self,
+        typed: pa.RecordBatch,
+        top_k: int | None,
+        heads: Sequence[str] | None,
+        seen: UnknownValues | None,
     ) -> Callable[[], pa.RecordBatch]:
         network, schema = self._network(heads), self.schema(heads)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
         parts = self._threads.map(partial(network.run, top_k=top_k), slices)
-        return lambda: _joined(list(parts), schema, self._labels)
+
+        def finish() -> pa.RecordBatch:
+            found = list(parts)
+            if seen is not None:
+                seen.add(self._usual, found)
+            return _joined(found, schema, self._labels)
+
+        return finish
 
     def map_batches(
         self,
@@ -210,7 +227,11 @@ class Scorer:
         names = tuple(head.name for head in chosen)
         if names not in self._networks:
             self._networks[names] = Network(
-                self._graph, chosen, top_k=self.metadata.top_k, labels_only=self.labels_only
+                self._graph,
+                chosen,
+                top_k=self.metadata.top_k,
+                labels_only=self.labels_only,
+                looked_up=self._usual,
             )
         return self._networks[names]
 

@@ -215,7 +215,8 @@ def test_the_model_knows_how_its_training_rows_were_spread(output: Path, spec: S
     assert list(known) == list(spec.inputs)
     for name, one in known.items():
         kept = said[name] | {key: one[key] for key in ("top", "unlisted") if key in one}
-        assert one == kept | {"column": one["column"], "length": one["length"]}
+        own = {key: one[key] for key in ("column", "length", "unknown") if key in one}
+        assert one == kept | own
         assert all(pair in said[name]["top"] for pair in one.get("top", []))
     to = output / "drift.csv"
     model, rows = output / "model" / "model.onnx", output / "rows.parquet"

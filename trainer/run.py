@@ -105,9 +105,10 @@ def make_run(
     check_batch_size(spec.training.batch_size, workers)
     outputs = outputs_of(spec, data.entries)
     values = {n: list(data.vocabulary(labels.vocabulary)) for n, labels in spec.labels().items()}
+    readings = {n: data.spec.readings()[one.vocabulary] for n, one in spec.labels().items()}
     priors = {}
     for name, head in spec.heads.items():
-        own = (outputs[name], values.get(name, ()), head.in_file())
+        own = (outputs[name], values.get(name, ()), head.in_file(), readings.get(name) or "words")
         priors[name] = prior_of(head, TrainTargets(name, train_columns, *own))
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training

@@ -7,6 +7,7 @@ file format. Standard library, numpy and pyarrow only.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +16,8 @@ import pyarrow.compute as pc
 from kinds.columns.columns import Bad, Indices, JsonLists, Unreadable, Values, only, plain, where
 from kinds.columns.columns import is_missing as is_missing
 from kinds.columns.json_lists import json_text
+from kinds.columns.readings import Reading as Reading
+from kinds.columns.readings import as_read
 from kinds.columns.texts import text
 from kinds.columns.types import TYPES as TYPES
 from kinds.columns.types import ColumnType
@@ -29,7 +32,8 @@ class Field:
     """What one column is to become.
 
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
-    needed in two types gives two fields, one of them under another `name`.
+    needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
+    whether they stand for the values of a type (kinds.columns.readings).
     """
 
     column: str
@@ -38,11 +42,15 @@ class Field:
     required: bool = False
     nonnegative: bool = False
     name: str = ""
+    reading: Reading = "words"
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
             raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
-        if self.nonnegative and not pa.types.is_floating(self.type):
+        is_number = pa.types.is_floating(self.type)
+        if self.reading not in get_args(Reading) or (self.reading == "values" and is_number):
+            raise ValueError("only texts are read as words or as values")
+        if self.nonnegative and not is_number:
             raise ValueError("only a number can be negative")
 
     @property
@@ -110,6 +118,43 @@ def cast(
     return typed, np.flatnonzero(good), [rejected[at] for at in sorted(rejected)]
 
 
+def carried(rows: pa.RecordBatch) -> pa.RecordBatch:
+    """Raw columns as they can be written: of tf.Example the only value of each cell, or lists."""
+    columns = [_written(c) if isinstance(c.type, Values) else c for c in rows.columns]
+    return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
+
+
+def _written(column: pa.Array) -> pa.Array:
+    values, several = only(column)
+    if any(len(bad.at) for bad in several):
+        return column.storage
+    text, not_text = plain(values)
+    return values if any(len(bad.at) for bad in not_text) else text
+
+
+def family(received: pa.DataType) -> str:
+    """What a raw column holds, for a person: flags, numbers, times, texts, lists or nothing.
+
+    >>> family(pa.dictionary(pa.int8(), pa.float64())), family(pa.binary())
+    ('numbers', 'texts')
+    """
+    kind = received
+    if isinstance(kind, Values):
+        kind = kind.storage_type.value_type
+    elif isinstance(kind, pa.BaseExtensionType):
+        kind = kind.storage_type
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    tests = {
+        "flags": pa.types.is_boolean,
+        "times": pa.types.is_temporal,
+        "lists": pa.types.is_nested,
+        "nothing": pa.types.is_null,
+    }
+    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    found = (name for name, is_type in tests.items() if is_type(kind))
+    return "numbers" if is_number else next(found, "texts")
+
+
 def _shown(value: pa.Scalar) -> str:
     if isinstance(value, pa.ExtensionScalar) and value.value is not None:
         cells = value.value
@@ -144,6 +189,7 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
         rule = f"column {field.column!r} must be readable as {field.kind}"
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
+    array = as_read(array, field.reading)
     if field.required:
         problems.append(Bad("missing", where(is_missing(array))))
     if field.nonnegative:

@@ -1,6 +1,14 @@
-"""Texts that are JSON lists: from the text to the list, and back; and JSON as Arrow reads it."""
+"""Texts that are lists, as JSON, Python and numpy write them; and JSON as Arrow reads it.
 
+Tables in memory hold lists, and pandas writes them to CSV as Python (`['a', 'b']`) or, where they
+came from a file of Parquet, as numpy (`['a' 'b']`). Elements that are no texts become the text that
+the typed value has.
+"""
+
+import ast
 import json
+import re
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +17,14 @@ import pyarrow.json
 
 from kinds.columns import large_rows
 from kinds.columns.columns import TEXTS, Indices, where
+from kinds.columns.texts import float_text
+
+_TEXT = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
+_NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
+_ELEMENT = re.compile(f"{_TEXT}|{_NUMBER}|True|False|None|nan")
+_ONE = f"(?:{_ELEMENT.pattern})"
+_PYTHON = re.compile(rf"\[{_ONE}(?:, {_ONE})*\]")
+_NUMPY = re.compile(rf"\[\s*{_ONE}(?:\s+{_ONE})*\s*\]")
 
 
 def json_text(value: list[str | None] | None) -> str | None:
@@ -20,11 +36,11 @@ def json_text(value: list[str | None] | None) -> str | None:
 
 
 def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
-    """The indices of those texts that are flat JSON lists, and the lists.
+    """The indices of those texts that are flat lists, and the lists.
 
-    >>> at, lists = parsed(pa.array(["a b", '["a", 5, null]', "[a", "[[1]]"]))
+    >>> at, lists = parsed(pa.array(["a b", '["a", 5, null]', "[a", "[[1]]", "['a', 8.0, True]"]))
     >>> at.tolist(), lists.to_pylist()
-    ([1], [['a', '5', None]])
+    ([1, 4], [['a', '5', None], ['a', '8', 'true']])
     """
     candidates = where(pc.starts_with(texts, "["))
     one_by_one = large_rows.are_large(texts.nbytes, len(texts))
@@ -42,15 +58,46 @@ def _one_after_the_other(values: list[pa.Array]) -> pa.Array:
 
 
 def _parsed(text: pa.StringScalar) -> list[str | None] | None:
+    said = text.as_py()
     try:
-        values = json.loads(text.as_py())
+        try:
+            values = json.loads(said)
+        except ValueError:
+            values = _written(said)
         if not isinstance(values, list) or any(isinstance(v, dict | list) for v in values):
             return None
-        texts = [v if v is None or isinstance(v, str) else json.dumps(v) for v in values]
+        texts = [value_text(value) for value in values]
         "".join(t for t in texts if t).encode()
     except (ValueError, RecursionError):
         return None
     return texts
+
+
+def _written(said: str) -> list[Any] | None:
+    """A list as Python or numpy writes it, None for any other text. Raises ValueError."""
+    if not (_PYTHON.fullmatch(said) or _NUMPY.fullmatch(said)):
+        return None
+    return [_element(one) for one in _ELEMENT.findall(said)]
+
+
+def _element(said: str) -> Any:
+    if said in ("None", "nan"):
+        return None
+    if said[0] in "'\"" or said in ("True", "False"):
+        try:
+            return ast.literal_eval(said)
+        except SyntaxError:
+            raise ValueError(said) from None
+    return int(said) if said.lstrip("+-").isdecimal() else float(said)
+
+
+def value_text(value: Any) -> str | None:
+    """The text of a plain value of JSON or Python, as kinds.columns.texts gives it in a column."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return None if value != value else float_text(value)
+    return json.dumps(value)
 
 
 def _large(text: pa.StringScalar) -> pa.Array | None:

@@ -1,4 +1,4 @@
-// Texts with a separator between them, or a JSON list; the last ones count, padded on the left.
+// Texts with a separator between them, or a list of JSON or Python; the last ones count, padded on the left.
 ({
   suggests: false,
   hint(field) {
@@ -7,7 +7,7 @@
   },
   tensor(field, text) {
     const values = this.json(text) ?? (text === "" ? [] : text.split(field.separator));
-    const last = values.slice(-field.length);
+    const last = values.slice(-field.length).map((value) => asRead(field, value));
     return ["string", [...Array(field.length - last.length).fill(""), ...last], [1, field.length]];
   },
   json(text) {
@@ -17,7 +17,7 @@
       if (values.some((value) => value !== null && typeof value === "object")) return null;
       return values.map((value) => (typeof value === "string" ? value : value === null ? "" : JSON.stringify(value)));
     } catch {
-      return null;
+      return pythonList(text);
     }
   },
 })

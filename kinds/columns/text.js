@@ -2,5 +2,5 @@
 ({
   suggests: true,
   hint: () => "one value",
-  tensor: (field, text) => ["string", [text], [1]],
+  tensor: (field, text) => ["string", [asRead(field, text)], [1]],
 })

@@ -7,12 +7,15 @@ count is at least the count here and at most `lost` more, and `lost` is at most 
 counted divided by KEPT. So a value that is frequent enough for a vocabulary stays, in any order.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from kinds.columns.readings import Reading, as_values, decided
+from kinds.columns.readings import as_read as by_reading
 
 LIMIT = 2_000_000
 KEPT = LIMIT // 2
@@ -35,6 +38,15 @@ class ValueCounts:
 
 
 @dataclass(frozen=True)
+class Reread:
+    """What reading texts as values has changed: how many of them, and the most frequent one."""
+
+    count: int
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Entries:
     """A vocabulary in the order of its ids, and what became of the other values.
 
@@ -48,6 +60,40 @@ class Entries:
     below_min_count: int
     beyond_size: int
     lost: int = 0
+
+
+def reading_of(counts: ValueCounts) -> Reading:
+    """How cells are read that these values stood in."""
+    (table,) = added(counts).parts
+    return decided(_whole(table["value"]), _whole(table["count"]))
+
+
+def as_read(counts: ValueCounts, reading: Reading) -> tuple[ValueCounts, Reread | None]:
+    """The counts of the values by a reading, and what it has changed if anything."""
+    one = added(counts)
+    (table,) = one.parts
+    before = _whole(table["value"])
+    if reading == "words" or (values := as_values(before)) is before:
+        return one, None
+    changed = table.append_column("after", values).filter(pc.not_equal(values, before))
+    if not changed.num_rows:
+        return one, None
+    order = [("count", "descending"), ("value", "ascending")]
+    first = changed.take(pc.sort_indices(changed, order)[:1]).to_pylist()[0]
+    parts = (table.set_column(0, "value", values),)
+    count = pc.sum(changed["count"]).as_py()
+    return added(replace(one, parts=parts)), Reread(count, first["value"], first["after"])
+
+
+def given_reading(values: Sequence[str]) -> Reading:
+    """How cells are read for a vocabulary that a spec gives."""
+    return decided(pa.array(values, pa.string()), pa.array(np.ones(len(values), np.int64)))
+
+
+def given_entries(values: Sequence[str], reading: Reading) -> Entries:
+    """The vocabulary that a spec gives; its values are counted where they are looked up."""
+    nothing = pa.array(np.zeros(len(values), np.int64))
+    return Entries(by_reading(pa.array(values, pa.string()), reading), nothing, len(values), 0, 0)
 
 
 def with_values(counts: ValueCounts, values: pa.Array) -> ValueCounts:

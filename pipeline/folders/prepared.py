@@ -31,7 +31,8 @@ class Statistics:
     """The sections of statistics.json. Sections that a folder does not have are empty.
 
     rows: read, rejected, and the examples of each side; `files` has the same for each input file
-    vocabularies: how many entries each has, and what was cut off
+    types: columns that came in several types, and how many rows had each
+    vocabularies: how many entries each has, what was cut off, and what reading cells has changed
     distributions: pipeline.distributions of each input and head among the training rows
     constant: the inputs and heads whose numbers are all the same
     numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
@@ -42,7 +43,8 @@ class Statistics:
     rows: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
-    vocabularies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    types: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    vocabularies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     distributions: Mapping[str, dict[str, Any]] = field(default_factory=dict)
     constant: Sequence[str] = ()
     numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)

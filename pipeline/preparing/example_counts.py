@@ -122,10 +122,20 @@ def statistics(
         rows=rows_by_side(counts),
         files=by_file(counts, paths),
         rejected_by_reason={k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        types=_types(counts),
         numbers=numbers,
         inputs=said["inputs"],
         heads=said["heads"],
     )
+
+
+def _types(counts: Counter[Key]) -> dict[str, dict[str, int]]:
+    """The columns that came in several types, and how many rows had each."""
+    found: dict[str, dict[str, int]] = {}
+    for (what, column, *kind), count in sorted(counts.items()):
+        if what == "type" and kind != ["nothing"]:
+            found.setdefault(column, {})[kind[0]] = count
+    return {column: types for column, types in found.items() if len(types) > 1}
 
 
 def _sides(counts: Counter[Key], names: Iterable[str]) -> dict[str, dict[str, Counter[str]]]:

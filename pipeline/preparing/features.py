@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
+from kinds.columns.readings import as_read
 from kinds.lists import one_each
 from kinds.names import WEIGHT
 from kinds.prepare import Known
@@ -18,11 +19,15 @@ from pipeline.fields import Fields, kinds_of
 def features(
     rows: pa.RecordBatch, spec: specs.Spec, fields: Fields, known: Mapping[str, Known]
 ) -> pa.RecordBatch:
-    """One list column a feature, as tf.Transform gives them: list<int64> and list<float>."""
+    """One list column a feature, as tf.Transform gives them: list<int64> and list<float>.
+
+    How texts are read is known only since all training rows have been seen.
+    """
     columns = fields.inputs | fields.heads
     made: dict[str, pa.Array] = {}
     for name, (kind, part) in kinds_of(spec).items():
-        made |= kind.features(name, part, rows.column(columns[name].output), known[name])
+        column = as_read(rows.column(columns[name].output), known[name].reading)
+        made |= kind.features(name, part, column, known[name])
     if fields.weight is not None:
         made[WEIGHT] = one_each(rows.column(fields.weight.output))
     return pa.RecordBatch.from_pydict(made)

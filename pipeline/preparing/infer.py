@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from kinds.columns import Field, Kind, cast
 from kinds.columns.columns import JsonLists, Values, only
+from kinds.columns.readings import as_read, decided
 from kinds.heads import show as heads
 from kinds.inputs import show as inputs
 from kinds.looks import Column, Look
@@ -41,7 +42,7 @@ def spec_for(paths: Sequence[str], csv: Csv = AS_FOUND) -> str:
     """The YAML text of a spec for these rows. Raises Failure 2 where no spec would fit."""
     sample = _sampled(paths, csv)
     names = _names(sample)
-    columns = [Column(names[column], column, values) for column, values in sample.items()]
+    columns = [Column(names[column], column, _read(values)) for column, values in sample.items()]
     left_out = {column: reason for column in columns if (reason := _unfit(column))}
     looks = {c: _best(inputs.KINDS, c, _key(c)) for c in columns if c not in left_out}
     keys = {column: look for column, look in looks.items() if not look.settings}
@@ -102,6 +103,15 @@ def _sampled(paths: Sequence[str], csv: Csv) -> dict[str, pa.Array]:
     if not parts:
         raise Failure(Exit.BAD_ROWS, "the input must have rows", received=list(paths))
     return {name: _joined(arrays) for name, arrays in parts.items()}
+
+
+def _read(values: pa.Array) -> pa.Array:
+    """The cells as prepare would read them, were these all rows: the same looks in every format."""
+    if pa.types.is_null(values.type):
+        return values
+    there = values.flatten() if pa.types.is_list(values.type) else values
+    counted = there.drop_null().value_counts()
+    return as_read(values, decided(counted.field("values"), counted.field("counts")))
 
 
 def _joined(arrays: list[pa.Array]) -> pa.Array:

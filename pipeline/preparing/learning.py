@@ -13,16 +13,22 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.analysis import Analysis
+from kinds.columns.readings import Reading
 from kinds.prepare import Known
 from kinds.scaling.prepare import curved
 from pipeline import spec as specs
 from pipeline.distributions import COUNTED, PERCENT, Distribution, of_numbers, of_texts
 from pipeline.distributions.value_counts import (
     Entries,
+    Reread,
     ValueCounts,
     added,
+    as_read,
     chosen,
+    given_entries,
+    given_reading,
     merged,
+    reading_of,
     table_of,
     with_table,
 )
@@ -35,7 +41,8 @@ class Learned:
     """Entries by vocabulary; what is known of each input and head, and how its values are spread.
 
     `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
-    names the numbers whose deviation is 0.
+    names the numbers whose deviation is 0. `readings` says of each vocabulary how cells are read
+    for it, `reread` what that changed among those of the training rows.
     """
 
     entries: dict[str, Entries]
@@ -43,6 +50,8 @@ class Learned:
     numbers: dict[str, dict[str, Any]]
     distributions: dict[str, Distribution]
     constant: list[str]
+    readings: dict[str, Reading]
+    reread: dict[str, Reread]
 
 
 # What is known after some rows, by what it is and the name of what it is about.
@@ -136,22 +145,45 @@ class Learn(beam.CombineFn):
         return found | compacted | counts
 
     def extract_output(self, found: Found) -> Learned:
-        entries = {name: self._entries(found, name) for name in self._vocabularies}
+        readings = {name: self._reading(found, name) for name in self._vocabularies}
+        found, reread = self._read(found, readings)
+        entries = {name: self._entries(found, name, readings) for name in self._vocabularies}
         numbers = self._numbers_of(found)
         moments = found["moments", ""]
         is_constant = (moments[0] > 0) & (moments[2] == 0)
         return Learned(
             entries,
-            {name: self._known(name, entries, numbers) for name in self._analyses},
+            {name: self._known(name, entries, numbers, readings) for name in self._analyses},
             numbers,
             {name: self._spread(found, name) for name in self._analyses},
             [name for name, same in zip(self._scaled, is_constant, strict=True) if same],
+            readings,
+            reread,
         )
 
-    def _entries(self, found: Found, name: str) -> Entries:
+    def _reading(self, found: Found, name: str) -> Reading:
         said = self._vocabularies[name]
         if said.values is not None:
-            return given_entries(said.values)
+            return said.reading or given_reading(said.values)
+        return said.reading or reading_of(found["values", name])
+
+    def _read(
+        self, found: Found, readings: Mapping[str, Reading]
+    ) -> tuple[Found, dict[str, Reread]]:
+        """The counts by the readings, and what these changed in vocabularies."""
+        made, changed = dict(found), dict[str, Reread]()
+        for name in self._counted:
+            made["values", name], reread = as_read(found["values", name], readings[name])
+            changed |= {name: reread} if reread else {}
+        for name in self._texts:
+            reading = readings.get(self._analyses[name].vocabulary or "", "words")
+            made["top", name], _ = as_read(found["top", name], reading)
+        return made, changed
+
+    def _entries(self, found: Found, name: str, readings: Mapping[str, Reading]) -> Entries:
+        said = self._vocabularies[name]
+        if said.values is not None:
+            return given_entries(said.values, readings[name])
         return chosen(found["values", name], said.size, said.min_count, self._first.get(name))
 
     def _numbers_of(self, found: Found) -> dict[str, dict[str, Any]]:
@@ -164,10 +196,16 @@ class Learn(beam.CombineFn):
         return numbers
 
     def _known(
-        self, name: str, entries: Mapping[str, Entries], numbers: Mapping[str, dict[str, Any]]
+        self,
+        name: str,
+        entries: Mapping[str, Entries],
+        numbers: Mapping[str, dict[str, Any]],
+        readings: Mapping[str, Reading],
     ) -> Known:
         own, vocabulary = numbers.get(name, {}), self._analyses[name].vocabulary
-        return Known(**own) if vocabulary is None else Known(entries[vocabulary].values, **own)
+        if vocabulary is None:
+            return Known(**own)
+        return Known(entries[vocabulary].values, reading=readings[vocabulary], **own)
 
     def _spread(self, found: Found, name: str) -> Distribution:
         values, missing = found["seen", name].tolist()
@@ -199,15 +237,12 @@ class Join(beam.CombineFn):
         return self._learn.extract_output(total)
 
 
-def given_entries(values: tuple[str, ...]) -> Entries:
-    """The vocabulary that a spec gives; its values are counted where they are looked up."""
-    nothing = pa.array(np.zeros(len(values), np.int64))
-    return Entries(pa.array(values, pa.string()), nothing, len(values), 0, 0)
-
-
 def statistics_of(learned: Learned) -> Statistics:
     return Statistics(
-        vocabularies={name: _cut_off(entries) for name, entries in learned.entries.items()},
+        vocabularies={
+            name: _cut_off(entries) | _reread(learned, name)
+            for name, entries in learned.entries.items()
+        },
         distributions=learned.distributions,
         constant=learned.constant,
         numbers={
@@ -217,7 +252,12 @@ def statistics_of(learned: Learned) -> Statistics:
     )
 
 
-def _cut_off(entries: Entries) -> dict[str, int]:
+def _reread(learned: Learned, name: str) -> dict[str, Any]:
+    read = learned.reread.get(name)
+    return {} if read is None else {"reread": [read.count, read.before, read.after]}
+
+
+def _cut_off(entries: Entries) -> dict[str, Any]:
     return {
         "entries": len(entries.values),
         "distinct": entries.distinct,

@@ -83,7 +83,8 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
         if report.hard is None:
             raise Failure(Exit.FAULT, "the rows to prove the features on were lost")
         place = partial(reading.place, paths=result.paths)
-        proof.prove(report.hard, result.fields, folder.transform, said.numbers, place)
+        fields = result.fields.read_as({n: known.reading for n, known in learned.known.items()})
+        proof.prove(report.hard, fields, folder.transform, said.numbers, place)
         _put_in_place(folder.path, result, _facts(result.spec, said))
     return result.output
 
@@ -181,7 +182,8 @@ def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: DataFolder
 ) -> Statistics:
     """The spec, vocabularies, counts of labels and statistics, which it gives."""
-    folder.write_spec(result.spec)
+    # With the readings: whoever reads rows for this spec reads them so.
+    folder.write_spec(result.spec.read_as(learned.readings))
     found = _vocabularies(result.spec, report.counts, learned, folder)
     labels = _labels(result.spec, report.labels, learned, folder)
     paths = list(result.paths)

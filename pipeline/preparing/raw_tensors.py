@@ -8,6 +8,7 @@ from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapterConfig
 
 from kinds.columns import Field
+from kinds.columns.readings import as_read
 from kinds.lists import one_each
 from kinds.names import WEIGHT
 from pipeline.fields import Fields
@@ -35,7 +36,8 @@ def adapter_config(fields: Fields) -> TensorAdapterConfig:
 
 def record_batch(typed: pa.RecordBatch, fields: Fields, origin: pa.Array) -> pa.RecordBatch:
     """The batch that tf.Transform reads. `origin` is int64 [rows]."""
-    arrays = [f.column_type.raw(typed.column(f.output)) for f in raw_features(fields).values()]
+    raw = raw_features(fields).values()
+    arrays = [f.column_type.raw(as_read(typed.column(f.output), f.reading)) for f in raw]
     schema = _arrow_schema(fields).append(pa.field(ORIGIN, pa.list_(pa.int64())))
     return pa.RecordBatch.from_arrays([*arrays, one_each(origin)], schema=schema)
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
-from kinds.columns import Rejected, cast
+from kinds.columns import Rejected, cast, family
 from pipeline import rows
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
@@ -167,6 +167,7 @@ class ReadRows(_Reader):
                 if rejected:
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
+                self._count_types(raw)
                 if isinstance(self._split, specs.ColumnSplit):
                     self._count_split_values(self._split, typed)
                 self._sample(typed, origin)
@@ -190,9 +191,16 @@ class ReadRows(_Reader):
         self._counts["file", path, "rejected"] += len(rejected)
         self._counts.update(("reason", bad.reason) for bad in rejected)
 
+    def _count_types(self, raw: pa.RecordBatch) -> None:
+        """What files have where texts are asked for: one column may come in several types."""
+        for field in self._fields.all():
+            if not pa.types.is_floating(field.type) and raw.num_rows:
+                kind = family(raw.column(field.column).type)
+                self._counts["type", field.column, kind] += raw.num_rows
+
     def _count_split_values(self, split: specs.ColumnSplit, typed: pa.RecordBatch) -> None:
         found = split_sides.value_counts(typed.column(self._fields.split[split.column].output))
-        for value in {*split.eval, *split.test} & found.keys():
+        for value in {*split_sides.texts_of([*split.eval, *split.test])} & found.keys():
             self._counts["split", value] += found[value]
         self._split_values = split_sides.remembered(self._split_values + found)
 

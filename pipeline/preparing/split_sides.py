@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns.readings import as_values
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
 
@@ -43,10 +44,11 @@ def by_hash(columns: Sequence[pa.Array], eval_share: float, test_share: float) -
 
 
 def by_value(column: pa.Array, eval_values: Sequence[str], test_values: Sequence[str]) -> Sides:
-    side = np.full(len(column), TRAIN, dtype=np.int8)
+    """The texts of values are compared, so that a listed "2024" finds 2024.0 and "true" True."""
+    side, said = np.full(len(column), TRAIN, dtype=np.int8), as_values(column)
     for number, values in ((EVAL, eval_values), (TEST, test_values)):
         if values:
-            listed = pc.is_in(column, pa.array(values, pa.string()))
+            listed = pc.is_in(said, pa.array(texts_of(values), pa.string()))
             side[listed.to_numpy(zero_copy_only=False)] = number
     return side
 
@@ -84,10 +86,16 @@ def check_patterns(split: specs.Split, paths: Sequence[str]) -> None:
 
 
 def value_counts(column: pa.Array) -> Counter[str]:
-    """How often each value of a split's column occurs."""
-    found = column.drop_null().value_counts()
+    """How often each value of a split's column occurs, by its text as a value."""
+    found = as_values(column.drop_null()).value_counts()
     values, counts = (found.field(name).to_pylist() for name in ("values", "counts"))
     return Counter(dict(zip(values, counts, strict=True)))
+
+
+def texts_of(values: Sequence[str]) -> list[str]:
+    """The texts by which the values that a split lists are compared and counted."""
+    found: list[str] = as_values(pa.array(values, pa.string())).to_pylist()
+    return found
 
 
 def remembered(counts: Counter[str]) -> Counter[str]:
@@ -103,9 +111,9 @@ def check_values(split: specs.Split, listed: Counter[str], occurring: Counter[st
     if not isinstance(split, specs.ColumnSplit):
         return
     for side, values in (("eval", split.eval), ("test", split.test)):
-        for value in values:
-            if not listed[value]:
-                there = [f"{text!r} ({count:,})" for text, count in occurring.most_common()]
+        for value, text in zip(values, texts_of(values), strict=True):
+            if not listed[text]:
+                there = [f"{one!r} ({count:,})" for one, count in occurring.most_common()]
                 rule = f"split.{side}: each value must occur in column {split.column!r}"
                 raise Failure(Exit.USAGE, rule, received=f"{value!r}; it has {_some(there)}")
 
@@ -116,7 +124,11 @@ def _some(texts: Sequence[str]) -> str:
 
 
 def hashes(columns: Sequence[pa.Array]) -> Hashes:
-    """uint64 [rows]: a hash of each row's texts. Every distinct text is hashed once per batch."""
+    """uint64 [rows]: a hash of each row's texts. Every distinct text is hashed once per batch.
+
+    True and true, 8.0 and 8 have one hash, however a file came to write them: rows that belong
+    together stay together in every format.
+    """
     mixed = np.zeros(len(columns[0]), dtype=np.uint64)
     for column in columns:
         mixed = scrambled(mixed) + _column_hashes(column)
@@ -143,7 +155,8 @@ def dealt(origins: npt.NDArray[np.int64], shards: int) -> npt.NDArray[np.int64]:
 
 def _column_hashes(column: pa.Array) -> Hashes:
     encoded = column.dictionary_encode(null_encoding="encode")
-    distinct = np.array([_hash(text) for text in encoded.dictionary.to_pylist()], dtype=np.uint64)
+    said = as_values(encoded.dictionary).to_pylist()
+    distinct = np.array([_hash(text) for text in said], dtype=np.uint64)
     return distinct[encoded.indices.to_numpy()] if len(distinct) else np.zeros(0, np.uint64)
 
 

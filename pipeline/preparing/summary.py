@@ -1,6 +1,7 @@
 """What prepare found, as lines for a person: every row, what was cut off, what looks wrong."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.preparing.split_sides import SIDES
@@ -22,6 +23,9 @@ def summary(said: Statistics) -> Iterator[str]:
             yield f"  {name} is covered in {', '.join(known)}"
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
+    for column, types in said.types.items():
+        rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
+        yield f"column {column} has several types: {rows}"
     yield from warned(said.warnings)
 
 
@@ -55,7 +59,7 @@ def _covered(shares: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, f
             yield side, 1 - share["out_of_vocabulary"]
 
 
-def cut_off(entries: Mapping[str, int]) -> str:
+def cut_off(entries: Mapping[str, Any]) -> str:
     """How many values a vocabulary has, and why others are not in it.
 
     >>> cut_off({"entries": 9, "below_min_count": 1000})
@@ -67,4 +71,6 @@ def cut_off(entries: Mapping[str, int]) -> str:
         "counts_low_by_at_most": "is the most by which a count may be low",
     }
     cut = [f"{entries[key]:,} {why}" for key, why in reasons.items() if entries.get(key)]
+    if read := entries.get("reread"):
+        cut.append(f"{read[0]:,} cells such as {read[1]} read as values: {read[2]}")
     return "; ".join([f"{entries['entries']:,} entries", *cut])

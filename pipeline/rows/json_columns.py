@@ -15,7 +15,7 @@ import pyarrow.json
 
 from kinds.columns import Rejected, large_rows
 from kinds.columns.columns import TEXTS, JsonLists
-from kinds.columns.json_lists import json_text, objects
+from kinds.columns.json_lists import json_text, objects, value_text
 from kinds.columns.texts import EXACT
 
 SAMPLE_LINES = 200
@@ -240,12 +240,4 @@ def _texts(values: list[Any] | None) -> list[str | None] | None:
 
 def _text(value: Any) -> str | None:
     """The text that casting gives the same value in a column of its own type."""
-    if value is None or isinstance(value, str):
-        return value
-    if isinstance(value, list):
-        return json_text(_texts(value))
-    if not isinstance(value, float):
-        return json.dumps(value)
-    if value.is_integer() and abs(value) < EXACT:
-        return f"{int(value)}"
-    return str(pa.scalar(value).cast(pa.string()).as_py())
+    return json_text(_texts(value)) if isinstance(value, list) else value_text(value)

@@ -10,6 +10,7 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -19,7 +20,7 @@ from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
 from kinds.settings import Column, Name, Part, Share, readable_as_yaml
-from pipeline.spec.blocks import Layer, Shared, Trunk, Vocabulary
+from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.training import Phases, Sampled, Training
 
@@ -153,6 +154,18 @@ class Spec(Part):
         users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
         chosen = self.vocabularies[vocabulary].counted
         return [name for name in users if not chosen or name in chosen]
+
+    def read_as(self, readings: Mapping[str, Reading | None]) -> Self:
+        """The spec with the readings of vocabularies that do not say theirs."""
+        vocabularies = {
+            name: one if one.reading else one.model_copy(update={"reading": readings.get(name)})
+            for name, one in self.vocabularies.items()
+        }
+        return self.model_copy(update={"vocabularies": vocabularies})
+
+    def readings(self) -> dict[str, Reading | None]:
+        """How each vocabulary reads its cells, as far as that is said."""
+        return {name: one.reading for name, one in self.vocabularies.items()}
 
     def to_json(self) -> str:
         return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"

@@ -7,6 +7,7 @@ from pydantic import BeforeValidator, model_validator
 from kinds.settings import Count, Part, Share
 from pipeline.spec.training import Phases
 
+Reading = Literal["words", "values"]
 Activation = Literal["relu", "gelu", "silu", "tanh", "sigmoid"]
 
 
@@ -26,6 +27,9 @@ class Vocabulary(Part):
     head alone, `min_count` and `size` are about its labels."""
     values: tuple[str, ...] | None = None
     """The values themselves, in the order of their ids; then nothing is counted."""
+    reading: Reading | None = None
+    """Whether cells of text are words, which stay as they are, or values, so that True is true and
+    8.0 is 8 in every format. By default the training rows decide."""
 
     @model_validator(mode="after")
     def _values_are_distinct(self) -> Self:

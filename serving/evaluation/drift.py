@@ -8,6 +8,7 @@ most, whatever the rows were. Inputs only: rows to score need no targets.
 
 import json
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -18,11 +19,15 @@ from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 from serving.model_file.metadata import Metadata
+from serving.model_file.unknown import Usual
 
 
-def training_of(analysis: Analysis, distribution: Distribution) -> dict[str, Any]:
+def training_of(
+    analysis: Analysis, distribution: Distribution, unknown: Usual | None
+) -> dict[str, Any]:
     """What a model's metadata says of an input."""
-    return {"column": analysis.field.output, "length": analysis.length, **distribution}
+    said = {"column": analysis.field.output, "length": analysis.length, **distribution}
+    return said | ({} if unknown is None else {"unknown": asdict(unknown)})
 
 
 def counting(metadata: Metadata) -> Callable[[], DriftCounter]:

@@ -14,9 +14,10 @@ import onnx
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
 from pipeline.console.progress import lasting
-from pipeline.distributions import Distribution, only_of
+from pipeline.distributions import only_of
 from pipeline.fields import analyses_of, fields_of
 from pipeline.folders.model import ModelFolder
+from pipeline.folders.prepared import Statistics
 from pipeline.manifest import write_text
 from pipeline.spec import Spec
 from serving.evaluation.drift import training_of
@@ -31,6 +32,7 @@ from serving.exporting.reference import Reference
 from serving.exporting.trained_run import TrainedRun, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
+from serving.model_file.unknown import Usual
 
 
 def write_model(
@@ -53,7 +55,7 @@ def write_model(
         "metrics": source.metrics,
         "certificate": certificate,
     }
-    known = training(source.spec, source.statistics.distributions, source.values)
+    known = training(source.spec, source.statistics, source.values)
     metadata = replace(described(source), training=known, facts=facts)
     with lasting("export, check the file"):
         content = check(with_metadata(model, metadata), profile.most_bytes)
@@ -128,18 +130,29 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
 
 
 def training(
-    spec: Spec,
-    distributions: Mapping[str, Distribution],
-    values: Mapping[str, Sequence[str]],
+    spec: Spec, statistics: Statistics, values: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
-    """How the values of each input were spread among the training rows, as far as that is known.
+    """How the values of each input were spread among the training rows, as far as that is known,
+    and how many of them the vocabulary does not hold.
 
     Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
     """
+    distributions = statistics.distributions
     analyses = analyses_of(spec, fields_of(spec))
     said = {name: distributions[name] for name in spec.inputs if name in distributions}
     said |= {name: only_of(one, values[name]) for name, one in said.items() if name in values}
-    return {name: training_of(analyses[name], one) for name, one in said.items()}
+    unknown = {
+        name: Usual(len(values[name]), _unknown(statistics.inputs[name]))
+        for name, lookup in spec.lookups().items()
+        if lookup.vocabulary is not None and name in statistics.inputs
+    }
+    return {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+
+
+def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:
+    """The greatest share of unknown values that a side of the split had, missing ones aside."""
+    there = [side for side in sides.values() if side["values"] and side["missing"] < 1]
+    return max((side["out_of_vocabulary"] / (1 - side["missing"]) for side in there), default=0.0)
 
 
 def with_metadata(model: onnx.ModelProto, metadata: Metadata) -> onnx.ModelProto:

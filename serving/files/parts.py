@@ -32,17 +32,22 @@ _MADE_FROM = "made_from"
 
 @dataclass
 class Tally:
-    """What has been read so far."""
+    """What has been read so far: rows, and of the inputs that look values up how many of these
+    there were and how many are unknown."""
 
     scored: int = 0
     rejected: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    unknown: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         self.scored += other.scored
         self.rejected += other.rejected
-        for reason, count in other.reasons.items():
-            self.reasons[reason] = self.reasons.get(reason, 0) + count
+        for name in ("reasons", "values", "unknown"):
+            own = getattr(self, name)
+            for key, count in getattr(other, name).items():
+                own[key] = own.get(key, 0) + count
 
     @property
     def read(self) -> int:

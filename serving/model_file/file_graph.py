@@ -72,7 +72,7 @@ class FileGraph:
 
         `added` are fields of the graph, its outputs among them: it has no others.
         """
-        needed = self._leading_to(tensors)
+        needed = self.leading_to(tensors)
         kept = [
             field(number, part)
             for number, part, made in self._inside
@@ -81,7 +81,8 @@ class FileGraph:
         outside = [field(number, part) for number, part in self._outside]
         return b"".join([*outside, field(MODEL_GRAPH, b"".join([*kept, added]))])
 
-    def _leading_to(self, tensors: Set[str]) -> set[str]:
+    def leading_to(self, tensors: Set[str]) -> set[str]:
+        """The tensors, and all that they are made of."""
         waiting, found = list(tensors), set(tensors)
         while waiting:
             maker = self.maker.get(waiting.pop())

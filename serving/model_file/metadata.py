@@ -13,6 +13,7 @@ from kinds.columns import Field
 from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
+from serving.model_file.unknown import Usual
 
 KEY = "pipeline"
 
@@ -22,7 +23,8 @@ class Metadata:
     """What the file is. `lengths` says how many values of each typed list column it reads.
 
     `weight` is the column of the rows' weights. `training` says of each input how its values were
-    spread among the training rows (serving.evaluation.drift). `facts` are for people and later
+    spread among the training rows (serving.evaluation.drift), and how many of them are unknown to
+    its vocabulary. `facts` are for people and later
     checks: hashes, versions, metrics, the spec, the certificate.
     """
 
@@ -36,13 +38,27 @@ class Metadata:
     training: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
+    def usual(self) -> dict[str, Usual]:
+        """What the rows that the model was made with say of each input that looks values up."""
+        said = {n: of["unknown"] for n, of in self.training.items() if "unknown" in of}
+        return {n: Usual(int(of["size"]), float(of["share"])) for n, of in said.items()}
+
     def to_json(self) -> str:
         lengths = self.lengths
-        fields = [asdict(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
-        heads = [asdict(head) | {"outputs": head.outputs} for head in self.heads]
+        fields = [_plain(f) | _if_any("length", lengths.get(f.output)) for f in self.fields]
+        heads = [
+            asdict(head) | {"target": _plain(head.target), "outputs": head.outputs}
+            for head in self.heads
+        ]
         content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
         content |= _if_any("weight", self.weight) | _if_any("training", self.training or None)
         return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
+
+
+def _plain(one: Field) -> dict[str, Any]:
+    """A field as earlier versions know it, unless it says more."""
+    said = asdict(one)
+    return said if one.reading != "words" else {k: v for k, v in said.items() if k != "reading"}
 
 
 def _if_any(key: str, value: object) -> dict[str, object]:
@@ -62,7 +78,7 @@ def from_json(text: str) -> Metadata:
         fields = tuple(_field(f) for f in said)
         if not (fields and heads):
             raise ValueError("nothing to read or nothing to give")
-        return Metadata(
+        found = Metadata(
             name=str(content.pop("name")),
             fields=fields,
             lengths=lengths,
@@ -73,6 +89,8 @@ def from_json(text: str) -> Metadata:
             training=dict(content.pop("training", {})),
             facts=content,
         )
+        found.usual()
+        return found
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
         raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None
@@ -80,7 +98,8 @@ def from_json(text: str) -> Metadata:
 
 def _field(said: dict[str, Any]) -> Field:
     one = Field(**said)
-    _check(one, column=str, kind=str, separator=str, name=str, required=bool, nonnegative=bool)
+    _check(one, column=str, kind=str, separator=str, name=str, reading=str)
+    _check(one, required=bool, nonnegative=bool)
     return one
 
 

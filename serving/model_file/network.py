@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from kinds.heads.score import KINDS, FileHead
-from kinds.tensors import TOP_K, Tensor, label_count
+from kinds.tensors import TOP_K, Tensor, ids, label_count
 from pipeline.failures import Exit, Failure
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
@@ -32,21 +32,31 @@ Tensors = dict[str, Tensor]
 
 class Network:
     """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
-    `labels_only`. `top_k` is the file's own."""
+    `labels_only`. `top_k` is the file's own. The ids of those inputs among `looked_up` that the
+    heads depend on come along."""
 
     def __init__(
-        self, graph: FileGraph, heads: Sequence[FileHead], *, top_k: int, labels_only: bool
+        self,
+        graph: FileGraph,
+        heads: Sequence[FileHead],
+        *,
+        top_k: int,
+        labels_only: bool,
+        looked_up: Iterable[str] = (),
     ) -> None:
         self._labels_only, self._top_k = labels_only, top_k
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
-        self._float32 = _Session(graph, tensors.values())
+        needed = graph.leading_to({place for of in tensors.values() for place, _ in of.values()})
+        found = [place for place in map(ids, looked_up) if place in needed]
+        further: Tensors = {place: (place, "int64") for place in found}
+        self._float32 = _Session(graph, [*tensors.values(), further])
         ranked = _int8_heads(graph, heads, labels_only=labels_only)
         self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]
         self._int8: _Session | None = None
         if ranked:
             names = {one.head.name for one in ranked}
             others = [of for name, of in tensors.items() if name not in names]
-            int8 = _Session(graph, others, ranked)
+            int8 = _Session(graph, [*others, further], ranked)
             self._int8 = int8 if int8.seconds() < self._float32.seconds() else None
 
     @property

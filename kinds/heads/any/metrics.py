@@ -52,13 +52,14 @@ class Scale:
 @dataclass(frozen=True)
 class TrainTargets:
     """The targets of a head in train: `columns` by name, `outputs` of the head, the `values` of its
-    vocabulary, and its `settings` that metrics know."""
+    vocabulary, its `settings` that metrics know, and how cells are read for the vocabulary."""
 
     name: str
     columns: Columns
     outputs: int
     values: Sequence[str] = ()
     settings: Settings = field(default_factory=dict)
+    reading: str = "words"
 
     @property
     def targets(self) -> Array:

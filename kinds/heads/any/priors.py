@@ -2,6 +2,7 @@
 prediction loses, how much a row counts. NumPy only.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +79,28 @@ def _class_weights(
     weights = np.ones(len(counts))
     weights[: len(values)] = [class_weights.get(value, 1.0) for value in values]
     return weights
+
+
+def read_weights(
+    class_weights: Mapping[str, float] | str | None, reading: str
+) -> Mapping[str, float] | str | None:
+    """The weights by the texts that a vocabulary of values has: true for True, 8 for 8.0."""
+    if reading == "words" or class_weights is None or isinstance(class_weights, str):
+        return class_weights
+    read = {_value(label): weight for label, weight in class_weights.items()}
+    if len(read) < len(class_weights):
+        rule = "class_weights must not name a label twice: read as values they do"
+        raise Failure(Exit.USAGE, rule, received=[*class_weights])
+    return read
+
+
+def _value(label: str) -> str:
+    """As kinds.columns.readings has it, which takes Arrow. A time must be named by its own text."""
+    if label in ("True", "TRUE", "False", "FALSE"):
+        return label.lower()
+    if not re.fullmatch(r"-?(0|[1-9][0-9]*)\.0", label):
+        return label
+    return "0" if label == "-0.0" else label[:-2]
 
 
 def balanced(counts: Array) -> Array:

@@ -21,7 +21,7 @@ from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import scale as scale
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
 from kinds.heads.any.network import unscaling as unscaling
-from kinds.heads.any.priors import Prior, label_prior
+from kinds.heads.any.priors import Prior, label_prior, read_weights
 from kinds.heads.classification.sampling import build_sampler, sampled_softmax_rows
 from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
@@ -45,9 +45,8 @@ def kernel_stddev(part: Classification, width: int) -> float:
 
 
 def prior(part: Classification, train: TrainTargets) -> Prior:
-    return label_prior(
-        train.targets, train.weights, train.outputs, part.class_weights, train.values
-    )
+    weights = read_weights(part.class_weights, train.reading)
+    return label_prior(train.targets, train.weights, train.outputs, weights, train.values)
 
 
 def sampler(part: Classification, bias: np.ndarray, negatives: int, seed: int) -> Sampler | None:
