@@ -24,11 +24,12 @@ test: check ## the checks, then every test
 	.venv/bin/python -m pytest --numprocesses 2
 
 memory: $(READY) ## peak memory of scoring 10 million rows, and 5 GB under 512 MB: a quarter of an hour
-	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/test_score_memory.py
+	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/serving/test_score_memory.py
 
 KILLS ?= 20
 faults: $(READY) ## KILLS of each stage, full disks, damaged and hostile files: about an hour
-	CI_FULL=1 KILLS=$(KILLS) .venv/bin/python -m pytest tests/test_faults_*.py tests/test_bad_*.py tests/test_rows.py
+	CI_FULL=1 KILLS=$(KILLS) .venv/bin/python -m pytest tests/test_faults_*.py tests/pipeline/test_bad_*.py \
+	  tests/pipeline/test_rows.py
 
 CHAINS ?= 50
 SOAK_MINUTES ?= 30

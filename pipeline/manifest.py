@@ -144,7 +144,7 @@ def fresh_staging(folder: Path) -> Path:
 
 
 def publish(folder: Path, *, stage: str, made_from: str, facts: dict[str, Any]) -> Manifest:
-    """Writes the manifest into the staging folder, then puts it in the place of `folder`.
+    """Writes the manifest into the staging folder, then replaces `folder` by it.
 
     What this process has cost so far goes with the facts.
     """

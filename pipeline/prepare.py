@@ -172,7 +172,7 @@ def _lock(output: str) -> AbstractContextManager[None]:
 
 
 def _state(output: str) -> str | None:
-    """What a store has in the place of the manifest; a folder of this machine is locked instead."""
+    """The state of the manifest in a store; a folder of this machine is locked instead."""
     path = stores.under(output, manifest.MANIFEST)
     return stores.state(path) if stores.is_object(output) else None
 

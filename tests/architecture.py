@@ -29,7 +29,7 @@ FOLDERS = {
     "examples": "",
     "benchmarks": "",
     "docs": "The pages linked above, with their pictures",
-    "tests": "One file for each module, `test_<module>.py`, and what they share",
+    "tests": "`test_<module>.py` for each module, in folders as the code's, and what they share",
     "docker": "Images of the trainer, the scorer and Dataflow's workers",
     "requirements": "Locks with hashes for every supported Python, made by `make lock`",
 }

@@ -117,7 +117,7 @@ def test_what_the_documents_let_make_do_is_in_the_makefile() -> None:
 
 def test_files_modules_and_tests_that_the_documents_name_are_there() -> None:
     places = "|".join([*PACKAGES, "tests", "docker"])
-    tests = {path.stem for path in (ROOT / "tests").glob("test_*.py")}
+    tests = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     for page in PAGES:
         # A module of CPython's own that the demo predicts.
         text = page.read_text(encoding="utf-8").replace("test_tools", "")

@@ -1,4 +1,4 @@
-"""How far rows are from those that a model was trained on: the distances, and what is said of them.
+"""Distances of rows from those that a model was trained on, and the warnings about them.
 
 Measures and names are TensorFlow Data Validation's (pipeline.distributions). Its thresholds have no
 defaults; its guide's are 0.01, and so are ours. Chance alone makes distances of that size among

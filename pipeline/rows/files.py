@@ -1,4 +1,4 @@
-"""Files of rows whatever their format: opened, shared out, and what is said of a damaged one."""
+"""Files of rows whatever their format: opening, sharing out, and the message on a damaged one."""
 
 import csv
 import gzip

@@ -10,7 +10,7 @@ from chain import read_json, through_all_stages, trained_for, words
 from examples.tennis import rows
 from pipeline.spec.file import read_spec
 
-ARCHIVES = Path(__file__).parents[2] / "shared" / "data" / "tennis"
+ARCHIVES = Path(__file__).parents[3] / "shared" / "data" / "tennis"
 SPEC = Path(rows.__file__).with_name("spec.yaml")
 
 

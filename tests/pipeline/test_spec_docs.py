@@ -10,7 +10,7 @@ import yaml
 from pipeline.spec.docs import CHAPTERS, documents, schema
 from pipeline.spec.file import parse_spec
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").rglob("*.yaml"))
 
 

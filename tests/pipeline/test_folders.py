@@ -16,7 +16,7 @@ from pipeline.folders.prepared import Statistics, read_statistics
 from pipeline.folders.run import RunFolder
 from pipeline.manifest import fresh_staging
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PRODUCT = ("kinds", "pipeline", "trainer", "serving", "examples", "benchmarks")
 OWNERS = [ROOT / "kinds" / "names.py", *(ROOT / "pipeline" / "folders").glob("*.py")]
 FILE = re.compile(r"[\w.]+\.(json|jsonl|parquet|keras|onnx|html|md|weight)")

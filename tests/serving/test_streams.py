@@ -18,7 +18,7 @@ from small_run import exported, small_rows
 from pipeline.failures import Exit, Failure
 from serving import score
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 
 
 def words(source: str | Path, output: str | Path, *more: str) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.console.log_format import JsonLines
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def logged(command: str, *arguments: str) -> tuple[int, list[Any]]:

@@ -12,7 +12,7 @@ import pyarrow.parquet
 import pytest
 from small_run import exported, small_rows
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 MOST_BYTES = 300_000_000
 MOST_SECONDS = 1.0
 HEAVY = ("tensorflow", "keras", "apache_beam", "tensorflow_transform", "onnx", "pydantic")

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.doctor import TESTED, Finding, disk, keras_switch, python, report, threads, versions
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_tested_versions_are_those_of_the_lock() -> None:

@@ -21,7 +21,7 @@ from object_stores import environment, named, served
 
 from pipeline.storage import stores
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SECRET = "a-secret-of-the-launcher-4711"
 IMAGE = "registry.example/shared-weights-worker:0.1"
 SPEC = """

@@ -96,7 +96,7 @@ def test_native_numbers_at_the_edge(value: Any, type_: pa.DataType, number: floa
     assert [str(v) for v in values] == ([] if number is None else [str(number)])
 
 
-DOCUMENT = (Path(__file__).parent.parent / "docs" / "preparing.md").read_text("utf-8")
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "preparing.md").read_text("utf-8")
 ODD = re.findall(
     r"^\| (?:`([^`]*)`|<code>(.*)</code>|\(empty\)) \| (\S+) \| (\S+) \|$", DOCUMENT, re.M
 )

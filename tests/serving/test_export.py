@@ -20,7 +20,7 @@ from serving import export
 from serving.exporting.graph import check
 from serving.model_file.metadata import KEY, from_json
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def run(folder: Path, output: Path, *more: str) -> None:

@@ -143,7 +143,7 @@ def test_the_real_archive_has_as_many_rows_as_matches_twice(tennis_archives: Pat
 
 @pytest.fixture
 def tennis_archives() -> Path:
-    folder = Path(__file__).parent.parent.parent / "shared" / "data" / "tennis"
+    folder = Path(__file__).parents[3] / "shared" / "data" / "tennis"
     if not folder.is_dir():
         pytest.skip("the tennis archives are not here: ../shared/data/tennis")
     return folder

@@ -36,7 +36,7 @@ def spec_with_phases() -> Spec:
 
 def test_two_machines_end_with_the_weights_of_one(tmp_path: Path) -> None:
     data = tiny_data(tmp_path / "data", spec=spec_with_phases())
-    script = Path(__file__).with_name("two_workers.py")
+    script = Path(__file__).parents[1] / "two_workers.py"
     ended = ends(start([script, data, tmp_path]))
     assert [code for code, _ in ended] == [0, 0], ended
     chief, worker = (np.load(tmp_path / f"{place}.npz") for place in range(2))
@@ -96,7 +96,7 @@ def test_a_worker_with_another_spec_than_the_chief_is_refused() -> None:
 
 def test_two_devices_of_one_machine_make_the_step_of_one() -> None:
     """In a process of its own: devices are counted when TensorFlow starts."""
-    script = Path(__file__).with_name("two_devices.py")
+    script = Path(__file__).parents[1] / "two_devices.py"
     done = subprocess.run([sys.executable, script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 

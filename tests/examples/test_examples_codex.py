@@ -14,7 +14,7 @@ from examples.codex import rows
 from pipeline.failures import Exit, Failure
 from pipeline.spec.file import read_spec
 
-ARCHIVE = Path(__file__).parents[2] / "shared" / "data" / "codex-m.tar.xz"
+ARCHIVE = Path(__file__).parents[3] / "shared" / "data" / "codex-m.tar.xz"
 SPEC = Path(rows.__file__).with_name("spec.yaml")
 FILES = {
     "train.txt": "Q1\tP1\tQ2\nQ3\tP1\tQ2\n",

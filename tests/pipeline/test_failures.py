@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PRELUDE = "import errno; from pipeline.failures import Exit, Failure, main\n"
 
 
