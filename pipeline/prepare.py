@@ -97,7 +97,7 @@ def prepare(
     _check_given(spec.vocabularies)
     fields, output = fields_of(spec), str(output)
     _check_columns(paths, fields, csv)
-    split_sides.check_patterns(spec.split, paths)
+    split_sides.check_split(spec.split, paths)
     with _lock(output):
         first = {} if extend is None else DataFolder(extend).verified().vocabularies()
         earlier = None if compare is None else drift.distributions(compare)

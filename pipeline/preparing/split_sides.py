@@ -72,10 +72,17 @@ def asked_for(split: specs.Split) -> list[str]:
     return [side for side in SIDES[1:] if getattr(split, side)]
 
 
-def check_patterns(split: specs.Split, paths: Sequence[str]) -> None:
-    """Raises Failure 2 where a pattern matches no file: its rows would train, unseen."""
-    if not isinstance(split, specs.FileSplit):
-        return
+def check_split(split: specs.Split, paths: Sequence[str]) -> None:
+    """Raises Failure 2 where a split cannot be meant so, whatever the rows are."""
+    if isinstance(split, specs.FileSplit):
+        _check_patterns(split, paths)
+    elif isinstance(split, specs.ColumnSplit) and {*texts_of(split.eval)} & {*texts_of(split.test)}:
+        rule = "split: eval and test must not name the same value: read as values they do"
+        raise Failure(Exit.USAGE, rule, received=[*split.eval, *split.test])
+
+
+def _check_patterns(split: specs.FileSplit, paths: Sequence[str]) -> None:
+    """A pattern that matches no file is refused: its rows would train, unseen."""
     for side, patterns in (("eval", split.eval), ("test", split.test)):
         for pattern in patterns:
             if not any(_matches(path, pattern) for path in paths):

@@ -311,9 +311,10 @@ split: {by: column, column: SPLIT}
 @pytest.mark.parametrize(
     ("split", "message"),
     [
-        ('flag, eval: ["True"]', "'True'; it has 'false' (54), 'true' (6)"),
-        ('day, eval: ["2024-01-03"]', "'2024-01-03 00:00:00"),
-        ('flag, eval: ["true"], test: ["TRUE"]', "split.test: each value must occur"),
+        ('flag, eval: ["yes"]', "'yes'; it has 'false' (54), 'true' (6)"),
+        ('day, eval: ["2024-01-13"]', "'2024-01-03' (6)"),
+        ('flag, eval: ["True"], test: ["1"]', "split.test: each value must occur"),
+        ('flag, eval: ["true"], test: ["TRUE"]', "eval and test must not name the same value"),
     ],
 )
 def test_a_value_of_the_split_that_no_row_has(tmp_path: Path, split: str, message: str) -> None:

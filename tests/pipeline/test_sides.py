@@ -12,9 +12,13 @@ from pipeline.preparing.split_sides import (
     by_file,
     by_hash,
     by_value,
+    check_values,
     hashes,
     remembered,
+    texts_of,
+    value_counts,
 )
+from pipeline.spec import ColumnSplit
 
 
 def test_shares_are_about_those_asked_for() -> None:
@@ -65,3 +69,16 @@ def test_by_value() -> None:
 )
 def test_by_file(path: str, side: int) -> None:
     assert by_file(path, ["eval-*.csv"], ["test.csv", "old/*"]) == side
+
+
+def test_listed_values_are_found_however_a_file_writes_them() -> None:
+    split = ColumnSplit(by="column", column="when", eval=("2023", "2024-01-02"), test=("True",))
+    for texts in (
+        ["2023.0", "TRUE", "x", "2024-01-02 00:00:00"],
+        ["2023", "true", "x", "2024-01-02"],
+    ):
+        column = pa.array(texts)
+        assert by_value(column, split.eval, split.test).tolist() == [1, 2, 0, 1]
+        found = value_counts(column)
+        check_values(split, found, found)
+        assert set(texts_of([*split.eval, *split.test])) < set(found)
