@@ -127,10 +127,15 @@ class Spec(Part):
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
-    def lookups(self) -> dict[str, Lookup]:
-        """Where the inputs over a vocabulary look their ids up."""
+    def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
+        """Where the inputs over a vocabulary look their ids up; on request those with ids of their
+        own, too."""
         found = {name: part.lookup(name) for name, part in self.inputs.items()}
-        return {name: lookup for name, lookup in found.items() if lookup and lookup.vocabulary}
+        return {
+            name: lookup
+            for name, lookup in found.items()
+            if lookup and (lookup.vocabulary or with_own_ids)
+        }
 
     def embedded_inputs(self) -> dict[str, Any]:
         return {name: self.inputs[name] for name in self.lookups()}

@@ -7,7 +7,7 @@ triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/mod
 
 from dataclasses import dataclass
 
-from kinds.tensors import IR_VERSION, OPSET
+from kinds.tensors import IR_VERSION, MOST_BYTES, OPSET
 
 MODEL = "model.onnx"
 
@@ -19,8 +19,7 @@ class Profile:
     name: str
     opset: int = OPSET
     ir_version: int = IR_VERSION
-    # The format's own limit: a protobuf message ends here.
-    most_bytes: int = 2**31 - 1
+    most_bytes: int = MOST_BYTES
     is_repository: bool = False
 
     def model_path(self, model_name: str) -> str:
