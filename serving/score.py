@@ -34,10 +34,10 @@ from pipeline.rows.batches import RawBatch
 from serving.evaluation import Evaluation, drift, evaluation_of, table
 from serving.files.long_form import RESULTS, opened_long
 from serving.files.parts import FinishedParts, OpenPart, Tally
-from serving.files.sources import check_columns, read, rows_about
+from serving.files.sources import check_columns, column_types, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
 from serving.files.writers import Opener, opened, suffix
-from serving.scorer import Scorer
+from serving.scorer import MOST_LABELS, Scorer
 from serving.sign import verify
 
 READ_ROWS = 8192
@@ -101,10 +101,14 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         found = Drift(tally.scored, list(seen.distances()), limits(options))
         # Where it fails the parts stay: the same command with --drift alone publishes them.
         drift.tell(found, _beside(output, "drift.json"), said, fail=options.fail_on_drift)
-    for kind, made in (("metrics.json", evaluation), ("drift.json", seen)):
+    counted = seen if tally.scored else None
+    for kind, made in (("metrics.json", evaluation), ("drift.json", counted)):
         if made is None:
             _beside(output, kind).unlink(missing_ok=True)
     wide = partial(opened, output, raw_csv=options.raw_csv)
+    if not tally.read:
+        # Files that were read whole and hold no rows: an empty day.
+        parts.schema = pa.schema([*column_types(files[0], kept), *scorer.schema(options.heads)])
     _publish(parts, output, partial(opened_long, wide, kept, heads) if options.long else wide)
     if evaluation is not None:
         metrics = evaluation.metrics()
@@ -230,13 +234,13 @@ def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
         print(f"rejected rows: {rejects}", file=sys.stderr)
     else:
         rejects.unlink(missing_ok=True)
-    if tally.scored:
+    if parts.schema is not None:
         with opened_with(parts.schema) as write:
             for batch in parts.batches():
                 write(batch)
     parts.remove()
-    if not tally.scored:
-        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons or "no rows")
+    if tally.read and not tally.scored:
+        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons)
 
 
 def _beside(output: Path, suffix: str) -> Path:
@@ -291,8 +295,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def positive(text: str) -> int:
     """A count on the command line."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text}")
+    # Python takes long for the digits of a long one, or refuses them.
+    is_count = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_LABELS))
+    if not is_count or not 1 <= int(text) <= MOST_LABELS:
+        rule = f"must be a whole number from 1 to {MOST_LABELS:,}"
+        raise argparse.ArgumentTypeError(f"{rule}. Received: {text:.40}")
     return int(text)
 
 

@@ -152,6 +152,59 @@ def test_no_row_that_fits_publishes_nothing_but_the_rejects(tmp_path: Path) -> N
     assert len(jsonl(tmp_path / "s.jsonl.rejected.jsonl")) == 3
 
 
+def empty_days(folder: Path) -> dict[str, Path]:
+    """Files without rows: a header, a schema, or nothing at all."""
+    rows = small_rows(3)
+    header, nothing, lines = (folder / f"empty{suffix}" for suffix in (".csv", ".tsv", ".jsonl"))
+    as_csv(header, rows)
+    header.write_text(header.read_text().splitlines()[0] + "\n")
+    nothing.write_text("")
+    lines.write_text("")
+    return {
+        "header": header,
+        "nothing": nothing,
+        "lines": lines,
+        "schema": as_parquet(folder / "empty.parquet", rows.slice(0, 0)),
+    }
+
+
+@pytest.mark.parametrize("which", ["header", "nothing", "lines", "schema"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".arrow", ".jsonl"])
+def test_an_empty_day_gives_an_output_with_a_header_and_no_rows(
+    tmp_path: Path, which: str, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / f"s{suffix}"
+    run(output, empty_days(tmp_path)[which], more=("--drift",))
+    assert capsys.readouterr().out.startswith("0 rows scored, 0 rejected, ")
+    if suffix == ".parquet":
+        assert pyarrow.parquet.read_table(output).num_rows == 0
+        assert pyarrow.parquet.read_schema(output).names[:2] == ["key", "next.labels"]
+    if suffix == ".csv":
+        assert output.read_text().startswith('"key","next.labels","next.scores"')
+
+
+def test_an_empty_day_has_no_targets(tmp_path: Path) -> None:
+    days = empty_days(tmp_path)
+    for which in ("schema", "lines"):
+        run(tmp_path / f"{which}.jsonl", days[which], more=("--evaluate", "--long"))
+        found = json.loads((tmp_path / f"{which}.jsonl.metrics.json").read_text())
+        assert found["next"] == {"targets": 0}
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(5))
+    run(tmp_path / "both.jsonl", days["lines"], rows, more=("--evaluate",))
+    assert len(jsonl(tmp_path / "both.jsonl")) == 5
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1" * 5000, "2147483648"])
+def test_a_wrong_count_on_the_command_line_is_one_message(
+    count: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(tmp_path / "s.csv", tmp_path / "in.csv", more=(f"--top-k={count}",))
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "must be a whole number from 1 to 2,147,483,647. Received: " in said
+    assert len(said) < 200
+
+
 @pytest.mark.parametrize(
     ("output", "more"),
     [
