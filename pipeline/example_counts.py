@@ -78,6 +78,15 @@ def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]
     }
 
 
+def _reasons(counts: Counter[Key], part: int) -> dict[str, int]:
+    """Why rows were rejected and how many: by the reason, or by reason and column."""
+    found = Counter[str]()
+    for key, count in sorted(counts.items()):
+        if key[0] == "reason":
+            found[key[part]] += count
+    return dict(found)
+
+
 def statistics(
     counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: dict[str, Any]
 ) -> dict[str, Any]:
@@ -85,7 +94,8 @@ def statistics(
     said = {
         "rows": rows_by_side(counts),
         "files": by_file(counts, paths),
-        "rejected_by_reason": {k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        "rejected_by_reason": _reasons(counts, 1),
+        "rejected_by_column": _reasons(counts, 2),
         "vocabularies": learned["vocabularies"],
         "distributions": learned["distributions"],
         "constant": learned["constant"],

@@ -154,7 +154,7 @@ def _check_rows(counts: Counter[Key], result: Result, rejected: Path) -> None:
     if total["rejected"] > result.max_bad_fraction * total["read"]:
         kept = _kept(rejected, f"{result.output.rstrip('/')}.rejected")
         rule = f"at most {result.max_bad_fraction:.2%} of the rows may be bad (--max-bad-fraction)"
-        reasons = {reason: n for (kind, reason, *_), n in counts.items() if kind == "reason"}
+        reasons = {why: n for (kind, *_, why), n in counts.items() if kind == "reason"}
         commonest = max(reasons, key=lambda reason: reasons[reason])
         share = (
             f"{total['rejected']:,} of {total['read']:,} rows, "

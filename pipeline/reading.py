@@ -179,7 +179,7 @@ class ReadRows(_Reader):
         broken = len(rejected) - (raw - good)
         self._counts["file", path, "read"] += raw + broken
         self._counts["file", path, "rejected"] += len(rejected)
-        self._counts.update(("reason", bad.reason) for bad in rejected)
+        self._counts.update(("reason", bad.reason, bad.why) for bad in rejected)
 
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])

@@ -14,8 +14,8 @@ def summary(said: dict[str, Any]) -> Iterator[str]:
     sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
     yield f"rows: {total['read']:,} read = {sides} + {total['rejected']:,} rejected"
     yield from _files(said["files"])
-    for reason, count in said["rejected_by_reason"].items():
-        yield f"  rejected, {reason}: {count:,}"
+    for why, count in said["rejected_by_column"].items():
+        yield f"  rejected, {why}: {count:,}"
     for name, entries in said["vocabularies"].items():
         yield f"vocabulary {name}: {cut_off(entries)}"
     for name, shares in [*said["inputs"].items(), *said["heads"].items()]:

@@ -36,7 +36,7 @@ from serving.files.long_form import RESULTS, opened_long
 from serving.files.parts import FinishedParts, OpenPart, Tally
 from serving.files.sources import check_columns, column_types, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
-from serving.files.writers import Opener, opened, suffix
+from serving.files.writers import CsvCells, Opener, opened, suffix
 from serving.scorer import MOST_LABELS, Scorer
 from serving.sign import verify
 
@@ -105,7 +105,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     for kind, made in (("metrics.json", evaluation), ("drift.json", counted)):
         if made is None:
             _beside(output, kind).unlink(missing_ok=True)
-    wide = partial(opened, output, raw_csv=options.raw_csv)
+    cells = CsvCells(raw=options.raw_csv)
+    wide = partial(opened, output, cells=cells)
     if not tally.read:
         # Files that were read whole and hold no rows: an empty day.
         parts.schema = pa.schema([*column_types(files[0], kept), *scorer.schema(options.heads)])
@@ -114,7 +115,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         metrics = evaluation.metrics()
         write_text(_beside(output, "metrics.json"), json.dumps(metrics, indent=2) + "\n")
         print(table(metrics), file=said)
-    print(_last_line(tally, before, time.monotonic() - started, options.output), file=said)
+    line = _last_line(tally, before, time.monotonic() - started, options.output)
+    print(line + cells.line(), file=said)
 
 
 def _last_line(tally: Tally, before: int, seconds: float, output: str) -> str:
@@ -240,7 +242,9 @@ def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
                 write(batch)
     parts.remove()
     if tally.read and not tally.scored:
-        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons)
+        often = sorted(tally.reasons.items(), key=lambda one: -one[1])[:3]
+        received = ", ".join(f"{count:,} {why}" for why, count in often)
+        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=received)
 
 
 def _beside(output: Path, suffix: str) -> Path:

@@ -147,9 +147,27 @@ def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
 def test_no_row_that_fits_publishes_nothing_but_the_rejects(tmp_path: Path) -> None:
     rows = [dict(row, place="x") for row in plain(small_rows(3))]
     code, message = failure_of(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows))
-    assert (code, "not_a_number" in message) == (Exit.BAD_ROWS, True)
+    assert (code, "3 not_a_number in column 'place'" in message) == (Exit.BAD_ROWS, True)
     assert not (tmp_path / "s.jsonl").exists()
     assert len(jsonl(tmp_path / "s.jsonl.rejected.jsonl")) == 3
+
+
+def test_cells_that_csv_output_escapes_are_counted_in_the_last_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        dict(row, key=key)
+        for row, key in zip(plain(small_rows(3)), ["+57", "-2", "a"], strict=True)
+    ]
+    files = [as_jsonl(tmp_path / "in.jsonl", rows)]
+    run(tmp_path / "s.csv", *files)
+    line = capsys.readouterr().out
+    assert "; ' before 2 cells of key that a spreadsheet would run: --raw-csv leaves them" in line
+    assert "'+57" in (tmp_path / "s.csv").read_text()
+    for name, more in (("r.csv", ("--raw-csv",)), ("s.jsonl", ())):
+        run(tmp_path / name, *files, more=more)
+        assert "--raw-csv" not in capsys.readouterr().out
+    assert "'+57" not in (tmp_path / "r.csv").read_text()
 
 
 def empty_days(folder: Path) -> dict[str, Path]:

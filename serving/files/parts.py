@@ -157,7 +157,7 @@ class OpenPart:
         for one in rejected:
             line = json.dumps({"file": file, **asdict(one)}, ensure_ascii=False)
             self._rejects.write(line.encode(errors="surrogateescape") + b"\n")
-            self.tally.add(Tally(rejected=1, reasons={one.reason: 1}))
+            self.tally.add(Tally(rejected=1, reasons={one.why: 1}))
 
     def close(self) -> None:
         if self._writer is not None:

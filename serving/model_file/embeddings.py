@@ -23,6 +23,7 @@ from serving.model_file.file_graph import (
     text,
 )
 from serving.model_file.wire import Message, fields, message
+from serving.near import near
 
 # Field numbers of onnx.proto.
 _ATTRIBUTE_NAME, _ATTRIBUTE_STRINGS = 1, 9
@@ -45,7 +46,7 @@ class Embeddings:
         """
         if value not in self.values:
             rule = f"the value must be one of the {len(self.values):,} that the model knows"
-            raise Failure(Exit.USAGE, rule, received=repr(value))
+            raise Failure(Exit.USAGE, rule + near(value, self.values), received=repr(value))
         own = self.values.index(value)
         lengths = np.maximum(np.linalg.norm(self.vectors, axis=1), 1e-30)
         cosines = self.vectors @ self.vectors[own] / lengths / lengths[own]
