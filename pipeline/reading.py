@@ -77,7 +77,8 @@ class _Reader(beam.DoFn):
     doing = "write"
 
     def __init__(self, paths: Sequence[str], fields: Fields, split: specs.Split) -> None:
-        self._paths, self._fields, self._split = list(paths), fields, split
+        self._paths, self._fields = list(paths), fields
+        self._split = sides.Split.of(split.model_dump())
 
     def _raw(self, path: str, meant: rows.Span | RawBatch) -> Iterator[RawBatch]:
         if isinstance(meant, RawBatch):
@@ -94,7 +95,7 @@ class _Reader(beam.DoFn):
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
             columns = [typed.column(field.output) for field in self._fields.split.values()]
-            side = sides.sides(self._split, path, columns, typed.num_rows)
+            side = self._split.sides(path, columns, typed.num_rows)
             origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
             listener(self.doing, raw.rows.num_rows)

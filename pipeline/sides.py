@@ -2,15 +2,15 @@
 
 import fnmatch
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-
-from pipeline import spec as specs
 
 SIDES = ("train", "eval", "test")
 TRAIN, EVAL, TEST = range(3)
@@ -18,13 +18,32 @@ Sides = npt.NDArray[np.int8]
 Hashes = npt.NDArray[np.uint64]
 
 
-def sides(split: specs.Split, path: str, columns: Sequence[pa.Array], rows: int) -> Sides:
-    """int8 [rows]: 0 train, 1 eval, 2 test. `columns` are the text columns that the split names."""
-    if isinstance(split, specs.HashSplit):
-        return by_hash(columns, split.eval, split.test)
-    if isinstance(split, specs.ColumnSplit):
-        return by_value(columns[0], split.eval, split.test)
-    return np.full(rows, by_file(path, split.eval, split.test), dtype=np.int8)
+@dataclass(frozen=True)
+class Split:
+    """What decides a row's side, as a spec says it (pipeline.spec): the texts of `columns` by their
+    hash, with shares; the text of one column, with values; the file's name, with patterns."""
+
+    by: Literal["hash", "column", "file"]
+    columns: tuple[str, ...] = ()
+    eval: Any = ()
+    test: Any = ()
+
+    @classmethod
+    def of(cls, said: Mapping[str, Any]) -> Self:
+        """
+        >>> Split.of({"by": "column", "column": "day", "eval": ["Sun"], "test": []}).columns
+        ('day',)
+        """
+        columns = [said["column"]] if "column" in said else said.get("columns", ())
+        return cls(said["by"], tuple(columns), said["eval"], said["test"])
+
+    def sides(self, path: str, columns: Sequence[pa.Array], rows: int) -> Sides:
+        """int8 [rows]: 0 train, 1 eval, 2 test. `columns` are the texts of those it names."""
+        if self.by == "hash":
+            return by_hash(columns, self.eval, self.test)
+        if self.by == "column":
+            return by_value(columns[0], self.eval, self.test)
+        return np.full(rows, by_file(path, self.eval, self.test), dtype=np.int8)
 
 
 def by_hash(columns: Sequence[pa.Array], eval_share: float, test_share: float) -> Sides:

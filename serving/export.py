@@ -25,6 +25,7 @@ from pipeline.manifest import (
 )
 from pipeline.quiet import quiet_import
 from pipeline.room import room
+from pipeline.surroundings import own_keras, tell_number_flags
 from serving.exporting.profiles import PROFILES, Profile
 
 STAGE = "model"
@@ -43,7 +44,8 @@ def run(arguments: Sequence[str]) -> None:
             print(f"{output} is up to date")
             return
         # TensorFlow takes seconds to load: who is refused, or has nothing to do, does without it.
-        with quiet_import():
+        tell_number_flags("export")
+        with own_keras(), quiet_import():
             from serving.exporting.model_folder import write_model
         work = fresh_staging(output)
         path, certificate = write_model(folder, work, manifest, profile, _versions())

@@ -24,6 +24,8 @@ LIGHT = {
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
+    "pipeline.sides": {*SPEC, *ALL_HEAVY},
+    "pipeline.surroundings": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.analysis": {*SPEC, *ALL_HEAVY},
     "kinds.columns": {*SPEC, *ALL_HEAVY},
@@ -67,12 +69,13 @@ FOR_ALL = {
     "quiet",
     "room",
     "stores",
+    "surroundings",
 }
 FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {
         *FOR_ALL,
-        *("rows", "fields", "large"),
+        *("rows", "fields", "large", "sides"),
         *("counting", "distributions", "distances", "drift_counter"),
     },
 }

@@ -14,6 +14,7 @@ import pytest
 from small_run import exported, small_rows
 
 from pipeline.failures import Exit, Failure
+from pipeline.sides import SIDES, by_hash
 from serving import score
 
 
@@ -168,6 +169,63 @@ def test_cells_that_csv_output_escapes_are_counted_in_the_last_line(
         run(tmp_path / name, *files, more=more)
         assert "--raw-csv" not in capsys.readouterr().out
     assert "'+57" not in (tmp_path / "r.csv").read_text()
+
+
+def sides_of_keys(keys: list[str]) -> list[str]:
+    """As prepare splits them: the small model's split is by the hash of its key."""
+    return [SIDES[side] for side in by_hash([pa.array(keys)], 0.1, 0.1)]
+
+
+@pytest.mark.parametrize("form", [as_parquet, as_csv, lambda p, rows: as_jsonl(p, plain(rows))])
+def test_the_rows_of_a_side_are_those_that_prepare_put_there(
+    tmp_path: Path, form: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Numbers in Parquet and JSONL, texts in CSV: a key has one text everywhere.
+    rows = small_rows(300).set_column(0, "key", pa.array(range(300)))
+    suffix = {as_parquet: "parquet", as_csv: "csv"}.get(form, "jsonl")
+    file = form(tmp_path / f"in.{suffix}", rows)
+    expected = sides_of_keys([str(key) for key in range(300)])
+    run(tmp_path / "all.jsonl", file, more=("--with-side",))
+    scored = jsonl(tmp_path / "all.jsonl")
+    assert [row["side"] for row in scored] == expected
+    assert list(scored[0])[:3] == ["key", "side", "next.labels"]
+    capsys.readouterr()
+    run(tmp_path / "s.jsonl", file, more=("--side", "test", "eval"))
+    held_out = jsonl(tmp_path / "s.jsonl")
+    assert held_out == [
+        {name: value for name, value in row.items() if name != "side"}
+        for row in scored
+        if row["side"] != "train"
+    ]
+    left_out = expected.count("train")
+    line = f"{300 - left_out:,} rows scored, 0 rejected, {left_out:,} of other sides, "
+    assert capsys.readouterr().out.startswith(line)
+
+
+def test_rows_of_a_side_are_evaluated_and_numbered_as_they_are_in_the_file(tmp_path: Path) -> None:
+    rows = plain(small_rows(200))
+    sides = sides_of_keys([row["key"] for row in rows])
+    rows[sides.index("test")]["place"] = None
+    rows[sides.index("train")]["place"] = None
+    file = as_jsonl(tmp_path / "in.jsonl", rows)
+    run(tmp_path / "s.jsonl", file, more=("--side", "test", "--evaluate"))
+    rejected = jsonl(tmp_path / "s.jsonl.rejected.jsonl")
+    assert [one["row"] for one in rejected] == [sides.index("test") + 1]
+    found = json.loads((tmp_path / "s.jsonl.metrics.json").read_text())
+    assert found["next"]["targets"] == sides.count("test") - 1
+
+
+def test_a_side_without_rows_is_an_empty_output(tmp_path: Path) -> None:
+    rows = [row for row in plain(small_rows(60)) if sides_of_keys([row["key"]]) == ["train"]]
+    run(tmp_path / "s.csv", as_jsonl(tmp_path / "in.jsonl", rows), more=("--side", "test"))
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 1
+
+
+def test_a_column_called_as_the_side_is_not_written_twice(tmp_path: Path) -> None:
+    rows = small_rows(5).append_column("side", pa.array(["left"] * 5))
+    more = ("--keep", "side", "--with-side")
+    code, _ = failure_of(tmp_path / "s.csv", as_parquet(tmp_path / "in.parquet", rows), more=more)
+    assert code == Exit.USAGE
 
 
 def empty_days(folder: Path) -> dict[str, Path]:

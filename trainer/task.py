@@ -19,6 +19,7 @@ from pipeline.quiet import quiet_import
 from pipeline.room import room
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec, read_spec
+from pipeline.surroundings import own_keras, tell_number_flags
 from trainer.data_folder import Data, read_data
 from trainer.options import STAGE, Options, is_elsewhere, place_in, read_options
 
@@ -55,7 +56,8 @@ def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone
     done = is_chief and is_done(output, stage=STAGE, made_from=made_from, force=options.force)
     if not (done and alone):
         # It takes seconds to load: who is refused, or has nothing to do, does without it.
-        with quiet_import():
+        tell_number_flags("train")
+        with own_keras(), quiet_import():
             from trainer.stage import train_stage
         done = train_stage(options, data, spec, output, made_from, done=done)
     if done:
