@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kinds import charts
+from kinds.heads.any.metrics import below, lower_is_better
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
@@ -24,7 +25,6 @@ from serving.reporting.report_data import ReportData, read
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_TEXT = 300
-LOWER_IS_BETTER = ("loss", "error", "deviance")
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -132,7 +132,7 @@ def metric_rows(data: ReportData, name: str) -> list[tuple[str, list[float | Non
     for measure in data.metrics[data.split].get(name, {}):
         values = [column.get(measure) for column in columns]
         known = [v for v in values if v is not None]
-        choose = min if _lower_is_better(measure) else max
+        choose = min if lower_is_better(measure) else max
         is_one = len(known) > 1 and known.count(choose(known)) == 1
         best = values.index(choose(known)) if is_one else None
         rows.append((measure, values, best))
@@ -167,13 +167,10 @@ def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
     return [data.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
 
 
-def _lower_is_better(name: str) -> bool:
-    return any(word in name for word in LOWER_IS_BETTER)
-
-
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
     measure = KINDS[data.spec.heads[name].kind].headline()
+    own, *baselines = _columns(data, name)
     rows = {row[0]: row[1] for row in metric_rows(data, name)}
     values = rows.get(measure, [None, None, None])
     most = max((v for v in values if v is not None), default=1.0) or 1.0
@@ -188,9 +185,10 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
     ]
     return {
         "head": name,
-        "metric": metric(measure) + (", lower is better" if _lower_is_better(measure) else ""),
+        "metric": metric(measure) + (", lower is better" if lower_is_better(measure) else ""),
         "value": words[0] or "-",
         "bars": bars,
+        "below": ", ".join(map(metric, below(own, baselines))),
     }
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from trainer.reporting.tables import phase_line, phase_summary
+from trainer.reporting.tables import below_baselines, below_lines, phase_line, phase_summary
 
 
 def phase(
@@ -41,3 +41,22 @@ def test_a_phase_is_one_line_with_its_outcome() -> None:
         "phase of common by kfac after epoch 2: objective 2 to 1.5, taken back; "
         "4 evaluations, 3.0 s"
     )
+
+
+def test_a_model_that_is_below_a_baseline_in_anything_says_so() -> None:
+    model = {"targets": 60, "log_loss": 4.1, "accuracy@1": 0.1, "accuracy@5": 0.3}
+    constant = {"log_loss": 5.0, "accuracy@1": 0.2, "accuracy@5": 0.3}
+    given = {"log_loss": 4.5, "accuracy@1": 0.05, "accuracy@5": 0.4}
+    good = {"log_loss": 0.1, "expected_calibration_error": 0.5}
+    none = {"log_loss": 0.7, "expected_calibration_error": 0.0}
+    metrics = {
+        "eval": {"label": given, "kind": good},
+        "test": {"label": model, "kind": good},
+        "baselines": {
+            "label": {"constant": {"test": constant}, "strongest_input": {"test": given}},
+            "kind": {"constant": {"test": none}, "strongest_input": {"input": None}},
+        },
+    }
+    below = below_baselines(metrics)
+    assert below == {"label": ["accuracy@1", "accuracy@5"]}
+    assert below_lines(below) == "label is below a baseline in accuracy@1, accuracy@5"

@@ -124,6 +124,13 @@ def test_it_opens_without_an_error_and_asks_for_nothing_else(opened: Browser, pa
     assert opened.requests == [page.as_uri()]
 
 
+def test_a_head_below_a_baseline_says_so_beside_its_headline(page: Path) -> None:
+    """Its log loss is the lowest, and its accuracy is not the highest."""
+    text = page.read_text(encoding="utf-8")
+    assert text.count("Below a baseline in") == 1
+    assert "Below a baseline in accuracy@1." in text
+
+
 def test_every_plot_has_its_marks_and_its_data_beside_it(opened: Browser) -> None:
     plots = opened.evaluate(
         "[...document.querySelectorAll('figure.chart')].map(f => "

@@ -40,7 +40,7 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
 
 def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     metrics = json.loads((out / "run" / "metrics.json").read_text())
-    assert set(metrics) == {"eval", "test", "baselines", "temperatures"}
+    assert set(metrics) == {"eval", "test", "baselines", "below_baseline", "temperatures"}
     assert set(metrics["test"]) == {"label", "kind", "ends", "left"}
     constant = metrics["baselines"]["label"]["constant"]["test"]
     assert set(constant) <= set(metrics["test"]["label"])

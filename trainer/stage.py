@@ -26,7 +26,14 @@ from trainer.network.trained_model import trained_model
 from trainer.options import STAGE, Options
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
-from trainer.reporting.tables import metrics_table, parameter_table, phase_summary, speed_line
+from trainer.reporting.tables import (
+    below_baselines,
+    below_lines,
+    metrics_table,
+    parameter_table,
+    phase_summary,
+    speed_line,
+)
 from trainer.reporting.tracking import tracked
 from trainer.run import Run, open_run
 from trainer.storage import copy_in, keep_copy
@@ -74,6 +81,8 @@ def train_and_publish(
     (work / MARKER).unlink()
     publish(output, stage=STAGE, made_from=made_from, facts=run_facts(run))
     print(metrics_table(metrics))
+    if metrics["below_baseline"]:
+        print(f"\n{below_lines(metrics['below_baseline'])}")
     print(f"\ntrain: {options.output}")
 
 
@@ -124,6 +133,7 @@ def make_run_folder(
     held_out = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     metrics = held_out | {"baselines": baselines(run, train_columns)}
+    metrics["below_baseline"] = below_baselines(metrics)
     temperatures = fit_temperatures(run)
     metrics["temperatures"] = temperatures
     model = trained_model(run.network, temperatures=temperatures, scales=run.scales)

@@ -26,9 +26,9 @@ from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
-from serving.exporting.hard_cases import hard_cases
+from serving.exporting.hard_cases import batch_rows, hard_cases
 from serving.exporting.profiles import MODEL, PROFILES, Profile
-from serving.exporting.reference import Reference
+from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.run_folder import TrainedRun, load, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
@@ -96,11 +96,13 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     file, fields, values = described(source), source.fields, source.values
     known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
     raw_features = {**fields.inputs, **fields.heads}
+    at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
         Reference(source.transform, source.model, raw_features, padding(source)),
-        {"held_out": source.samples, **hard_cases(source.samples, file.fields, known)},
+        {"held_out": source.samples, **hard_cases(source.samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
+        batch_rows=at_once,
     )
 
 

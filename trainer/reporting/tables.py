@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kinds.heads.any.metrics import below
+
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns as wide as they need; the first is text, the others are numbers.
@@ -97,6 +99,28 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
     return "\n\n".join(
         head_table(name, split, of_head, metrics["baselines"].get(name, {}))
         for name, of_head in metrics[split].items()
+    )
+
+
+def below_baselines(metrics: Mapping[str, Any]) -> dict[str, list[str]]:
+    """{head: the metrics in which a baseline is better}, on the last held-out split."""
+    split = next((s for s in ("test", "eval") if s in metrics), "")
+    found = {}
+    for name, of_head in metrics.get(split, {}).items():
+        own = metrics["baselines"].get(name, {}).values()
+        if worse := below(of_head, [baseline.get(split, {}) for baseline in own]):
+            found[name] = worse
+    return found
+
+
+def below_lines(below: Mapping[str, Sequence[str]]) -> str:
+    """
+    >>> below_lines({"label": ["accuracy@1", "mean_reciprocal_rank"]})
+    'label is below a baseline in accuracy@1, mean reciprocal rank'
+    """
+    return "\n".join(
+        f"{head} is below a baseline in {', '.join(name.replace('_', ' ') for name in names)}"
+        for head, names in below.items()
     )
 
 

@@ -23,6 +23,9 @@ Rows = Mapping[str, Array]
 # The column of the rows' weights.
 WEIGHT = "row.weight"
 CALIBRATION_BINS = 15
+LOWER_IS_BETTER = ("loss", "error", "deviance")
+# These do not say how good a prediction is.
+NO_MERIT = ("targets", "auc_error_at_most", "expected_calibration_error")
 # The exact area under the curve needs all scores: of more than these their bins are kept.
 SCORES_KEPT = 1 << 20
 AUC_BINS = 1 << 17
@@ -110,6 +113,27 @@ class Totals:
             predicted, was, _ = self.calibration
             result["expected_calibration_error"] = float(np.abs(predicted - was).sum() / total)
         return result
+
+
+def lower_is_better(metric: str) -> bool:
+    return any(word in metric for word in LOWER_IS_BETTER)
+
+
+def below(model: Mapping[str, float], baselines: Sequence[Mapping[str, float]]) -> list[str]:
+    """The metrics in which a prediction that knows less is better than the model.
+
+    >>> below({"log_loss": 1.0, "accuracy@1": 0.2}, [{"log_loss": 2.0, "accuracy@1": 0.3}])
+    ['accuracy@1']
+    """
+    return [
+        name
+        for name, value in model.items()
+        if any(
+            other[name] < value if lower_is_better(name) else other[name] > value
+            for other in baselines
+            if name in other and name not in NO_MERIT
+        )
+    ]
 
 
 def area_under_curve(score: Array, target: Array, weight: Array) -> float:
