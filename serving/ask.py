@@ -21,7 +21,7 @@ import pyarrow as pa
 from kinds.columns import Field, cast
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
-from serving.near import near
+from pipeline.near import near
 from serving.score import positive
 from serving.scorer import Scorer
 

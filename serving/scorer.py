@@ -27,6 +27,7 @@ from kinds.columns import cast
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
 from serving.model_file.feeds import feeds
@@ -108,9 +109,8 @@ class Scorer:
         keys = list(self.metadata.keys)
         table = as_arrow(rows, [*keys, *self.columns])
         if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
-            rule = (
-                f"the rows must have the columns that the model names; missing: {sorted(missing)}"
-            )
+            rule = "the rows must have the columns that the model names; missing: "
+            rule += f"{sorted(missing)}{near_columns(sorted(missing), table.schema.names)}"
             raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
         parts = [self._score_raw(batch, top_k, heads) for batch in batches]

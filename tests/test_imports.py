@@ -75,7 +75,7 @@ FROM_PIPELINE = {
     "trainer": FOR_ALL,
     "serving": {
         *FOR_ALL,
-        *("rows", "fields", "large", "sides"),
+        *("rows", "fields", "large", "sides", "near"),
         *("counting", "distributions", "distances", "drift_counter"),
     },
 }

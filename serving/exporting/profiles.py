@@ -1,6 +1,6 @@
 """Places where a file is to run: the versions it is stamped with, and what lies around it.
 
-default    opset 18, IR 10: any onnxruntime of these years
+default    opset 18, IR 10: onnxruntime from 1.18 (May 2024) on; 1.17 does not know IR 10
 bigquery   opset 17, IR 8, at most 450 MB: what BigQuery ML imports, with onnxruntime 1.12
 triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/model.onnx
 """

@@ -12,6 +12,7 @@ import pyarrow.parquet
 
 from pipeline import rows, stores
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 from pipeline.rows.batches import RawBatch
 from pipeline.rows.files import damage
 
@@ -41,7 +42,7 @@ def check_columns(path: str, columns: Sequence[str]) -> None:
     names = column_names(path)
     if missing := [name for name in dict.fromkeys(columns) if name not in names]:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
-        raise Failure(Exit.USAGE, rule, received=names[:50])
+        raise Failure(Exit.USAGE, rule + near_columns(missing, names), received=names[:50])
 
 
 def column_types(path: str, columns: Sequence[str]) -> list[pa.Field]:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kinds import tensors
 from pipeline.failures import Exit, Failure
+from pipeline.near import near
 from serving.model_file.file_graph import (
     NODE_ATTRIBUTE,
     FileGraph,
@@ -23,7 +24,6 @@ from serving.model_file.file_graph import (
     text,
 )
 from serving.model_file.wire import Message, fields, message
-from serving.near import near
 
 # Field numbers of onnx.proto.
 _ATTRIBUTE_NAME, _ATTRIBUTE_STRINGS = 1, 9
