@@ -27,7 +27,7 @@ MODEL = "model.onnx"
 
 
 class Runtime(NamedTuple):
-    """An old onnxruntime, a Python that it has wheels for, and a variable that names one with it."""
+    """An old onnxruntime, a Python that it runs in, and a variable that names one which has it."""
 
     version: str
     python: str

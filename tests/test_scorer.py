@@ -118,10 +118,10 @@ def test_rows_are_taken_as_a_program_has_them() -> None:
             for row in rows.to_pylist()
         ],
     }
-    for form, some in given.items():
+    for some in given.values():
         got = scorer().score(some)
         keys = got.column("key").cast(pa.string())
-        assert_close(got.set_column(0, "key", keys), expected), form
+        assert_close(got.set_column(0, "key", keys), expected)
     assert scorer().score([]).num_rows == 0
     assert scorer().score(frame.head(0)).num_rows == 0
 
@@ -150,7 +150,7 @@ def test_a_wrong_top_k_is_one_message(top_k: Any) -> None:
     with pytest.raises(Failure, match=r"top_k must be a whole number from 1 to 2,147") as failure:
         scorer().score(small_rows(1), top_k=top_k)
     assert failure.value.exit_code == Exit.USAGE
-    assert scorer().score(small_rows(1), np.int64(2), heads="next").num_columns == 3
+    assert scorer().score(small_rows(1), 2, heads="next").num_columns == 3
 
 
 def test_missing_columns_are_named() -> None:
