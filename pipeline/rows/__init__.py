@@ -13,6 +13,7 @@ from typing import TypeAlias
 
 from kinds.columns import large_rows
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.files import Stretch, damage
@@ -94,7 +95,7 @@ def read(
     missing = [name for name in wanted if name not in names]
     if missing and _format(path) not in _LOOSE:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
-        raise Failure(Exit.USAGE, rule, received=names[:50])
+        raise Failure(Exit.USAGE, rule + near_columns(missing, names), received=names[:50])
     with damage(path):
         for batch in _format(path).read(path, wanted, batch_rows, part):
             if large_rows.are_large(batch.rows.nbytes, batch.rows.num_rows):
@@ -112,7 +113,7 @@ def check_columns(path: str, columns: Sequence[str]) -> list[str]:
         return []  # No row is one: they are rejected one by one.
     if missing := [name for name in dict.fromkeys(columns) if names and name not in names]:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
-        raise Failure(Exit.USAGE, rule, received=names[:50])
+        raise Failure(Exit.USAGE, rule + near_columns(missing, names), received=names[:50])
     return [name for name in names if name not in columns]
 
 

@@ -36,17 +36,19 @@ class Tally:
 
     scored: int = 0
     rejected: int = 0
+    left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: "Tally") -> None:
         self.scored += other.scored
         self.rejected += other.rejected
+        self.left_out += other.left_out
         for reason, count in other.reasons.items():
             self.reasons[reason] = self.reasons.get(reason, 0) + count
 
     @property
     def read(self) -> int:
-        return self.scored + self.rejected
+        return self.scored + self.rejected + self.left_out
 
 
 class FinishedParts:
@@ -157,7 +159,7 @@ class OpenPart:
         for one in rejected:
             line = json.dumps({"file": file, **asdict(one)}, ensure_ascii=False)
             self._rejects.write(line.encode(errors="surrogateescape") + b"\n")
-            self.tally.add(Tally(rejected=1, reasons={one.reason: 1}))
+            self.tally.add(Tally(rejected=1, reasons={one.why: 1}))
 
     def close(self) -> None:
         if self._writer is not None:

@@ -13,6 +13,7 @@ from kinds.columns import Field
 from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
+from pipeline.sides import Split
 
 KEY = "pipeline"
 
@@ -35,6 +36,12 @@ class Metadata:
     weight: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def split(self) -> Split | None:
+        """Which rows it was trained on; None where the file does not say."""
+        said = self.facts.get("spec", {}).get("split")
+        return None if said is None else Split.of(said)
 
     def to_json(self) -> str:
         lengths = self.lengths
