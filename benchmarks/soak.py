@@ -90,6 +90,7 @@ def chains(output: Path, count: int) -> dict[str, int]:
 
 def _chain(output: Path) -> "subprocess.Popen[bytes]":
     line = f"-m pipeline.run --stages prepare,train,export,score --force --output {output}".split()
+    line += ["--side", "all"]
     line += ["--spec", str(output / "spec.yaml"), "--input", str(output / "rows.parquet")]
     with (output / "log").open("wb") as log:
         return subprocess.Popen(

@@ -3,16 +3,36 @@
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+MOST = 2**31 - 1
+"""What a graph can count to: sizes and places in it are int32."""
+
+
+def _countable(count: int) -> int:
+    if count > MOST:
+        raise ValueError(f"must be at most {MOST:,}")
+    return count
+
+
+def _single(number: float) -> float:
+    if abs(number) > LARGEST:
+        raise ValueError(f"must be a float32, so at most {LARGEST:.2g} on either side of 0")
+    return number
+
+
+LARGEST = 3.4e38
+"""A number beyond it is infinite to the network, which reckons in float32."""
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Separator = Annotated[str, StringConstraints(min_length=1, max_length=8)]
-Count = Annotated[int, Field(ge=1)]
-Whole = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1), AfterValidator(_countable)]
+Whole = Annotated[int, Field(ge=0), AfterValidator(_countable)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Single = Annotated[float, AfterValidator(_single)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False), AfterValidator(_single)]
 
 
 # YAML takes some of these for ends of lines, and none of the others.

@@ -13,6 +13,8 @@ from typing import Literal
 FORMAT = 2
 # What every file is stamped with, smaller ones of serving.exporting.profiles aside.
 IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
+# The format's own limit: a protobuf message ends here.
+MOST_BYTES = 2**31 - 1
 TOP_K = "top_k"
 INNER = "/"
 """What the names of all tensors begin with that are neither a column nor a result."""

@@ -2,9 +2,9 @@
 
     python -m pipeline.doctor [--output OUT]
 
-Looks at Python, the installed versions next to the tested ones, the Keras 2 switch, what
-onnxruntime opens, Beam's local engine, threads and disk. Ends with exit code 6 if a stage cannot
-work.
+Looks at Python, the installed versions next to the tested ones, the Keras 2 switch, settings of
+Keras and TensorFlow, what onnxruntime opens, Beam's local engine, threads and disk. Ends with exit
+code 6 if a stage cannot work.
 """
 
 import argparse
@@ -20,6 +20,7 @@ from typing import Any
 
 from kinds.tensors import IR_VERSION, OPSET
 from pipeline.failures import Exit, main
+from pipeline.surroundings import keras_settings, number_flags
 
 # As in requirements/tested.txt.
 TESTED = {
@@ -53,6 +54,8 @@ def examined(output: Path) -> Iterator[Finding]:
     yield python(sys.version_info[:2])
     yield from versions(TESTED)
     yield keras_switch(os.environ)
+    yield settings_of_keras(os.environ)
+    yield flags(os.environ)
     yield ceilings()
     yield engine()
     yield threads(os.environ)
@@ -88,6 +91,19 @@ def keras_switch(environment: Mapping[str, str]) -> Finding:
     if found in (None, "", "0"):
         return Finding("Keras 2 switch", "off")
     return Finding("Keras 2 switch", f"{name}={found}", f"unset {name}", fatal=True)
+
+
+def settings_of_keras(environment: Mapping[str, str]) -> Finding:
+    """A person's own are for other projects: no stage reads them."""
+    said = keras_settings(environment)
+    found = f"{said}: not used here" if said else "none that would differ"
+    return Finding("Keras settings", found)
+
+
+def flags(environment: Mapping[str, str]) -> Finding:
+    said = number_flags(environment)
+    advice = "the numbers of a run may differ with it: unset it to have those of other machines"
+    return Finding("flags for numbers", said or "none", advice if said else None)
 
 
 def ceilings() -> Finding:

@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kinds.analysis import Analysis
-from kinds.columns import Rejected, cast
+from kinds.columns import cast
 from pipeline import manifest, rows
 from pipeline import spec as specs
 from pipeline.distributions import Distribution
@@ -89,7 +89,7 @@ class NewRows:
             except Failure as failure:
                 raise Failure(Exit.BAD_ROWS, f"{path}: {failure}") from None
             self.count += raw.rows.num_rows + len(raw.broken)
-            self._bad.update(_reason(bad) for bad in [*raw.broken, *rejected])
+            self._bad.update(bad.why for bad in [*raw.broken, *rejected])
             self.counter.add(typed)
 
     def _check(self, max_bad_fraction: float) -> None:
@@ -103,10 +103,6 @@ class NewRows:
 
 def _all_have(paths: Sequence[str], one: Analysis, csv: Csv) -> bool:
     return all(one.field.column in rows.column_names(path, csv) for path in paths)
-
-
-def _reason(bad: Rejected) -> str:
-    return f"{bad.reason} in {bad.column!r}" if bad.column else bad.reason
 
 
 def _arguments(argv: Sequence[str]) -> argparse.Namespace:

@@ -27,10 +27,12 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
 from pipeline.manifest import lock
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
+from pipeline.sides import SIDES
 from pipeline.spec import Spec
 from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def commands(
     stages: Sequence[str] = STAGES,
     score: Sequence[str] | None = None,
     keep: Sequence[str] = (),
+    side: Sequence[str] | None = None,
     settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
@@ -67,8 +70,9 @@ def commands(
 ) -> list[Command]:
     """The processes of the chosen stages, in their order.
 
-    `rows` are paths or patterns, and so are those to `score`: the same where none are given. The
-    `settings`, such as `training.epochs=3`, change the spec.
+    `rows` are paths or patterns, and so are those to `score`. Where none are given, those of the
+    `rows` are scored that nothing was trained on; `side` names other sides of the split, or `all`.
+    The `settings`, such as `training.epochs=3`, change the spec.
     """
     out = Output(Path(output))
     data, run, model = out.data.path, out.run.path, out.model.path
@@ -76,6 +80,8 @@ def commands(
     replace = ["--force"] * force
     limit = ["--max-bad-fraction", max_bad_fraction]
     kept = ["--keep", *keep] if keep else []
+    sides = list(side or ([ALL] if score else SIDES[1:]))
+    kept += [] if ALL in sides else ["--side", *sides]
     changed = [word for setting in settings for word in ("--set", setting)]
     lines: dict[str, list[Any]] = {
         "prepare": [
@@ -122,6 +128,7 @@ def run_all(
     stages: Sequence[str] = STAGES,
     score: Sequence[str] | None = None,
     keep: Sequence[str] = (),
+    side: Sequence[str] | None = None,
     settings: Sequence[str] = (),
     max_bad_fraction: float = 0.01,
     force: bool = False,
@@ -140,6 +147,7 @@ def run_all(
         stages=stages,
         score=score,
         keep=keep,
+        side=side,
         settings=settings,
         max_bad_fraction=max_bad_fraction,
         force=force,
@@ -184,6 +192,7 @@ def run(arguments: Sequence[str]) -> None:
         stages=options.stages,
         score=options.score,
         keep=options.keep,
+        side=options.side,
         settings=options.set,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
@@ -261,7 +270,16 @@ def _parser() -> argparse.ArgumentParser:
         help=f"a comma-separated part of: {','.join(STAGES)}",
     )
     parser.add_argument(
-        "--score", nargs="+", metavar="GLOB", help="the rows to score (default: the input)"
+        "--score",
+        nargs="+",
+        metavar="GLOB",
+        help="the rows to score (default: those of the input that it was not trained on)",
+    )
+    parser.add_argument(
+        "--side",
+        nargs="+",
+        choices=(*SIDES, ALL),
+        help="score the rows of these sides of the split (eval test; all with --score)",
     )
     parser.add_argument(
         "--keep",

@@ -7,82 +7,103 @@
        56.2 %  assertEqual
        12.0 %  assertTrue
 
-A line is `column=value`; a column that is not given is missing. Needs what the scorer needs.
+A line is `column=value`; a column that is not given is missing. A typo is told at once, and the
+next line may put it right. Needs what the scorer needs.
 """
 
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 
 import pyarrow as pa
 
-from kinds.columns import cast
+from kinds.columns import Field, cast
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
+from pipeline.near import near
 from serving.model_file.unknown import UnknownValues
 from serving.score import positive
 from serving.scorer import Scorer
 
 
 def run(arguments: Sequence[str]) -> None:
-    """The command."""
+    """The command. Ends with the code of the first row that could not be answered."""
     options = _parser().parse_args(arguments)
     scorer = Scorer(options.model, workers=1)
     is_person = sys.stdin.isatty()
     if is_person:
         print(f"columns: {', '.join(scorer.columns)}; an empty line answers, Ctrl-D ends")
-    for lines in questions(sys.stdin):
+    if code := converse(scorer, sys.stdin, options.top_k, is_person=is_person):
+        sys.exit(code)
+
+
+def converse(scorer: Scorer, lines: Iterable[str], top_k: int | None, *, is_person: bool) -> int:
+    """Answers each row, and goes on after a message where a line or a row does not fit.
+
+    A person keeps what else was typed of the row. Piped lines are of a row that nobody mends: it
+    has no answer, and the code of the first such failure comes back.
+    """
+    row: dict[str, str] = {}
+    code, is_spoiled = 0, False
+    for line in chain(_prompted(lines, is_person=is_person), [""]):
+        is_end = not line.rstrip("\r\n")
         try:
-            print(answer(scorer, row_of(lines, scorer.columns), options.top_k), flush=True)
+            if is_end and row and not is_spoiled:
+                print(answer(scorer, row, top_k), flush=True)
+            elif not is_end:
+                row |= cell_of(line.rstrip("\r\n"), scorer)
         except Failure as failure:
-            if not is_person:
-                raise
-            print(f"error: {failure}", flush=True)
+            print(f"error: {failure}", file=sys.stdout if is_person else sys.stderr, flush=True)
+            code, is_spoiled = code or failure.exit_code, not is_person
+            continue
+        if is_end:
+            row, is_spoiled = {}, False
+    return code
 
 
-def questions(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Lines up to each empty one.
-
-    >>> list(questions(["a=1\\n", "b=2\\n", "\\n", "\\n", "a=3\\n"]))
-    [['a=1', 'b=2'], ['a=3']]
-    """
-    question: list[str] = []
-    for line in lines:
-        if text := line.rstrip("\r\n"):
-            question.append(text)
-        elif question:
-            yield question
-            question = []
-    if question:
-        yield question
+def _prompted(lines: Iterable[str], *, is_person: bool) -> Iterator[str]:
+    waiting = iter(lines)
+    while True:
+        if is_person:
+            print("> ", end="", flush=True)
+        try:
+            yield next(waiting)
+        except StopIteration:
+            return
 
 
-def row_of(lines: Sequence[str], columns: Sequence[str]) -> dict[str, str]:
-    """
-    >>> row_of(["a=1", "b=x = y"], ["a", "b", "c"])
-    {'a': '1', 'b': 'x = y'}
-    """
-    row = {}
-    for line in lines:
-        # The longest name that fits: a column's name may hold a `=`.
-        fitting = [column for column in columns if line.startswith(f"{column}=")]
-        if not fitting:
-            rule = f"a line is column=value, with a column of {list(columns)}"
-            raise Failure(Exit.USAGE, rule, received=line[:80])
-        column = max(fitting, key=len)
-        row[column] = line[len(column) + 1 :]
+def cell_of(line: str, scorer: Scorer) -> dict[str, str]:
+    """The column and the value of a line. Raises Failure: 2 for no such column, 4 for a value that
+    the column cannot hold."""
+    # The longest name that fits: a column's name may hold a `=`.
+    fitting = [column for column in scorer.columns if line.startswith(f"{column}=")]
+    if not fitting:
+        name = line.partition("=")[0]
+        rule = f"a line is column=value, with a column of {scorer.columns}"
+        raise Failure(Exit.USAGE, rule + near(name, scorer.columns), received=line[:80])
+    column = max(fitting, key=len)
+    value = line[len(column) + 1 :]
+    fields = [field for field in scorer.metadata.fields if field.column == column and value]
+    typed(pa.RecordBatch.from_pydict({column: [value]}), fields)
+    return {column: value}
+
+
+def typed(raw: pa.RecordBatch, fields: Sequence[Field]) -> pa.RecordBatch:
+    """The one row as the model reads it. Raises Failure 4 where it does not fit."""
+    row, _, rejected = cast(raw, fields)
+    if rejected:
+        rule = f"the row does not fit: {rejected[0].why}"
+        raise Failure(Exit.BAD_ROWS, rule, received=rejected[0].text[:80] or "nothing")
     return row
 
 
 def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> str:
     """The results of one row as text. Raises Failure 4 where it does not fit the model."""
     raw = {column: pa.array([row.get(column)], pa.string()) for column in scorer.columns}
-    typed, _, rejected = cast(pa.RecordBatch.from_pydict(raw), scorer.metadata.fields)
-    if rejected:
-        rule = f"the row does not fit: {rejected[0].reason} in column {rejected[0].column!r}"
-        raise Failure(Exit.BAD_ROWS, rule, received=rejected[0].text[:80] or "nothing")
+    row_of_model = typed(pa.RecordBatch.from_pydict(raw), scorer.metadata.fields)
     seen = UnknownValues()
-    (results,) = scorer.score_later(typed, top_k, seen=seen)().to_pylist()
+    (results,) = scorer.score_later(row_of_model, top_k, seen=seen)().to_pylist()
     lines = [
         line
         for head in scorer.heads()

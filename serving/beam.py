@@ -24,11 +24,12 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from kinds.columns import Field, Rejected, carried, cast
-from pipeline.failures import Exit, Failure, main
+from pipeline.failures import main
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
-from serving.files.sources import check_columns, read
+from serving.files.sources import check_columns, column_types, read
 from serving.model_file.unknown import UnknownValues
+from serving.score import positive
 from serving.scorer import Scorer
 
 READ_ROWS = 8192
@@ -175,11 +176,11 @@ def _counted(result: Any) -> UnknownValues:
 
 
 def _types(files: Sequence[str], kept: Sequence[str], csv: Csv) -> list[pa.Field]:
-    """The kept columns as the first rows have them."""
+    """The kept columns as the first rows have them, or the first file where there are none."""
     for file in files:
         for raw in read(file, kept, READ_ROWS, csv):
             return list(carried(raw.rows.select(kept)).schema)
-    raise Failure(Exit.BAD_ROWS, "the files must hold rows", received=list(files)[:5])
+    return column_types(files[0], kept)
 
 
 def _table(batch: pa.RecordBatch, schema: pa.Schema) -> pa.Table:
@@ -199,10 +200,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
     parser.add_argument("--output", required=True, help="what the names of the files begin with")
     add_csv(parser)
-    parser.add_argument("--top-k", type=int, help="labels per head (default: the model's)")
+    parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
-    parser.add_argument("--shards", type=int, default=4, help="files to write")
+    parser.add_argument("--shards", type=positive, default=4, help="files to write")
     return parser
 
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from kinds import charts
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
+from kinds.heads.metrics import below
 from kinds.heads.show import KINDS
 from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure, main
@@ -138,15 +139,15 @@ class MetricRow(NamedTuple):
 def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
     if data.split is None:
         return []
-    kind, columns, rows = KINDS[data.spec.heads[name].kind], _columns(data, name), []
+    kind, columns, rows = data.spec.heads[name].kind, _columns(data, name), []
+    worse = below(kind, columns[0], columns[1:])
     for measure in data.metrics[data.split].get(name, {}):
         values = [column.get(measure) for column in columns]
-        lost = [None if v is None else kind.shortfall(measure, v) for v in values]
+        lost = [None if v is None else METRICS[kind].shortfall(measure, v) for v in values]
         known = [one for one in lost if one is not None]
         is_one = len(known) > 1 and known.count(min(known)) == 1
-        is_below = lost[0] is not None and min(known) < lost[0]
         best = lost.index(min(known)) if is_one else None
-        rows.append(MetricRow(measure, values, best, is_below))
+        rows.append(MetricRow(measure, values, best, measure in worse))
     return rows
 
 
@@ -180,13 +181,13 @@ def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
 
 def _tile(data: ReportData, name: str) -> dict[str, Any]:
     """A head in one number, beside the best that its baselines reach."""
-    kind = data.spec.heads[name].kind
-    measure, *others = METRICS[kind].headlines()
+    kind = METRICS[data.spec.heads[name].kind]
+    measure, *others = kind.headlines()
     rows = {row.metric: row for row in metric_rows(data, name)}
     values = rows[measure].values if measure in rows else [None, None, None]
     most = max((v for v in values if v is not None), default=1.0) or 1.0
     words = _words(measure, values)
-    lower_is_better = KINDS[kind].shortfall(measure, 0.0) < KINDS[kind].shortfall(measure, 1.0)
+    lower_is_better = kind.shortfall(measure, 0.0) < kind.shortfall(measure, 1.0)
     source = strongest_input(data, name)
     names = ["this model", "constant", f"given {source}" if source else None]
     shown = [rows[other] for other in (measure, *others) if other in rows]
@@ -202,7 +203,7 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
         "value": words[0] or "-",
         "bars": bars,
         "further": [(metric(r.metric), _words(r.metric, r.values)[0], r.is_below) for r in further],
-        "worse": [metric(row.metric) for row in shown if row.is_below],
+        "worse": [metric(row.metric) for row in rows.values() if row.is_below],
     }
 
 

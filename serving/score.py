@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
@@ -31,16 +31,18 @@ from pipeline.manifest import combined_hash, lock, write_text
 from pipeline.rows import expand
 from pipeline.rows.batches import RawBatch
 from pipeline.rows.csv_dialect import Csv, add_csv, csv_of
+from pipeline.sides import SIDES
 from pipeline.storage import stores
 from pipeline.storage.full_disk import full_disk_explained
 from serving.evaluation import Evaluation, drift, evaluation_of, table
+from serving.files.by_side import COLUMN, BySide
 from serving.files.long_form import RESULTS, opened_long
 from serving.files.parts import FinishedParts, OpenPart, Tally
-from serving.files.sources import check_columns, read, rows_about
+from serving.files.sources import check_columns, column_types, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
-from serving.files.writers import Opener, opened, suffix
+from serving.files.writers import CsvCells, Opener, opened, suffix
 from serving.model_file.unknown import UnknownValues
-from serving.scorer import Scorer
+from serving.scorer import MOST_LABELS, Scorer
 from serving.sign import verify
 
 READ_ROWS = 8192
@@ -55,7 +57,8 @@ T = TypeVar("T")
 @dataclass(frozen=True)
 class ScoredBatch:
     """One batch: its rows as the model reads them, what to carry along, a function that waits for
-    the results, what the model did not know by then, and its rejects."""
+    the results, what the model did not know by then, its rejects, and how many rows were left
+    out."""
 
     file: str
     typed: pa.RecordBatch
@@ -63,6 +66,7 @@ class ScoredBatch:
     results: Callable[[], pa.RecordBatch]
     seen: UnknownValues
     rejected: list[Rejected]
+    left_out: int
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -89,17 +93,24 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         workers = options.workers
         evaluation = evaluation_of(options.model, heads, weight, files, csv=csv, workers=workers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
-    _check_columns(files, kept, scorer, options.heads, csv, long=options.long)
+    by_side = BySide(scorer.metadata, options.side, shown=options.with_side)
+    if by_side.needs_names and STREAM in options.input:
+        rule = "the files' names decide the side of a row, and standard input has none"
+        raise Failure(Exit.USAGE, rule)
+    beside = [*kept, *by_side.names()]
+    _check_columns(files, kept, scorer, options.heads, by_side, csv, long=options.long)
     started = time.monotonic()
     names, uses_int8 = scorer.schema(options.heads).names, scorer.uses_int8(options.heads)
     is_drift = options.drift or options.fail_on_drift
     counting = drift.counting(scorer.metadata) if is_drift else None
-    what = [options.top_k, names, uses_int8, kept, is_drift, csv.arguments()]
+    what = [options.top_k, names, uses_int8, beside, is_drift, options.side, csv.arguments()]
     made_from = _made_from(files, scorer.sha256, what)
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = FinishedParts(output, made_from, fresh=options.evaluate, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
-    batches = _batches(files, scorer, kept, options.top_k, options.heads, evaluation, skip, csv)
+    batches = _batches(
+        files, scorer, kept, options.top_k, options.heads, evaluation, skip, by_side, csv
+    )
     _fill(parts, _ahead(batches, BATCHES_AHEAD), rows_about(files))
     tally, seen = parts.total(), parts.seen()
     said = sys.stderr if options.output == STREAM else sys.stdout
@@ -107,18 +118,24 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         found = Drift(tally.scored, list(seen.distances()), limits(options))
         # Where it fails the parts stay: the same command with --drift alone publishes them.
         drift.tell(found, _beside(output, ".drift.json"), said, fail=options.fail_on_drift)
-    for kind, made in ((".metrics.json", evaluation), (".drift.json", seen)):
+    counted = seen if tally.scored else None
+    for kind, made in ((".metrics.json", evaluation), (".drift.json", counted)):
         if made is None:
             _beside(output, kind).unlink(missing_ok=True)
-    wide = partial(opened, output, raw_csv=options.raw_csv)
-    _publish(parts, output, partial(opened_long, wide, kept, heads) if options.long else wide)
+    cells = CsvCells(raw=options.raw_csv)
+    wide = partial(opened, output, cells=cells)
+    if not tally.scored and not tally.rejected:
+        # Files that were read whole and hold none of the rows: an empty day.
+        parts.schema = pa.schema([*column_types(files[0], beside), *scorer.schema(options.heads)])
+    _publish(parts, output, partial(opened_long, wide, beside, heads) if options.long else wide)
     if evaluation is not None:
         metrics = evaluation.metrics()
         write_text(_beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
         print(table(metrics), file=said)
     for warning in _unknown(tally).warnings(scorer.metadata.usual()):
         print(warning, file=sys.stderr)
-    print(_last_line(tally, before, time.monotonic() - started, options.output), file=said)
+    line = _last_line(tally, before, time.monotonic() - started, options.output)
+    print(line + cells.line(), file=said)
 
 
 def _last_line(tally: Tally, before: int, seconds: float, output: str) -> str:
@@ -128,6 +145,7 @@ def _last_line(tally: Tally, before: int, seconds: float, output: str) -> str:
     """
     speed = (tally.read - before) / max(seconds, 1e-9)
     counts = f"{tally.scored:,} rows scored, {tally.rejected:,} rejected"
+    counts += f", {tally.left_out:,} of other sides" if tally.left_out else ""
     line = f"{counts}, {seconds:.1f} s, {speed:,.0f} rows/s: {output}"
     return "; ".join(part for part in (line, _unknown(tally).said()) if part)
 
@@ -152,16 +170,17 @@ def _check_columns(
     kept: list[str],
     scorer: Scorer,
     heads: Sequence[str] | None,
+    by_side: BySide,
     csv: Csv,
     *,
     long: bool,
 ) -> None:
     """Before any work: every file has every column, and no column would be written twice."""
-    results = {*scorer.schema(heads).names, *(RESULTS.names if long else [])}
+    results = {*scorer.schema(heads).names, *(RESULTS.names if long else []), *by_side.names()}
     if both := sorted(results.intersection(kept)):
         raise Failure(Exit.USAGE, "a kept column must not be called as a result is", received=both)
     for file in files:
-        check_columns(file, [*scorer.columns, *kept], csv)
+        check_columns(file, [*scorer.columns, *kept, *by_side.columns], csv)
 
 
 def _made_from(files: Sequence[str], model: str, what: list[object]) -> str:
@@ -180,21 +199,29 @@ def _batches(
     heads: Sequence[str] | None,
     evaluation: Evaluation | None,
     skip: int,
+    by_side: BySide,
     csv: Csv,
 ) -> Iterator[ScoredBatch]:
     """The batches of all files, without the first `skip` ones."""
     columns = [*scorer.columns, *kept, *(evaluation.columns if evaluation else [])]
+    columns += by_side.columns
     batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS, csv))
     for file, raw in islice(batches, skip, None):
-        typed, good, unfit = cast(raw.rows, scorer.metadata.fields)
+        chosen, sides, unfit = by_side.of(file, raw.rows)
+        rows = raw.rows if len(chosen) == raw.rows.num_rows else raw.rows.take(pa.array(chosen))
+        typed, good, more = cast(rows, scorer.metadata.fields)
         seen = UnknownValues()
         results = scorer.score_later(typed, top_k, heads, seen)
-        fit = raw.rows.take(pa.array(good))
+        fit = rows.take(pa.array(good))
         if evaluation is not None:
             evaluation.add(typed, fit)
-        yield ScoredBatch(
-            file, typed, carried(fit.select(kept)), results, seen, _rejected(raw, unfit)
-        )
+        beside = fit.select(kept)
+        if sides is not None:
+            beside = beside.append_column(COLUMN, sides.take(pa.array(good)))
+        left_out = raw.rows.num_rows - len(chosen) - len(unfit)
+        unfit += [replace(one, row=int(chosen[one.row])) for one in more]
+        rejected = _rejected(raw, unfit)
+        yield ScoredBatch(file, typed, carried(beside), results, seen, rejected, left_out)
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:
@@ -229,6 +256,7 @@ def _fill(parts: FinishedParts, batches: Iterator[ScoredBatch], rows: int | None
 def _write(part: OpenPart, batch: ScoredBatch) -> None:
     part.reject(batch.file, batch.rejected)
     part.count(batch.typed)
+    part.tally.left_out += batch.left_out
     results = batch.results()
     part.tally.add(Tally(values=batch.seen.values, unknown=batch.seen.unknown))
     if results.num_rows:
@@ -248,13 +276,15 @@ def _publish(parts: FinishedParts, output: Path, opened_with: Opener) -> None:
         print(f"rejected rows: {rejects}", file=sys.stderr)
     else:
         rejects.unlink(missing_ok=True)
-    if tally.scored:
+    if parts.schema is not None:
         with opened_with(parts.schema) as write:
             for batch in parts.batches():
                 write(batch)
     parts.remove()
-    if not tally.scored:
-        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=tally.reasons or "no rows")
+    if tally.rejected and not tally.scored:
+        often = sorted(tally.reasons.items(), key=lambda one: -one[1])[:3]
+        received = ", ".join(f"{count:,} {why}" for why, count in often)
+        raise Failure(Exit.BAD_ROWS, "no row could be scored", received=received)
 
 
 def _beside(output: Path, suffix: str) -> Path:
@@ -280,8 +310,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMATS, help="of what - stands for")
     add_csv(parser)
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
-    parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
-    parser.add_argument("--heads", nargs="+", help="these heads only")
+    said = "more columns to carry along"
+    parser.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
+    parser.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
+    said = f"only rows of these sides of the model's split: {', '.join(SIDES)}"
+    parser.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
+    parser.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     parser.add_argument(
         "--labels-only", action="store_true", help="no scores of labels: faster, the same labels"
     )
@@ -310,8 +344,11 @@ def _parser() -> argparse.ArgumentParser:
 
 def positive(text: str) -> int:
     """A count on the command line."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"must be an integer of at least 1. Received: {text}")
+    # Python takes long for the digits of a long one, or refuses them.
+    is_count = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_LABELS))
+    if not is_count or not 1 <= int(text) <= MOST_LABELS:
+        rule = f"must be a whole number from 1 to {MOST_LABELS:,}"
+        raise argparse.ArgumentTypeError(f"{rule}. Received: {text:.40}")
     return int(text)
 
 

@@ -28,6 +28,8 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from pipeline.folders.model import sha256_beside
+from pipeline.near import near_columns
+from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
 from serving.model_file.feeds import feeds
 from serving.model_file.file_graph import FileGraph, strings
@@ -42,6 +44,7 @@ Result = TypeVar("Result")
 # leave the cache before they have been ranked.
 LOGITS_IN_CACHE = 2_000_000
 FEWEST_ROWS, MOST_ROWS = 16, 256
+MOST_LABELS = 2**31 - 1
 
 
 class Scorer:
@@ -85,6 +88,7 @@ class Scorer:
 
     def heads(self, names: Sequence[str] | None = None) -> list[FileHead]:
         """The heads of these names in the file's order, or all. Raises Failure 2 for no such."""
+        names = [names] if isinstance(names, str) else names
         known = {head.name: head for head in self.metadata.heads}
         if unknown := [name for name in names or () if name not in known]:
             rule = f"a head must be one of {sorted(known)}"
@@ -93,21 +97,23 @@ class Scorer:
 
     def score(
         self,
-        table: pa.Table | pa.RecordBatch,
+        rows: Any,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
     ) -> pa.Table:
-        """One row of keys and results for every row of `table`, in its order.
+        """One row of keys and results for each of the `rows`, in their order.
 
+        They are a pyarrow.Table, a frame of pandas or Polars, a dict of columns or a list of dicts.
         Columns: the keys; of a head with labels `<head>.labels` list<string> and `<head>.scores`
         list<float>, best first; of others numbers, as `schema` says. Raises Failure: 2 for a
-        missing column, 4 for a row that does not fit (`python -m serving.score` sets those aside).
+        missing column or a wrong `top_k`, 4 for a row that does not fit (score files with
+        `python -m serving.score` to set those aside).
         """
         keys = list(self.metadata.keys)
+        table = as_arrow(rows, [*keys, *self.columns])
         if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
-            rule = (
-                f"the rows must have the columns that the model names; missing: {sorted(missing)}"
-            )
+            rule = "the rows must have the columns that the model names; missing: "
+            rule += f"{sorted(missing)}{near_columns(sorted(missing), table.schema.names)}"
             raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
         parts = [self._score_raw(batch, top_k, heads) for batch in batches]
@@ -176,7 +182,7 @@ class Scorer:
         heads: Sequence[str] | None,
         seen: UnknownValues | None,
     ) -> Callable[[], pa.RecordBatch]:
-        network, schema = self._network(heads), self.schema(heads)
+        top_k, network, schema = checked_top_k(top_k), self._network(heads), self.schema(heads)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
         slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
@@ -248,6 +254,21 @@ class Scorer:
             for head in self.metadata.heads
             if head.entries is not None
         }
+
+
+def checked_top_k(top_k: Any) -> int | None:
+    """Raises Failure 2 for what is no number of labels.
+
+    >>> checked_top_k(np.int32(3)), checked_top_k(None)
+    (3, None)
+    """
+    if top_k is None:
+        return None
+    is_count = isinstance(top_k, int | np.integer) and not isinstance(top_k, bool)
+    if not is_count or not 1 <= top_k <= MOST_LABELS:
+        rule = f"top_k must be a whole number from 1 to {MOST_LABELS:,}"
+        raise Failure(Exit.USAGE, rule, received=repr(top_k)[:40])
+    return int(top_k)
 
 
 def batch_rows(entries: Sequence[int]) -> int:

@@ -29,7 +29,7 @@ def test_help_fits_a_screen_and_has_an_example(package: str) -> None:
 
 
 KNOWN = {
-    "pipeline.run": ["--help", "--score", "--spec", "--stages"],
+    "pipeline.run": ["--help", "--score", "--side", "--spec", "--stages"],
     "trainer.task": ["--help", "--data"],
     "trainer.search": ["--help", "--data"],
 }
@@ -113,7 +113,7 @@ def test_bash_completes_modules_options_and_leaves_the_rest_alone() -> None:
     assert completed("python", "-m", "trainer.t") == ["trainer.task"]
     assert completed("python", "-m", "") == list(KNOWN)
     spec = completed("python", "-m", "pipeline.run", "--spec", "s.yaml", "--s")
-    assert spec == ["--score", "--spec", "--stages"]
+    assert spec == ["--score", "--side", "--spec", "--stages"]
     every = completed("python3", "-m", "trainer.task", "--")
     assert every == ["--help", "--data", "--log-format", "--debug"]
     assert completed("python", "-m", "trainer.task", "rows") == []
@@ -124,7 +124,7 @@ def test_bash_completes_modules_options_and_leaves_the_rest_alone() -> None:
 def test_bash_completes_the_words_of_the_console_command_and_their_options() -> None:
     assert completed("shared-weights", "") == ["run", "train", "search"]
     assert completed("shared-weights", "s") == ["search"]
-    assert completed("shared-weights", "run", "--s") == ["--score", "--spec", "--stages"]
+    assert completed("shared-weights", "run", "--s") == ["--score", "--side", "--spec", "--stages"]
     every = completed("shared-weights", "train", "--")
     assert every == ["--help", "--data", "--log-format", "--debug"]
     assert completed("shared-weights", "train", "rows") == []

@@ -71,7 +71,7 @@ def output(rows: pa.Table, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder.mkdir()
     (folder / "spec.yaml").write_text(SPEC, encoding="utf-8")
     pq.write_table(rows, folder / "rows.parquet")
-    done = command(folder)
+    done = command(folder, "--side", "all")
     assert done.returncode == 0, done.stderr
     return folder
 

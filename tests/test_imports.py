@@ -26,6 +26,8 @@ LIGHT = {
     "pipeline.spec": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.spec.file": {"numpy", "pyarrow", *ALL_HEAVY},
     "pipeline.rows": {*SPEC, *ALL_HEAVY},
+    "pipeline.sides": {*SPEC, *ALL_HEAVY},
+    "pipeline.surroundings": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "pipeline.storage.stores": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
     "kinds.analysis": {*SPEC, *ALL_HEAVY},
     "kinds.names": {"numpy", "pyarrow", *SPEC, *ALL_HEAVY},
@@ -60,10 +62,13 @@ STAGES = {
     "serving": {*BEAM, "trainer", "examples"},
 }
 # What the later stages may use of the first one's package: modules, and packages as a whole.
-FOR_ALL = {"spec", "manifest", "code_hash", "failures", "folders", "console", "storage"}
+FOR_ALL = {
+    *("spec", "manifest", "code_hash", "failures", "folders", "console", "storage"),
+    "surroundings",
+}
 FROM_PIPELINE = {
     "trainer": FOR_ALL,
-    "serving": {*FOR_ALL, "rows", "fields", "distributions"},
+    "serving": {*FOR_ALL, "rows", "fields", "distributions", "sides", "near"},
 }
 # The one module of ours outside `pipeline` that is a piece of a Beam pipeline.
 BEAM_ALLOWED = {"serving.beam"}

@@ -11,8 +11,10 @@ from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
 from kinds.parsing import Arrays
+from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
+from pipeline.spec.limits import check_size
 from trainer.data import (
     Batch,
     ExampleFeatures,
@@ -103,6 +105,7 @@ def make_run(
     does not depend on. Raises Failure with exit code 2 where a head has no target in train, or a
     batch cannot be shared out among the workers."""
     check_batch_size(spec.training.batch_size, workers)
+    _check_size(spec, data.entries)
     outputs = outputs_of(spec, data.entries)
     values = {n: list(data.vocabulary(labels.vocabulary)) for n, labels in spec.labels().items()}
     readings = {n: data.spec.readings()[one.vocabulary] for n, one in spec.labels().items()}
@@ -134,6 +137,14 @@ def make_run(
         workers,
         samplers_of(spec, bias),
     )
+
+
+def _check_size(spec: Spec, entries: Mapping[str, int]) -> None:
+    """Now that the vocabularies are known: export would refuse it when all training is done."""
+    try:
+        check_size(spec, entries)
+    except ValueError as error:
+        raise Failure(Exit.USAGE, str(error)) from None
 
 
 def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler]:

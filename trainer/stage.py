@@ -28,6 +28,8 @@ from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
 from trainer.reporting.tables import (
     Ended,
+    below_baselines,
+    below_lines,
     metrics_table,
     parameter_table,
     phase_summary,
@@ -79,6 +81,8 @@ def train_and_publish(
     work.made_from_path.unlink()
     RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
     print(metrics_table(metrics, show_test=options.show_test))
+    if lines := below_lines(metrics, show_test=options.show_test):
+        print(f"\n{lines}")
     print(f"\ntrain: {options.output}")
 
 
@@ -133,6 +137,8 @@ def make_run_folder(
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
         metrics = held_out | {"baselines": baselines(run, train_columns)}
+    kinds = {name: head.kind for name, head in run.spec.heads.items()}
+    metrics["below_baseline"] = below_baselines(metrics, kinds)
     with lasting("fit the temperatures"):
         temperatures = fit_temperatures(run)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}

@@ -22,6 +22,7 @@ from pipeline.manifest import combined_hash, lock
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec, read_spec
 from pipeline.storage.full_disk import full_disk_explained
+from pipeline.surroundings import own_keras, tell_number_flags
 from trainer.data_folder import read_data
 from trainer.options import Options, is_elsewhere, place_in, read_options
 
@@ -59,7 +60,8 @@ def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone
     done = is_chief and RunFolder(output).is_done(made_from, force=options.force)
     if not (done and alone):
         # It takes seconds to load: who is refused, or has nothing to do, does without it.
-        with quiet_import():
+        tell_number_flags("train")
+        with own_keras(), quiet_import():
             from trainer.stage import train_stage
         done = train_stage(options, data, spec, output, made_from, done=done)
     if done:

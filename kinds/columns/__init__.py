@@ -85,6 +85,11 @@ class Rejected:
             cut = self.text.encode(errors="replace")[:MAX_TEXT].decode(errors="ignore")
             object.__setattr__(self, "text", cut)
 
+    @property
+    def why(self) -> str:
+        """The reason and the column; what the format could not give has none."""
+        return f"{self.reason} in column {self.column!r}" if self.column else self.reason
+
 
 def cast(
     rows: pa.RecordBatch, fields: Sequence[Field]

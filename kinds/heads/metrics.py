@@ -1,10 +1,13 @@
 """Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from kinds.answers import answers
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
+
+# These do not say how good a prediction is.
+NO_MERIT = ("targets", "auc_error_at_most", "expected_calibration_error")
 
 
 class Metrics(Protocol):
@@ -12,6 +15,9 @@ class Metrics(Protocol):
 
     def headlines(self) -> tuple[str, ...]:
         """The metrics that stand for the head, the first in one number."""
+
+    def shortfall(self, metric: str, value: float) -> float:
+        """How far a metric falls short: the best of several values has the least."""
 
     def unknown_targets(self) -> str | None:
         """What a target counts as that the vocabulary does not hold; None without one."""
@@ -38,3 +44,16 @@ class Metrics(Protocol):
 
 
 KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)
+
+
+def below(
+    kind: str, model: Mapping[str, float], baselines: Sequence[Mapping[str, float]]
+) -> list[str]:
+    """The metrics in which a prediction that knows less is better than the model."""
+    short = KINDS[kind].shortfall
+    return [
+        name
+        for name, value in model.items()
+        if name not in NO_MERIT
+        and any(short(name, o[name]) < short(name, value) for o in baselines if name in o)
+    ]

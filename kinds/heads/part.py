@@ -25,6 +25,8 @@ class HeadPart(Part):
 
     PREPARED: ClassVar[frozenset[str]]
     """The settings that prepare depends on."""
+    RESULTS: ClassVar[tuple[str, ...]]
+    """What its results are called behind the head's name and a dot."""
 
     kind: str
     column: Column | None = None
@@ -33,6 +35,10 @@ class HeadPart(Part):
     """How much the head counts in the loss."""
     inputs: tuple[Name, ...] = ()
     """The inputs that the head reads; by default it reads the output of the trunk."""
+
+    def results(self, name: str) -> list[str]:
+        """The columns of the results of the head called `name`."""
+        return [f"{name}.{result}" for result in self.RESULTS]
 
     @abstractmethod
     def labels(self) -> Labels | None:

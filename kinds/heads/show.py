@@ -20,9 +20,6 @@ from kinds.looks import Column, Look
 class Show(Protocol):
     """How a head is shown."""
 
-    def shortfall(self, metric: str, value: float) -> float:
-        """How far a metric falls short: the best of several values has the least."""
-
     def guesses(
         self, head: FileHead, targets: pa.Array, outputs: Sequence[pa.Array]
     ) -> Iterator[Guess]:

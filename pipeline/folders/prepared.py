@@ -43,6 +43,7 @@ class Statistics:
     rows: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     rejected_by_reason: Mapping[str, int] = field(default_factory=dict)
+    rejected_by_column: Mapping[str, int] = field(default_factory=dict)
     types: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     vocabularies: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     distributions: Mapping[str, dict[str, Any]] = field(default_factory=dict)

@@ -26,8 +26,8 @@ from pipeline.fields import Fields
 from pipeline.preparing import reading
 from pipeline.preparing.learning import Found, Learn
 from pipeline.preparing.moments import restored, stored
-from pipeline.preparing.split_sides import by_file
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from pipeline.sides import by_file
 from pipeline.storage.stores import is_object, is_table
 
 # The files used last are kept up to this size in all.

@@ -14,7 +14,7 @@ from pipeline import spec as specs
 from pipeline.fields import kinds_of
 from pipeline.folders.prepared import Statistics
 from pipeline.preparing.reports import Key, Tallies
-from pipeline.preparing.split_sides import SIDES
+from pipeline.sides import SIDES
 
 
 def compared(spec: specs.Spec) -> list[str]:
@@ -104,6 +104,15 @@ def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]
     }
 
 
+def _reasons(counts: Counter[Key], part: int) -> dict[str, int]:
+    """Why rows were rejected and how many: by the reason, or by reason and column."""
+    found = Counter[str]()
+    for key, count in sorted(counts.items()):
+        if key[0] == "reason":
+            found[key[part]] += count
+    return dict(found)
+
+
 def statistics(
     counts: Counter[Key], paths: list[str], spec: specs.Spec, learned: Statistics
 ) -> Statistics:
@@ -121,7 +130,8 @@ def statistics(
         learned,
         rows=rows_by_side(counts),
         files=by_file(counts, paths),
-        rejected_by_reason={k[1]: n for k, n in sorted(counts.items()) if k[0] == "reason"},
+        rejected_by_reason=_reasons(counts, 1),
+        rejected_by_column=_reasons(counts, 2),
         types=_types(counts),
         numbers=numbers,
         inputs=said["inputs"],

@@ -30,7 +30,8 @@ from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
 from pipeline.preparing.reading import REPORTS, as_message, file_of, side_of
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies
-from pipeline.preparing.split_sides import SIDES, dealt
+from pipeline.preparing.split_sides import dealt
+from pipeline.sides import SIDES
 from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]

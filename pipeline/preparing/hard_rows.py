@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.preparing.split_sides import scrambled
+from pipeline.sides import scrambled
 
 DRAWN = 1000
 # Rows of each property: as many as make some DRAWN more, within these limits.

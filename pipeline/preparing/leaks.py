@@ -19,7 +19,7 @@ from kinds.analysis import Analysis
 from kinds.lists import last, list_lengths
 from kinds.prepare import Which
 from pipeline import spec as specs
-from pipeline.preparing.split_sides import SIDES, Hashes, hashes, scrambled
+from pipeline.sides import SIDES, Hashes, hashes, scrambled
 
 KEPT = 1 << 15
 EXAMPLES, KEYS = "examples", "keys"

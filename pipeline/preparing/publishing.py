@@ -33,8 +33,9 @@ from pipeline.preparing import examples, leaks, learning, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
-from pipeline.preparing.split_sides import SIDES, check_values
+from pipeline.preparing.split_sides import check_values
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from pipeline.sides import SIDES
 from pipeline.storage import stores
 
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -152,7 +153,7 @@ def _check_rows(report: Report, result: Result, rejected: Path) -> None:
     if total["rejected"] > result.max_bad_fraction * total["read"]:
         kept = _kept(rejected, f"{result.output.rstrip('/')}.rejected")
         rule = f"at most {result.max_bad_fraction:.2%} of the rows may be bad (--max-bad-fraction)"
-        reasons = {reason: n for (kind, reason, *_), n in counts.items() if kind == "reason"}
+        reasons = {why: n for (kind, *_, why), n in counts.items() if kind == "reason"}
         commonest = max(reasons, key=lambda reason: reasons[reason])
         share = (
             f"{total['rejected']:,} of {total['read']:,} rows, "

@@ -13,7 +13,7 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
 from kinds.columns import Rejected, cast, family
-from pipeline import rows
+from pipeline import rows, sides
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
@@ -82,7 +82,8 @@ class _Reader(beam.DoFn):
     def __init__(
         self, paths: Sequence[str], fields: Fields, split: specs.Split, csv: Csv = AS_FOUND
     ) -> None:
-        self._paths, self._fields, self._split, self._csv = list(paths), fields, split, csv
+        self._paths, self._fields, self._csv = list(paths), fields, csv
+        self._split = sides.Split.of(split.model_dump())
 
     def _raw(self, path: str, meant: rows.Span | RawBatch) -> Iterator[RawBatch]:
         if isinstance(meant, RawBatch):
@@ -99,7 +100,7 @@ class _Reader(beam.DoFn):
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
             columns = [typed.column(field.output) for field in self._fields.split.values()]
-            side = split_sides.sides(self._split, path, columns, typed.num_rows)
+            side = self._split.sides(path, columns, typed.num_rows)
             origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
             listener(self.doing, raw.rows.num_rows)
@@ -128,7 +129,7 @@ class ReadTrainingRows(_Reader):
     def process(self, part: FilePart) -> Iterator[pa.RecordBatch]:
         with as_message():
             for _, typed, origin, _ in self._batches(part):
-                kept = typed.filter(pa.array(side_of(origin) == split_sides.TRAIN))
+                kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
                 if kept.num_rows:
                     yield kept
 
@@ -168,8 +169,8 @@ class ReadRows(_Reader):
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
                 self._count_types(raw)
-                if isinstance(self._split, specs.ColumnSplit):
-                    self._count_split_values(self._split, typed)
+                if self._split.by == "column":
+                    self._count_split_values(typed)
                 self._sample(typed, origin)
                 if self._compared_keys:
                     self._compare_keys(typed, origin)
@@ -189,7 +190,7 @@ class ReadRows(_Reader):
         broken = len(rejected) - (raw - good)
         self._counts["file", path, "read"] += raw + broken
         self._counts["file", path, "rejected"] += len(rejected)
-        self._counts.update(("reason", bad.reason) for bad in rejected)
+        self._counts.update(("reason", bad.reason, bad.why) for bad in rejected)
 
     def _count_types(self, raw: pa.RecordBatch) -> None:
         """What files have where texts are asked for: one column may come in several types."""
@@ -198,16 +199,17 @@ class ReadRows(_Reader):
                 kind = family(raw.column(field.column).type)
                 self._counts["type", field.column, kind] += raw.num_rows
 
-    def _count_split_values(self, split: specs.ColumnSplit, typed: pa.RecordBatch) -> None:
-        found = split_sides.value_counts(typed.column(self._fields.split[split.column].output))
-        for value in {*split_sides.texts_of([*split.eval, *split.test])} & found.keys():
+    def _count_split_values(self, typed: pa.RecordBatch) -> None:
+        (field,) = self._fields.split.values()
+        found = split_sides.value_counts(typed.column(field.output))
+        for value in {*sides.texts_of([*self._split.eval, *self._split.test])} & found.keys():
             self._counts["split", value] += found[value]
         self._split_values = split_sides.remembered(self._split_values + found)
 
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])
-        hashes = split_sides.scrambled(origin.astype(np.uint64))
-        for number, side in enumerate(split_sides.SIDES):
+        hashes = sides.scrambled(origin.astype(np.uint64))
+        for number, side in enumerate(sides.SIDES):
             there = side_of(origin) == number
             sample = sampled(hashes[there], shown.filter(pa.array(there)), self._samples.get(side))
             if sample is not None:
@@ -216,7 +218,7 @@ class ReadRows(_Reader):
     def _compare_keys(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         keys = [typed.column(field.output) for field in self._fields.keys.values()]
         found, there = leaks.key_hashes(keys)
-        for number, side in enumerate(split_sides.SIDES):
+        for number, side in enumerate(sides.SIDES):
             own, key = there & (side_of(origin) == number), (leaks.KEYS, side)
             if sketch := leaks.sketched(found[own], origin[own], self._sketches.get(key)):
                 self._sketches[key] = sketch

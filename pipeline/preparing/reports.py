@@ -18,7 +18,8 @@ import pyarrow as pa
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
-from pipeline.preparing.split_sides import Hashes, remembered
+from pipeline.preparing.split_sides import remembered
+from pipeline.sides import Hashes
 from pipeline.storage import stores
 
 SAMPLES = 4000

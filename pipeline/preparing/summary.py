@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.folders.prepared import STATISTICS, Statistics
-from pipeline.preparing.split_sides import SIDES
+from pipeline.sides import SIDES
 
 FILES_SHOWN = 20
 
@@ -14,8 +14,8 @@ def summary(said: Statistics) -> Iterator[str]:
     sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
     yield f"rows: {total['read']:,} read = {sides} + {total['rejected']:,} rejected"
     yield from _files(said.files)
-    for reason, count in said.rejected_by_reason.items():
-        yield f"  rejected, {reason}: {count:,}"
+    for why, count in said.rejected_by_column.items():
+        yield f"  rejected, {why}: {count:,}"
     for name, entries in said.vocabularies.items():
         yield f"vocabulary {name}: {cut_off(entries)}"
     for name, shares in [*said.inputs.items(), *said.heads.items()]:

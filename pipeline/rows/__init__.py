@@ -16,6 +16,7 @@ from typing import Any, TypeAlias
 
 from kinds.columns import large_rows
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
@@ -179,7 +180,7 @@ def _plain(name: str) -> str:
 
 def _missing(path: str, missing: Sequence[str], names: Sequence[str]) -> Failure:
     rule = f"{path} must have the columns that the spec names; missing: {missing}"
-    return Failure(Exit.USAGE, rule, received=names[:50])
+    return Failure(Exit.USAGE, rule + near_columns(missing, names), received=names[:50])
 
 
 @cache

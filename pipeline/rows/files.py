@@ -110,7 +110,14 @@ class _Unpacked(gzip.GzipFile):
         self._packed.close()
 
 
+def _is_unknown(error: BaseException | None) -> bool:
+    """Whether Arrow knows what it read, and only cannot read it."""
+    return isinstance(error, pa.ArrowNotImplementedError)
+
+
 _DAMAGE = (pa.ArrowException, EOFError, csv.Error, zlib.error)
+# Of a good file: Arrow does not read a missing list among lists of one size (its issue 35692).
+_FIXED_LISTS = "Expected all lists to be of size"
 # What an error begins with where it is a store's, not the content's.
 _STORES = ("AWS Error", "google::cloud")
 
@@ -137,6 +144,10 @@ class damage:
         if any(store in said for store in _STORES):
             rule = f"{self._path} must be readable"
             raise Failure(Exit.ENVIRONMENT, rule, received=said[:300]) from None
+        if _FIXED_LISTS in said or (_is_unknown(error) and "crypt" not in said):
+            rule = f"{self._path} must hold what pyarrow {pa.__version__} can read"
+            hint = "; write a column of lists of one size as lists of any" * (_FIXED_LISTS in said)
+            raise Failure(Exit.USAGE, rule + hint, received=said[:300]) from None
         state = "encrypted" if "crypt" in said else "damaged or cut short"
         rule = f"{self._path} is {state}"
         raise Failure(Exit.INTEGRITY, rule, received=said[:300]) from None

@@ -134,10 +134,15 @@ class Spec(Part):
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
-    def lookups(self) -> dict[str, Lookup]:
-        """Where the inputs over a vocabulary look their ids up."""
+    def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
+        """Where the inputs over a vocabulary look their ids up; on request those with ids of their
+        own, too."""
         found = {name: part.lookup(name) for name, part in self.inputs.items()}
-        return {name: lookup for name, lookup in found.items() if lookup and lookup.vocabulary}
+        return {
+            name: lookup
+            for name, lookup in found.items()
+            if lookup and (lookup.vocabulary or with_own_ids)
+        }
 
     def labels(self) -> dict[str, Labels]:
         """What the heads over a vocabulary choose from."""

@@ -5,14 +5,17 @@ The parts themselves are checked where they are defined, in pipeline.spec.
 
 from typing import TYPE_CHECKING, Any
 
+from pipeline.spec.limits import check_names, check_size
+
 if TYPE_CHECKING:
     from pipeline.spec import Lookup, Spec
 
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads):
+    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, check_names):
         check(spec)
+    check_size(spec)
 
 
 def _names(spec: "Spec") -> None:

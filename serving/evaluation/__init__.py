@@ -107,7 +107,8 @@ def evaluation_of(
 
     Rows count alike where a file does not hold the model's column of weights.
     """
-    held = [set(column_names(file, csv)) for file in files]
+    # A file without any rows may have no columns either.
+    held = [set(names) for file in files if (names := column_names(file, csv))]
     known = [head for head in heads if all(head.column in names for names in held)]
     if not known:
         rule = "to evaluate, the rows must hold the targets of a head"

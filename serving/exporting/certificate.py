@@ -20,7 +20,7 @@ from kinds.tensors import TOP_K, feature
 from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
 from serving.exporting.graph import loaded
-from serving.exporting.hard_cases import ODD_BATCH
+from serving.exporting.hard_cases import MOST_ROWS, Rows
 from serving.exporting.reference import Reference
 from serving.model_file.feeds import feeds
 from serving.model_file.metadata import Metadata
@@ -74,9 +74,10 @@ class Exported:
 def certify(
     exported: Exported,
     reference: Reference,
-    cases: Mapping[str, pa.RecordBatch],
+    cases: Mapping[str, Rows],
     *,
     labels: Mapping[str, Sequence[str]],
+    batch_rows: int = MOST_ROWS,
 ) -> Certificate:
     """Compares both sides on every case. Raises Failure (5) at the first real difference.
 
@@ -85,15 +86,16 @@ def certify(
     """
     made = Certificate()
     name, rows = next(iter(cases.items()))
-    first = {f"every_label/{name}": rows.slice(0, LABEL_ROWS)} if labels else {}
+    every = rows.slice(0, min(LABEL_ROWS, batch_rows))
+    first: dict[str, Rows] = {f"every_label/{name}": every} if labels else {}
     all_cases = {**cases, **first}
     count = sum(rows.num_rows for rows in all_cases.values())
     progress, done = Progress("export, compare with Keras", total=count, unit="rows"), 0
     for case, rows in all_cases.items():
         made.cases[case] = rows.num_rows
         top_k = max(map(len, labels.values())) if case in first else exported.file.top_k
-        for start in range(0, rows.num_rows, ODD_BATCH):
-            part = rows.slice(start, ODD_BATCH)
+        for start in range(0, rows.num_rows, batch_rows):
+            part = rows.slice(start, batch_rows)
             features, got = reference.features(part), exported.run(part, top_k)
             _add_features(made, case, got, features)
             _add_heads(made, case, got, exported.file.heads, reference, features, labels)

@@ -6,7 +6,7 @@ replaced, so that any spec has all of them.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -15,26 +15,49 @@ import pyarrow.compute as pc
 from kinds.columns import TYPES, Field, is_missing
 
 ROWS_OF_A_CASE = 4
-ODD_BATCH = 1001
+# Rows in one batch at most: an odd number, which no vector register divides. Of wide rows there are
+# less, so that what both sides make of a batch stays below so many bytes.
+MOST_ROWS, BATCH_BYTES = 1001, 256 << 20
+
+
+class Rows(Protocol):
+    """The typed rows of a case, a slice at a time."""
+
+    @property
+    def num_rows(self) -> int: ...
+
+    def slice(self, offset: int, length: int) -> pa.RecordBatch: ...
+
+
+def batch_rows(row_bytes: int) -> int:
+    """How many rows to compare at once: an odd number.
+
+    >>> batch_rows(1_000), batch_rows(1 << 20), batch_rows(1 << 40)
+    (1001, 257, 1)
+    """
+    return min(MOST_ROWS, BATCH_BYTES // row_bytes | 1)
 
 
 def hard_cases(
-    rows: pa.RecordBatch, fields: Sequence[Field], values: Mapping[str, Sequence[str]]
-) -> dict[str, pa.RecordBatch]:
+    rows: pa.RecordBatch,
+    fields: Sequence[Field],
+    values: Mapping[str, Sequence[str]],
+    odd_batch: int = MOST_ROWS,
+) -> dict[str, Rows]:
     """{case: typed rows}. `fields` are the inputs', `values` the vocabulary of typed columns."""
     few = _repeated(rows, ROWS_OF_A_CASE)
     names = dict.fromkeys(name for kind in TYPES.values() for name in kind.hard_cells())
-    cases = {name: _replaced(few, fields, partial(_hard, name)) for name in names}
+    cases: dict[str, Rows] = {n: _replaced(few, fields, partial(_hard, n)) for n in names}
     cases["equal_rows"] = _repeated(rows.slice(0, 1), ROWS_OF_A_CASE)
     cases["batch_of_1"] = rows.slice(0, 1)
-    cases[f"batch_of_{ODD_BATCH}"] = _repeated(rows, ODD_BATCH)
-    if every := _every_value(rows, fields, values):
-        cases["every_value"] = every
+    cases[f"batch_of_{odd_batch}"] = _repeated(rows, odd_batch)
+    if any(values.values()):
+        cases["every_value"] = EveryValue(rows, fields, values)
     return cases
 
 
-def _repeated(rows: pa.RecordBatch, count: int) -> pa.RecordBatch:
-    return rows.take(pa.array(np.arange(count) % rows.num_rows))
+def _repeated(rows: pa.RecordBatch, count: int, start: int = 0) -> pa.RecordBatch:
+    return rows.take(pa.array(np.arange(start, start + count) % rows.num_rows))
 
 
 def _replaced(
@@ -58,19 +81,26 @@ def _hard(case: str, field: Field) -> Sequence[Any] | None:
     return None if pc.any(missing).as_py() else cells
 
 
-def _every_value(
-    rows: pa.RecordBatch, fields: Sequence[Field], values: Mapping[str, Sequence[str]]
-) -> pa.RecordBatch | None:
-    """As many rows as the greatest vocabulary has values: each value stands in one of them."""
-    count = max((len(v) for v in values.values()), default=0)
-    if not count:
-        return None
+class EveryValue:
+    """As many rows as the greatest vocabulary has values: each value stands in one of them.
 
-    def make(field: Field) -> Sequence[Any] | None:
-        own = values.get(field.output)
-        if own is None:
-            return None
-        texts = [own[at % len(own)] for at in range(count)]
-        return [[text] for text in texts] if field.column_type.is_list() else texts
+    They are made when they are asked for: all of them could be more than the memory holds.
+    """
 
-    return _replaced(_repeated(rows, count), fields, make)
+    def __init__(
+        self, rows: pa.RecordBatch, fields: Sequence[Field], values: Mapping[str, Sequence[str]]
+    ) -> None:
+        self._rows, self._fields, self._values = rows, fields, values
+        self.num_rows = max(map(len, values.values()))
+
+    def slice(self, offset: int, length: int) -> pa.RecordBatch:
+        end = min(offset + length, self.num_rows)
+
+        def make(field: Field) -> Sequence[Any] | None:
+            own = self._values.get(field.output)
+            if not own:
+                return None
+            texts = [own[at % len(own)] for at in range(offset, end)]
+            return [[text] for text in texts] if field.column_type.is_list() else texts
+
+        return _replaced(_repeated(self._rows, end - offset, offset), self._fields, make)

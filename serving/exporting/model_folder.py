@@ -26,9 +26,9 @@ from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
-from serving.exporting.hard_cases import hard_cases
+from serving.exporting.hard_cases import batch_rows, hard_cases
 from serving.exporting.profiles import PROFILES, Profile
-from serving.exporting.reference import Reference
+from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.trained_run import TrainedRun, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
@@ -93,11 +93,13 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     file, fields, values = described(source), source.fields, source.values
     known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
     raw_features, samples = {**fields.inputs, **fields.heads}, source.typed_samples
+    at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
         Reference(source.transform_graph, source.model, raw_features, padding(source)),
-        {"held_out": samples, **hard_cases(samples, file.fields, known)},
+        {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
+        batch_rows=at_once,
     )
 
 

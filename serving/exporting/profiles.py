@@ -1,13 +1,13 @@
 """Places where a file is to run: the versions it is stamped with, and what lies around it.
 
-default    opset 18, IR 10: any onnxruntime of these years
+default    opset 18, IR 10: onnxruntime from 1.18 (May 2024) on; 1.17 does not know IR 10
 bigquery   opset 17, IR 8, at most 450 MB: what BigQuery ML imports, with onnxruntime 1.12
 triton     the default file in a model repository: NAME/config.pbtxt, NAME/1/model.onnx
 """
 
 from dataclasses import dataclass
 
-from kinds.tensors import IR_VERSION, OPSET
+from kinds.tensors import IR_VERSION, MOST_BYTES, OPSET
 from pipeline.folders.model import MODEL
 
 
@@ -18,8 +18,7 @@ class Profile:
     name: str
     opset: int = OPSET
     ir_version: int = IR_VERSION
-    # The format's own limit: a protobuf message ends here.
-    most_bytes: int = 2**31 - 1
+    most_bytes: int = MOST_BYTES
     is_repository: bool = False
 
     def model_path(self, model_name: str) -> str:

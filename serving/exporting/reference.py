@@ -3,7 +3,8 @@
 Neither Beam nor tf.Transform is needed: the transform graph is a TensorFlow SavedModel.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,24 @@ class Reference:
             ids, lengths = made.values.numpy(), made.row_lengths().numpy()
             return left_padded(ids, lengths, length, missing_id).astype(kind)
         return np.asarray(made).reshape(-1).astype(kind)
+
+
+def row_bytes(model: keras.Model) -> int:
+    """About how much memory a row takes while it is compared: the network's own tensors, the texts
+    of its features, and some copies in float64 of what it gives."""
+    made = [
+        tensor
+        for operation in model.operations
+        for node in operation._inbound_nodes
+        for tensor in node.output_tensors
+    ]
+    texts, results = ([*tensors.values()] for tensors in (model.input, model.output))
+    return 4 * _numbers(made) + 100 * _numbers(texts) + 64 * _numbers(results)
+
+
+def _numbers(tensors: Sequence[keras.KerasTensor]) -> int:
+    """In one row of these [rows, ...]."""
+    return sum(math.prod(size or 1 for size in tensor.shape[1:]) for tensor in tensors)
 
 
 def load_transform(folder: Path) -> Any:

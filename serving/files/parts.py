@@ -37,6 +37,7 @@ class Tally:
 
     scored: int = 0
     rejected: int = 0
+    left_out: int = 0
     reasons: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
     unknown: dict[str, int] = field(default_factory=dict)
@@ -44,6 +45,7 @@ class Tally:
     def add(self, other: "Tally") -> None:
         self.scored += other.scored
         self.rejected += other.rejected
+        self.left_out += other.left_out
         for name in ("reasons", "values", "unknown"):
             own = getattr(self, name)
             for key, count in getattr(other, name).items():
@@ -51,7 +53,7 @@ class Tally:
 
     @property
     def read(self) -> int:
-        return self.scored + self.rejected
+        return self.scored + self.rejected + self.left_out
 
 
 class FinishedParts:
@@ -162,7 +164,7 @@ class OpenPart:
         for one in rejected:
             line = json.dumps({"file": file, **asdict(one)}, ensure_ascii=False)
             self._rejects.write(line.encode(errors="surrogateescape") + b"\n")
-            self.tally.add(Tally(rejected=1, reasons={one.reason: 1}))
+            self.tally.add(Tally(rejected=1, reasons={one.why: 1}))
 
     def close(self) -> None:
         if self._writer is not None:

@@ -11,8 +11,10 @@ import pyarrow.ipc
 
 from pipeline import rows
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 from pipeline.rows.batches import RawBatch
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from pipeline.rows.files import damage
 from pipeline.storage import stores
 
 
@@ -40,7 +42,19 @@ def check_columns(path: str, columns: Sequence[str], csv: Csv = AS_FOUND) -> Non
     names = column_names(path)
     if missing := [name for name in dict.fromkeys(columns) if name not in names]:
         rule = f"{path} must have the columns that the spec names; missing: {missing}"
-        raise Failure(Exit.USAGE, rule, received=names[:50])
+        raise Failure(Exit.USAGE, rule + near_columns(missing, names), received=names[:50])
+
+
+def column_types(path: str, columns: Sequence[str]) -> list[pa.Field]:
+    """The columns as a file without rows has them: of its schema, or text where it has none."""
+    schema = pa.schema([])
+    if is_arrow(path):
+        with _opened(path) as reader:
+            schema = reader.schema
+    elif Path(path).suffix.lower() == ".parquet":
+        with damage(path), stores.reader(path) as file:
+            schema = pyarrow.parquet.read_schema(file)
+    return [schema.field(c) if c in schema.names else pa.field(c, pa.string()) for c in columns]
 
 
 def read(

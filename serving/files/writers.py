@@ -4,9 +4,11 @@ The file appears under its name when all rows are in it; until then it is a hidd
 CSV has lists as JSON text, and cells that a spreadsheet would run as a formula get a leading '.
 """
 
+import dataclasses
 import json
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -40,12 +42,12 @@ def suffix(path: Path) -> str:
 
 
 @contextmanager
-def opened(path: Path, schema: pa.Schema, *, raw_csv: bool = False) -> Iterator[Write]:
+def opened(path: Path, schema: pa.Schema, *, cells: "CsvCells | None" = None) -> Iterator[Write]:
     """Gives a function that writes a batch. Without an error in the block the file is published."""
     partial = path.with_name(f".{path.name}.partial")
     try:
         with partial.open("wb") as file:
-            with _OPENERS[suffix(path)](file, path, schema, raw_csv) as write:
+            with _OPENERS[suffix(path)](file, path, schema, cells or CsvCells()) as write:
                 yield write
             file.flush()
             os.fsync(file.fileno())
@@ -55,7 +57,7 @@ def opened(path: Path, schema: pa.Schema, *, raw_csv: bool = False) -> Iterator[
 
 
 @contextmanager
-def _parquet(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+def _parquet(file: BinaryIO, path: Path, schema: pa.Schema, _: "CsvCells") -> Iterator[Write]:
     repeated = [inside for field in schema if (inside := _repeated(field))]
     with pyarrow.parquet.ParquetWriter(
         file, schema, compression="zstd", use_dictionary=repeated
@@ -71,26 +73,26 @@ def _repeated(field: pa.Field) -> str:
 
 
 @contextmanager
-def _arrow(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+def _arrow(file: BinaryIO, path: Path, schema: pa.Schema, _: "CsvCells") -> Iterator[Write]:
     with pyarrow.ipc.new_file(file, schema) as writer:
         yield writer.write_batch
 
 
 @contextmanager
-def _csv(file: BinaryIO, path: Path, schema: pa.Schema, raw: bool) -> Iterator[Write]:
-    names = pa.array(schema.names, pa.string())
-    texts = pa.schema([(n, pa.string()) for n in _csv_cells(names, raw=raw).to_pylist()])
+def _csv(file: BinaryIO, path: Path, schema: pa.Schema, cells: "CsvCells") -> Iterator[Write]:
+    names = CsvCells(raw=cells.raw).of("", pa.array(schema.names, pa.string()))
+    texts = pa.schema([(name, pa.string()) for name in names.to_pylist()])
     with _sink(file, path) as sink, pyarrow.csv.CSVWriter(sink, texts) as writer:
 
         def write(batch: pa.RecordBatch) -> None:
-            columns = [_csv_cells(column, raw=raw) for column in batch.columns]
+            columns = [*map(cells.of, schema.names, batch.columns)]
             writer.write_batch(pa.RecordBatch.from_arrays(columns, schema=texts))
 
         yield write
 
 
 @contextmanager
-def _jsonl(file: BinaryIO, path: Path, schema: pa.Schema, _raw: bool) -> Iterator[Write]:
+def _jsonl(file: BinaryIO, path: Path, schema: pa.Schema, _: "CsvCells") -> Iterator[Write]:
     with _sink(file, path) as sink:
 
         def write(batch: pa.RecordBatch) -> None:
@@ -126,13 +128,33 @@ class _Unclosed:
         self._file.flush()
 
 
-def _csv_cells(column: pa.Array, *, raw: bool) -> pa.Array:
-    cells = _texts(column)
-    if raw or pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
-        return cells  # a negative number is no formula
-    risky = pc.fill_null(pc.match_substring_regex(cells, _FORMULA), False)
-    escaped = pc.binary_join_element_wise(pa.scalar("'"), cells, "")
-    return pc.if_else(risky, escaped, cells)
+@dataclasses.dataclass
+class CsvCells:
+    """Makes the cells of CSV, and counts by column those that a spreadsheet would have run as a
+    formula; unless they are wanted `raw` they get a leading '."""
+
+    raw: bool = False
+    escaped: Counter[str] = dataclasses.field(default_factory=Counter)
+
+    def of(self, name: str, column: pa.Array) -> pa.Array:
+        cells = _texts(column)
+        if self.raw or pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+            return cells  # a negative number is no formula
+        risky = pc.fill_null(pc.match_substring_regex(cells, _FORMULA), False)
+        if not (count := pc.sum(risky).as_py()):
+            return cells
+        self.escaped[name] += count
+        return pc.if_else(risky, pc.binary_join_element_wise(pa.scalar("'"), cells, ""), cells)
+
+    def line(self) -> str:
+        """
+        >>> CsvCells(escaped=Counter({"phone": 1_000})).line()
+        "; ' before 1,000 cells of phone that a spreadsheet would run: --raw-csv leaves them"
+        """
+        if not self.escaped:
+            return ""
+        columns = ", ".join(f"{count:,} cells of {name}" for name, count in self.escaped.items())
+        return f"; ' before {columns} that a spreadsheet would run: --raw-csv leaves them"
 
 
 def _texts(column: pa.Array) -> pa.Array:
@@ -170,7 +192,7 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
 
 
-_Opener = Callable[[BinaryIO, Path, pa.Schema, bool], AbstractContextManager[Write]]
+_Opener = Callable[[BinaryIO, Path, pa.Schema, CsvCells], AbstractContextManager[Write]]
 _OPENERS: dict[str, _Opener] = {
     ".parquet": _parquet,
     ".arrow": _arrow,

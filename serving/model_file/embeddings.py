@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kinds import tensors
 from pipeline.failures import Exit, Failure
+from pipeline.near import near
 from serving.model_file.file_graph import (
     NODE_ATTRIBUTE,
     FileGraph,
@@ -45,7 +46,7 @@ class Embeddings:
         """
         if value not in self.values:
             rule = f"the value must be one of the {len(self.values):,} that the model knows"
-            raise Failure(Exit.USAGE, rule, received=repr(value))
+            raise Failure(Exit.USAGE, rule + near(value, self.values), received=repr(value))
         own = self.values.index(value)
         lengths = np.maximum(np.linalg.norm(self.vectors, axis=1), 1e-30)
         cosines = self.vectors @ self.vectors[own] / lengths / lengths[own]

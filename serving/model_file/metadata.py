@@ -13,6 +13,7 @@ from kinds.columns import Field
 from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
+from pipeline.sides import Split
 from serving.model_file.unknown import Usual
 
 KEY = "pipeline"
@@ -42,6 +43,12 @@ class Metadata:
         """What the rows that the model was made with say of each input that looks values up."""
         said = {n: of["unknown"] for n, of in self.training.items() if "unknown" in of}
         return {n: Usual(int(of["size"]), float(of["share"])) for n, of in said.items()}
+
+    @property
+    def split(self) -> Split | None:
+        """Which rows it was trained on; None where the file does not say."""
+        said = self.facts.get("spec", {}).get("split")
+        return None if said is None else Split.of(said)
 
     def to_json(self) -> str:
         lengths = self.lengths

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from pipeline.preparing.examples import WriteExamples, gathered
 from pipeline.preparing.reports import SAMPLES, Report, merged, sampled
-from pipeline.preparing.split_sides import SIDES, dealt
+from pipeline.preparing.split_sides import dealt
+from pipeline.sides import SIDES
 from pipeline.spec.file import parse_spec
 
 SPEC = parse_spec(

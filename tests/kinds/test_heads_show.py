@@ -91,7 +91,7 @@ def test_good_ones_are_of_different_targets_the_surest_first() -> None:
 def test_a_head_that_does_not_say_how_it_is_shown_is_refused() -> None:
     whole = show.KINDS["binary"]
     module = ModuleType("half")
-    for name in ("shortfall", "guesses", "figures", "mistakes_title", "task", "answer", "script"):
+    for name in ("guesses", "figures", "mistakes_title", "task", "answer", "script"):
         setattr(module, name, getattr(whole, name))
     with pytest.raises(TypeError, match="half must have could_be"):
         check(module, show.Show)

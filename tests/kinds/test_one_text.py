@@ -25,9 +25,9 @@ from hypothesis import strategies as st
 
 from kinds.columns import Field, cast
 from kinds.columns.readings import as_values
-from pipeline import prepare
+from pipeline import prepare, sides
 from pipeline.fields import Fields, analyses_of, fields_of
-from pipeline.preparing import infer, split_sides
+from pipeline.preparing import infer
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn, Learned
 from pipeline.spec import Spec
@@ -358,7 +358,7 @@ def test_one_table_one_answer(
         typed = pa.Table.from_batches(batches(path, fields)).combine_chunks().to_batches()[0]
         split = [typed.column(field.output) for field in fields.split.values()]
         found = (
-            split_sides.hashes(split).tolist(),
+            sides.hashes(split).tolist(),
             features(typed, spec, fields, first.known).to_pydict(),
         )
         expected = expected or found

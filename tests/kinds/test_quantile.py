@@ -24,6 +24,7 @@ from kinds.columns import Field, cast
 from kinds.heads.any.metrics import Scale, TrainTargets, measured
 from kinds.heads.any.network import LossRows, OutputLayer
 from kinds.heads.guesses import Scored
+from kinds.heads.metrics import below
 from kinds.heads.quantile import metrics, network, show
 from kinds.heads.quantile import score as scores
 from kinds.heads.quantile.spec import Quantile
@@ -266,7 +267,13 @@ def test_it_is_shown_with_its_quantiles() -> None:
     (chart,) = show.figures(Scored(HEAD, targets, outputs, found, {}))
     assert isinstance(chart, Chart)
     assert chart.series[0].points == [(0.1, 0.0), (0.5, 0.5), (0.9, 0.5)]
-    assert show.shortfall("share_below@0.1", 0.1) < show.shortfall("share_below@0.1", 0.0)
+
+
+def test_the_best_share_is_the_stated_one() -> None:
+    assert metrics.shortfall("share_below@0.1", 0.1) < metrics.shortfall("share_below@0.1", 0.0)
+    own = {"share_below@0.9": 0.85, "pinball_loss": 1.0}
+    others = [{"share_below@0.9": 0.99, "pinball_loss": 0.5}]
+    assert below("quantile", own, others) == ["pinball_loss"]
 
 
 @pytest.fixture(scope="module")

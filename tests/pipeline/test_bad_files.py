@@ -4,6 +4,8 @@ import base64
 import datetime
 import decimal
 import gzip
+import re
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -351,3 +353,23 @@ def test_a_flipped_bit_in_a_page_is_found_where_there_are_checksums(
     path.write_bytes(content)
     with pytest.raises(Failure, match="damaged"):
         _read(path, ("a",))
+
+
+def test_a_good_file_that_arrow_cannot_read_is_not_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "good.parquet"
+    lists = pa.array([[1, 2], None], pa.list_(pa.int32(), 2))
+    pyarrow.parquet.write_table(pa.table({"v": lists}), path)
+    with pytest.raises(Failure, match=r"what pyarrow .* write a column of lists") as failure:
+        list(rows.read(str(path), ["v"]))
+    assert failure.value.exit_code == Exit.USAGE
+    assert "damaged" not in str(failure.value)
+
+
+def test_names_that_look_alike_are_told_apart(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "größe") for form in ("NFC", "NFD"))
+    path = tmp_path / "mac.csv"
+    path.write_text(f"{apart},y\n1,a\n", encoding="utf-8")
+    said = f"near '{composed}': '{apart}' (the same in another Unicode form, NFC or NFD)"
+    for check in (rows.check_columns, lambda *given: list(rows.read(*given))):
+        with pytest.raises(Failure, match=re.escape(said)):
+            check(str(path), [composed])

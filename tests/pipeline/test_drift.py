@@ -125,7 +125,7 @@ def test_rows_without_labels_are_compared_too(data: Path, tmp_path: Path) -> Non
     ("table", "received"),
     [
         (_table(2).drop_columns(["price"]), "without ['price']"),
-        (_table(2, price=["dear"] * ROWS), "not_a_number in 'price'"),
+        (_table(2, price=["dear"] * ROWS), "not_a_number in column 'price'"),
         (_table(2, rooms=[[1]] * ROWS), "'rooms' must be readable as number"),
         (_table(2).slice(0, 0), "none"),
     ],

@@ -20,9 +20,9 @@ import tensorflow as tf
 from examples.made_up_rows import rows_for
 from pipeline import manifest, prepare
 from pipeline.failures import Exit, Failure
-from pipeline.preparing.split_sides import SIDES
 from pipeline.rows import parquet_files
 from pipeline.rows import parts as find_parts
+from pipeline.sides import SIDES
 from pipeline.spec.file import parse_spec
 
 SPEC = """

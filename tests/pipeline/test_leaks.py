@@ -18,7 +18,7 @@ from kinds.columns import Field
 from pipeline import prepare
 from pipeline.preparing import leaks
 from pipeline.preparing.leaks import Sketch, both, example_hashes, sketched
-from pipeline.preparing.split_sides import scrambled
+from pipeline.sides import scrambled
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import rows
-from pipeline.preparing import split_sides
+from pipeline import rows, sides
 
 
 def _touch(path: Path) -> str:
@@ -51,8 +50,8 @@ def test_a_file_that_is_given_twice_is_read_once_and_that_is_said(
 
 
 def test_the_split_by_file_knows_a_path_before_a_pattern() -> None:
-    assert split_sides.by_file("rows/part[1].csv", ["part[1].csv"], []) == split_sides.EVAL
-    assert split_sides.by_file("rows/part1.csv", ["part[1].csv"], []) == split_sides.EVAL
+    assert sides.by_file("rows/part[1].csv", ["part[1].csv"], []) == sides.EVAL
+    assert sides.by_file("rows/part1.csv", ["part[1].csv"], []) == sides.EVAL
 
 
 @pytest.mark.parametrize("count", [3, 50_000])

@@ -115,6 +115,8 @@ def test_every_row_is_accounted_for(folder: Path) -> None:
         str(folder / "c.parquet"): {"read": 2, "written": 2, "rejected": 0},
     }
     assert said["rejected_by_reason"] == {"invalid_json": 1, "not_a_number": 1, "ragged": 1}
+    by_column = {"invalid_json": 1, "not_a_number in column 'age'": 1, "ragged": 1}
+    assert said["rejected_by_column"] == by_column
 
 
 def test_the_rejected_rows_are_kept_exactly(folder: Path) -> None:
@@ -258,7 +260,7 @@ def test_files_say_the_side(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 def test_too_many_bad_rows_publish_nothing_and_are_kept(tmp_path: Path) -> None:
     inputs = _small(tmp_path, one="x,y\n1,1\nbad,2\n,2\n", two="x,y\n1,inf\nno,2\n")
-    said = r"3 of 5 rows, 2 of them not_a_number; they are in .*data\.rejected"
+    said = r"3 of 5 rows, 2 of them not_a_number in column '\w+'; they are in .*data\.rejected"
     with pytest.raises(Failure, match=said) as failure:
         _run(tmp_path, SMALL, *inputs)
     assert failure.value.exit_code == Exit.BAD_ROWS

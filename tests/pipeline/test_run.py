@@ -28,7 +28,7 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
         "train": "trainer.task --data OUT/data --output OUT/run --spec spec.yaml",
         "export": "serving.export --run OUT/run --output OUT/model",
         "score": "serving.score --model OUT/model/model.onnx --input a.csv b.csv "
-        "--output OUT/scores.parquet --force",
+        "--output OUT/scores.parquet --side eval test --force",
         "report": "serving.report --run OUT/run --model OUT/model/model.onnx "
         "--output OUT/report.html",
     }
@@ -45,6 +45,13 @@ def test_what_is_said_of_csv_files_is_said_to_each_stage_that_reads_them() -> No
     for stage in ("prepare", "score"):
         assert " --delimiter=\t --csv-escape" in lines[stage]
     assert not any("--csv-escape" in lines[stage] for stage in ("train", "export", "report"))
+
+
+def test_what_is_scored_was_not_trained_on_unless_other_rows_or_sides_are_named() -> None:
+    assert "--side eval test" in command_lines()["score"]
+    assert "--side" not in command_lines(score=["new.csv"])["score"]
+    assert "--side" not in command_lines(side=["all"])["score"]
+    assert "--side test" in command_lines(score=["new.csv"], side=["test"])["score"]
 
 
 def test_options_that_are_not_ours_go_to_beam() -> None:
@@ -104,12 +111,13 @@ def test_the_command_hands_all_it_was_told_to_the_stages(
     monkeypatch.setattr("pipeline.run.run_stage", note)
     monkeypatch.setattr("pipeline.run.table", lambda finished: "")
     more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
-    more += ["--set", "training.epochs=2"]
+    more += ["--set", "training.epochs=2", "--side", "train", "test"]
     output = str(tmp_path / "out")
     run([*WANTED[:-1], output, *more, "--runner=FlinkRunner"])
     said: dict[str, Any] = {
         "keep": ["k"],
         "score": ["new.csv"],
+        "side": ["train", "test"],
         "settings": ["training.epochs=2"],
         "force": True,
         "max_bad_fraction": 0.5,

@@ -7,18 +7,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.preparing.split_sides import (
-    REMEMBERED,
-    by_file,
-    by_hash,
-    by_value,
-    check_values,
-    hashes,
-    remembered,
-    texts_of,
-    value_counts,
-)
-from pipeline.spec import ColumnSplit
+from pipeline.preparing.split_sides import REMEMBERED, check_values, remembered, value_counts
+from pipeline.sides import Split, by_file, by_hash, by_value, hashes, texts_of
+from pipeline.spec import ColumnSplit, FileSplit, HashSplit
 
 
 def test_shares_are_about_those_asked_for() -> None:
@@ -82,3 +73,17 @@ def test_listed_values_are_found_however_a_file_writes_them() -> None:
         found = value_counts(column)
         check_values(split, found, found)
         assert set(texts_of([*split.eval, *split.test])) < set(found)
+
+
+def test_a_split_of_a_spec_is_the_same_from_its_json() -> None:
+    texts = [pa.array(["a", "b", "c", None])]
+    for split in (
+        HashSplit(by="hash", columns=("k",), eval=0.4, test=0.3),
+        ColumnSplit(by="column", column="k", eval=("a",), test=("c",)),
+        FileSplit(by="file", eval=("*/new*",)),
+    ):
+        direct, read = (Split.of(split.model_dump(mode=mode)) for mode in ("python", "json"))
+        columns = texts[: len(direct.columns)]
+        found = direct.sides("rows/new.csv", columns, 4)
+        assert found.tolist() == read.sides("rows/new.csv", columns, 4).tolist()
+        assert len(set(found.tolist())) > 1 or split.by == "file"

@@ -7,9 +7,13 @@ from typing import Any
 import pytest
 import yaml
 
+from kinds.columns import Field
+from kinds.heads.score import KINDS, FileHead
+from kinds.heads.spec import CLASSES
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from pipeline.spec.file import MAX_SPEC_BYTES, parse_spec, read_spec
+from pipeline.spec.limits import check_size
 
 WORKING: dict[str, Any] = {
     "name": "words",
@@ -115,6 +119,16 @@ def test_survives_the_way_through_json(column: str) -> None:
         ({"training__learning_rate": float("nan")}, "training.learning_rate", "must be a number"),
         ({"training__learning_rate": "1e400"}, "training.learning_rate", "finite"),
         ({"weight": "age"}, "weight", "also an input"),
+        ({"inputs__age__column": "top_k"}, "inputs.age", "needs another name in the rows"),
+        ({"inputs__top_k": {"kind": "number"}}, "inputs.top_k", "is called 'top_k' or begins"),
+        ({"inputs__age__column": "/age"}, "inputs.age", "'/age' needs another name"),
+        ({"inputs__age__column": "next_word.scores"}, "inputs.age", "a result of heads.next_word"),
+        ({"keys": ["next_word.labels"]}, "keys", "a result of heads.next_word"),
+        ({"heads__next_word__top_k": 2**31}, "heads.next_word.top_k", "at most 2,147,483,647"),
+        ({"inputs__before__length": 10**30}, "inputs.before.length", "at most 2,147,483,647"),
+        ({"inputs__age__missing": 1e39}, "inputs.age.missing", "must be a float32"),
+        ({"trunk__layers": [30_000, 30_000]}, "trunk.layers", "at most 2,147,483,647"),
+        ({"shared__common": {"layers": [30_000, 30_000]}}, "shared.common", "ONNX file has"),
         ({"keys": ["line", "line"]}, "keys", "named twice"),
         ({"split": None}, "split", "must be given"),
     ],
@@ -129,6 +143,40 @@ def test_a_wrong_spec_is_one_message_with_the_place(
     assert message.startswith(f"my.yaml: {place}"), message
     assert rule in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"heads__next_word__column": "top_k"},
+        {"keys": ["top_k", "/line"]},
+        {"inputs__age__column": "next_word.score"},
+        {"inputs__word__embedding": 30_000, "inputs__before__embedding": 30_000},
+        {"inputs__age__missing": -1e38},
+    ],
+)
+def test_what_export_takes_is_not_refused(changes: dict[str, Any]) -> None:
+    parse_spec(spec_with(**changes))
+
+
+def test_results_are_called_in_a_spec_as_in_the_file() -> None:
+    for name, part in {one.model_fields["kind"].default: one for one in CLASSES}.items():
+        made = part.model_construct(kind=name)
+        head = FileHead("h", name, Field("h", "text"), 1)
+        assert made.results("h") == list(KINDS[name].columns(head, labels_only=False))
+
+
+def test_a_file_that_would_be_too_large_is_refused_once_its_vocabularies_are_known() -> None:
+    spec = parse_spec(spec_with(trunk={"layers": [64]}))
+    entries = {"word": 10_000, "next_word": 25_000}
+    check_size(spec, entries)
+    with pytest.raises(ValueError, match=r"^heads\.next_word: .*; 2,560,000,000 of them are here"):
+        check_size(spec, entries | {"next_word": 10_000_000})
+    with pytest.raises(ValueError, match=r"^inputs\.word: "):
+        check_size(spec, entries | {"word": 20_000_000})
+    # A linear block is multiplied into the table: narrow rows are what counts.
+    narrow = parse_spec(spec_with(shared__common__units=4))
+    check_size(narrow, entries | {"word": 20_000_000})
 
 
 def test_a_place_shows_no_word_that_nobody_wrote() -> None:

@@ -8,7 +8,7 @@ import pytest
 from small_run import LABELS, exported
 
 from pipeline.failures import Exit, Failure
-from serving.ask import answer, row_of
+from serving.ask import answer, cell_of, converse
 from serving.scorer import Scorer
 
 MODEL = exported() / "model" / "model.onnx"
@@ -47,8 +47,31 @@ def test_a_column_that_is_not_the_models_is_refused() -> None:
     done = asked("wrod=cat\n")
     assert done.returncode == Exit.USAGE
     assert "Received: wrod=cat" in done.stderr
+    assert "; near it: 'word'. " in done.stderr
     with pytest.raises(Failure, match="a line is column=value"):
-        row_of(["word"], ["word"])
+        cell_of("word", Scorer(MODEL))
+
+
+def test_after_a_typo_the_next_rows_are_answered_all_the_same() -> None:
+    first = "".join(f"{column}={value}\n" for column, value in ROW.items())
+    done = asked(f"wrod=cat\n{first}\nplace=far\n\n{first}")
+    assert done.returncode == Exit.USAGE
+    assert done.stdout == asked(first).stdout
+    assert [line.split(":")[0] for line in done.stderr.splitlines()] == ["error", "error"]
+
+
+def test_a_person_keeps_the_row_and_gets_another_prompt(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    lines = ["Word=cat\n", "word=cat\n", "\n", "place=far\n", "place=1.5\n", "\n"]
+    converse(Scorer(MODEL), lines, 2, is_person=True)
+    said = capsys.readouterr().out
+    wrong, _, incomplete, unfit, _, answered, rest = said.split("> ")[1:]
+    assert "; near it: 'word'. Received: Word=cat" in wrong
+    assert "missing in column 'place'" in incomplete
+    assert "not_a_number in column 'place'. Received: far" in unfit
+    assert answered.strip() == answer(Scorer(MODEL), {"word": "cat", "place": "1.5"}, 2).strip()
+    assert not rest
 
 
 def test_a_row_that_does_not_fit_is_refused_with_its_reason() -> None:
@@ -58,4 +81,6 @@ def test_a_row_that_does_not_fit_is_refused_with_its_reason() -> None:
 
 
 def test_a_column_may_hold_the_sign_that_ends_its_name() -> None:
-    assert row_of(["a=b=c"], ["a", "a=b"]) == {"a=b": "c"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Scorer, "columns", ["a", "a=b"])
+        assert cell_of("a=b=c", Scorer(MODEL)) == {"a=b": "c"}

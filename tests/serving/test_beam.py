@@ -76,6 +76,19 @@ def test_on_the_portable_engine_as_the_local_scorer(tmp_path: Path) -> None:
     )
 
 
+def test_an_empty_day_gives_files_without_rows(tmp_path: Path) -> None:
+    (tmp_path / "empty.csv").write_text("key,word,age,size,place,previous\n")
+    model = ["--model", str(exported() / "model" / "model.onnx")]
+    beam.run(
+        [*model, "--input", str(tmp_path / "empty.csv"), "--output", str(tmp_path / "out" / "s")]
+    )
+    shards = sorted((tmp_path / "out").glob("s-*.parquet"))
+    assert shards
+    for shard in shards:
+        table = pyarrow.parquet.read_table(shard)
+        assert (table.num_rows, table.column_names[:2]) == (0, ["key", "next.labels"])
+
+
 def test_the_handler_gives_all_outputs_for_all_inputs() -> None:
     handler = beam.ScorerHandler(str(exported() / "model" / "model.onnx"))
     scorer = handler.load_model()

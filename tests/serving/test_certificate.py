@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import onnx
+import pyarrow as pa
 import pytest
 from onnx import numpy_helper
 from small_run import AGE_MEAN, WORDS, exported
@@ -13,7 +14,7 @@ from kinds.columns import Field
 from kinds.differences import Difference, value_difference
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
-from serving.exporting import certificate, model_folder, trained_run
+from serving.exporting import certificate, hard_cases, model_folder, reference, trained_run
 from serving.exporting.graph import check
 
 
@@ -104,6 +105,45 @@ def test_the_right_graph_passes_all_cases(capsys: pytest.CaptureFixture[str]) ->
     assert report.cases["every_value"] == len(WORDS)
     assert set(report.heads) == {"next", "tags", "ends", "left", "many"}
     assert max([*report.heads.values(), *report.features.values()]) <= certificate.TOLERANCE
+
+
+@pytest.mark.parametrize("break_it", [permuted_lookup, changed_weight])
+def test_wide_rows_are_compared_a_few_at_a_time_and_all_the_same(
+    break_it: Callable[[onnx.ModelProto], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if no more than 3 rows had room: no batch is larger, and every value is compared."""
+    monkeypatch.setattr(hard_cases, "BATCH_BYTES", 3 * reference.row_bytes(loaded().model))
+    batches = list[int]()
+    features = reference.Reference.features
+
+    def noted(self: reference.Reference, typed: pa.RecordBatch) -> dict[str, np.ndarray]:
+        batches.append(typed.num_rows)
+        return features(self, typed)
+
+    monkeypatch.setattr(reference.Reference, "features", noted)
+    model = onnx.load_from_string(built())
+    report = model_folder.compare(loaded(), check(model))
+    assert max(batches) == report.cases["batch_of_3"] == 3
+    assert sum(batches) == sum(report.cases.values())
+    assert report.cases["every_value"] == len(WORDS)
+    assert report.cases["held_out"] == 40
+    break_it(model)
+    with pytest.raises(Failure, match=BREAKS[break_it]):
+        model_folder.compare(loaded(), check(model))
+
+
+def test_every_value_stands_in_a_row_however_it_is_sliced() -> None:
+    fields = [Field("word", "text"), Field("all", "list"), Field("n", "number")]
+    one = {"word": ["x", "y"], "all": [["x"], ["y", "x"]], "n": pa.array([1, 2], pa.float32())}
+    rows = pa.RecordBatch.from_pydict(one)
+    values = {"word": ["a", "b", "c"], "all": [f"v{at}" for at in range(100_003)]}
+    every = hard_cases.EveryValue(rows, fields, values)
+    assert every.num_rows == 100_003
+    parts = [every.slice(start, 1001) for start in range(0, every.num_rows, 1001)]
+    whole = pa.Table.from_batches(parts)
+    assert whole["all"].to_pylist() == [[value] for value in values["all"]]
+    assert whole["word"].to_pylist()[:4] == ["a", "b", "c", "a"]
+    assert whole["n"].to_pylist()[1000:1003] == [1, 2, 1]
 
 
 def difference(

@@ -80,7 +80,8 @@ def test_the_command_prints_neighbours_best_first(capsys: pytest.CaptureFixture[
 @pytest.mark.parametrize(
     ("more", "rule"),
     [
-        (["--head", "next", "--of", "?"], "one of the 6 that the model knows"),
+        (["--head", "next", "--of", "?"], "one of the 6 that the model knows. Received"),
+        (["--input", "word", "--of", "Cat"], "that the model knows; near it: 'cat'"),
         (["--head", "ends", "--of", "yes"], "--head one with labels"),
         (["--input", "age", "--of", "1"], "--input must be one that looks values up"),
     ],

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import onnx
@@ -24,7 +24,24 @@ from serving.model_file.feeds import feeds
 from serving.scorer import Scorer
 
 MODEL = "model.onnx"
-OLD_RUNTIME = ("onnxruntime==1.12.1", "numpy==1.26.4")
+
+
+class Runtime(NamedTuple):
+    """An old onnxruntime, a Python that it runs in, and a variable that names one which has it."""
+
+    version: str
+    python: str
+    variable: str
+
+    @property
+    def packages(self) -> tuple[str, str]:
+        return f"onnxruntime=={self.version}", "numpy==1.26.4"
+
+
+OLDEST = {
+    "bigquery": Runtime("1.12.1", "python3.10", "OLD_RUNTIME_PYTHON"),
+    "default": Runtime("1.18.0", "python3.11", "OLDEST_RUNTIME_PYTHON"),
+}
 RUN_OLD = """
 import sys, numpy as np, onnxruntime
 session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
@@ -78,24 +95,27 @@ def test_triton_gets_a_model_repository() -> None:
     assert Scorer(folder / "small" / "1" / MODEL).metadata.name == "small"
 
 
-def old_python(folder: Path) -> Path:
-    """A Python 3.10 with the onnxruntime of BigQuery ML. Skips the test where there is none."""
-    if given := os.environ.get("OLD_RUNTIME_PYTHON"):
+def old_python(folder: Path, runtime: "Runtime") -> Path:
+    """A Python with an old onnxruntime. Skips the test where there is none."""
+    if given := os.environ.get(runtime.variable):
         return Path(given)
     if "CI_FULL" not in os.environ:
-        pytest.skip("slow: CI_FULL=1 or OLD_RUNTIME_PYTHON=... runs it")
-    if (python := shutil.which("python3.10")) is None:
-        pytest.skip("there is no python3.10 on this machine")
+        pytest.skip(f"slow: CI_FULL=1 or {runtime.variable}=... runs it")
+    if (python := shutil.which(runtime.python)) is None:
+        pytest.skip(f"there is no {runtime.python} on this machine")
     subprocess.run([python, "-m", "venv", folder], check=True)
-    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *OLD_RUNTIME]
-    if subprocess.run(install, check=False).returncode:
-        pytest.skip(f"{' '.join(OLD_RUNTIME)} cannot be installed here")
+    install = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    if subprocess.run([*install, *runtime.packages], check=False).returncode:
+        pytest.skip(f"{' '.join(runtime.packages)} cannot be installed here")
     return folder / "bin" / "python"
 
 
-def test_bigquery_s_file_runs_under_onnxruntime_1_12(tmp_path: Path) -> None:
-    python = old_python(tmp_path / "old")
-    model, rows = folder_of("bigquery") / MODEL, small_rows(64)
+@pytest.mark.parametrize("profile", OLDEST)
+def test_a_file_runs_under_the_oldest_onnxruntime_that_is_promised(
+    tmp_path: Path, profile: str
+) -> None:
+    python = old_python(tmp_path / "old", OLDEST[profile])
+    model, rows = folder_of(profile) / MODEL, small_rows(64)
     scorer = Scorer(model)
     (batch,) = rows.combine_chunks().to_batches()
     typed, _, _ = cast(batch, scorer.metadata.fields)
@@ -107,7 +127,7 @@ def test_bigquery_s_file_runs_under_onnxruntime_1_12(tmp_path: Path) -> None:
     done = subprocess.run(
         words, check=True, capture_output=True, text=True, cwd=tmp_path, env=environment
     )
-    assert done.stdout.strip() == "1.12.1"
+    assert done.stdout.strip() == OLDEST[profile].version
     got, expected = dict(np.load(tmp_path / "out.npz", allow_pickle=True)), scorer.score(rows)
     assert got["next.labels"].tolist() == expected.column("next.labels").to_pylist()
     for name in ("next.scores", "tags.scores"):

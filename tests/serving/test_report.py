@@ -2,7 +2,13 @@
 
 from typing import Any
 
-from trainer.reporting.tables import metrics_table, phase_line, phase_summary
+from trainer.reporting.tables import (
+    below_baselines,
+    below_lines,
+    metrics_table,
+    phase_line,
+    phase_summary,
+)
 
 
 def phase(
@@ -57,3 +63,25 @@ def test_test_is_shown_on_request_only() -> None:
     del metrics["test"]
     assert "--show-test" not in metrics_table(metrics)
     assert metrics_table({"baselines": {}}).startswith("no held-out rows")
+
+
+def test_a_model_that_is_below_a_baseline_in_anything_says_so() -> None:
+    model = {"targets": 60, "log_loss": 4.1, "accuracy@1": 0.1, "accuracy@5": 0.3}
+    constant = {"log_loss": 5.0, "accuracy@1": 0.2, "accuracy@5": 0.3}
+    given = {"log_loss": 4.5, "accuracy@1": 0.05, "accuracy@5": 0.4}
+    good = {"log_loss": 0.1, "expected_calibration_error": 0.5}
+    none = {"log_loss": 0.7, "expected_calibration_error": 0.0}
+    metrics: dict[str, Any] = {
+        "eval": {"label": given, "kind": good},
+        "test": {"label": model, "kind": good},
+        "baselines": {
+            "label": {"constant": {"test": constant}, "strongest_input": {"test": given}},
+            "kind": {"constant": {"test": none}, "strongest_input": {"input": None}},
+        },
+    }
+    below = below_baselines(metrics, {"label": "classification", "kind": "binary"})
+    assert below == {"eval": {}, "test": {"label": ["accuracy@1", "accuracy@5"]}}
+    metrics["below_baseline"] = below
+    assert below_lines(metrics) == ""
+    lines = below_lines(metrics, show_test=True)
+    assert lines == "label is below a baseline in accuracy@1, accuracy@5 (test)"

@@ -14,6 +14,7 @@ import pytest
 from small_run import exported, small_rows
 
 from pipeline.failures import Exit, Failure
+from pipeline.sides import SIDES, by_hash
 from serving import score
 
 
@@ -184,9 +185,137 @@ def test_rejects_of_an_earlier_run_do_not_stay(tmp_path: Path) -> None:
 def test_no_row_that_fits_publishes_nothing_but_the_rejects(tmp_path: Path) -> None:
     rows = [dict(row, place="x") for row in plain(small_rows(3))]
     code, message = failure_of(tmp_path / "s.jsonl", as_jsonl(tmp_path / "in.jsonl", rows))
-    assert (code, "not_a_number" in message) == (Exit.BAD_ROWS, True)
+    assert (code, "3 not_a_number in column 'place'" in message) == (Exit.BAD_ROWS, True)
     assert not (tmp_path / "s.jsonl").exists()
     assert len(jsonl(tmp_path / "s.jsonl.rejected.jsonl")) == 3
+
+
+def test_cells_that_csv_output_escapes_are_counted_in_the_last_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        dict(row, key=key)
+        for row, key in zip(plain(small_rows(3)), ["+57", "-2", "a"], strict=True)
+    ]
+    files = [as_jsonl(tmp_path / "in.jsonl", rows)]
+    run(tmp_path / "s.csv", *files)
+    line = capsys.readouterr().out
+    assert "; ' before 2 cells of key that a spreadsheet would run: --raw-csv leaves them" in line
+    assert "'+57" in (tmp_path / "s.csv").read_text()
+    for name, more in (("r.csv", ("--raw-csv",)), ("s.jsonl", ())):
+        run(tmp_path / name, *files, more=more)
+        assert "--raw-csv" not in capsys.readouterr().out
+    assert "'+57" not in (tmp_path / "r.csv").read_text()
+
+
+def sides_of_keys(keys: list[str]) -> list[str]:
+    """As prepare splits them: the small model's split is by the hash of its key."""
+    return [SIDES[side] for side in by_hash([pa.array(keys)], 0.1, 0.1)]
+
+
+@pytest.mark.parametrize("form", [as_parquet, as_csv, lambda p, rows: as_jsonl(p, plain(rows))])
+def test_the_rows_of_a_side_are_those_that_prepare_put_there(
+    tmp_path: Path, form: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # Numbers in Parquet and JSONL, texts in CSV: a key has one text everywhere.
+    rows = small_rows(300).set_column(0, "key", pa.array(range(300)))
+    suffix = {as_parquet: "parquet", as_csv: "csv"}.get(form, "jsonl")
+    file = form(tmp_path / f"in.{suffix}", rows)
+    expected = sides_of_keys([str(key) for key in range(300)])
+    run(tmp_path / "all.jsonl", file, more=("--with-side",))
+    scored = jsonl(tmp_path / "all.jsonl")
+    assert [row["side"] for row in scored] == expected
+    assert list(scored[0])[:3] == ["key", "side", "next.labels"]
+    capsys.readouterr()
+    run(tmp_path / "s.jsonl", file, more=("--side", "test", "eval"))
+    held_out = jsonl(tmp_path / "s.jsonl")
+    assert held_out == [
+        {name: value for name, value in row.items() if name != "side"}
+        for row in scored
+        if row["side"] != "train"
+    ]
+    left_out = expected.count("train")
+    line = f"{300 - left_out:,} rows scored, 0 rejected, {left_out:,} of other sides, "
+    assert capsys.readouterr().out.startswith(line)
+
+
+def test_rows_of_a_side_are_evaluated_and_numbered_as_they_are_in_the_file(tmp_path: Path) -> None:
+    rows = plain(small_rows(200))
+    sides = sides_of_keys([row["key"] for row in rows])
+    rows[sides.index("test")]["place"] = None
+    rows[sides.index("train")]["place"] = None
+    file = as_jsonl(tmp_path / "in.jsonl", rows)
+    run(tmp_path / "s.jsonl", file, more=("--side", "test", "--evaluate"))
+    rejected = jsonl(tmp_path / "s.jsonl.rejected.jsonl")
+    assert [one["row"] for one in rejected] == [sides.index("test") + 1]
+    found = json.loads((tmp_path / "s.jsonl.metrics.json").read_text())
+    assert found["next"]["targets"] == sides.count("test") - 1
+
+
+def test_a_side_without_rows_is_an_empty_output(tmp_path: Path) -> None:
+    rows = [row for row in plain(small_rows(60)) if sides_of_keys([row["key"]]) == ["train"]]
+    run(tmp_path / "s.csv", as_jsonl(tmp_path / "in.jsonl", rows), more=("--side", "test"))
+    assert len((tmp_path / "s.csv").read_text().splitlines()) == 1
+
+
+def test_a_column_called_as_the_side_is_not_written_twice(tmp_path: Path) -> None:
+    rows = small_rows(5).append_column("side", pa.array(["left"] * 5))
+    more = ("--keep", "side", "--with-side")
+    code, _ = failure_of(tmp_path / "s.csv", as_parquet(tmp_path / "in.parquet", rows), more=more)
+    assert code == Exit.USAGE
+
+
+def empty_days(folder: Path) -> dict[str, Path]:
+    """Files without rows: a header, a schema, or nothing at all."""
+    rows = small_rows(3)
+    header, nothing, lines = (folder / f"empty{suffix}" for suffix in (".csv", ".tsv", ".jsonl"))
+    as_csv(header, rows)
+    header.write_text(header.read_text().splitlines()[0] + "\n")
+    nothing.write_text("")
+    lines.write_text("")
+    return {
+        "header": header,
+        "nothing": nothing,
+        "lines": lines,
+        "schema": as_parquet(folder / "empty.parquet", rows.slice(0, 0)),
+    }
+
+
+@pytest.mark.parametrize("which", ["header", "nothing", "lines", "schema"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet", ".arrow", ".jsonl"])
+def test_an_empty_day_gives_an_output_with_a_header_and_no_rows(
+    tmp_path: Path, which: str, suffix: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / f"s{suffix}"
+    run(output, empty_days(tmp_path)[which], more=("--drift",))
+    assert capsys.readouterr().out.startswith("0 rows scored, 0 rejected, ")
+    if suffix == ".parquet":
+        assert pyarrow.parquet.read_table(output).num_rows == 0
+        assert pyarrow.parquet.read_schema(output).names[:2] == ["key", "next.labels"]
+    if suffix == ".csv":
+        assert output.read_text().startswith('"key","next.labels","next.scores"')
+
+
+def test_an_empty_day_has_no_targets(tmp_path: Path) -> None:
+    days = empty_days(tmp_path)
+    for which in ("schema", "lines"):
+        run(tmp_path / f"{which}.jsonl", days[which], more=("--evaluate", "--long"))
+        found = json.loads((tmp_path / f"{which}.jsonl.metrics.json").read_text())
+        assert found["next"] == {"targets": 0}
+    rows = as_parquet(tmp_path / "in.parquet", small_rows(5))
+    run(tmp_path / "both.jsonl", days["lines"], rows, more=("--evaluate",))
+    assert len(jsonl(tmp_path / "both.jsonl")) == 5
+
+
+@pytest.mark.parametrize("count", ["0", "-1", "two", "1" * 5000, "2147483648"])
+def test_a_wrong_count_on_the_command_line_is_one_message(
+    count: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        run(tmp_path / "s.csv", tmp_path / "in.csv", more=(f"--top-k={count}",))
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert "must be a whole number from 1 to 2,147,483,647. Received: " in said
+    assert len(said) < 200
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,12 @@ import functools
 import hashlib
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
+import pandas
+import polars
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
@@ -94,6 +97,60 @@ def test_no_rows_give_no_scores() -> None:
     empty = small_rows(3).slice(0, 0)
     assert scorer().score(empty).num_rows == 0
     assert scorer().score(empty).schema == scorer().score(small_rows(1)).schema
+
+
+def test_rows_are_taken_as_a_program_has_them() -> None:
+    rows = small_rows(30)
+    expected = scorer().score(rows)
+    columns = {name: rows.column(name).to_pylist() for name in rows.column_names}
+    frame = rows.to_pandas()
+    frame["beside"] = [object()] * 30
+    given = {
+        "batch": rows.combine_chunks().to_batches()[0],
+        "pandas": frame,
+        "polars": polars.from_arrow(rows),
+        "dict of lists": columns,
+        "dict of arrays": {name: frame[name].to_numpy() for name in rows.column_names},
+        "dict of series": {name: polars.Series(values) for name, values in columns.items()},
+        "list of dicts": rows.to_pylist(),
+        "dicts that lack what is missing": [
+            {name: value for name, value in row.items() if value is not None and value == value}
+            for row in rows.to_pylist()
+        ],
+    }
+    for some in given.values():
+        got = scorer().score(some)
+        keys = got.column("key").cast(pa.string())
+        assert_close(got.set_column(0, "key", keys), expected)
+    assert scorer().score([]).num_rows == 0
+    assert scorer().score(frame.head(0)).num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (np.zeros((2, 2)), "rows are a pyarrow.Table, a frame of pandas or Polars, a dict of co"),
+        ("rows.csv", "rows are a pyarrow.Table, .* Received: str"),
+        (pandas.Series([1]), "rows are a pyarrow.Table, .* Received: Series"),
+        ({"word": "cat"}, "'word' must be a list of its values; one row is a list of one dict"),
+        ({"word": ["cat"], "age": [1, 2]}, "all columns must be equally long"),
+        ({"word": ["cat", 7]}, "one type that Arrow has. Received: 'word': "),
+        (pandas.DataFrame({"word": ["cat", 7]}), "one type that Arrow has"),
+        ([{"wrod": "cat"}], "missing: .*'word'"),
+    ],
+)
+def test_what_is_no_rows_is_one_message(given: object, rule: str) -> None:
+    with pytest.raises(Failure, match=rule) as failure:
+        scorer().score(given)
+    assert failure.value.exit_code == Exit.USAGE
+
+
+@pytest.mark.parametrize("top_k", [0, -1, "5", 1.5, True, 2**31, 10**30])
+def test_a_wrong_top_k_is_one_message(top_k: Any) -> None:
+    with pytest.raises(Failure, match=r"top_k must be a whole number from 1 to 2,147") as failure:
+        scorer().score(small_rows(1), top_k=top_k)
+    assert failure.value.exit_code == Exit.USAGE
+    assert scorer().score(small_rows(1), 2, heads="next").num_columns == 3
 
 
 def test_missing_columns_are_named() -> None:

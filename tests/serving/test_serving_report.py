@@ -248,6 +248,7 @@ def test_without_its_library_it_says_what_to_install(
 def test_what_is_below_a_baseline_is_marked(page: Path) -> None:
     """Accuracy is below that of the best input, and log loss above no baseline's."""
     said = page.read_text(encoding="utf-8")
+    assert said.count("A baseline is better in") == 1
     assert "A baseline is better in accuracy@1." in said
     assert '<td class="n below">0.5000</td>' in said
     assert "<br>log loss <span>1.2500</span>" in said

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.failures import Exit, Failure
-from serving.files.writers import opened, suffix
+from serving.files.writers import CsvCells, opened, suffix
 
 FORMULAS = ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\nx", "\0x"]
 
@@ -28,7 +28,7 @@ def batch() -> pa.RecordBatch:
 
 
 def write(path: Path, rows: pa.RecordBatch, *, raw_csv: bool = False) -> Path:
-    with opened(path, rows.schema, raw_csv=raw_csv) as write_batch:
+    with opened(path, rows.schema, cells=CsvCells(raw=raw_csv)) as write_batch:
         write_batch(rows)
         write_batch(rows.slice(1, 1))
     return path
@@ -68,7 +68,7 @@ def test_csv_has_lists_as_json(tmp_path: Path, name: str) -> None:
 def test_cells_that_a_spreadsheet_would_run_are_escaped(tmp_path: Path, raw_csv: bool) -> None:
     rows = pa.RecordBatch.from_pydict({"x": [*FORMULAS, "a=1", "'=x"], "n": [-1] * 10})
     path = tmp_path / "s.csv"
-    with opened(path, rows.schema, raw_csv=raw_csv) as write_batch:
+    with opened(path, rows.schema, cells=CsvCells(raw=raw_csv)) as write_batch:
         write_batch(rows)
     with path.open(newline="") as file:
         cells = list(csv.reader(file))[1:]

@@ -82,7 +82,9 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
                 embedded = uses[lookup.through][-1][-1]
         vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
     hidden = {
-        n: joined(n, vectors, h.inputs, spec.trunk) for n, h in spec.heads.items() if h.inputs
+        n: joined(f"head.{n}", vectors, h.inputs, spec.trunk)
+        for n, h in spec.heads.items()
+        if h.inputs
     }
     if len(hidden) < len(spec.heads):
         top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)

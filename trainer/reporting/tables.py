@@ -1,8 +1,12 @@
 """The tables that a run prints: what the network consists of, and what it reached."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+from kinds.heads.metrics import below
+
+HELD_OUT = ("eval", "test")
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -148,10 +152,10 @@ def fall(phases: Sequence[Mapping[str, Any]], name: str) -> float:
 def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
     """Each head's metrics on eval, beside its baselines; those on test where they are asked for.
     Whoever looks at test at each try chooses by it, and it is no test any more."""
-    splits = [s for s in ("eval", "test") if s in metrics]
+    splits = [s for s in HELD_OUT if s in metrics]
     if not splits:
         return "no held-out rows, so nothing was measured"
-    shown = [s for s in splits if s == "eval" or show_test]
+    shown = _shown(splits, show_test=show_test)
     tables = [
         head_table(name, split, of_head, metrics["baselines"].get(name, {}))
         for split in shown
@@ -160,6 +164,38 @@ def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str
     if shown != splits:
         tables.append("test was measured too: metrics.json has it, and --show-test shows it")
     return "\n\n".join(tables)
+
+
+def _shown(splits: Iterable[str], *, show_test: bool) -> list[str]:
+    return [split for split in splits if split == "eval" or show_test]
+
+
+def below_baselines(
+    metrics: Mapping[str, Any], kinds: Mapping[str, str]
+) -> dict[str, dict[str, list[str]]]:
+    """{held-out split: {head: the metrics in which a baseline is better}}; `kinds` of the heads."""
+    found: dict[str, dict[str, list[str]]] = {s: {} for s in HELD_OUT if s in metrics}
+    for split, heads in found.items():
+        for name, own in metrics[split].items():
+            others = [one.get(split, {}) for one in metrics["baselines"].get(name, {}).values()]
+            if worse := below(kinds[name], own, others):
+                heads[name] = worse
+    return found
+
+
+def below_lines(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
+    """Of the splits that metrics_table shows.
+
+    >>> found = {"label": ["accuracy@1", "mean_reciprocal_rank"]}
+    >>> below_lines({"below_baseline": {"eval": found, "test": found}})
+    'label is below a baseline in accuracy@1, mean reciprocal rank (eval)'
+    """
+    found = metrics["below_baseline"]
+    return "\n".join(
+        f"{head} is below a baseline in {', '.join(n.replace('_', ' ') for n in names)} ({split})"
+        for split in _shown(found, show_test=show_test)
+        for head, names in found[split].items()
+    )
 
 
 def head_table(

@@ -27,6 +27,7 @@ NO_SETTINGS: Settings = MappingProxyType({})
 Rows = Mapping[str, Array]
 
 CALIBRATION_BINS = 15
+LOWER_IS_BETTER = ("loss", "error", "deviance")
 # The exact area under the curve needs all scores: of more than these their bins are kept.
 SCORES_KEPT = 1 << 20
 AUC_BINS = 1 << 17
@@ -118,6 +119,14 @@ class Totals:
             predicted, was, _ = self.calibration
             result["expected_calibration_error"] = float(np.abs(predicted - was).sum() / total)
         return result
+
+
+def shortfall(metric: str, value: float) -> float:
+    """
+    >>> shortfall("log_loss", 0.5), shortfall("auc", 0.5)
+    (0.5, -0.5)
+    """
+    return value if any(word in metric for word in LOWER_IS_BETTER) else -value
 
 
 def area_under_curve(score: Array, target: Array, weight: Array) -> float:

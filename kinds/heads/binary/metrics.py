@@ -6,6 +6,7 @@ import numpy as np
 
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import restored as restored
+from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers import metrics as numbers
 
 # Scores are float32: one nearer to 0 or to 1 has been rounded to it.

@@ -9,7 +9,6 @@ import pyarrow as pa
 
 from kinds.charts import Figure
 from kinds.heads import calibration
-from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import mistakes_title as mistakes_title
 from kinds.heads.labels.show import task as task

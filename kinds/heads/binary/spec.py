@@ -1,6 +1,6 @@
 """The settings of a binary head."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from kinds.heads.numbers.spec import NumberPart
 from kinds.settings import Positive
@@ -8,6 +8,8 @@ from kinds.settings import Positive
 
 class Binary(NumberPart):
     """Yes or no, by a sigmoid. `<head>.score` is the probability of yes."""
+
+    RESULTS: ClassVar = ("score",)
 
     kind: Literal["binary"] = "binary"
     class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None

@@ -25,6 +25,7 @@ from kinds.heads.any.metrics import (
     without,
 )
 from kinds.heads.any.metrics import restored as restored
+from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import distribution
 from kinds.heads.labels.metrics import CUTS
 from kinds.names import WEIGHT

@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.charts import Bars, Figure, Table, percent
-from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import answer as answer
 from kinds.heads.labels.show import calibrated, slices

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from kinds.heads.any.show import shortfall as shortfall
 from kinds.heads.numbers.show import answer as answer
 from kinds.heads.numbers.show import figures as figures
 from kinds.heads.numbers.show import guesses as guesses

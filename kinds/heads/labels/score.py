@@ -50,24 +50,41 @@ def label_difference(
     order that could be compared.
     """
     there = np.isfinite(logits).all(axis=1)
-    labels, scores, logits, expected, allowed = (
-        values[there] for values in (labels, scores, logits, expected, allowed)
-    )
+    if not there.all():
+        labels, scores, logits, expected, allowed = (
+            values[there] for values in (labels, scores, logits, expected, allowed)
+        )
     ids = label_ids(labels, known)
     if ids is None or labels.shape != scores.shape:
         return Difference(np.inf, 0)
-    logits = logits.astype(np.float64)
     # A logit of some 20 carries a rounding error of some 1e-5 by itself, in Keras as in the file.
-    allowed = np.maximum(allowed, np.abs(logits).max(axis=1, initial=0.0) / EXACT_UP_TO)
+    allowed = np.maximum(allowed, _largest(logits) / EXACT_UP_TO)
     chosen_scores = np.take_along_axis(expected, ids, axis=1)
     difference = value_difference(scores, chosen_scores, allowed[:, None])
     ranked = logits[:, : len(known)]
-    best = -np.sort(-ranked, axis=1)[:, : ids.shape[1]]
-    chosen = np.take_along_axis(ranked, ids, axis=1)
+    best = _best(ranked, ids.shape[1]).astype(np.float64)
+    chosen = np.take_along_axis(ranked, ids, axis=1).astype(np.float64)
     slack = LABEL_TOLERANCE * allowed[:, None] * np.maximum(1.0, np.abs(best))
     if not np.all(np.abs(best - chosen) <= slack) or _repeats(ids):
         return Difference(np.inf, 0)
     return Difference(difference, int(np.sum(best != chosen)))
+
+
+def _largest(logits: Array) -> Array:
+    """float64 [rows]: the largest size of a logit."""
+    highest, lowest = logits.max(axis=1, initial=0.0), logits.min(axis=1, initial=0.0)
+    return np.maximum(highest, -lowest).astype(np.float64)
+
+
+def _best(values: Array, count: int) -> Array:
+    """[rows, count]: the greatest of each row, greatest first.
+
+    >>> _best(np.array([[1.0, 3.0, 2.0]]), 2)
+    array([[3., 2.]])
+    """
+    if count < values.shape[1]:
+        values = np.partition(values, values.shape[1] - count, axis=1)[:, -count:]
+    return np.sort(values, axis=1)[:, ::-1]
 
 
 def label_ids(labels: Array, known: Sequence[str]) -> Array | None:

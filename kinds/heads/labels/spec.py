@@ -10,6 +10,7 @@ class LabelsPart(HeadPart):
     """A head over a vocabulary of labels."""
 
     PREPARED: ClassVar = frozenset({"kind", "vocabulary"})
+    RESULTS: ClassVar = ("labels", "scores")
 
     vocabulary: Name
     """The labels."""

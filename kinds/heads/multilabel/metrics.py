@@ -19,6 +19,7 @@ from kinds.heads.any.metrics import (
 )
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import restored as restored
+from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS
 from kinds.heads.labels.metrics import CUTS
 from kinds.names import WEIGHT

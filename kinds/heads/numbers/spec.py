@@ -9,6 +9,7 @@ class NumberPart(HeadPart):
     """A head whose target is one number."""
 
     PREPARED: ClassVar = frozenset({"kind"})
+    RESULTS: ClassVar[tuple[str, ...]] = ("value",)
 
     def labels(self) -> None:
         return None

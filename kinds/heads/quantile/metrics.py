@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kinds.heads.any import metrics as any_head
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.numbers.metrics import Best, baselines_of
@@ -16,6 +17,15 @@ _ROUNDED = 1e-12
 
 def headlines() -> tuple[str, ...]:
     return "pinball_loss", "mean_absolute_error"
+
+
+def shortfall(metric: str, value: float) -> float:
+    """
+    >>> shortfall("share_below@0.5", 0.75), shortfall("pinball_loss", 0.75)
+    (0.25, 0.75)
+    """
+    _, at, stated = metric.partition("@")
+    return abs(value - float(stated)) if at else any_head.shortfall(metric, value)
 
 
 def unknown_targets() -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.charts import Axis, Chart, Figure, Series, percent
-from kinds.heads.any import show as any_kind
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.numbers import show as numbers
 from kinds.heads.numbers.show import mistakes_title as mistakes_title
@@ -20,15 +19,6 @@ from kinds.looks import Column
 if TYPE_CHECKING:
     from kinds.heads.quantile.spec import Quantile
     from kinds.heads.score import FileHead
-
-
-def shortfall(metric: str, value: float) -> float:
-    """
-    >>> shortfall("share_below@0.5", 0.75), shortfall("pinball_loss", 0.75)
-    (0.25, 0.75)
-    """
-    _, at, stated = metric.partition("@")
-    return abs(value - float(stated)) if at else any_kind.shortfall(metric, value)
 
 
 def _values(head: "FileHead", lists: pa.Array) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The settings of a quantile head."""
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,8 @@ class Quantile(ScaledPart):
     For example `left: {kind: quantile, quantiles: [0.05, 0.5, 0.95]}`: nine of ten numbers lie
     between the first value and the last.
     """
+
+    RESULTS: ClassVar = ("values",)
 
     kind: Literal["quantile"] = "quantile"
     quantiles: Annotated[

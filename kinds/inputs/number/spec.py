@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kinds.inputs.part import InputPart, Lookup
-from kinds.settings import Count
+from kinds.settings import Count, Single
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
 # neither drown the rest of its row nor make the scores of the row overflow.
@@ -29,7 +29,7 @@ class Number(InputPart):
     """The number of intervals, each with as many rows, for `scale: buckets`."""
     embedding: Count | None = None
     """The size of the embedding of each interval, for `scale: buckets`."""
-    missing: float | Literal["reject"] | None = None
+    missing: Single | Literal["reject"] | None = None
     """What replaces a missing number."""
 
     @model_validator(mode="after")

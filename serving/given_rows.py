@@ -1,0 +1,77 @@
+"""Rows as a program has them, to Arrow: frames, dicts of columns, lists of dicts."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from pipeline.failures import Exit, Failure
+
+ROWS = "rows are a pyarrow.Table, a frame of pandas or Polars, a dict of columns or a list of dicts"
+
+
+def as_arrow(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
+    """The `wanted` columns, as far as they are there. Raises Failure 2 for what is no rows.
+
+    A dict of a list that lacks a column has it missing, as a line of JSONL has.
+
+    >>> as_arrow([{"x": 1}, {"y": "a"}], ["x", "y"]).to_pydict()
+    {'x': [1, None], 'y': [None, 'a']}
+    >>> as_arrow({"x": [1.5], "other": [object()]}, ["x", "y"]).to_pydict()
+    {'x': [1.5]}
+    """
+    if isinstance(given, pa.Table | pa.RecordBatch):
+        return given
+    if isinstance(given, Mapping):
+        columns = {name: given[name] for name in wanted if name in given}
+    elif isinstance(given, list | tuple) and all(isinstance(row, Mapping) for row in given):
+        columns = {name: [row.get(name) for row in given] for name in _known(given, wanted)}
+    else:
+        return _of_frame(given, wanted)
+    return _table({name: _column(name, values) for name, values in columns.items()})
+
+
+def _known(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Sequence[str]:
+    """All that are wanted, unless no row has any of them: then these are other rows."""
+    return wanted if not rows or any(name in row for row in rows for name in wanted) else ()
+
+
+def _of_frame(given: Any, wanted: Sequence[str]) -> pa.Table:
+    # What is not wanted may be of a type that Arrow does not have.
+    names = list(getattr(given, "columns", ()))
+    if twice := sorted(name for name in wanted if names.count(name) > 1):
+        raise Failure(Exit.USAGE, "a column must be named once", received=twice)
+    is_pandas = type(given).__module__.partition(".")[0] == "pandas"
+    if not hasattr(given, "columns") or not (is_pandas or hasattr(given, "__arrow_c_stream__")):
+        raise Failure(Exit.USAGE, ROWS, received=type(given).__name__)
+    chosen = given[[name for name in wanted if name in names]]
+    try:
+        return pa.Table.from_pandas(chosen, preserve_index=False) if is_pandas else pa.table(chosen)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _mixed(str(error)) from None
+
+
+def _column(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    if hasattr(values, "__arrow_c_stream__"):
+        return pa.chunked_array(values)
+    if isinstance(values, str | bytes) or not hasattr(values, "__len__"):
+        rule = f"the column {name!r} must be a list of its values; one row is a list of one dict"
+        raise Failure(Exit.USAGE, rule, received=repr(values)[:80])
+    try:
+        return pa.array(values, from_pandas=True)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise _mixed(f"{name!r}: {error}") from None
+
+
+def _table(columns: dict[str, Any]) -> pa.Table:
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        raise Failure(Exit.USAGE, "all columns must be equally long", received=lengths)
+    return pa.table(columns)
+
+
+def _mixed(said: str) -> Failure:
+    rule = "a column must hold values of one type that Arrow has"
+    return Failure(Exit.USAGE, rule, received=" ".join(said.split())[:200])
