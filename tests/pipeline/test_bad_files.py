@@ -268,7 +268,10 @@ NAIVE = MOMENT.replace(tzinfo=None)
         (pa.array([b"x", None], pa.large_binary()), ["x", None]),
         (pa.array(["x", None]).dictionary_encode(), ["x", None]),
         (pa.array([decimal.Decimal("1.10"), None]), ["1.10", None]),
-        (pa.array([MOMENT, None], pa.timestamp("ms", "Asia/Tokyo")), ["2020-01-02 12:04:05", None]),
+        (
+            pa.array([MOMENT, None], pa.timestamp("ms", "Asia/Tokyo")),
+            ["2020-01-02 03:04:05Z", None],
+        ),
         (pa.array([7, None], pa.uint8()), ["7", None]),
         (pa.array([0.5, float("nan")], pa.float16()), ["0.5", None]),
     ],
@@ -278,8 +281,7 @@ def test_parquet_types_as_text(tmp_path: Path, array: pa.Array, text: list[Any])
     pyarrow.parquet.write_table(pa.table({"a": array}), tmp_path / "a.parquet")
     (batch,) = rows.read(str(tmp_path / "a.parquet"), ["a"])
     typed, _, rejected = cast(batch.rows, [Field("a", "text")])
-    shown = [v if v is None else v.split("+")[0].split(".000")[0] for v in typed["a"].to_pylist()]
-    assert (shown, rejected) == (text, [])
+    assert (typed["a"].to_pylist(), rejected) == (text, [])
 
 
 def test_int96_is_a_timestamp(tmp_path: Path) -> None:
