@@ -111,8 +111,14 @@ def texts_of(rows: pa.RecordBatch, analyses: Iterable[Analysis], which: Which) -
 
 
 def _text_hashes(texts: pa.Array) -> Hashes:
-    """Of each text, by its bytes; a missing one is as an empty one."""
-    whole = pa.concat_arrays([pc.fill_null(texts, "").cast(pa.large_binary())])
+    """Of each text; a missing one is as an empty one. Every distinct text is hashed once."""
+    encoded = pc.fill_null(texts, "").dictionary_encode()
+    return _byte_hashes(encoded.dictionary)[encoded.indices.to_numpy()]
+
+
+def _byte_hashes(texts: pa.Array) -> Hashes:
+    """Of each text, by its bytes."""
+    whole = pa.concat_arrays([texts.cast(pa.large_binary())])
     offsets = np.frombuffer(whole.buffers()[1], np.int64)[whole.offset :][: len(whole) + 1]
     if not len(whole) or offsets[-1] == offsets[0]:
         return _run_hashes(np.zeros(0, np.uint64), np.zeros(len(whole), np.int64))
