@@ -53,9 +53,9 @@ class Findings:
     """What prepare found about an input or a head.
 
     `said` has its entries of the statistics by section; `is_constant` is whether all its numbers
-    in training are the same. It has `distinct` texts (more than a hundred where `is_alone`, whether
-    nothing else uses its vocabulary), those with an id as often as `entries` says, of a head as its
-    labels.
+    in training are the same. `entries` says how often each value of its vocabulary occurs, for a
+    head as its label. `is_alone` is whether nothing else uses that vocabulary; `distinct` is the
+    number of its texts, which is counted beyond a hundred only where `is_alone`.
     """
 
     said: Mapping[str, Any]
