@@ -338,7 +338,7 @@ def learn(spec: Spec, path: Path) -> Learned:
 
 
 @pytest.mark.filterwarnings("ignore:Series.values returning:Warning")  # that is Arrow's use of it
-@settings(max_examples=500 if FULL else 15, deadline=None, phases=[Phase.generate])
+@settings(max_examples=150 if FULL else 15, deadline=None, phases=[Phase.generate])
 @given(frames())
 def test_one_table_one_answer(
     tmp_path_factory: pytest.TempPathFactory, frame: pd.DataFrame
