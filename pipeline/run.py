@@ -133,6 +133,7 @@ def run_all(
     max_bad_fraction: float = 0.01,
     force: bool = False,
     show_test: bool = False,
+    csv: Csv = AS_FOUND,
     beam_options: Sequence[str] = (),
 ) -> list[Finished]:
     """Runs the chosen stages, each in a process of its own. The arguments are those of `commands`.
@@ -152,6 +153,7 @@ def run_all(
         max_bad_fraction=max_bad_fraction,
         force=force,
         show_test=show_test,
+        csv=csv,
         beam_options=beam_options,
     )
     return list(run_each(chosen, output))

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import csv_of
-from pipeline.run import Command, StageFailed, _parser, commands, run, run_stage
+from pipeline.run import Command, StageFailed, _parser, commands, run, run_all, run_stage
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
 
@@ -153,3 +154,7 @@ def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
         assert process.stdout.readline() == "saved\n"
         assert process.wait(timeout=10) == 143
         assert time.monotonic() - started < 10
+
+
+def test_a_run_from_python_takes_all_that_its_commands_take() -> None:
+    assert list(signature(run_all).parameters) == list(signature(commands).parameters)

@@ -134,13 +134,18 @@ def train(
                 print(epoch_line(epoch + 1, settings.epochs, facts), file=sys.stderr, flush=True)
             if stopped():
                 ended(f"after step {int(state.step):,}")
+    return put_best_back(state, settings, judged=evaluate is not None)
+
+
+def put_best_back(state: TrainState, settings: LoopSettings, *, judged: bool) -> Ended:
+    """The averages and, where epochs were `judged`, the best weights become the weights."""
     for variable, average in state.averages:
         variable.assign(average)
-    if evaluate is not None:
+    if judged:
         for variable, best in zip(state.weights, state.best, strict=True):
             variable.assign(best)
     finished, waited = int(state.finished), int(state.waited)
-    kept = None if evaluate is None else finished - waited
+    kept = finished - waited if judged else None
     return Ended(finished, settings.epochs, waited, kept, float(state.best_loss))
 
 

@@ -1,6 +1,6 @@
 """Heads over labels in a file that is scored: the best labels and their scores."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -33,6 +33,23 @@ def ranks(head: "FileHead", results: pa.RecordBatch) -> "Ranks":
     texts = lists.flatten()
     has_scores = scores in results.schema.names
     return counts, texts, results.column(scores).flatten() if has_scores else pa.nulls(len(texts))
+
+
+def difference_of(probabilities: Callable[[Array], Array]) -> Callable[..., Difference]:
+    """The answer `difference` of heads whose scores are the `probabilities` of their logits."""
+
+    def difference(
+        head: "FileHead",
+        got: Mapping[str, Array],
+        expected: Array,
+        labels: Sequence[str],
+        allowed: Array,
+    ) -> Difference:
+        scores = probabilities(expected.astype(np.float64))
+        chosen, given = (got[column] for column in head.outputs)
+        return label_difference(chosen, given, expected, scores, labels, allowed)
+
+    return difference
 
 
 def label_difference(
