@@ -19,7 +19,7 @@ from kinds.heads.part import Labels
 from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
-from kinds.settings import Column, Name, Part, Share, readable_as_yaml
+from kinds.settings import Column, Name, Part, Share, Word, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.training import Phases, Sampled, Training
@@ -108,6 +108,9 @@ class Spec(Part):
     """Columns that identify a row: carried through scoring, not learned from."""
     weight: Column | None = None
     """A column that says how much a row counts."""
+    missing_words: tuple[Word, ...] = ()
+    """What cells hold where there is no value, such as `[NA, n/a, "-999"]`: in every column such a
+    cell is a missing value, as an empty one is."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
     """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
@@ -180,6 +183,7 @@ class Spec(Part):
         said: dict[str, Any] = {
             "keys": self.keys,
             "weight": self.weight,
+            "missing_words": self.missing_words,
             "split": self.split.model_dump(mode="json"),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {

@@ -22,6 +22,7 @@ class BySide:
         self.shown = shown
         self._wanted = [SIDES.index(side) for side in wanted or ()]
         self._split: Split | None = None
+        self._words = metadata.missing_words
         if wanted or shown:
             self._split = metadata.split
             if self._split is None:
@@ -48,7 +49,8 @@ class BySide:
         """The rows that are wanted, their sides if they are shown, and rows without a side."""
         if self._split is None:
             return np.arange(rows.num_rows), None, []
-        texts, good, rejected = cast(rows, [Field(column, "text") for column in self.columns])
+        fields = [Field(column, "text", missing_words=self._words) for column in self.columns]
+        texts, good, rejected = cast(rows, fields)
         sides = self._split.sides(file, texts.columns, len(good))
         kept = np.isin(sides, self._wanted) if self._wanted else np.ones(len(sides), dtype=bool)
         shown = pa.array(np.array(SIDES, object)[sides[kept]], pa.string())

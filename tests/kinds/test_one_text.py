@@ -100,6 +100,7 @@ inputs:
   seen: {kind: sequence, vocabulary: item, embedding: 8, table: seen, length: 3, separator: "|"}
   promo: {kind: category, vocabulary: promo, embedding: 4}
   day: {kind: category, vocabulary: day, embedding: 4}
+  when: {kind: date, column: day, parts: [weekday, hour, days]}
   amount: {kind: number}
 trunk: {layers: [16]}
 heads:

@@ -3,13 +3,17 @@
 from typing import Any, ClassVar
 
 from kinds.heads.part import HeadPart
+from kinds.number_format import NumberFormat
 
 
 class NumberPart(HeadPart):
     """A head whose target is one number."""
 
-    PREPARED: ClassVar = frozenset({"kind"})
+    PREPARED: ClassVar = frozenset({"kind", "format"})
     RESULTS: ClassVar[tuple[str, ...]] = ("value",)
+
+    format: NumberFormat = NumberFormat()
+    """How the cells of text are written."""
 
     def labels(self) -> None:
         return None
