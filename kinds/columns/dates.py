@@ -36,6 +36,7 @@ _SECOND = r"(?::(?P<second>[0-9]{2})(?:[.,][0-9]+)?)?"
 _CLOCK = rf"[Tt ](?P<hour>[0-9]{{2}}):(?P<minute>[0-9]{{2}}){_SECOND}"
 _EASY_CLOCK = rf" (?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}}){_SECOND}(?: ?(?P<half>[AaPp])[Mm])?"
 _ISO = rf"^(?P<Y>[0-9]{{4}})-(?P<M>[0-9]{{2}})-(?P<D>[0-9]{{2}})(?:{_CLOCK}{_ZONE}?)?$"
+_USUAL = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2})?$"
 _DIGITS = r"^(?P<Y>[0-9]{4})(?P<M>[0-9]{2})(?P<D>[0-9]{2})$"
 _FIELDS = {"Y": "(?P<Y>[0-9]{4})", "M": "(?P<M>[0-9]{1,2})", "D": "(?P<D>[0-9]{1,2})"}
 
@@ -63,8 +64,10 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     elif field.dates in _COUNTED:
         seconds, bad = _counted(column, _COUNTED[field.dates])
     else:
-        seconds, bad = _written(_texts(column, field.dates), _WRITTEN[field.dates])
-    missing = column.is_null().to_numpy(zero_copy_only=False) | (seconds == MISSING)
+        said = _texts(column, field.dates)
+        found = _at_once(said) if field.dates == "iso" else None
+        seconds, bad = _written(said, _WRITTEN[field.dates]) if found is None else found
+    missing = seconds == MISSING
     outside = ~missing & ((seconds < LOWEST) | (seconds > HIGHEST))
     made = pa.array(seconds, pa.int64(), mask=missing | outside | bad)
     return made.cast(arrow()), [Bad("not_a_date", np.flatnonzero(bad | outside))]
@@ -73,15 +76,21 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
 def _native(column: pa.Array) -> tuple[Whole, Which]:
     if pa.types.is_date(column.type):
         column = column.cast(pa.timestamp("s"))
-    counted = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
-    return counted // _UNITS[column.type.unit], np.zeros(len(column), bool)
+    return _counts(column.cast(pa.int64()), _UNITS[column.type.unit])
+
+
+def _counts(whole: pa.Array, in_a_second: int) -> tuple[Whole, Which]:
+    """Seconds of int64, MISSING where there is none."""
+    missing = whole.is_null().to_numpy(zero_copy_only=False)
+    seconds = np.where(missing, MISSING, _filled(whole) // in_a_second)
+    return seconds, np.zeros(len(whole), bool)
 
 
 def _counted(column: pa.Array, in_a_second: int) -> tuple[Whole, Which]:
     """Numbers, or texts of them. Whole ones are never made floats."""
     kind = column.type
     if pa.types.is_integer(kind) and kind != pa.uint64():
-        return _filled(column.cast(pa.int64())) // in_a_second, np.zeros(len(column), bool)
+        return _counts(column.cast(pa.int64()), in_a_second)
     if pa.types.is_string(kind):
         said = _there(column)
         is_number = pc.match_substring_regex(said, NUMBER)
@@ -111,6 +120,17 @@ def _texts(column: pa.Array, form: str) -> pa.Array:
 def _there(texts: pa.Array) -> pa.Array:
     said = without_blanks(texts)
     return pc.if_else(pc.match_substring_regex(said, NAT), None, said)
+
+
+def _at_once(said: pa.Array) -> tuple[Whole, Which] | None:
+    """The same as `_written`, many times as fast, where all texts are days or full times that the
+    calendar has; otherwise None."""
+    if not pc.all(pc.match_substring_regex(said, _USUAL)).as_py():
+        return None
+    try:
+        return _native(said.cast(pa.timestamp("s")))
+    except pa.ArrowInvalid:
+        return None
 
 
 def _written(said: pa.Array, pattern: str) -> tuple[Whole, Which]:

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.missing import NAN
-
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 # Between groups of digits the same, however wide it is.
 _SPACES = "[ \u00a0\u2009\u202f]"
@@ -42,8 +40,8 @@ PLAIN = Numerals()
 
 
 def plain_numbers(said: pa.Array, numerals: Numerals) -> tuple[pa.Array, pa.Array]:
-    """Trimmed texts as plain numerals, and which of them are in percent. What is none becomes a
-    text that no number has.
+    """Trimmed texts as plain numerals, and which of them are in percent. What would be a number
+    without the format becomes a text that is none; other texts stay.
 
     >>> german = Numerals(decimal=",", thousands=".", percent=True, currency="€")
     >>> texts, percent = plain_numbers(pa.array(["1.234,5 €", "-7,5 %", "1.5", "€3", None]), german)
@@ -60,7 +58,6 @@ def plain_numbers(said: pa.Array, numerals: Numerals) -> tuple[pa.Array, pa.Arra
     digits = pc.replace_substring_regex(digits, "[^0-9]", "")
     rest = pc.replace_substring(rest, numerals.decimal, ".", max_replacements=1)
     plain = pc.binary_join_element_wise(sign, digits, rest, "")
-    other = pc.if_else(
-        pc.match_substring_regex(said, NAN), said, pc.binary_join_element_wise(said, "?", "")
-    )
+    is_other_number = pc.match_substring_regex(said, NUMBER)
+    other = pc.if_else(is_other_number, pc.binary_join_element_wise(said, "?", ""), said)
     return pc.if_else(fits, plain, other), pc.fill_null(pc.equal(percent, "%"), False)

@@ -6,7 +6,7 @@ rounds a quotient towards 0.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +15,12 @@ from onnx import TensorProto
 from kinds.datetimes import DAYS_BEFORE, HIGHEST, LOWEST, calendar
 from kinds.inputs.date.spec import FIRST_YEAR, SIZES, feature_of
 from kinds.inputs.number import onnx as numbers
-from kinds.inputs.onnx import RawInput
 from kinds.nodes import Nodes
 from kinds.tensors import feature, within_input
 
 if TYPE_CHECKING:
     from kinds.inputs.date.spec import Date, Piece
+    from kinds.inputs.onnx import RawInput
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Whole:
         return self.nodes.constant(name, number, np.int64)
 
 
-def add_nodes(nodes: Nodes, name: str, part: "Date", raw: RawInput) -> None:
+def add_nodes(nodes: Nodes, name: str, part: "Date", raw: "RawInput") -> None:
     missing = _missing(nodes, name, raw.column)
     lowest = nodes.constant(within_input(name, "nothing"), LOWEST, np.int64)
     known = nodes.add("Where", [missing, lowest, raw.column], within_input(name, "known"))
@@ -64,7 +64,7 @@ def add_nodes(nodes: Nodes, name: str, part: "Date", raw: RawInput) -> None:
         _ids(nodes, name, piece, found[piece], missing)
     if "days" in part.ways:
         number = _number(nodes, name, found["days"] - DAYS_BEFORE, missing)
-        of_days = RawInput(number, numbers=raw.numbers)
+        of_days = replace(raw, column=number)
         numbers.add_nodes(nodes, feature_of(name, "days"), part.days(), of_days)
 
 
