@@ -6,6 +6,8 @@ from pydantic import StringConstraints, model_validator
 
 from kinds.settings import Part
 
+Sign = Annotated[str, StringConstraints(pattern=r"^[^0-9+%\s.,'_-]+\.?$", max_length=8)]
+
 
 class NumberFormat(Part):
     """How the cells of text of a number are written: 1.234,50 € is
@@ -15,11 +17,11 @@ class NumberFormat(Part):
 
     decimal: Literal[".", ","] = "."
     """What stands before the decimals."""
-    thousands: Literal["", ".", ",", " ", "'", "_"] = ""
+    thousands: Literal[".", ",", " ", "'", "_"] | None = None
     """What may stand between groups of digits. A space stands for narrow and fixed ones, too."""
     percent: bool = False
     """Whether a % may stand behind a number; the number is a hundredth then, so 12 % is 0.12."""
-    currency: Annotated[str, StringConstraints(pattern=r"^[^0-9+%\s.,'_-]*\.?$", max_length=8)] = ""
+    currency: Sign | None = None
     """What may stand before or behind a number, such as `€` or `USD`."""
 
     @model_validator(mode="after")

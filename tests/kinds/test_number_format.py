@@ -84,7 +84,7 @@ WRITTEN: dict[Numerals, dict[str, float | None]] = {
 CELLS = [(how, text, number) for how, cells in WRITTEN.items() for text, number in cells.items()]
 
 
-def read(texts: Any, field: Field) -> list[float | None]:
+def read(texts: Any, field: Field) -> list[Any]:
     """What each cell is; None where it is bad."""
     array = texts if isinstance(texts, pa.Array) else pa.array(texts, pa.string())
     typed, good, _ = cast(pa.RecordBatch.from_arrays([array], names=[field.column]), [field])

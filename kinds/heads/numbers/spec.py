@@ -9,14 +9,20 @@ from kinds.number_format import NumberFormat
 class NumberPart(HeadPart):
     """A head whose target is one number."""
 
-    PREPARED: ClassVar = frozenset({"kind", "format"})
+    PREPARED: ClassVar = frozenset({"kind"})
     RESULTS: ClassVar[tuple[str, ...]] = ("value",)
-
-    format: NumberFormat = NumberFormat()
-    """How the cells of text are written."""
 
     def labels(self) -> None:
         return None
 
     def in_file(self) -> dict[str, Any]:
         return {}
+
+
+class MeasuredPart(NumberPart):
+    """A head whose target is a number of any size."""
+
+    PREPARED: ClassVar = NumberPart.PREPARED | {"format"}
+
+    format: NumberFormat = NumberFormat()
+    """How the cells of text are written."""

@@ -22,7 +22,7 @@ Floats = npt.NDArray[np.float32]
 
 
 def field(part: Number, column: str) -> Field:
-    numerals = Numerals(**part.format.model_dump())
+    numerals = Numerals(**part.format.model_dump(exclude_none=True))
     return Field(column, "number", required=part.missing == "reject", numerals=numerals)
 
 
