@@ -82,7 +82,7 @@ def recounted(data: DataFolder, head: str, files: int, *names: str) -> tuple[Cou
             continue
         known = ids["product"]
         at = known.index(label) if label in known else len(known)
-        weights[value][at] += weight  # type: ignore[assignment,operator]
+        weights[value][at] += weight  # type: ignore[operator]
         times[value][at] += 1
     return weights, times
 
