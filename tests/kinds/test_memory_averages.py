@@ -81,9 +81,7 @@ def test_what_is_read_does_not_depend_on_the_targets_of_the_own_fold(link: str) 
     draw = np.random.default_rng(3)
     weights = draw.integers(0, 5, (4, FOLDS)).astype(float)
     sums = weights * draw.random((4, FOLDS))
-    made = replace(
-        averages(FoldSums(), 1), keys=np.arange(4), weights=weights, sums=sums
-    )
+    made = replace(averages(FoldSums(), 1), keys=np.arange(4), weights=weights, sums=sums)
     made = replace(made, weight=weights.sum(0), total=sums.sum(0))
     other = sums.copy()
     other[:, 2] = weights[:, 2] - other[:, 2]

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kinds.memory.averages import FOLDS
 from kinds.memory.averages.table import Averages, of_folds
@@ -119,7 +118,7 @@ def _summed(table: pa.Table) -> pa.Table:
 def averages(sums: FoldSums, min_count: int) -> Averages:
     """What a memory knows: the sums of the values with `min_count` rows."""
     (table,) = added(sums).parts
-    columns = [pc.cast(table[name], pa.int64()) for name in ("key", "fold")]
-    columns += [table[name] for name in SUMS]
-    own = (column.to_numpy() for column in columns)
-    return Averages(*of_folds(*own, min_count=min_count), sums.weight, sums.total)
+    key, weight, total, rows = (table[name].to_numpy() for name in ("key", *SUMS))
+    fold = table["fold"].to_numpy().astype(np.int64)
+    found = of_folds(key, fold, weight, total, rows, min_count)
+    return Averages(*found, sums.weight, sums.total)

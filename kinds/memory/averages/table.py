@@ -61,6 +61,13 @@ class Averages:
         """The place of each key among the values; V where it is none of them."""
         return places_in(self.keys, keys)
 
+    def arrays(self) -> dict[str, Array]:
+        return dict(vars(self))
+
+    def file_bytes(self) -> int:
+        """What the exported file needs for it: of each value its key, its place and two numbers."""
+        return (16 + 4 * WIDTH) * len(self.keys)
+
 
 def of_folds(
     keys: Array, folds: Array, weights: Array, sums: Array, rows: Array, min_count: int = 1
