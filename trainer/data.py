@@ -15,12 +15,10 @@ import tensorflow as tf
 
 from kinds.heads import network as heads
 from kinds.inputs import network as inputs
-from kinds.memory.averages import FOLDS, WIDTH, feature_name
-from kinds.memory.averages.network import LookUp, look_up
-from kinds.memory.keys import keys_of
+from kinds.memory.averages import FOLDS, WIDTH
+from kinds.memory.averages.network import LookUp
 from kinds.names import WEIGHT
 from kinds.parsing import ONE_NUMBER, Arrays, Feature
-from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
 
 # Two times as many are in memory: those of which batches are made, and those that come next.
@@ -62,16 +60,6 @@ def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
         found |= inputs.KINDS[part.kind].features(name, part, entries)
     targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
     return ExampleFeatures(found, targets, spec.weight is not None)
-
-
-def averages_of(data: DataFolder, spec: Spec) -> dict[str, LookUp]:
-    """The features that memories make of heads that predict numbers."""
-    found = {}
-    for name, head in spec.averaged():
-        keys = keys_of(spec.memories[name], spec.inputs, data.entries)
-        link = spec.heads[head].link() or ""
-        found[feature_name(name, head)] = look_up(keys, data.averages(name, head), link)
-    return found
 
 
 class Batch(NamedTuple):

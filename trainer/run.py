@@ -10,6 +10,7 @@ import tensorflow as tf
 from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
+from kinds.memory.averages.network import look_up
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
@@ -18,7 +19,6 @@ from pipeline.spec.limits import check_size
 from trainer.data import (
     Batch,
     ExampleFeatures,
-    averages_of,
     batch_signature,
     batches,
     collect,
@@ -169,7 +169,8 @@ def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Ru
     counted = min(rows, ROWS_COUNTED)
     read = batches(data.files("train"), features, batch_size=size, order=order)
     train_columns = collect(read.take(steps_per_epoch(counted, size)), features, counted)
-    features = replace(features, averages=averages_of(data, spec))
+    averages = {name: look_up(memory) for name, memory in data.averages(spec).items()}
+    features = replace(features, averages=averages)
     return make_run(data, spec, train_columns, features, workers), train_columns
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from kinds.memory.averages.table import Averages, table
+from kinds.memory.averages.table import Remembered
 from kinds.memory.key_tensors import looked_up
-from kinds.memory.keys import Keys
 
 Features = Mapping[str, tf.Tensor]
 # (features, the fold [batch] of each row) to float32 [batch, WIDTH]. Rows that were not counted
@@ -15,9 +14,10 @@ Features = Mapping[str, tf.Tensor]
 LookUp = Callable[[Features, tf.Tensor], tf.Tensor]
 
 
-def look_up(keys: Keys, averages: Averages, link: str) -> LookUp:
+def look_up(memory: Remembered) -> LookUp:
+    keys, averages = memory.keys, memory.averages
     values = tf.constant(np.append(averages.keys, np.iinfo(np.int64).max))
-    unknown, said = tf.constant(len(averages.keys)), tf.constant(table(averages, link))
+    unknown, said = tf.constant(len(averages.keys)), tf.constant(memory.table)
 
     def of_rows(features: Features, folds: tf.Tensor) -> tf.Tensor:
         key = looked_up(keys, features)

@@ -12,13 +12,14 @@ NumPy only.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kinds.memory.averages import FOLDS, WIDTH
-from kinds.memory.keys import places_in
+from kinds.memory.keys import Keys, padded_ids, places_in
 
 Array = npt.NDArray[Any]
 
@@ -106,6 +107,25 @@ def without_each_fold(averages: Averages) -> tuple[Array, Array, Array]:
 
     weight = np.maximum(left(averages.weight), 1e-300)
     return left(averages.weights).T, left(averages.sums).T, left(averages.total) / weight
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A memory that the network reads: the keys of its rows, its averages, and the scale of the
+    head's output."""
+
+    keys: Keys
+    averages: Averages
+    link: str
+
+    @cached_property
+    def table(self) -> Array:
+        return table(self.averages, self.link)
+
+    def said(self, features: Mapping[str, Array]) -> Array:
+        """float32 [rows, WIDTH] of rows that were not counted, given the trainer's features."""
+        key = self.keys.looked_up(padded_ids(features))
+        return np.asarray(self.table[-1][self.averages.places(key)])
 
 
 def table(averages: Averages, link: str) -> Array:
