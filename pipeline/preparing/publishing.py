@@ -29,7 +29,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
-from pipeline.preparing import examples, leaks, learning, memories, reading
+from pipeline.preparing import averages, examples, leaks, learning, memories, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
@@ -192,6 +192,10 @@ def _write_what_was_learned(
     leaked = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
     shares = {name: _label_shares(counts) for name, counts in labels.items()}
     remembered = memories.write(report.memories, result.spec, folder)
+    shares_known = partial(memories.known_shares, report.memories)
+    averaged = averages.write(report.averages, result.spec, folder, shares_known)
+    for name, of_heads in averaged.items():
+        remembered[name] = remembered.get(name, {}) | of_heads
     said = replace(said, leaks=leaked, labels=shares, memory=remembered)
     said = replace(said, warnings=anomalies(result.spec, said, found | labels))
     if result.earlier is not None:

@@ -10,7 +10,7 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -174,8 +174,16 @@ class Spec(Part):
         return {} if self.memory == "auto" else self.memory
 
     def remembered(self) -> list[tuple[str, str]]:
-        """Each memory and a head that uses it."""
-        return [(one, name) for name, head in self.heads.items() for one in head.memories()]
+        """Each memory and a head of labels that mixes it with the network."""
+        return self._memories_of(lambda head: head.labels() is not None)
+
+    def averaged(self) -> list[tuple[str, str]]:
+        """Each memory and a head of a number whose averages by it the network reads."""
+        return self._memories_of(lambda head: head.link() is not None)
+
+    def _memories_of(self, has: Callable[[Head], bool]) -> list[tuple[str, str]]:
+        heads = ((name, head) for name, head in self.heads.items() if has(head))
+        return [(one, name) for name, head in heads for one in head.memories()]
 
     def with_memories(
         self, memories: Mapping[str, Memory], of_heads: Mapping[str, tuple[str, ...]]
