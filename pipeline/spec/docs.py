@@ -32,6 +32,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": (*inputs.CLASSES, NumberFormat),
+    "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
     "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
@@ -162,6 +163,7 @@ IN_WORDS = {
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",
     "Shared": "shared block",
+    "Memory": "memory",
 }
 
 

@@ -423,10 +423,11 @@ inputs:
   when: {kind: date, column: happened at, parts: {month: ids, weekday: cyclic, days: number}}
   seen: {kind: date, missing: reject, format: D/M/Y, parts: [weekday]}
   made: {kind: date, format: seconds, parts: {days: ids, year: ids}, buckets: 10, embedding: 4}
+memory: {season: {of: [when.month, made.days]}}
 trunk: {layers: [8]}
 heads:
   bought: {kind: binary}
-  amount: {kind: regression}
+  amount: {kind: regression, memory: [season]}
 split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
 training: {epochs: 6, batch_size: 32, learning_rate: 0.02}
 """

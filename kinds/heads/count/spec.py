@@ -3,6 +3,7 @@
 from typing import Literal
 
 from kinds.heads.numbers.spec import MeasuredPart
+from kinds.heads.part import Link
 
 
 class Counts(MeasuredPart):
@@ -10,3 +11,6 @@ class Counts(MeasuredPart):
     expected."""
 
     kind: Literal["count"] = "count"
+
+    def link(self) -> Link:
+        return "log"

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from kinds.datetimes import Format
+from kinds.inputs.keys import Key
 from kinds.inputs.number.spec import Number
 from kinds.inputs.part import InputPart, Lookup
 from kinds.settings import Count
@@ -101,6 +102,16 @@ class Date(InputPart):
         if not (sizes := self.sizes()):
             return None
         return Lookup(f"{name}.parts", self.embedding, rows=sum(sizes.values()))
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """The parts that are ids, each with one for a missing date."""
+        sizes: dict[Piece, int] = {piece: SIZES[piece] for piece in self.calendar()}
+        if self.buckets is not None:
+            sizes["days"] = self.buckets
+        return {
+            piece: Key(feature_of(name, piece), size + 1, missing=size)
+            for piece, size in sizes.items()
+        }
 
 
 def feature_of(name: str, piece: Piece) -> str:
