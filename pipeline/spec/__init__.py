@@ -120,7 +120,7 @@ class Spec(Part):
     """A column that says how much a row counts."""
     missing_words: tuple[Word, ...] = ()
     """What cells hold where there is no value, such as `[NA, n/a, "-999"]`: in every column such a
-    cell is a missing value, as an empty one is."""
+    cell is a missing value, as an input, a target or a key."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
     """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
