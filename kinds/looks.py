@@ -87,8 +87,7 @@ class Column:
 
     @cached_property
     def date(self) -> Look | None:
-        """Days or points in time, where all texts but few are written alike, in a way that nothing
-        else is."""
+        """Days or points in time, all written in one way that hardly anything else is."""
         if self.is_list:
             return None
         batch = pa.RecordBatch.from_arrays([self.present], names=["x"])

@@ -35,7 +35,7 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving import report, score
 from serving.ask import answer
-from serving.page import COLUMN_SCRIPTS, READING_SCRIPT
+from serving.page import COLUMN_SCRIPTS, READING_SCRIPT, RUNTIME
 from serving.scorer import Scorer
 
 EPOCH = datetime.datetime(1970, 1, 1)
@@ -513,6 +513,40 @@ def test_a_question_is_answered(output: Path) -> None:
     assert "bought" in answer(scorer, row)
     with pytest.raises(Failure, match="not_a_date in column 'seen'"):
         answer(scorer, row | {"seen": "01/31/2023"})
+
+
+BROWSER = """
+import * as ort from "RUNTIME";
+import fs from "node:fs";
+const [model, rows] = JSON.parse(fs.readFileSync(0));
+const session = await ort.InferenceSession.create(fs.readFileSync(model));
+const scores = [];
+for (const row of rows) {
+  const tensor = (second) => new ort.Tensor("int64", [BigInt(second)], [1]);
+  const given = Object.entries(row).map(([name, second]) => [name, tensor(second)]);
+  scores.push((await session.run(Object.fromEntries(given)))["bought.score"].data[0]);
+}
+console.log(JSON.stringify(scores));
+"""
+
+
+def test_the_runtime_for_browsers_gives_the_scores_of_the_scorer(output: Path) -> None:
+    node = shutil.which("node") or pytest.skip("there is no node on this machine")
+    runtime = RUNTIME / "ort.node.min.mjs"
+    if not runtime.exists():
+        pytest.skip("onnxruntime-web is not installed: make web")
+    model = output / "model" / "model.onnx"
+    columns = Scorer(model).columns
+    seconds = [*BEYOND, LOWEST, HIGHEST, -1, 0, at(2024, 2, 29, 23, 59, 59), at(2022, 12, 31)]
+    given = json.dumps([str(model), [{name: str(one) for name in columns} for one in seconds]])
+    code = BROWSER.replace("RUNTIME", str(runtime))
+    line = [node, "--input-type=module", "-e", code]
+    done = subprocess.run(line, input=given, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    session = onnxruntime.InferenceSession(model)
+    fed = {name: np.array(seconds, np.int64) for name in columns}
+    (expected,) = session.run(["bought.score"], fed)
+    np.testing.assert_allclose(json.loads(done.stdout), expected, atol=1e-6)
 
 
 def test_later_rows_have_drifted(output: Path, rows: pa.Table) -> None:
