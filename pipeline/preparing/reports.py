@@ -18,7 +18,7 @@ import pyarrow as pa
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
-from pipeline.preparing.split_sides import remembered
+from pipeline.preparing.split_sides import Times, remembered
 from pipeline.sides import Hashes
 from pipeline.storage import stores
 
@@ -53,7 +53,8 @@ class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.preparing.leaks); the hard rows with their features; some
     values of the column that splits, with their counts; of each head with labels, int64 [entries]:
-    how often each is one in train."""
+    how often each is one in train; of each side the times from which to which its rows are, where
+    the split is by them."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
@@ -62,6 +63,7 @@ class Report:
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Tallies] = field(default_factory=dict)
+    times: dict[str, Times] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -72,18 +74,23 @@ def merged(reports: Iterable[Report]) -> Report:
 def _both(one: Report, other: Report) -> Report:
     counts = Counter(one.counts)
     counts.update(other.counts)
-    samples = _joined(one.samples, other.samples, smallest)
-    sketches = _joined(one.sketches, other.sketches, leaks.both)
+    samples = joined(one.samples, other.samples, smallest)
+    sketches = joined(one.sketches, other.sketches, leaks.both)
     hard = (
         hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
     )
     values = remembered(one.split_values + other.split_values)
-    labels = _joined(one.labels, other.labels, np.add)
+    labels = joined(one.labels, other.labels, np.add)
     fragments = one.fragments + other.fragments
-    return Report(counts, fragments, samples, sketches, hard, values, labels)
+    times = joined(one.times, other.times, around)
+    return Report(counts, fragments, samples, sketches, hard, values, labels, times)
 
 
-def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
+def around(one: Times, other: Times) -> Times:
+    return min(one[0], other[0]), max(one[1], other[1]), one[2]
+
+
+def joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
     shared = {key: join(one[key], value) for key, value in other.items() if key in one}
     return one | other | shared
 
