@@ -69,4 +69,6 @@ def test_memory_is_bounded_by_the_different_times() -> None:
     found = TimeCounts(1_000)
     for at in range(200):
         found.add(np.random.default_rng(at).integers(0, 10**9, 500))
-        assert sum(len(places) for places, _ in found._parts) <= 1_000 + 1_000 + 500  # kept, waiting, a batch
+        assert (
+            sum(len(places) for places, _ in found._parts) <= 1_000 + 1_000 + 500
+        )  # kept, waiting, a batch
