@@ -31,6 +31,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": tuple(inputs.CLASSES),
+    "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
     "split": (
@@ -165,6 +166,7 @@ IN_WORDS = {
     "TimeSplit": "`by: time`",
     "LastSplit": "`by: last`",
     "Shared": "shared block",
+    "Memory": "memory",
 }
 
 

@@ -3,6 +3,7 @@
 import json
 import statistics
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -68,7 +69,7 @@ def test_what_is_no_fold_is_refused(tmp_path: Path, spec: Path, fold: str) -> No
 
 
 def test_a_metric_that_some_folds_lack_is_the_mean_of_the_others() -> None:
-    measured = [
+    measured: list[dict[str, Any]] = [
         {"test": {"y": {"loss": 1.0, "auc": None}}, "baselines": {}},
         {"test": {"y": {"loss": 3.0, "auc": 0.5}}, "baselines": {}},
         {"test": {}, "baselines": {}},
