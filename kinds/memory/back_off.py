@@ -71,6 +71,17 @@ def discount(counts: Array) -> float:
     return min(0.95, max(0.1, once / (once + 2 * twice)))
 
 
+def discounted(weights: Array, rows: Array, less: float) -> Array:
+    """The weights of pairs after the discount: `less` of their rows, so that the scale of the
+    weights does not matter.
+
+    >>> discounted(np.array([3.0, 1.4]), np.array([3, 2]), 0.5).tolist()
+    [2.5, 1.05]
+    """
+    found: Array = weights * (1 - less / rows)
+    return found
+
+
 def frequencies(labels: Array, width: int) -> Array:
     """float64 [width]: how probable each label is. The last, that of all labels that do not occur,
     has as much as the labels that occur once (Good 1953).
@@ -98,7 +109,8 @@ def share(counted: Pairs, asked: Pairs, width: int) -> Share:
         return Share(np.zeros(len(asked.keys)), np.ones(len(asked.keys)))
     pairs, pair = np.unique(value * width + counted.labels, return_inverse=True)
     weights = np.bincount(pair, counted.weights)
-    given = np.maximum(weights - discount(np.bincount(pair)), 0)
+    rows = np.bincount(pair)
+    given = discounted(weights, rows, discount(rows))
     totals = np.bincount(value, counted.weights)
     kept = np.bincount(pairs // width, given, len(values)) / totals
     place, is_known = _places(values, asked.keys)
@@ -115,7 +127,7 @@ def probabilities(memories: Sequence[tuple[LabelCounts, Array]], last: Array, ro
         place = counts.places(keys)
         known = np.flatnonzero(place < len(counts.keys))
         place = place[known]
-        given = np.maximum(counts.weights - discount(counts.rows), 0)
+        given = discounted(counts.weights, counts.rows, discount(counts.rows))
         owner = np.repeat(np.arange(len(counts.keys)), np.diff(counts.offsets))
         shares = given / counts.totals[owner]
         found[known] *= (1 - np.bincount(owner, shares, len(counts.keys)))[place, None]
