@@ -1,7 +1,7 @@
-"""The mixture of a head's network with its counted memories: the reference, for one row and for many.
+"""The mixture of a head's network with its counted memories: the reference.
 
-NumPy only. With the memories 1 to K of a head, the most specific first, c_k(l) the weight of label l
-with the row's value in memory k, and n_k that of all its labels:
+NumPy only. With the memories 1 to K of a head, the most specific first, c_k(l) the weight of label
+l with the row's value in memory k, and n_k that of all its labels:
 
     s_k(l) = max(c_k(l) - d_k, 0) / n_k       absolute discounting, for the labels that are kept
     left_k = 1 - sum of s_k                   1 where the value is unknown
@@ -142,6 +142,17 @@ def mixture(gates: Gates, memories: Sequence[Seen]) -> Mixture:
     masses = [f[:, None] * s for f, s in zip(factors, shares, strict=True)]
     labels = np.concatenate([rows.labels for rows in memories], axis=1)
     return Mixture(share, labels, np.concatenate(masses, axis=1))
+
+
+def table_signs(counts: LabelCounts, discount: float) -> Array:
+    """float64 [values + 1, SIGNS] of each value, and of an unknown one: what the gates see."""
+    lengths = np.diff(counts.offsets)
+    above = np.maximum(counts.weights / counts.unit - discount, 0.0)
+    value = np.repeat(np.arange(len(lengths)), lengths)
+    totals = counts.totals / counts.unit
+    left = np.maximum(1.0 - np.bincount(value, above, len(lengths)) / totals, 0.0)
+    signs = np.stack([np.ones_like(totals), np.log1p(totals), left], axis=1)
+    return np.concatenate([signs, [[0.0, 0.0, 1.0]]])
 
 
 def log_probabilities(logits: Array, mixed: Mixture) -> Array:

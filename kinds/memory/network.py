@@ -1,4 +1,4 @@
-"""The mixture of a head's network with its counted memories, in TensorFlow (kinds.memory.mixture)."""
+"""The mixture of a head's network with its counted memories (kinds.memory.mixture) as tensors."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.memory.label_counts import LabelCounts
-from kinds.memory.mixture import NO_LABEL, NOTHING, SIGNS, Gates
+from kinds.memory.mixture import NO_LABEL, NOTHING, Gates
 
 # The logarithm of no mass at all, which float32 can add to.
 NONE = -1e30
