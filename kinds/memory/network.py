@@ -1,22 +1,20 @@
 """The mixture of a head's network with its counted memories (kinds.memory.mixture) as tensors."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from kinds.memory.key_tensors import Features, looked_up, own
+from kinds.memory.keys import Keys
 from kinds.memory.label_counts import LabelCounts
 from kinds.memory.mixture import NO_LABEL, NOTHING, Gates
 
 # The logarithm of no mass at all, which float32 can add to.
 NONE = -1e30
 SMALLEST = 1e-37
-
-Features = Mapping[str, tf.Tensor]
-# Features to (key int64 [rows], how often the row was counted for that key [rows]).
-Keys = Callable[[Features], tuple[tf.Tensor, tf.Tensor]]
 
 
 class Seen(NamedTuple):
@@ -59,7 +57,7 @@ class Table:
             return tf.Variable(values, trainable=False, name=f"{name}.{what}")
 
         offsets = np.append(counts.offsets, counts.offsets[-1])
-        self.most, self.unit, self._keys_of = int(max(1, np.diff(offsets).max())), counts.unit, keys
+        self.most, self.unit, self._of = int(max(1, np.diff(offsets).max())), counts.unit, keys
         self._keys = fixed("keys", np.append(counts.keys, np.iinfo(np.int64).max))
         self._totals = fixed("totals", np.float32(np.append(counts.totals, 0.0) / self.unit))
         self._offsets = fixed("offsets", offsets)
@@ -68,9 +66,11 @@ class Table:
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> Seen:
         """Of rows with these features; `left_out` of training rows, which were counted."""
-        keys, times = self._keys_of(features)
-        found = self._at(self._places(keys))
-        return without(found, left_out, times / self.unit) if left_out else found
+        found = self._at(self._places(looked_up(self._of, features)))
+        if left_out is None:
+            return found
+        times, _ = own(self._of, features)
+        return without(found, left_out, times / self.unit)
 
     def _at(self, places: tf.Tensor) -> Seen:
         first, last = tf.gather(self._offsets, places), tf.gather(self._offsets, places + 1)

@@ -85,7 +85,9 @@ class Model:
                 if name in read
             ],
             [
-                helper.make_tensor_value_info(within_head("h", "ids"), TensorProto.INT64, [None, None]),
+                helper.make_tensor_value_info(
+                    within_head("h", "ids"), TensorProto.INT64, [None, None]
+                ),
                 helper.make_tensor_value_info("h.scores", TensorProto.FLOAT, [None, None]),
                 helper.make_tensor_value_info(mixed.share, TensorProto.FLOAT, [None, None]),
                 helper.make_tensor_value_info(mixed.labels, TensorProto.INT64, [None, None]),
