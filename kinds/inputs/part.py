@@ -35,6 +35,10 @@ class InputPart(Part):
     column: Column | None = None
     """The column of the rows; by default the name of the input."""
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns of the rows that the input called `name` reads, its own first."""
+        return (self.column or name,)
+
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:
         """Where the input called `name` looks ids up; None where it does not."""

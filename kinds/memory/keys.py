@@ -43,8 +43,7 @@ class Keys:
         key, known = np.zeros(len(ids[0]), np.int64), np.ones(len(ids[0]), bool)
         for part, own in zip(self.parts, ids, strict=True):
             key = key * part.ids + own
-            if part.unknown is not None:
-                known &= own != part.unknown
+            known &= own != part.unknown
         return np.where(known, key, NO_KEY)
 
     def looked_up(self, ids_of: Callable[[Key], Array]) -> Array:

@@ -141,8 +141,9 @@ class Spec(Part):
         check_parts(self)
         return self
 
-    def input_column(self, name: str) -> str:
-        return self.inputs[name].column or name
+    def input_columns(self, name: str) -> tuple[str, ...]:
+        """The columns that an input reads, its own first."""
+        return self.inputs[name].columns(name)
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
@@ -205,7 +206,7 @@ class Spec(Part):
             "split": self.split.model_dump(mode="json"),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {
-                name: (self.input_column(name), _prepared(part))
+                name: (*self.input_columns(name), _prepared(part))
                 for name, part in self.inputs.items()
             },
             "heads": {

@@ -35,7 +35,7 @@ def _names(spec: "Spec") -> None:
 
 
 def _columns(spec: "Spec") -> None:
-    inputs = {spec.input_column(name): name for name in spec.inputs}
+    inputs = {column: name for name in spec.inputs for column in spec.input_columns(name)}
     for name in spec.heads:
         column = spec.head_column(name)
         if column in inputs:
