@@ -1,7 +1,7 @@
 """The mixture of a head's network with its counted memories (kinds.memory.mixture) as tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -134,12 +134,20 @@ class GateVariables:
         return np.concatenate([v.numpy().ravel() for v in self.variables()]).astype(np.float64)
 
 
+def _one() -> tf.Variable:
+    return tf.Variable(1.0, trainable=False)
+
+
 @dataclass(frozen=True)
 class HeadMemory:
-    """The memories of a head, the most specific first, and what is learned of them."""
+    """The memories of a head, the most specific first, and what is learned of them. `constant`
+    [outputs] are the logits of a prediction that knows nothing of a row. The network's are taken
+    times the inverse temperature: 1 until training is over."""
 
     tables: tuple[Table, ...]
     gates: GateVariables
+    constant: tf.Tensor
+    inverse_temperature: tf.Variable = field(default_factory=_one)
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> list[Seen]:
         return [table.seen(features, left_out) for table in self.tables]

@@ -157,7 +157,7 @@ def head_memory(rows: Rows, most: int = LABELS + 1) -> HeadMemory:
         Table(f"m{k}", rows.counts(k, EVERY, most), Keys((Key(f"key{k}", 2**62),)))
         for k in range(2)
     ]
-    return HeadMemory(tuple(tables), variables)
+    return HeadMemory(tuple(tables), variables, tf.zeros([LABELS + 1]))
 
 
 def features_of(rows: Rows) -> dict[str, tf.Tensor]:
