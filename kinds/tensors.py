@@ -20,6 +20,9 @@ TOP_K = "top_k"
 INNER = "/"
 """What the names of all tensors begin with that are neither a column nor a result."""
 
+MEMORY = "/memory/"
+"""What the names of tensors begin with that memories are made of."""
+
 Element = Literal["float", "uint8", "int32", "int64", "string"]
 Tensor = tuple[str, Element]
 
@@ -61,4 +64,4 @@ def within_head(name: str, step: str) -> str:
 
 def within_memory(head: str, step: str) -> str:
     """A step from features to what the memories of a head say."""
-    return f"/memory/{head}/{step}"
+    return f"{MEMORY}{head}/{step}"

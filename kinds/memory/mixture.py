@@ -157,8 +157,9 @@ def table_signs(counts: LabelCounts, discount: float) -> Array:
 
 def log_probabilities(logits: Array, mixed: Mixture) -> Array:
     """The log of p, float64 [rows, classes], of the network's logits."""
-    own = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
-    own += np.log(mixed.share)[:, None] - np.log(np.exp(own).sum(axis=1, keepdims=True))
+    with np.errstate(invalid="ignore", over="ignore"):  # of a row that is not finite
+        own = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        own += np.log(mixed.share)[:, None] - np.log(np.exp(own).sum(axis=1, keepdims=True))
     masses = np.zeros_like(own)
     rows, place = np.nonzero(mixed.labels != NO_LABEL)
     np.add.at(masses, (rows, mixed.labels[rows, place]), mixed.masses[rows, place])

@@ -1,8 +1,9 @@
 """Gates: how far a head believes its memories and how far its network, fitted on held-out rows.
 
-They are a few dozen numbers, so half of the eval rows fit them, and the other half says how good the
-mixture is and each of its parts alone. They are fitted between epochs and never in a step: on rows
-that it trains on, the network is better than it will be on others, and the gates would believe it.
+They are a few dozen numbers, so half of the eval rows fit them, and the other half says how good
+the mixture is and each of its parts alone. They are fitted between epochs and never in a step: on
+rows that it trains on, the network is better than it will be on others, and the gates would believe
+it.
 """
 
 from collections.abc import Mapping, Sequence
