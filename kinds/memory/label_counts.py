@@ -43,6 +43,13 @@ class LabelCounts:
             return at
         return np.where(self.keys[np.minimum(at, len(self.keys) - 1)] == keys, at, len(self.keys))
 
+    @property
+    def unit(self) -> float:
+        """The mean weight of a row, in which totals and weights are measured: what is learned of
+        them must not depend on the scale of the weights."""
+        rows = int(self.rows.sum())
+        return float(self.weights.sum() / rows) if rows and self.weights.any() else 1.0
+
     def pairs(self, places: Array, labels: Array) -> Array:
         """Where each label is listed for the value at a place; T where it is not."""
         owner = np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))

@@ -87,18 +87,20 @@ def build(
         )
         for name, (field, *further) in source.fields.inputs.items()
     }
-    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+    parts = (core, source.spec.inputs, raw, file, values, profile, source.remembered)
+    return assemble(*parts), folded
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
+    parts = (source.transform_graph, source.model, fields.raw(), padding(source))
     known = {f.output: values[name] for name, (f, *_) in fields.inputs.items() if name in values}
     samples = source.typed_samples
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(source.transform_graph, source.model, fields.raw(), padding(source)),
+        Reference(*parts, source.remembered),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

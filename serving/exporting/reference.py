@@ -5,7 +5,7 @@ Neither Beam nor tf.Transform is needed: the transform graph is a TensorFlow Sav
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,8 @@ import tensorflow as tf
 from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
+from kinds.memory.mixture import Mixture
+from kinds.memory.remembered import Remembered
 
 Array = npt.NDArray[Any]
 
@@ -26,13 +28,15 @@ Array = npt.NDArray[Any]
 class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
-    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id).
+    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
+    `remembered` is what the heads with memories know.
     """
 
     transform: Any
     model: keras.Model
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
+    remembered: Mapping[str, Remembered] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -47,6 +51,11 @@ class Reference:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
         tensors = {name: tf.constant(value) for name, value in features.items()}
         return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+
+    def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
+        """What the memories of a head say of rows with these features, if it has any."""
+        known = self.remembered.get(head)
+        return known and known.mixture(features)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
