@@ -83,14 +83,16 @@ def discounted(weights: Array, rows: Array, less: float) -> Array:
 
 
 def frequencies(labels: Array, width: int) -> Array:
-    """float64 [width]: how probable each label is. The last, that of all labels that do not occur,
-    has as much as the labels that occur once (Good 1953).
+    """float64 [width]: how probable each label is. Those that do not occur, and the last, that of
+    all other labels, have together as much as those that occur once (Good 1953).
 
     >>> frequencies(np.array([0, 0, 1]), 3).tolist()
     [0.5, 0.25, 0.25]
     """
     counts = np.bincount(labels, minlength=width).astype(np.float64)
-    counts[-1] += max(1, np.count_nonzero(counts[:-1] == 1))
+    once, nothing = np.count_nonzero(counts[:-1] == 1), counts == 0
+    nothing[-1] = True
+    counts[nothing] += max(1, once) / np.count_nonzero(nothing)
     found: Array = counts / counts.sum()
     return found
 

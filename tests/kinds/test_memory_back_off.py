@@ -72,6 +72,8 @@ def test_what_is_said_of_held_out_labels_is_their_probability(seed: int) -> None
 def test_labels_that_nobody_has_are_as_probable_as_those_that_occur_once() -> None:
     found = back_off.frequencies(np.array([0, 0, 0, 1, 2]), 4)
     np.testing.assert_allclose(found, np.array([3, 1, 1, 2]) / 7)
+    found = back_off.frequencies(np.array([0, 0, 0, 1, 2]), 5)
+    np.testing.assert_allclose(found, np.array([3, 1, 1, 1, 1]) / 7)
 
 
 def test_the_scale_of_weights_does_not_matter() -> None:
