@@ -1,6 +1,6 @@
 """Counted memory, a network, and both together: `memory: auto` beside the same spec without it.
 
-    python -m benchmarks.memory --tables FOLDER --output RUNS [--add SPEC ROWS ...] [--only NAME ...]
+    python -m benchmarks.memory --tables FOLDER --output RUNS [--add SPEC ROWS ...] [--only NAMES]
                                 [--seeds 3] [--memory-only] [--results FOLDER]
 
 FOLDER has tables of benchmarks.memory_tables; --add names a spec of one's own, with its `memory`,
