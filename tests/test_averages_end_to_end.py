@@ -105,7 +105,7 @@ def test_the_prepared_sums_are_those_of_the_training_rows(output: Path) -> None:
 def _training_rows(output: Path) -> list[int]:
     assert pq.read_table(output / "scores.parquet").num_rows == 600
     split = Split.of(SPEC.split.model_dump(mode="json"))
-    found = split.sides("rows.parquet", [table(600)["row"].combine_chunks()], 600)
+    found = split.sides("rows.parquet", [table(600)["row"].combine_chunks()], Rows(600))
     return np.flatnonzero(found == 0).tolist()
 
 

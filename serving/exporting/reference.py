@@ -18,7 +18,9 @@ import tensorflow as tf
 from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
-from kinds.memory.averages.table import Remembered
+from kinds.memory.averages.table import Averaged
+from kinds.memory.mixture import Mixture
+from kinds.memory.remembered import Remembered
 
 Array = npt.NDArray[Any]
 
@@ -28,14 +30,16 @@ class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
     `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
-    `averages` are the features that memories make of the others.
+    `remembered` is what the heads with memories know, `averages` are the features that memories
+    make of the others.
     """
 
     transform: Any
     model: keras.Model
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
-    averages: Mapping[str, Remembered] = field(default_factory=dict)
+    remembered: Mapping[str, Remembered] = field(default_factory=dict)
+    averages: Mapping[str, Averaged] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -51,6 +55,11 @@ class Reference:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
         tensors = {name: tf.constant(value) for name, value in features.items()}
         return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+
+    def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
+        """What the memories of a head say of rows with these features, if it has any."""
+        known = self.remembered.get(head)
+        return known and known.mixture(features)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
