@@ -28,6 +28,9 @@ class HeadPart(Part):
     RESULTS: ClassVar[tuple[str, ...]]
     """What its results are called behind the head's name and a dot."""
 
+    REMEMBERS: ClassVar[bool] = False
+    """Whether it can mix counted memories with the network: then it has the setting `memory`."""
+
     kind: str
     column: Column | None = None
     """The column of the targets; by default the name of the head."""

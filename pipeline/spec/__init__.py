@@ -190,6 +190,23 @@ class Spec(Part):
         """Each memory and a head that uses it."""
         return [(one, name) for name, head in self.heads.items() for one in head.memories()]
 
+    def with_memories(
+        self, memories: Mapping[str, Memory], of_heads: Mapping[str, tuple[str, ...]]
+    ) -> Self:
+        """The spec with memories, and those that each head uses."""
+        heads = {
+            name: head.model_copy(update={"memory": of_heads[name]}) if name in of_heads else head
+            for name, head in self.heads.items()
+        }
+        return self.model_copy(update={"memory": dict(memories), "heads": heads})
+
+    def remembering(self, other: "Spec") -> Self:
+        """The spec with the memories of another one, if it leaves their choice to prepare."""
+        if self.memory != "auto":
+            return self
+        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        return self.with_memories(other.memories, of_heads)
+
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
         users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]

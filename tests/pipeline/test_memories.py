@@ -11,6 +11,7 @@ import pytest
 from kinds.memory.label_counts import LabelCounts
 from pipeline import prepare
 from pipeline.folders.data import DataFolder
+from pipeline.preparing.summary import summary
 from pipeline.spec.file import parse_spec
 
 SPEC = """
@@ -82,7 +83,7 @@ def recounted(data: DataFolder, head: str, files: int, *names: str) -> tuple[Cou
             continue
         known = ids["product"]
         at = known.index(label) if label in known else len(known)
-        weights[value][at] += weight  # type: ignore[assignment,operator]
+        weights[value][at] += weight  # type: ignore[operator]
         times[value][at] += 1
     return weights, times
 
@@ -172,3 +173,24 @@ def test_a_day_more_adds_up_under_the_ids_that_values_had(data: DataFolder, tmp_
     weights, _ = recounted(more, "product", 3, "maker")
     totals = sorted(float(sum(own.values())) for own in weights.values())
     assert [total for total, _, _ in as_read(more.memory("by_maker", "product"))] == totals
+
+
+def test_what_a_memory_holds_is_told_line_by_line(data: DataFolder) -> None:
+    lines = list(summary(data.statistics))
+    said = data.statistics.memory["by_maker_paid"]["product"]
+    start = (
+        f"memory by_maker_paid of product: {said['values']:,} values with {said['pairs']} labels"
+    )
+    at = next(at for at, line in enumerate(lines) if line.startswith(start))
+    assert f"; {said['below_min_count']} values too rare" in lines[at]
+    assert lines[at + 1].startswith("  it knows the value in ")
+
+
+def test_a_memory_of_values_that_hardly_repeat_is_warned_about(tmp_path: Path) -> None:
+    spec = SPEC.replace("{maker: {size: 4}", "{maker: {}").replace("min_count: 2", "min_count: 500")
+    rows: list[Row] = [row | {"maker": str(at)} for at, row in enumerate(table(300, 1))]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    prepare.prepare(parse_spec(spec), [str(tmp_path / "rows.parquet")], tmp_path / "data")
+    warnings = DataFolder(tmp_path / "data").statistics.warnings
+    found = {(one["anomaly"], one["of"]) for one in warnings if one["of"].startswith("by_")}
+    assert found == {("RARELY_KNOWN", "by_maker"), ("EMPTY_MEMORY", "by_maker_paid")}
