@@ -121,7 +121,7 @@ def _heads(spec: "Spec") -> None:
 
 
 def _memory(spec: "Spec") -> None:
-    used = spec.remembered()
+    used = [*spec.remembered(), *spec.averaged()]
     for name, head in used:
         if spec.memory == "auto":
             raise ValueError(f"heads.{head}.memory: `memory: auto` chooses it, so leave it out")

@@ -83,7 +83,8 @@ def train_run(
     training = run.spec.training
     rows = run.data.rows("train")
     # A network without inputs starts from how frequent the targets are, the best it can say.
-    epochs = training.epochs if run.spec.read() else 1
+    learns = run.spec.read() or run.spec.averaged()
+    epochs = training.epochs if learns else 1
     total_steps = epochs * steps_per_epoch(rows, training.batch_size)
     settings = LoopSettings(
         epochs=epochs,
