@@ -12,7 +12,7 @@ from chain import through_all_stages
 from kinds.memory.averages import FOLDS, feature_name
 from kinds.tensors import feature
 from pipeline.folders.data import DataFolder
-from pipeline.sides import Split
+from pipeline.sides import by_hash
 from pipeline.spec.file import parse_spec
 from trainer.run import open_run
 
@@ -104,8 +104,7 @@ def test_the_prepared_sums_are_those_of_the_training_rows(output: Path) -> None:
 
 def _training_rows(output: Path) -> list[int]:
     assert pq.read_table(output / "scores.parquet").num_rows == 600
-    split = Split.of(SPEC.split.model_dump(mode="json"))
-    found = split.sides("rows.parquet", [table(600)["row"].combine_chunks()], Rows(600))
+    found = by_hash([table(600)["row"].combine_chunks()], SPEC.split.eval, 0.0)
     return np.flatnonzero(found == 0).tolist()
 
 

@@ -19,7 +19,7 @@ from pipeline.spec.file import parse_spec
 from pipeline.storage import stores
 
 if TYPE_CHECKING:
-    from kinds.memory.averages.table import Averaged, Averages
+    from kinds.memory.averages.table import Averages, Remembered
     from kinds.memory.label_counts import LabelCounts
 
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
@@ -115,10 +115,10 @@ class PreparedFolder(Folder):
 
         return LabelCounts.from_arrays(self._read_memory(name, head))
 
-    def averages(self, spec: Spec) -> "dict[str, Averaged]":
+    def averages(self, spec: Spec) -> "dict[str, Remembered]":
         """The features that memories make for heads that predict numbers, summed up in train."""
         from kinds.memory.averages import feature_name
-        from kinds.memory.averages.table import Averaged, Averages
+        from kinds.memory.averages.table import Averages, Remembered
         from kinds.memory.keys import keys_of
 
         found = {}
@@ -126,7 +126,7 @@ class PreparedFolder(Folder):
             keys = keys_of(spec.memories[name], spec.inputs, self.entries)
             averages = Averages(**self._read_memory(name, head))
             link = spec.heads[head].link() or ""
-            found[feature_name(name, head)] = Averaged(keys, averages, link)
+            found[feature_name(name, head)] = Remembered(keys, averages, link)
         return found
 
     def vocabularies(self) -> dict[str, Vocabulary]:

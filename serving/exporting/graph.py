@@ -24,9 +24,9 @@ from kinds.inputs.onnx import KINDS as INPUTS
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.part import InputPart
 from kinds.memory.averages.onnx import add_average
-from kinds.memory.averages.table import Averaged
+from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
 from kinds.memory.onnx import add_mixture
-from kinds.memory.remembered import Remembered
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, ML_OPSET, TOP_K
 from pipeline.failures import Exit, Failure
@@ -56,19 +56,18 @@ def assemble(
     file: Metadata,
     values: Mapping[str, Sequence[str]],
     profile: Profile = PROFILES["default"],
-    remembered: Mapping[str, Remembered] = MappingProxyType({}),
-    averages: Mapping[str, Averaged] = MappingProxyType({}),
+    averages: Mapping[str, Remembered] = MappingProxyType({}),
+    counts: Mapping[str, HeadCounts] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """The whole graph of one file. `values` are those of the vocabulary of each input and head,
-    `remembered` is what the heads with memories know, `averages` the features that memories make.
-    """
+    `averages` the features that memories make, `counts` what heads know of labels by memories."""
     front, back = Nodes(), Nodes()
     for name, part in inputs.items():
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
     for name, memory in averages.items():
         add_average(front, name, memory)
     for head in file.heads:
-        own = remembered.get(head.name)
+        own = counts.get(head.name)
         mixed = own and add_mixture(back, head.name, own.gates, own.memories)
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import tensorflow as tf
 
-from kinds.memory.averages.table import Averaged
+from kinds.memory.averages.table import Remembered
 from kinds.memory.key_tensors import looked_up
 
 Features = Mapping[str, tf.Tensor]
@@ -14,7 +14,7 @@ Features = Mapping[str, tf.Tensor]
 LookUp = Callable[[Features, tf.Tensor], tf.Tensor]
 
 
-def look_up(memory: Averaged) -> LookUp:
+def look_up(memory: Remembered) -> LookUp:
     keys, averages = memory.keys, memory.averages
     values = tf.constant(np.append(averages.keys, np.iinfo(np.int64).max))
     unknown, said = tf.constant(len(averages.keys)), tf.constant(memory.table)

@@ -9,10 +9,10 @@ from kinds.nodes import Nodes
 from kinds.tensors import feature, within_input
 
 if TYPE_CHECKING:
-    from kinds.memory.averages.table import Averaged
+    from kinds.memory.averages.table import Remembered
 
 
-def add_average(nodes: Nodes, name: str, memory: "Averaged") -> None:
+def add_average(nodes: Nodes, name: str, memory: "Remembered") -> None:
     """float32 [rows, WIDTH]: the feature called `name`."""
     averages = memory.averages
     place = add_places(nodes, within_input(name, "memory"), memory.keys, averages.keys)

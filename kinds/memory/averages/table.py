@@ -110,7 +110,7 @@ def without_each_fold(averages: Averages) -> tuple[Array, Array, Array]:
 
 
 @dataclass(frozen=True)
-class Averaged:
+class Remembered:
     """A memory that the network reads: the keys of its rows, its averages, and the scale of the
     head's output."""
 
