@@ -2,9 +2,12 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from kinds.settings import Column, Name, Part, Positive
+
+# From the mean of targets to the scale of the network's outputs.
+Link = Literal["identity", "log", "logit"]
 
 
 @dataclass(frozen=True)
@@ -44,13 +47,18 @@ class HeadPart(Part):
         return [f"{name}.{result}" for result in self.RESULTS]
 
     def memories(self) -> tuple[Name, ...]:
-        """The counted memories that the head mixes with the network, the first to be asked first;
-        none, unless its kind has a setting for them."""
+        """The counted memories that the head uses, of labels the first to be asked first; none,
+        unless its kind has a setting for them."""
         return ()
 
     @abstractmethod
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""
+
+    def link(self) -> Link | None:
+        """The scale on which the network adds up what the targets' mean says; None where the
+        targets have no mean."""
+        return None
 
     @abstractmethod
     def in_file(self) -> dict[str, Any]:

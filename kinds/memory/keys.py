@@ -70,6 +70,18 @@ class Keys:
         return share, times
 
 
+def places_in(values: Array, keys: Array) -> Array:
+    """The place of each key among the values, which rise; their number where it is none of them.
+
+    >>> places_in(np.array([3, 7]), np.array([7, 5, -1])).tolist()
+    [1, 2, 2]
+    """
+    at = np.searchsorted(values, keys)
+    if not len(values):
+        return at
+    return np.where(values[np.minimum(at, len(values) - 1)] == keys, at, len(values))
+
+
 def keys_of(
     memory: "Memory", inputs: "Mapping[str, InputPart]", entries: Mapping[str, int]
 ) -> Keys:

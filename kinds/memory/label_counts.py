@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kinds.memory.keys import places_in
+
 Array = npt.NDArray[Any]
 
 
@@ -38,10 +40,7 @@ class LabelCounts:
 
     def places(self, keys: Array) -> Array:
         """The place of each key among the values; V where it is none of them."""
-        at = np.searchsorted(self.keys, keys)
-        if not len(self.keys):
-            return at
-        return np.where(self.keys[np.minimum(at, len(self.keys) - 1)] == keys, at, len(self.keys))
+        return places_in(self.keys, keys)
 
     @property
     def unit(self) -> float:

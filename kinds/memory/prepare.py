@@ -22,7 +22,7 @@ def counted(counts: PairCounts, keys: Keys, features: pa.RecordBatch, head: str)
     """`counts` and the rows of a batch of features that have a target and count for something."""
     labels = flat(features, head)
     row = np.repeat(np.arange(features.num_rows), list_lengths(features.column(head)))
-    weight = _weights(features)[row]
+    weight = weights_in(features)[row]
     there = (labels != MISSING) & (weight > 0)
     labels, row, weight = labels[there], row[there], weight[there]
     for key, share in keys.counted(ids_in(features)):
@@ -38,7 +38,8 @@ def values_of(counts: PairCounts, keys: Keys, features: pa.RecordBatch) -> PairC
     return with_pairs(counts, key, np.zeros(len(key), np.int32), np.ones(len(key)))
 
 
-def _weights(features: pa.RecordBatch) -> Array:
+def weights_in(features: pa.RecordBatch) -> Array:
+    """float64 [rows]: how much each row counts."""
     if WEIGHT in features.schema.names:
         return flat(features, WEIGHT).astype(np.float64)
     return np.ones(features.num_rows)

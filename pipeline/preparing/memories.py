@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.memory import prepare
+from kinds.memory.averages.table import Averages
 from kinds.memory.counting import SCHEMA, PairCounts, added, label_counts
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.label_counts import LabelCounts
@@ -54,10 +55,17 @@ def write(
         memory, pairs = spec.memories[name], added(found[name, "train", head])
         counts = label_counts(pairs, most=memory.labels, min_count=memory.min_count)
         folder.write_memory(name, head, counts)
-        of_sides = {side: found[name, side] for side in SIDES if (name, side) in found}
-        known = {side: _known(counts, one, side) for side, one in of_sides.items()}
+        known = known_shares(found, name, counts)
         said.setdefault(name, {})[head] = _said(counts, pairs) | {"known": known}
     return said
+
+
+def known_shares(
+    found: Mapping[Key, PairCounts], name: str, known: LabelCounts | Averages
+) -> dict[str, float]:
+    """The share of rows of each side whose value a memory knows."""
+    of_sides = {side: found[name, side] for side in SIDES if (name, side) in found}
+    return {side: _known(known, one, side) for side, one in of_sides.items()}
 
 
 def _said(counts: LabelCounts, pairs: PairCounts) -> dict[str, Any]:
@@ -73,7 +81,7 @@ def _said(counts: LabelCounts, pairs: PairCounts) -> dict[str, Any]:
     }
 
 
-def _known(counts: LabelCounts, values: PairCounts, side: str) -> float:
+def _known(counts: LabelCounts | Averages, values: PairCounts, side: str) -> float:
     """The share of rows whose value the memory knows; of training rows, from other rows."""
     table = added(values).parts[0]
     keys, rows = (table[name].to_numpy() for name in SCHEMA.names if name in ("key", "rows"))

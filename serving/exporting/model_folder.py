@@ -87,7 +87,8 @@ def build(
         )
         for name, (field, *further) in source.fields.inputs.items()
     }
-    parts = (core, source.spec.inputs, raw, file, values, profile, source.remembered)
+    inputs, averages = source.spec.inputs, source.averages(source.spec)
+    parts = (core, inputs, raw, file, values, profile, averages, source.counts)
     return assemble(*parts), folded
 
 
@@ -100,7 +101,7 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(*parts, source.remembered),
+        Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

@@ -18,8 +18,9 @@ import tensorflow as tf
 from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
+from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
 from kinds.memory.mixture import Mixture
-from kinds.memory.remembered import Remembered
 
 Array = npt.NDArray[Any]
 
@@ -29,14 +30,16 @@ class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
     `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
-    `remembered` is what the heads with memories know.
+    `averages` are the features that memories make of the others, `counts` what heads know of labels
+    by memories.
     """
 
     transform: Any
     model: keras.Model
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
-    remembered: Mapping[str, Remembered] = field(default_factory=dict)
+    averages: Mapping[str, Remembered] = field(default_factory=dict)
+    counts: Mapping[str, HeadCounts] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -45,7 +48,8 @@ class Reference:
         raw = {name: self._raw(name, spec, typed) for name, spec in inputs.items()}
         # A loaded graph takes its tensors one by one, in the order of the names.
         made = graph(*tf.nest.flatten(raw, expand_composites=True))
-        return {name: self._dense(name, made[name]) for name in self.model.input}
+        given = {name: self._dense(name, made[name]) for name in self.model.input if name in made}
+        return given | {name: memory.said(given) for name, memory in self.averages.items()}
 
     def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
@@ -54,7 +58,7 @@ class Reference:
 
     def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
         """What the memories of a head say of rows with these features, if it has any."""
-        known = self.remembered.get(head)
+        known = self.counts.get(head)
         return known and known.mixture(features)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:

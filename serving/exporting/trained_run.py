@@ -9,8 +9,8 @@ import keras
 import pyarrow as pa
 
 from kinds.inputs.ids.numbering import missing_id
+from kinds.memory.head_counts import HeadCounts, gates_of
 from kinds.memory.keys import keys_of
-from kinds.memory.remembered import Remembered, gates_of
 from pipeline.fields import Fields, analyses_of, fields_of
 from pipeline.folders.run import RunFolder
 from serving.exporting.reference import load_transform
@@ -45,21 +45,20 @@ class TrainedRun(RunFolder):
         return {name: length for name, length in found.items() if length is not None}
 
     @cached_property
-    def remembered(self) -> dict[str, Remembered]:
+    def counts(self) -> dict[str, HeadCounts]:
         """What each head with memories knows of its labels."""
         return {
-            name: Remembered(
+            name: HeadCounts(
                 gates_of(self.metrics["memory"][name]),
                 {
                     one: (
                         keys_of(self.spec.memories[one], self.spec.inputs, self.entries),
                         self.memory(one, name),
                     )
-                    for one in head.memories()
+                    for one in memories
                 },
             )
-            for name, head in self.spec.heads.items()
-            if head.memories()
+            for name, memories in self.spec.mixed().items()
         }
 
     @cached_property

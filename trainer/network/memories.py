@@ -16,16 +16,15 @@ def build_memories(
 ) -> dict[str, HeadMemory]:
     """Of the heads that have some. `bias` is where each output bias starts: {head: [outputs]}."""
     found = {}
-    for name, head in spec.heads.items():
+    for name, memories in spec.mixed().items():
         tables = tuple(
             Table(
                 f"{name}.{one}",
                 data.memory(one, name),
                 keys_of(spec.memories[one], spec.inputs, data.entries),
             )
-            for one in head.memories()
+            for one in memories
         )
-        if tables:
-            gates = GateVariables.start(name, len(tables))
-            found[name] = HeadMemory(tables, gates, tf.constant(bias[name], tf.float32))
+        gates = GateVariables.start(name, len(tables))
+        found[name] = HeadMemory(tables, gates, tf.constant(bias[name], tf.float32))
     return found

@@ -82,9 +82,12 @@ def train_run(
     """
     training = run.spec.training
     rows = run.data.rows("train")
-    total_steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    # A network without inputs starts from how frequent the targets are, the best it can say.
+    learns = run.spec.read() or run.spec.averaged()
+    epochs = training.epochs if learns else 1
+    total_steps = epochs * steps_per_epoch(rows, training.batch_size)
     settings = LoopSettings(
-        epochs=training.epochs,
+        epochs=epochs,
         rows=rows,
         batch_size=training.batch_size,
         rate=lambda step: learning_rate(

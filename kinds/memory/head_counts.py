@@ -1,4 +1,4 @@
-"""What a trained head remembers: its memories with their keys, and the gates. NumPy only."""
+"""What a trained head knows of labels by its memories: keys, counts and gates. NumPy only."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Remembered:
+class HeadCounts:
     """`memories` {name: its keys and counts} are in the order of the gates."""
 
     gates: Gates
