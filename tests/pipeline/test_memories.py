@@ -9,7 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from kinds.memory.label_counts import LabelCounts
-from pipeline import prepare
+from pipeline import drift, prepare
 from pipeline.folders.data import DataFolder
 from pipeline.preparing.summary import summary
 from pipeline.spec.file import parse_spec
@@ -194,3 +194,19 @@ def test_a_memory_of_values_that_hardly_repeat_is_warned_about(tmp_path: Path) -
     warnings = DataFolder(tmp_path / "data").statistics.warnings
     found = {(one["anomaly"], one["of"]) for one in warnings if one["of"].startswith("by_")}
     assert found == {("RARELY_KNOWN", "by_maker"), ("EMPTY_MEMORY", "by_maker_paid")}
+
+
+def test_drift_says_by_how_much_less_often_values_are_known(
+    data: DataFolder, tmp_path: Path
+) -> None:
+    """Half of the new rows have a maker that no training row has."""
+    new = [row | ({"maker": "new"} if at % 2 else {}) for at, row in enumerate(table(200, 5))]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(new), tmp_path / "new.parquet")
+    old, paths = drift.distributions(data.path), [str(tmp_path / "new.parquet")]
+    found = {one.of: one for one in drift.NewRows(data, old, paths, 0.01).distances()}
+    ids = {name: list(data.vocabulary(name)) for name in ("maker", "word", "product")}
+    known = sum(_value(row, "maker", ids) is not None for row in new) / len(new)
+    expected = data.statistics.memory["by_maker"]["product"]["known"]["train"]
+    assert found["memory.by_maker"].distance == pytest.approx(abs(known - expected))
+    assert found["memory.by_maker"].distance > 0.3
+    assert found["memory.by_last"].distance < 0.1
