@@ -124,13 +124,19 @@ def by_share(
 
 def by_time(column: pa.Array, begins: Sequence[str]) -> Sides:
     """Rows from the time on with which a side begins. What is no time as those are is NOWHERE."""
-    found, first = times_of(column), times_of(pa.array(begins, pa.string()))
-    side = np.full(len(column), TRAIN, dtype=np.int8)
-    for number, at in enumerate(first.at, EVAL):
-        side[found.at >= at] = number
-    kinds = first.kind if len(first.kind) else [NUMBER, CLOCK]
-    side[~np.isin(found.kind, kinds)] = NOWHERE
+    found, side = times_of(column), np.full(len(column), NOWHERE, dtype=np.int8)
+    for kind, places in _places(begins).items():
+        own = found.kind == kind
+        side[own] = np.searchsorted(places, found.at[own], side="right")
     return side
+
+
+def _places(begins: Sequence[str]) -> dict[int, npt.NDArray[np.int64]]:
+    """Times by their kind. A year is a number, and the first of its days, too."""
+    first = times_of(pa.array(begins, pa.string()))
+    places = {kind: first.at for kind in (NUMBER, CLOCK) if (first.kind == kind).all()}
+    days = times_of(pa.array([f"{year}-01-01" for year in begins], pa.string()))
+    return places | ({CLOCK: days.at} if (days.kind == CLOCK).all() else {})
 
 
 def by_place(order: pa.Array, origins: npt.NDArray[np.int64], held_out: HeldOut | None) -> Sides:

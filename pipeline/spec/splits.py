@@ -158,7 +158,8 @@ class TimeSplit(Part):
     """The column that says when; a row without a time in it is rejected."""
     eval: ShareOrTime = 0.1
     """The share of rows that training is evaluated on, or the time with which they begin, such as
-    `2024-01-01` or `2023`. A number from 0, below 1, is a share."""
+    `2024-01-01`. `2023` is a number, and among days the first of that year. A number from 0, below
+    1, is a share."""
     test: ShareOrTime = 0.1
     """The same for the rows of the final metrics. 0 for none."""
     begins: tuple[str, ...] = Field(default=(), max_length=2)
