@@ -77,7 +77,7 @@ def time_leaks(
 def _of_rows(rows: Mapping[str, pa.Table], column: str) -> dict[str, Times] | None:
     """The times of a column on each side; None where it has something else."""
     kind = rows["train"].schema.field(column).type
-    if not pa.types.is_string(kind):
+    if not (pa.types.is_string(kind) or pa.types.is_timestamp(kind)):
         return None
     found = {s: times_of(table.column(column).combine_chunks()) for s, table in rows.items()}
     there = rows["train"].num_rows - rows["train"].column(column).null_count

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from kinds.columns import Rejected
 from kinds.columns.readings import as_values
+from kinds.columns.texts import text
 from pipeline.failures import Exit, Failure
 from pipeline.sides.last_rows import GroupRows, HeldOut
 from pipeline.sides.times import CLOCK, NEITHER, NUMBER, times_of
@@ -76,6 +77,11 @@ class Split:
         return asks and (
             (self.by == "time" and not self.begins) or (self.by == "last" and self.held_out is None)
         )
+
+    @property
+    def has_times(self) -> bool:
+        """Whether the last of its columns says when."""
+        return self.by in ("time", "last")
 
     @property
     def needs_names(self) -> bool:
@@ -149,13 +155,11 @@ def by_place(order: pa.Array, origins: npt.NDArray[np.int64], held_out: HeldOut 
     return side
 
 
-def without_time(
-    column: str, rows: Sequence[int] | npt.NDArray[np.int64], texts: Sequence[str | None]
-) -> list[Rejected]:
-    """Why rows are NOWHERE, by their number and their text in the column of the time."""
+def without_time(column: str, rows: npt.NDArray[np.int64], cells: pa.Array) -> list[Rejected]:
+    """Why rows are NOWHERE, by their number and their cells in the column of the time."""
     return [
         Rejected(int(row), column, "not_a_time" if said else "missing", said or "")
-        for row, said in zip(rows, texts, strict=True)
+        for row, said in zip(rows, text(cells).to_pylist(), strict=True)
     ]
 
 

@@ -10,7 +10,7 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -20,8 +20,8 @@ from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
-from kinds.settings import Column, Name, Part, readable_as_yaml
-from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
+from kinds.settings import Column, Name, Part, Word, readable_as_yaml
+from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.splits import (
     ColumnSplit,
@@ -78,6 +78,9 @@ class Spec(Part):
     """Columns that identify a row: carried through scoring, not learned from."""
     weight: Column | None = None
     """A column that says how much a row counts."""
+    missing_words: tuple[Word, ...] = ()
+    """What cells hold where there is no value, such as `[NA, n/a, "-999"]`: in every column such a
+    cell is a missing value, as an input, a target or a key."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
     """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
@@ -87,7 +90,7 @@ class Spec(Part):
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""
-    trunk: Trunk = Trunk()
+    trunk: TrunkOrNone = Trunk()
     """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
     """What is predicted. The name of a head is its column, unless `column` names another."""
@@ -107,6 +110,19 @@ class Spec(Part):
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
+
+    def read(self) -> dict[str, Input]:
+        """The inputs that the network reads; the others are for memories alone."""
+        of_trunk = self.trunk.inputs
+        if of_trunk is None:
+            return self.inputs
+        read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
+        return {name: part for name, part in self.inputs.items() if name in read}
+
+    def read_by_trunk(self) -> list[str]:
+        """The inputs that the trunk reads, in their order."""
+        of_trunk = self.trunk.inputs
+        return [name for name in self.inputs if of_trunk is None or name in of_trunk]
 
     def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
         """Where the inputs over a vocabulary look their ids up; on request those with ids of their
@@ -134,8 +150,40 @@ class Spec(Part):
         return {} if self.memory == "auto" else self.memory
 
     def remembered(self) -> list[tuple[str, str]]:
-        """Each memory and a head that uses it."""
-        return [(one, name) for name, head in self.heads.items() for one in head.memories()]
+        """Each memory and a head of labels that mixes it with the network."""
+        return self._memories_of(lambda head: head.labels() is not None)
+
+    def mixed(self) -> dict[str, list[str]]:
+        """{head of labels: the memories that it mixes with the network}"""
+        found: dict[str, list[str]] = {}
+        for memory, head in self.remembered():
+            found.setdefault(head, []).append(memory)
+        return found
+
+    def averaged(self) -> list[tuple[str, str]]:
+        """Each memory and a head of a number whose averages by it the network reads."""
+        return self._memories_of(lambda head: head.link() is not None)
+
+    def _memories_of(self, has: Callable[[Head], bool]) -> list[tuple[str, str]]:
+        heads = ((name, head) for name, head in self.heads.items() if has(head))
+        return [(one, name) for name, head in heads for one in head.memories()]
+
+    def with_memories(
+        self, memories: Mapping[str, Memory], of_heads: Mapping[str, tuple[str, ...]]
+    ) -> Self:
+        """The spec with memories, and those that each head uses."""
+        heads = {
+            name: head.model_copy(update={"memory": of_heads[name]}) if name in of_heads else head
+            for name, head in self.heads.items()
+        }
+        return self.model_copy(update={"memory": dict(memories), "heads": heads})
+
+    def remembering(self, other: "Spec") -> Self:
+        """The spec with the memories of another one, if it leaves their choice to prepare."""
+        if self.memory != "auto":
+            return self
+        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        return self.with_memories(other.memories, of_heads)
 
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
@@ -158,9 +206,10 @@ class Spec(Part):
         return self.model_copy(update={"split": self.split.model_copy(update={"begins": begins})})
 
     def prepared_as(self, data: Self) -> Self:
-        """The spec with what prepare found for that of `data`: readings, and where sides begin."""
+        """The spec with what prepare found for that of `data`: readings, where sides begin, and the
+        memories that were its to choose."""
         begins = data.split.begins if isinstance(data.split, TimeSplit) else ()
-        return self.read_as(data.readings()).split_at(begins)
+        return self.read_as(data.readings()).split_at(begins).remembering(data)
 
     def readings(self) -> dict[str, Reading | None]:
         """How each vocabulary reads its cells, as far as that is said."""
@@ -174,6 +223,7 @@ class Spec(Part):
         said: dict[str, Any] = {
             "keys": self.keys,
             "weight": self.weight,
+            "missing_words": self.missing_words,
             # Where the shares of a split by time begin follows from the rows.
             "split": self.split.model_dump(mode="json", exclude={"begins"}),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},

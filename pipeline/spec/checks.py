@@ -98,7 +98,13 @@ def _shared_blocks(spec: "Spec") -> None:
 
 
 def _heads(spec: "Spec") -> None:
-    tables = {part.table: part for part in spec.lookups().values()}
+    read = spec.read()
+    tables = {part.table: part for name, part in spec.lookups().items() if name in read}
+    for name in spec.trunk.inputs or ():
+        _defined("trunk.inputs", name, spec.inputs, "input")
+    for name, lookup in spec.lookups().items():
+        if name not in read and lookup.through:
+            raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
@@ -115,7 +121,7 @@ def _heads(spec: "Spec") -> None:
 
 
 def _memory(spec: "Spec") -> None:
-    used = spec.remembered()
+    used = [*spec.remembered(), *spec.averaged()]
     for name, head in used:
         if spec.memory == "auto":
             raise ValueError(f"heads.{head}.memory: `memory: auto` chooses it, so leave it out")
@@ -124,6 +130,8 @@ def _memory(spec: "Spec") -> None:
             raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
+    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
+        raise ValueError("memory: `auto` needs a head that can use a memory")
     offered = _offered(spec)
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
