@@ -219,7 +219,7 @@ def run(arguments: Sequence[str]) -> None:
 def config(spec: Spec, chosen: Sequence[Command]) -> str:
     """What a run would do, as JSON: the spec with every default, and each stage's command."""
     stages = {c.stage: shlex.join(["python", "-m", *c.arguments]) for c in chosen}
-    return json.dumps({"spec": spec.model_dump(mode="json"), "stages": stages}, indent=2)
+    return json.dumps({"spec": json.loads(spec.to_json()), "stages": stages}, indent=2)
 
 
 def _clean_environment() -> dict[str, str]:

@@ -162,13 +162,20 @@ def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler
 
 def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
+    train_columns = count_train_rows(data, spec)
+    features = example_features(spec, data.entries)
+    return make_run(data, spec, train_columns, features, workers), train_columns
+
+
+def count_train_rows(data: DataFolder, spec: Spec) -> Arrays:
+    """The train columns that priors, class weights and baselines are counted from: the same
+    whatever the batch size is."""
     features = example_features(spec, data.entries)
     rows, size = data.rows("train"), spec.training.batch_size
     order = (spec.training.seed, 0) if rows > ROWS_COUNTED else None
     counted = min(rows, ROWS_COUNTED)
     read = batches(data.files("train"), features, batch_size=size, order=order)
-    train_columns = collect(read.take(steps_per_epoch(counted, size)), features, counted)
-    return make_run(data, spec, train_columns, features, workers), train_columns
+    return collect(read.take(steps_per_epoch(counted, size)), features, counted)
 
 
 def target_scales(spec: Spec, numbers: Mapping[str, Any]) -> dict[str, Scale]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from pipeline.folders.run import RunFolder
+from pipeline.spec import Training
 from trainer.data import steps_per_epoch
 from trainer.evaluation import make_held_out_loss
 from trainer.network import shift_seeds
@@ -16,9 +17,21 @@ from trainer.reporting.tables import Ended
 from trainer.run import Run
 from trainer.training import checkpoint
 from trainer.training.due_phases import make_due_phases
-from trainer.training.loop import LoopSettings, train
+from trainer.training.loop import LoopSettings, time_enough, train
 from trainer.training.optimizer import learning_rate
 from trainer.training.train_step import Step, make_step, one_then_other
+
+
+def steps_of_run(training: Training, rows: int) -> int:
+    """Those of all epochs, or as many as `training.steps`.
+
+    >>> steps_of_run(Training(epochs=3, batch_size=100), 250)
+    9
+    >>> steps_of_run(Training(epochs=3, batch_size=100, steps=7), 250)
+    7
+    """
+    steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    return steps if training.steps is None else min(steps, training.steps)
 
 
 def sampled_steps(run: Run, total_steps: int) -> int:
@@ -49,16 +62,19 @@ def train_run(
     *,
     history: History | None = None,
     saved: Callable[[], None] = nothing,
+    time_is_up: Callable[[], bool] = time_enough,
+    quiet: bool = False,
 ) -> Ended:
     """Trains from the newest checkpoint in `work`, or from the start. The history (by default
     that in `work`) gets a line for each epoch, and one before it where phases open the epoch.
-    `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
+    `saved` is called after each checkpoint, `time_is_up` is asked after each step. What is `quiet`
+    says nothing of its epochs. Of several workers only the chief reads and writes.
     """
     training = run.spec.training
     rows = run.data.rows("train")
-    total_steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    total_steps = steps_of_run(training, rows)
     settings = LoopSettings(
-        epochs=training.epochs,
+        epochs=steps_per_epoch(total_steps, steps_per_epoch(rows, training.batch_size)),
         rows=rows,
         batch_size=training.batch_size,
         rate=lambda step: learning_rate(
@@ -70,11 +86,14 @@ def train_run(
         ),
         patience=training.patience,
         sampled=sampled_steps(run, total_steps),
+        last_step=total_steps,
+        quiet=quiet,
     )
     files = RunFolder(work)
     chosen = history or History(files.history_path, str(files.events))
     if run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state()):
-        print(f"goes on after step {int(run.train_state.step):,}", flush=True)
+        if not quiet:
+            print(f"goes on after step {int(run.train_state.step):,}", flush=True)
     run.workers.take_over(run.state())
     shift_seeds(run.network.seeds(), run.workers.place)
 
@@ -94,4 +113,5 @@ def train_run(
         save=save,
         history=chosen if run.workers.is_chief else None,
         before_epoch=make_due_phases(run, held_out_loss),
+        time_is_up=time_is_up,
     )

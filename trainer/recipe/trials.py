@@ -1,0 +1,307 @@
+"""Trials of `training: auto`: whole runs, one after the other, while there is time; the one with the
+lowest held-out loss is kept.
+
+The first run is what the rules say, cut to the time that there is. Each further one is the best so
+far with one change. A trial is a run like any other, with a spec in which nothing is open, so that
+this spec gives the same run again. What follows from a clock is written down before it is used:
+after a kill the trials go on where they were.
+"""
+
+import math
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kinds.parsing import Arrays
+from pipeline.failures import Exit, Failure
+from pipeline.folders.data import DataFolder
+from pipeline.folders.published import read_json, write_json
+from pipeline.folders.run import RunFolder
+from pipeline.spec import Spec
+from pipeline.spec.file import parse_spec
+from trainer.data import ExampleFeatures, example_features, steps_per_epoch
+from trainer.network.output_layers import outputs_of
+from trainer.recipe.pace import fastest_products, measure
+from trainer.recipe.rules import SOME_LABELS, Facts, Move, filled, first, in_order, moves
+from trainer.reporting.history import History
+from trainer.reporting.tables import Ended
+from trainer.run import Run, make_run
+from trainer.training.train import nothing, steps_of_run, train_run
+
+# Of the time that is left, for what was not foreseen.
+SPARE = 0.05
+RULES = "the rules"
+# The products of a head that are timed have so many rows.
+ROWS_OF_PRODUCTS = 1024
+# Dropout is for rows that are seen more often than this.
+FEW_EPOCHS = 1.5
+# What is chosen, by its block of the spec.
+CHOSEN = {
+    "training": (
+        *("epochs", "steps", "batch_size", "learning_rate", "weight_decay", "sampled"),
+        "precision",
+    ),
+    "trunk": ("layers", "dropout"),
+}
+PLAN, PACE, RESULT = "plan.json", "pace.json", "result.json"
+# Of a run folder, which a trial's folder is, too.
+HISTORY, EVENTS, CHECKPOINTS = "history.jsonl", "tensorboard", "checkpoints"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, and
+    the seconds it took. The loss is infinite where it did not come to its own end."""
+
+    name: str
+    spec: Spec
+    loss: float
+    seconds: float
+
+
+def counted_facts(said: Spec, data: DataFolder) -> Facts:
+    """What is counted, without what is measured."""
+    return Facts(data.rows("train"), data.entries, outputs_of(said, data.entries))
+
+
+def tried(
+    work: RunFolder,
+    said: Spec,
+    data: DataFolder,
+    counted: Arrays,
+    seconds: float,
+    saved: Callable[[], None] = nothing,
+) -> Spec:
+    """The spec of the best trial; in `work` is all that this run has left behind, to be measured
+    and saved."""
+    if not work.spec_path.exists():
+        trials = Trials(work.trials, said, data, counted, seconds, saved)
+        best, ended, place = trials.best()
+        for name in (HISTORY, EVENTS, CHECKPOINTS):
+            if (place / name).exists():
+                (place / name).replace(work.path / name)
+        write_json(work.trials_path, [told(trial, said) for trial in ended])
+        work.write_spec(best.spec)
+    shutil.rmtree(work.trials, ignore_errors=True)
+    spec = parse_spec(work.spec_path.read_text(encoding="utf-8"))
+    print(f"auto: {chosen_line(said, spec)}", flush=True)
+    return spec
+
+
+@dataclass
+class Trials:
+    """The trials in a folder, of a spec that leaves something open, within `seconds` from now.
+
+    counted: the train columns that priors are counted from
+    """
+
+    folder: Path
+    said: Spec
+    data: DataFolder
+    counted: Arrays
+    seconds: float
+    saved: Callable[[], None] = nothing
+
+    def __post_init__(self) -> None:
+        self.features: ExampleFeatures = example_features(self.said, self.data.entries)
+        # Those of a process that was killed count, too.
+        used = [read_json(path)["used"] for path in self.folder.glob("*/*.json")]
+        self.used, self.began = max(used, default=0.0), time.monotonic()
+
+    def left(self) -> float:
+        return self.seconds - self.so_far()
+
+    def so_far(self) -> float:
+        return self.used + time.monotonic() - self.began
+
+    def best(self) -> tuple[Trial, list[Trial], Path]:
+        """Runs the trials; gives the best, all of them, and the folder of the best."""
+        ended: list[Trial] = []
+        while move := self.planned(len(ended)) or self.next(ended):
+            ended.append(self.run(len(ended), move))
+            print(trial_line(ended), file=sys.stderr, flush=True)
+            self.forget_all_but_the_best(ended)
+        place = min(range(len(ended)), key=lambda at: ended[at].loss)
+        if math.isinf(ended[place].loss) and self.data.rows("eval"):
+            rule = "the loss must be finite; a lower training.learning_rate may help"
+            raise Failure(Exit.FAULT, rule, received="no trial with one")
+        return ended[place], ended, self.place(place)
+
+    def forget_all_but_the_best(self, ended: list[Trial]) -> None:
+        best = min(range(len(ended)), key=lambda at: ended[at].loss)
+        for number in range(len(ended)):
+            if number != best:
+                shutil.rmtree(self.place(number) / CHECKPOINTS, ignore_errors=True)
+
+    def place(self, number: int) -> Path:
+        return self.folder / f"{number:03d}"
+
+    def planned(self, number: int) -> Move | None:
+        """As it was decided before a kill."""
+        path = self.place(number) / PLAN
+        if not path.exists():
+            return None
+        plan = read_json(path)
+        return Move(plan["name"], Spec.model_validate(plan["spec"]))
+
+    def next(self, ended: list[Trial]) -> Move | None:
+        """What is tried next: None where nothing is left to try, or no time for it."""
+        if not ended:
+            return self.plan(0, Move(RULES, self.cut(first(self.said, self.facts()))))
+        if not self.data.rows("eval"):
+            return None
+        best = min(ended, key=lambda trial: trial.loss)
+        tried = {trial.spec.to_json() for trial in ended}
+        failed = Counter(trial.name for trial in ended if trial is not best)
+        for move in in_order(list(moves(self.said, best.spec)), failed):
+            fits = best.seconds * move.takes * (1 + SPARE) < self.time_for_trials()
+            if fits and move.spec.to_json() not in tried:
+                return self.plan(len(ended), move)
+        return None
+
+    def plan(self, number: int, move: Move) -> Move:
+        self.place(number).mkdir(parents=True, exist_ok=True)
+        plan = {"name": move.name, "spec": move.spec.model_dump(mode="json"), "used": self.so_far()}
+        write_json(self.place(number) / PLAN, plan)
+        return move
+
+    def facts(self) -> Facts:
+        facts = counted_facts(self.said, self.data)
+        if facts.labels < SOME_LABELS:
+            return facts
+        return replace(facts, products=fastest_products(ROWS_OF_PRODUCTS, 256, facts.labels))
+
+    def cut(self, spec: Spec) -> Spec:
+        """The spec with the steps that there is time for, where that is not all of them. Who said
+        how many epochs or steps gets them."""
+        run = self.opened(spec)
+        pace = measure(run)
+        self.place(0).mkdir(parents=True, exist_ok=True)
+        write_json(self.place(0) / PACE, {"closing": pace.closing, "used": self.so_far()})
+        if self.has_its_length():
+            return spec
+        all_steps = steps_of_run(spec.training, self.data.rows("train"))
+        steps = pace.fitting(run, self.time_for_trials())
+        return spec if steps == all_steps else cut_short(self.said, spec, run, steps)
+
+    def has_its_length(self) -> bool:
+        return bool({"epochs", "steps"} & self.said.training.model_fields_set)
+
+    def time_for_trials(self) -> float:
+        closing = read_json(self.place(0) / PACE)["closing"]
+        return self.left() * (1 - SPARE) - float(closing)
+
+    def opened(self, spec: Spec) -> Run:
+        # Layers are named by how many of their kind a process has had before.
+        keras.backend.clear_session()
+        return make_run(self.data, spec, self.counted, self.features)
+
+    def run(self, number: int, move: Move) -> Trial:
+        """A trial from its start, or from where it was when it was killed."""
+        place = self.place(number)
+        if (place / RESULT).exists():
+            return Trial(move.name, move.spec, **_result(read_json(place / RESULT)))
+        started = time.monotonic()
+        deadline = started + self.time_for_trials()
+        unlimited = number == 0 and self.has_its_length()
+
+        def time_is_up() -> bool:
+            return not unlimited and time.monotonic() > deadline
+
+        run = self.opened(move.spec)
+        events = History(place / HISTORY, str(place / EVENTS))
+        try:
+            ended = train_run(
+                run,
+                place,
+                history=events,
+                saved=self.saved,
+                time_is_up=time_is_up,
+                quiet=number > 0,
+            )
+            loss = lowest(run, ended, first=number == 0)
+        except Failure:
+            loss = math.inf
+        seconds = time.monotonic() - started
+        said = {"loss": loss if math.isfinite(loss) else None, "seconds": seconds}
+        write_json(place / RESULT, {**said, "used": self.so_far()})
+        return Trial(move.name, move.spec, loss, seconds)
+
+
+def lowest(run: Run, ended: Ended, *, first: bool) -> float:
+    """The lowest held-out loss of a run. One that the time has ended is not what its spec gives: it
+    counts only where there is no other."""
+    if ended.time_was_up and not first:
+        return math.inf
+    return float(run.train_state.best_loss)
+
+
+def _result(said: Mapping[str, Any]) -> dict[str, float]:
+    loss = math.inf if said["loss"] is None else said["loss"]
+    return {"loss": loss, "seconds": said["seconds"]}
+
+
+def cut_short(said: Spec, spec: Spec, run: Run, steps: int) -> Spec:
+    """A run of so many steps. What sees a row hardly twice needs no dropout."""
+    of_epoch = steps_per_epoch(run.data.rows("train"), spec.training.batch_size)
+    epochs = steps_per_epoch(steps, of_epoch)
+    training = {"steps": steps, "epochs": epochs, "warmup_steps": min(50, steps // 10)}
+    trunk = {} if steps > FEW_EPOCHS * of_epoch else {"dropout": 0.0}
+    return filled(said, spec, {"training": training, "trunk": trunk}, {})
+
+
+def trial_line(ended: Sequence[Trial]) -> str:
+    """Of the last trial.
+
+    >>> spec = None
+    >>> trial_line([Trial("the rules", spec, 0.5, 2.0), Trial("more decay", spec, 0.4, 3.0)])
+    'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
+    """
+    *before, last = ended
+    loss = f"held-out loss {last.loss:.4g}" if math.isfinite(last.loss) else "did not end well"
+    is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
+    lowest_so_far = ", the lowest so far" * (is_best and bool(before))
+    return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"
+
+
+def told(trial: Trial, said: Spec) -> dict[str, Any]:
+    """Of a trial, for the run's folder."""
+    loss = trial.loss if math.isfinite(trial.loss) else None
+    seconds = round(trial.seconds, 3)
+    settings = choices(said, trial.spec)
+    return {"change": trial.name, "eval_loss": loss, "seconds": seconds, "settings": settings}
+
+
+def chosen_line(said: Spec, spec: Spec) -> str:
+    shown = (f"{place}: {_short(value)}" for place, value in choices(said, spec).items())
+    return ", ".join(shown)
+
+
+def _short(value: Any) -> str:
+    match value:
+        case [*layers] | (*layers,):
+            return "[" + ", ".join(str(layer["units"]) for layer in layers) + "]"
+        case float():
+            return f"{value:.3g}"
+    return str(value)
+
+
+def choices(said: Spec, spec: Spec) -> dict[str, Any]:
+    """{place: value} of what `said` leaves open and a rule or a trial has set."""
+    found: dict[str, Any] = {}
+    for block, names in CHOSEN.items():
+        part = getattr(said, block)
+        values = getattr(spec, block).model_dump(mode="json")
+        open_ones = [name for name in names if name not in part.model_fields_set]
+        found |= {f"{block}.{name}": values[name] for name in open_ones if values[name] is not None}
+    for name, lookup in spec.lookups().items():
+        if "embedding" not in said.inputs[name].model_fields_set:
+            found[f"inputs.{name}.embedding"] = lookup.width
+    return found
