@@ -5,7 +5,7 @@ What the spec says stays as it is. Pure functions: the same counts give the same
 rules are what they are is said in docs/training.md.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,9 @@ STEPS_OF_AN_EPOCH = 100
 # Epochs by training rows: what is small is passed over more often.
 EPOCHS = ((1_000, 40), (10_000, 20), (50_000, 10), (200_000, 6))
 FEWEST_EPOCHS = 3
+# Changes that come first where a run learns too much by heart, and where it learns too little.
+LESS = ("fewer epochs", "more decay", "more dropout", "shorter embeddings", "no layer", "one layer")
+MORE = ("more epochs", "two layers", "less decay", "wider layers", "longer embeddings")
 
 
 @dataclass(frozen=True)
@@ -162,8 +165,7 @@ def filled(said: Spec, base: Spec, changes: Changes, embeddings: Mapping[str, in
 
 
 def moves(said: Spec, best: Spec) -> Iterator[Move]:
-    """The changes of the best spec so far that are open in `said`, each once, the most promising
-    first."""
+    """The changes of the best spec so far that are open in `said`."""
     before = best.to_json()
     for name, takes, changes, embeddings in proposals(said, best):
         spec = filled(said, best, changes, embeddings)
@@ -216,7 +218,7 @@ def patience(epochs: int) -> int:
 
 def sizes(said: Spec, best: Spec, name: str, takes: float, times: float) -> Any:
     """Embeddings so many times as long."""
-    found = {}
+    found: dict[str, int] = {}
     for names in groups(said.lookups()):
         if not any("embedding" in said.inputs[n].model_fields_set for n in names):
             width = max(2, round(best.lookups()[names[0]].width * times))
@@ -224,6 +226,8 @@ def sizes(said: Spec, best: Spec, name: str, takes: float, times: float) -> Any:
     return name, takes, {}, found
 
 
-def in_order(moves: Sequence[Move], failed: Mapping[str, int]) -> list[Move]:
-    """What has failed less often comes first."""
-    return sorted(moves, key=lambda move: failed.get(move.name, 0))
+def in_order(moves: Iterable[Move], failed: Mapping[str, int], *, early: bool) -> list[Move]:
+    """What has failed less often comes first, then what makes a run learn less by heart, if its
+    weights were the best `early`, else what makes it learn more."""
+    rank = {name: place for place, name in enumerate(LESS if early else MORE)}
+    return sorted(moves, key=lambda m: (failed.get(m.name, 0), rank.get(m.name, len(rank))))

@@ -1,4 +1,4 @@
-"""Trials of `training: auto`: whole runs, one after the other, while there is time; the one with the
+"""Trials of `training: auto`: whole runs, one after the other, while there is time; that with the
 lowest held-out loss is kept.
 
 The first run is what the rules say, cut to the time that there is. Each further one is the best so
@@ -38,6 +38,8 @@ from trainer.training.train import nothing, steps_of_run, train_run
 # Of the time that is left, for what was not foreseen.
 SPARE = 0.05
 RULES = "the rules"
+# Weights that were best before this share of the epochs: the rest was learned by heart.
+EARLY = 0.7
 # The products of a head that are timed have so many rows.
 ROWS_OF_PRODUCTS = 1024
 # Dropout is for rows that are seen more often than this.
@@ -57,12 +59,14 @@ HISTORY, EVENTS, CHECKPOINTS = "history.jsonl", "tensorboard", "checkpoints"
 
 @dataclass(frozen=True)
 class Trial:
-    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, and
-    the seconds it took. The loss is infinite where it did not come to its own end."""
+    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, the
+    share of its epochs after which that was, and the seconds it took. The loss is infinite where
+    it did not come to its own end."""
 
     name: str
     spec: Spec
     loss: float
+    best_after: float
     seconds: float
 
 
@@ -160,7 +164,7 @@ class Trials:
         best = min(ended, key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
         failed = Counter(trial.name for trial in ended if trial is not best)
-        for move in in_order(list(moves(self.said, best.spec)), failed):
+        for move in in_order(moves(self.said, best.spec), failed, early=best.best_after < EARLY):
             fits = best.seconds * move.takes * (1 + SPARE) < self.time_for_trials()
             if fits and move.spec.to_json() not in tried:
                 return self.plan(len(ended), move)
@@ -226,26 +230,29 @@ class Trials:
                 time_is_up=time_is_up,
                 quiet=number > 0,
             )
-            loss = lowest(run, ended, first=number == 0)
+            loss, best_after = lowest(run, ended, first=number == 0)
         except Failure:
-            loss = math.inf
-        seconds = time.monotonic() - started
-        said = {"loss": loss if math.isfinite(loss) else None, "seconds": seconds}
+            loss, best_after = math.inf, 0.0
+        said = {
+            "loss": loss if math.isfinite(loss) else None,
+            "best_after": best_after,
+            "seconds": time.monotonic() - started,
+        }
         write_json(place / RESULT, {**said, "used": self.so_far()})
-        return Trial(move.name, move.spec, loss, seconds)
+        return Trial(move.name, move.spec, **_result(said))
 
 
-def lowest(run: Run, ended: Ended, *, first: bool) -> float:
-    """The lowest held-out loss of a run. One that the time has ended is not what its spec gives: it
-    counts only where there is no other."""
+def lowest(run: Run, ended: Ended, *, first: bool) -> tuple[float, float]:
+    """The lowest held-out loss of a run, and the share of its epochs after which that was. One that
+    the time has ended is not what its spec gives: it counts only where there is no other."""
     if ended.time_was_up and not first:
-        return math.inf
-    return float(run.train_state.best_loss)
+        return math.inf, 0.0
+    return float(run.train_state.best_loss), (ended.kept or ended.of) / ended.of
 
 
 def _result(said: Mapping[str, Any]) -> dict[str, float]:
     loss = math.inf if said["loss"] is None else said["loss"]
-    return {"loss": loss, "seconds": said["seconds"]}
+    return {"loss": loss, "best_after": said["best_after"], "seconds": said["seconds"]}
 
 
 def cut_short(said: Spec, spec: Spec, run: Run, steps: int) -> Spec:
@@ -261,7 +268,8 @@ def trial_line(ended: Sequence[Trial]) -> str:
     """Of the last trial.
 
     >>> spec = None
-    >>> trial_line([Trial("the rules", spec, 0.5, 2.0), Trial("more decay", spec, 0.4, 3.0)])
+    >>> before = Trial("the rules", spec, 0.5, 1.0, 2.0)
+    >>> trial_line([before, Trial("more decay", spec, 0.4, 1.0, 3.0)])
     'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
     """
     *before, last = ended

@@ -91,9 +91,9 @@ def train_run(
     )
     files = RunFolder(work)
     chosen = history or History(files.history_path, str(files.events))
-    if run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state()):
-        if not quiet:
-            print(f"goes on after step {int(run.train_state.step):,}", flush=True)
+    restored = run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state())
+    if restored and not quiet:
+        print(f"goes on after step {int(run.train_state.step):,}", flush=True)
     run.workers.take_over(run.state())
     shift_seeds(run.network.seeds(), run.workers.place)
 
