@@ -38,6 +38,8 @@ from trainer.training.train import nothing, steps_of_run, train_run
 # Of the time that is left, for what was not foreseen.
 SPARE = 0.05
 RULES = "the rules"
+# A first trial has so many seconds however little time there is; the others have what is left.
+LEAST_SECONDS = 5.0
 # Weights that were best before this share of the epochs: the rest was learned by heart.
 EARLY = 0.7
 # The products of a head that are timed have so many rows.
@@ -192,15 +194,18 @@ class Trials:
         if self.has_its_length():
             return spec
         all_steps = steps_of_run(spec.training, self.data.rows("train"))
-        steps = pace.fitting(run, self.time_for_trials())
+        steps = pace.fitting(run, self.time_for_the_first())
         return spec if steps == all_steps else cut_short(self.said, spec, run, steps)
 
     def has_its_length(self) -> bool:
         return bool({"epochs", "steps"} & self.said.training.model_fields_set)
 
     def time_for_trials(self) -> float:
-        closing = read_json(self.place(0) / PACE)["closing"]
-        return self.left() * (1 - SPARE) - float(closing)
+        closing = float(read_json(self.place(0) / PACE)["closing"])
+        return self.left() * (1 - SPARE) - closing
+
+    def time_for_the_first(self) -> float:
+        return max(LEAST_SECONDS, self.time_for_trials())
 
     def opened(self, spec: Spec) -> Run:
         # Layers are named by how many of their kind a process has had before.
@@ -213,7 +218,8 @@ class Trials:
         if (place / RESULT).exists():
             return Trial(move.name, move.spec, **_result(read_json(place / RESULT)))
         started = time.monotonic()
-        deadline = started + self.time_for_trials()
+        time_left = self.time_for_trials() if number else self.time_for_the_first()
+        deadline = started + time_left
         unlimited = number == 0 and self.has_its_length()
 
         def time_is_up() -> bool:
