@@ -238,12 +238,20 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
+    if any(stage.name == "train" for stage in finished):
+        print("\n".join(["", *verdict(options.output)]))
 
 
 def minutes_of(options: argparse.Namespace) -> list[str]:
     """The time that there is, as a setting of the spec."""
     minutes = QUICK_MINUTES if options.quick else options.minutes
     return [] if minutes is None else [f"training.minutes={minutes}"]
+
+
+def verdict(output: Path) -> list[str]:
+    """What the trained run says of its heads beside what is simpler."""
+    said: list[str] = Output(output).run.manifest.facts.get("verdict", [])
+    return said
 
 
 def config(spec: Spec, chosen: Sequence[Command]) -> str:

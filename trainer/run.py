@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,10 @@ from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
 from pipeline.spec.limits import check_size
 from trainer.data import (
+    ROWS_TO_SHUFFLE,
     Batch,
     ExampleFeatures,
+    RowsInMemory,
     batch_signature,
     batches,
     collect,
@@ -69,6 +72,8 @@ class Run:
     def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
+        if self.data.rows("train") <= ROWS_TO_SHUFFLE:
+            return self._train_rows.batches((training.seed, epoch), skip)
         return step_batches(
             self.data.files("train"),
             self.features,
@@ -77,6 +82,12 @@ class Run:
             order=(training.seed, epoch),
             skip=skip,
         )
+
+    @cached_property
+    def _train_rows(self) -> RowsInMemory:
+        size = self.spec.training.batch_size
+        files, own = self.data.files("train"), self.workers.share(size)
+        return RowsInMemory(files, self.features, batch_size=size, own=own)
 
     def own_signature(self) -> Batch:
         """Of a batch of `train_batches`."""

@@ -40,6 +40,7 @@ from trainer.reporting.tables import (
     speed_line,
 )
 from trainer.reporting.tracking import tracked
+from trainer.reporting.verdict import verdict
 from trainer.run import Run, count_train_rows, make_run
 from trainer.storage import copy_in, keep_copy
 from trainer.training import checkpoint
@@ -117,11 +118,14 @@ def train_and_publish(
         metrics, ended = make_run_folder(run, train_columns, work, history, saved)
         tracking.result(metrics)
     work.made_from_path.unlink()
-    RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
+    kinds = {name: head.kind for name, head in run.spec.heads.items()}
+    said = verdict(metrics, kinds, run.data.statistics)
+    facts = {**run_facts(run), "ended": ended.facts(), "verdict": said}
+    RunFolder(output).publish(made_from, facts)
     print(metrics_table(metrics, show_test=options.show_test))
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
-    print(f"\ntrain: {options.output}")
+    print("\n".join(["", *said, "", f"train: {options.output}"]))
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
