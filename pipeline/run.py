@@ -238,7 +238,7 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
-    if any(stage.name == "train" for stage in finished):
+    if any(stage.stage == "train" for stage in finished):
         print("\n".join(["", *verdict(options.output)]))
 
 

@@ -212,7 +212,7 @@ def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Map
 
 
 def patience(epochs: int) -> int:
-    """With a rate that falls to 0 the loss is lowest near the end, if nothing is learned by heart."""
+    """As the rate falls to 0, the loss is lowest near the end, if nothing is learned by heart."""
     return max(2, epochs // 3)
 
 

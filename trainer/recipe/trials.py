@@ -40,6 +40,8 @@ SPARE = 0.05
 RULES = "the rules"
 # A first trial has so many seconds however little time there is; the others have what is left.
 LEAST_SECONDS = 5.0
+# Of a first trial that takes longer each epoch is told.
+SECONDS_WITHOUT_EPOCHS = 30.0
 # Weights that were best before this share of the epochs: the rest was learned by heart.
 EARLY = 0.7
 # The products of a head that are timed have so many rows.
@@ -190,10 +192,11 @@ class Trials:
         run = self.opened(spec)
         pace = measure(run)
         self.place(0).mkdir(parents=True, exist_ok=True)
-        write_json(self.place(0) / PACE, {"closing": pace.closing, "used": self.so_far()})
+        all_steps = steps_of_run(spec.training, self.data.rows("train"))
+        said = {"closing": pace.closing, "first": pace.seconds(run, all_steps)}
+        write_json(self.place(0) / PACE, {**said, "used": self.so_far()})
         if self.has_its_length():
             return spec
-        all_steps = steps_of_run(spec.training, self.data.rows("train"))
         steps = pace.fitting(run, self.time_for_the_first())
         return spec if steps == all_steps else cut_short(self.said, spec, run, steps)
 
@@ -201,8 +204,12 @@ class Trials:
         return bool({"epochs", "steps"} & self.said.training.model_fields_set)
 
     def time_for_trials(self) -> float:
-        closing = float(read_json(self.place(0) / PACE)["closing"])
-        return self.left() * (1 - SPARE) - closing
+        return self.left() * (1 - SPARE) - self.pace()["closing"]
+
+    def pace(self) -> Mapping[str, float]:
+        """Seconds: of the end of a run, of the first trial if nothing is cut off."""
+        found: Mapping[str, float] = read_json(self.place(0) / PACE)
+        return found
 
     def time_for_the_first(self) -> float:
         return max(LEAST_SECONDS, self.time_for_trials())
@@ -234,7 +241,7 @@ class Trials:
                 history=events,
                 saved=self.saved,
                 time_is_up=time_is_up,
-                quiet=number > 0,
+                quiet=number > 0 or self.pace()["first"] < SECONDS_WITHOUT_EPOCHS,
             )
             loss, best_after = lowest(run, ended, first=number == 0)
         except Failure:

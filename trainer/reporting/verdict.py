@@ -99,7 +99,8 @@ def reasons(
             yield f"drift between the splits, {now:.0%} of the {what} on {SIDE} are not in train"
     leak = known.leaks.get("examples", {}).get(SIDE)
     if leak and leak["in_train"] >= IN_TRAIN_TOO * leak["compared"] > 0:
-        yield f"a leak, {leak['in_train']:,} of {leak['compared']:,} rows on {SIDE} are in train, too"
+        share = f"{leak['in_train']:,} of {leak['compared']:,} rows on {SIDE}"
+        yield f"a leak, {share} are in train, too"
     constant = others.get("constant", {}).get(loss)
     for other, one in others.items():
         if constant and other != "constant" and one.get(loss, constant) < GIVEN_AWAY * constant:
