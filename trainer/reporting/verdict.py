@@ -89,7 +89,7 @@ def reasons(
     rows, labels = known.rows.get("train", 0), known.labels.get(name, {}).get("entries", 0)
     if labels and rows < FEW_ROWS_A_LABEL * labels:
         yield f"too few rows, {rows:,} for {labels:,} labels"
-    elif rows < FEW_ROWS:
+    elif 0 < rows < FEW_ROWS:
         yield f"too few rows, {rows:,}"
     for what, shares in [("targets", known.heads.get(name, {})), *known.inputs.items()]:
         before, now = (
