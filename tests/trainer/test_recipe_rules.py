@@ -18,7 +18,12 @@ heads: {label: {kind: classification, vocabulary: label}, bought: {kind: binary}
 split: {by: hash, columns: [age]}
 """
 FEW = Facts(4_000, {"word": 40, "place": 9_000, "label": 12}, {"label": 13, "bought": 1})
-MANY = Facts(400_000, FEW.entries | {"label": 20_000}, {"label": 20_001, "bought": 1}, "bfloat16")
+MANY = Facts(
+    400_000,
+    {"word": 40, "place": 9_000, "label": 20_000},
+    {"label": 20_001, "bought": 1},
+    "bfloat16",
+)
 
 
 def spec(*settings: str) -> Spec:

@@ -1,7 +1,6 @@
 """`training: auto`: trials within the time, kills, and a spec that gives the same run again."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 

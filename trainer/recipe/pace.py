@@ -18,6 +18,7 @@ STEPS, UNTIMED = 20, 2
 SECONDS_OF_STEPS = 3.0
 # bfloat16 must be so much faster: it rounds.
 WORTH_ROUNDING = 0.8
+TURNS = 6
 # Passes over held-out rows that fitting a temperature takes at most.
 PASSES_OF_TEMPERATURE = 8
 # What the end of a run takes apart from held-out rows.
@@ -108,17 +109,20 @@ def fastest_products(rows: int, width: int, outputs: int) -> str:
     """float32 or bfloat16, as this machine multiplies the matrices of a softmax head."""
     a, b = tf.random.stateless_normal([rows, width], [1, 2]), tf.zeros([outputs, width])
 
-    def times(kind: tf.DType) -> float:
+    def multiplied(kind: tf.DType) -> Callable[[], object]:
         narrow = tf.cast(a, kind)
 
         @tf.function(autograph=False)
         def multiply() -> tf.Tensor:
             return tf.reduce_sum(product(narrow, b, transpose_b=True))
 
-        multiply().numpy()
-        return min(seconds_of(lambda: multiply().numpy()) for _ in range(5))
+        return lambda: multiply().numpy()
 
-    return "bfloat16" if times(tf.bfloat16) < WORTH_ROUNDING * times(tf.float32) else "float32"
+    exact, rounded = multiplied(tf.float32), multiplied(tf.bfloat16)
+    # By turns: other work slows down both.
+    turns = [(seconds_of(exact), seconds_of(rounded)) for _ in range(TURNS)]
+    fastest, fastest_rounded = map(min, zip(*turns[1:], strict=True))
+    return "bfloat16" if fastest_rounded < WORTH_ROUNDING * fastest else "float32"
 
 
 def seconds_of(what: Callable[[], object]) -> float:

@@ -25,10 +25,13 @@ WIDTHS = ((16, 4), (100, 8), (1_000, 16), (10_000, 32))
 WIDEST = 50
 # Batches and steps: enough steps of an epoch for small tables, fast ones for large tables.
 BATCHES = (32, 64, 128, 256, 512, 1024)
-STEPS_OF_AN_EPOCH = 100
+STEPS_OF_AN_EPOCH = 300
 # Epochs by training rows: what is small is passed over more often.
 EPOCHS = ((1_000, 40), (10_000, 20), (50_000, 10), (200_000, 6))
 FEWEST_EPOCHS = 3
+# Vectors of ids learn rows by heart: decay is strong from so many on, and epochs are half as many
+# where an id has fewer rows than this.
+SOME_IDS, ROWS_OF_AN_ID = 100, 10
 # Changes that come first where a run learns too much by heart, and where it learns too little.
 LESS = ("fewer epochs", "more decay", "more dropout", "shorter embeddings", "no layer", "one layer")
 MORE = ("more epochs", "two layers", "less decay", "wider layers", "longer embeddings")
@@ -40,6 +43,7 @@ class Facts:
 
     rows: of the train split
     entries: values of each vocabulary
+    ids: values that have an embedding
     outputs: of each head
     products: the type in which this machine multiplies large matrices fastest
     """
@@ -47,6 +51,7 @@ class Facts:
     rows: int
     entries: Mapping[str, int]
     outputs: Mapping[str, int]
+    ids: int = 0
     products: str = "float32"
 
     @property
@@ -83,27 +88,29 @@ def may_sample(spec: Spec) -> bool:
 
 
 def training(facts: Facts) -> dict[str, Any]:
-    many = facts.labels >= MANY_LABELS
+    many, some = facts.labels >= MANY_LABELS, facts.labels >= SOME_LABELS
     batch = batch_size(facts.rows)
     epochs = next((e for most, e in EPOCHS if facts.rows < most), FEWEST_EPOCHS)
+    if facts.ids * ROWS_OF_AN_ID > facts.rows:
+        epochs = max(FEWEST_EPOCHS, epochs // 2)
     steps = epochs * -(-facts.rows // batch)
     return {
         "epochs": epochs,
         "batch_size": batch,
-        "learning_rate": 0.007 if facts.labels >= SOME_LABELS else 0.005,
+        "learning_rate": 0.007 if some else 0.005,
         "schedule": "linear",
         "warmup_steps": min(50, steps // 10),
-        "weight_decay": 0.3 if facts.labels >= SOME_LABELS else 1.0,
+        "weight_decay": 0.3 if some else 1.0 if facts.ids >= SOME_IDS else 0.1,
         "patience": patience(epochs),
         "sampled": {"negatives": 1024} if many else None,
-        "precision": facts.products if facts.labels >= SOME_LABELS else "float32",
+        "precision": facts.products if some else "float32",
     }
 
 
 def batch_size(rows: int) -> int:
     """
-    >>> [batch_size(rows) for rows in (400, 5_000, 40_000, 1_000_000)]
-    [32, 64, 512, 1024]
+    >>> [batch_size(rows) for rows in (400, 30_000, 80_000, 1_000_000)]
+    [32, 128, 256, 1024]
     """
     fitting = [size for size in BATCHES if size * STEPS_OF_AN_EPOCH <= rows * 1.3]
     return fitting[-1] if fitting else BATCHES[0]

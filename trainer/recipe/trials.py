@@ -33,6 +33,7 @@ from trainer.recipe.rules import SOME_LABELS, Facts, Move, filled, first, in_ord
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
 from trainer.run import Run, make_run
+from trainer.training.loop import time_enough
 from trainer.training.train import nothing, steps_of_run, train_run
 
 # Of the time that is left, for what was not foreseen.
@@ -76,7 +77,10 @@ class Trial:
 
 def counted_facts(said: Spec, data: DataFolder) -> Facts:
     """What is counted, without what is measured."""
-    return Facts(data.rows("train"), data.entries, outputs_of(said, data.entries))
+    entries, lookups = data.entries, said.lookups(with_own_ids=True)
+    tables = {one.table: one.rows or entries[one.vocabulary or ""] for one in lookups.values()}
+    outputs = outputs_of(said, entries)
+    return Facts(data.rows("train"), entries, outputs, sum(tables.values()))
 
 
 def tried(
@@ -148,6 +152,23 @@ class Trials:
             if number != best:
                 shutil.rmtree(self.place(number) / CHECKPOINTS, ignore_errors=True)
 
+    def end_of_time(self, number: int) -> Callable[[], bool]:
+        """Asked after each step of a trial. The first one has some seconds of steps however long it
+        took to get there."""
+        if number == 0 and self.has_its_length():
+            return time_enough
+        deadline = time.monotonic() + self.time_for_trials()
+        least = 0.0 if number else LEAST_SECONDS
+        first_step: float | None = None
+
+        def time_is_up() -> bool:
+            nonlocal first_step
+            now = time.monotonic()
+            first_step = first_step or now
+            return now > max(deadline, first_step + least)
+
+        return time_is_up
+
     def place(self, number: int) -> Path:
         return self.folder / f"{number:03d}"
 
@@ -168,10 +189,12 @@ class Trials:
         best = min(ended, key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
         failed = Counter(trial.name for trial in ended if trial is not best)
-        for move in in_order(moves(self.said, best.spec), failed, early=best.best_after < EARLY):
-            fits = best.seconds * move.takes * (1 + SPARE) < self.time_for_trials()
-            if fits and move.spec.to_json() not in tried:
+        untried = [move for move in moves(self.said, best.spec) if move.spec.to_json() not in tried]
+        for move in in_order(untried, failed, early=best.best_after < EARLY):
+            # No shorter one in its place: with more time the same trials come first.
+            if best.seconds * move.takes * (1 + SPARE) < self.time_for_trials():
                 return self.plan(len(ended), move)
+            break
         return None
 
     def plan(self, number: int, move: Move) -> Move:
@@ -225,13 +248,7 @@ class Trials:
         if (place / RESULT).exists():
             return Trial(move.name, move.spec, **_result(read_json(place / RESULT)))
         started = time.monotonic()
-        time_left = self.time_for_trials() if number else self.time_for_the_first()
-        deadline = started + time_left
-        unlimited = number == 0 and self.has_its_length()
-
-        def time_is_up() -> bool:
-            return not unlimited and time.monotonic() > deadline
-
+        time_is_up = self.end_of_time(number)
         run = self.opened(move.spec)
         events = History(place / HISTORY, str(place / EVENTS))
         try:
@@ -246,7 +263,7 @@ class Trials:
             loss, best_after = lowest(run, ended, first=number == 0)
         except Failure:
             loss, best_after = math.inf, 0.0
-        said = {
+        said: dict[str, Any] = {
             "loss": loss if math.isfinite(loss) else None,
             "best_after": best_after,
             "seconds": time.monotonic() - started,

@@ -1,6 +1,7 @@
 """The verdict on a run, a line for each head: the model against what is simpler; where it does not
 win, what to use instead, and why that may be."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -38,11 +39,16 @@ def head_verdict(
     metrics = [m for m in KINDS[kind].headlines() if m in model]
     loss = next(m for m in metrics if any(word in m for word in LOWER_IS_BETTER))
     worse = {m: better for m in metrics if (better := best(kind, m, model, others))}
+    worse = {
+        m: other
+        for m, other in worse.items()
+        if m == loss or not by_chance(model[m], others[other][m], model["targets"])
+    }
     line = f"{name}: {compared(loss, model, others)}"
     if not worse:
         return f"{line}: the model is the best" if others else line
     uses = dict.fromkeys(worse.values())
-    instead = " or ".join(f"what is {use}" for use in uses)
+    instead = " or ".join(uses)
     found = "; ".join(reasons(name, loss, others, known))
     why = f" Why it may be: {found}." if found else ""
     lost = ", ".join(f"{_words(m)} ({_pair(m, model, others[use])})" for m, use in worse.items())
@@ -52,10 +58,10 @@ def head_verdict(
 
 
 def of(what: str, baseline: Mapping[str, Any]) -> str:
-    """What a baseline is called: constant, given a column, or by its own name."""
+    """What a baseline is called."""
     if "input" in baseline:
-        return f"counted given {baseline['input']}"
-    return what.replace("_", " ")
+        return f"counts given {baseline['input']}"
+    return {"constant": "a constant"}.get(what, what.replace("_", " "))
 
 
 def best(
@@ -70,12 +76,21 @@ def best(
     return None
 
 
+def by_chance(share: float, other: float, rows: float) -> bool:
+    """Whether two shares of some rows differ by no more than their standard error.
+
+    >>> by_chance(0.941, 0.942, 3_000), by_chance(0.9, 0.942, 3_000)
+    (True, False)
+    """
+    return abs(share - other) <= math.sqrt(max(0.0, other * (1 - other)) / rows)
+
+
 def compared(
     metric: str, model: Mapping[str, float], others: Mapping[str, Mapping[str, float]]
 ) -> str:
     """
-    >>> compared("log_loss", {"log_loss": 0.5}, {"constant": {"log_loss": 0.75}})
-    'log loss 0.5 on eval, constant 0.75'
+    >>> compared("log_loss", {"log_loss": 0.5}, {"a constant": {"log_loss": 0.75}})
+    'log loss 0.5 on eval, a constant 0.75'
     """
     told = [f"{_words(metric)} {model[metric]:.4g} on {SIDE}"]
     told += [f"{name} {one[metric]:.4g}" for name, one in others.items() if metric in one]
@@ -101,10 +116,10 @@ def reasons(
     if leak and leak["in_train"] >= IN_TRAIN_TOO * leak["compared"] > 0:
         share = f"{leak['in_train']:,} of {leak['compared']:,} rows on {SIDE}"
         yield f"a leak, {share} are in train, too"
-    constant = others.get("constant", {}).get(loss)
+    constant = others.get("a constant", {}).get(loss)
     for other, one in others.items():
-        if constant and other != "constant" and one.get(loss, constant) < GIVEN_AWAY * constant:
-            yield f"a leak, as what is {other} nearly is the target"
+        if constant and other != "a constant" and one.get(loss, constant) < GIVEN_AWAY * constant:
+            yield f"a leak, as {other} alone nearly give the target"
 
 
 def _words(metric: str) -> str:
