@@ -238,8 +238,8 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
-    if any(stage.stage == "train" for stage in finished):
-        print("\n".join(["", *verdict(options.output)]))
+    if "train" in options.stages:
+        print("\n".join(verdict(options.output)))
 
 
 def minutes_of(options: argparse.Namespace) -> list[str]:
@@ -249,9 +249,10 @@ def minutes_of(options: argparse.Namespace) -> list[str]:
 
 
 def verdict(output: Path) -> list[str]:
-    """What the trained run says of its heads beside what is simpler."""
-    said: list[str] = Output(output).run.manifest.facts.get("verdict", [])
-    return said
+    """What a run that is there says of its heads beside what is simpler, after an empty line."""
+    folder = Output(output).run
+    said = folder.manifest.facts.get("verdict", []) if published(folder.path) else []
+    return ["", *said] if said else []
 
 
 def config(spec: Spec, chosen: Sequence[Command]) -> str:

@@ -1,5 +1,7 @@
 """The rules of the recipe: what they fill in, and that what a spec says stays as it is."""
 
+from dataclasses import replace
+
 import pytest
 
 from pipeline.spec import Spec
@@ -17,12 +19,13 @@ inputs:
 heads: {label: {kind: classification, vocabulary: label}, bought: {kind: binary}}
 split: {by: hash, columns: [age]}
 """
-FEW = Facts(4_000, {"word": 40, "place": 9_000, "label": 12}, {"label": 13, "bought": 1})
+FEW = Facts(4_000, {"word": 40, "place": 9_000, "label": 12}, {"label": 13, "bought": 1}, ids=100)
 MANY = Facts(
     400_000,
     {"word": 40, "place": 9_000, "label": 20_000},
     {"label": 20_001, "bought": 1},
-    "bfloat16",
+    ids=9_040,
+    products="bfloat16",
 )
 
 
@@ -88,6 +91,15 @@ def test_embeddings_of_one_table_or_through_one_block_have_one_size() -> None:
 def test_small_tables_have_small_batches() -> None:
     sizes = [batch_size(rows) for rows in (10, 1_000, 10_000, 100_000, 10**7)]
     assert sizes == sorted(sizes) and sizes[0] == 32 and sizes[-1] == 1024
+
+
+def test_what_learns_by_heart_is_held_back() -> None:
+    """Vectors of ids decay, and see their rows less often where an id has few."""
+    numbers, ids = replace(FEW, ids=0), replace(FEW, ids=2_000)
+    decays = [first(spec(), facts).training.weight_decay or 0 for facts in (numbers, FEW, ids)]
+    assert decays[0] < decays[1] == decays[2]
+    epochs = [first(spec(), facts).training.epochs for facts in (numbers, FEW, ids)]
+    assert epochs[0] == epochs[1] > epochs[2]
 
 
 def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None:

@@ -111,7 +111,8 @@ def reasons(
             shares.get(side, {}).get("out_of_vocabulary", 0.0) for side in ("train", SIDE)
         )
         if now - before >= MORE_UNKNOWN:
-            yield f"drift between the splits, {now:.0%} of the {what} on {SIDE} are not in train"
+            share = f"{now:.0%}".replace("%", " %")
+            yield f"drift between the splits, {share} of the {what} on {SIDE} are not in train"
     leak = known.leaks.get("examples", {}).get(SIDE)
     if leak and leak["in_train"] >= IN_TRAIN_TOO * leak["compared"] > 0:
         share = f"{leak['in_train']:,} of {leak['compared']:,} rows on {SIDE}"
