@@ -220,7 +220,8 @@ class Trials:
         write_json(self.place(0) / PACE, {**said, "used": self.so_far()})
         if self.has_its_length():
             return spec
-        steps = pace.fitting(run, self.time_for_the_first())
+        least = pace.start + LEAST_SECONDS + pace.judging
+        steps = pace.fitting(run, max(least, self.time_for_trials()))
         return spec if steps == all_steps else cut_short(self.said, spec, run, steps)
 
     def has_its_length(self) -> bool:
@@ -233,9 +234,6 @@ class Trials:
         """Seconds: of the end of a run, of the first trial if nothing is cut off."""
         found: Mapping[str, float] = read_json(self.place(0) / PACE)
         return found
-
-    def time_for_the_first(self) -> float:
-        return max(LEAST_SECONDS, self.time_for_trials())
 
     def opened(self, spec: Spec) -> Run:
         # Layers are named by how many of their kind a process has had before.
