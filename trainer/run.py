@@ -1,7 +1,7 @@
 """A run: everything that it has before its first step, made from a data folder and a spec."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
+from kinds.memory.averages.network import look_up
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
@@ -66,8 +67,8 @@ class Run:
         self, split: str, *, order: tuple[int, int] | None = None, skip: int = 0
     ) -> tf.data.Dataset:
         size = self.spec.training.batch_size
-        files = self.data.files(split)
-        return batches(files, self.features, batch_size=size, order=order, skip=skip)
+        features = replace(self.features, counted=split == "train")
+        return batches(self.data.files(split), features, batch_size=size, order=order, skip=skip)
 
     def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
@@ -76,7 +77,7 @@ class Run:
             return self._train_rows.batches((training.seed, epoch), skip)
         return step_batches(
             self.data.files("train"),
-            self.features,
+            replace(self.features, counted=True),
             batch_size=training.batch_size,
             own=self.workers.share(training.batch_size),
             order=(training.seed, epoch),
@@ -87,7 +88,7 @@ class Run:
     def _train_rows(self) -> RowsInMemory:
         size = self.spec.training.batch_size
         files, own = self.data.files("train"), self.workers.share(size)
-        return RowsInMemory(files, self.features, batch_size=size, own=own)
+        return RowsInMemory(files, replace(self.features, counted=True), batch_size=size, own=own)
 
     def own_signature(self) -> Batch:
         """Of a batch of `train_batches`."""
@@ -174,8 +175,14 @@ def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler
 def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
     train_columns = count_train_rows(data, spec)
-    features = example_features(spec, data.entries)
+    features = run_features(data, spec)
     return make_run(data, spec, train_columns, features, workers), train_columns
+
+
+def run_features(data: DataFolder, spec: Spec) -> ExampleFeatures:
+    """What the examples hold, and what the spec's memories make of it."""
+    averages = {name: look_up(memory) for name, memory in data.averages(spec).items()}
+    return replace(example_features(spec, data.entries), averages=averages)
 
 
 def count_train_rows(data: DataFolder, spec: Spec) -> Arrays:

@@ -21,7 +21,6 @@ from pipeline.folders.run import RunFolder
 from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
-from trainer.data import example_features
 from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
@@ -41,7 +40,7 @@ from trainer.reporting.tables import (
 )
 from trainer.reporting.tracking import tracked
 from trainer.reporting.verdict import verdict
-from trainer.run import Run, count_train_rows, make_run
+from trainer.run import Run, count_train_rows, make_run, run_features
 from trainer.storage import copy_in, keep_copy
 from trainer.training import checkpoint
 from trainer.training.train import nothing, train_run
@@ -67,8 +66,7 @@ def train_stage(
             train_columns = count_train_rows(data, spec)
         if spec.training.auto:
             spec = closed(options, data, spec, train_columns, work, workers)
-        features = example_features(spec, data.entries)
-        run = make_run(data, spec, train_columns, features, workers)
+        run = make_run(data, spec, train_columns, run_features(data, spec), workers)
         if options.warm_start:
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:

@@ -31,9 +31,13 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": tuple(inputs.CLASSES),
+    "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
-    "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
+    "split": (
+        *(specs.HashSplit, specs.RowSplit, specs.ColumnSplit),
+        *(specs.FileSplit, specs.TimeSplit, specs.LastSplit),
+    ),
     "training": (specs.Training, specs.Sampled),
 }
 OPENING = f"""# The spec in full
@@ -156,9 +160,13 @@ IN_WORDS = {
     "Phases": "`phases`",
     "Sampled": "`sampled`",
     "HashSplit": "`by: hash`",
+    "RowSplit": "`by: row`",
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",
+    "TimeSplit": "`by: time`",
+    "LastSplit": "`by: last`",
     "Shared": "shared block",
+    "Memory": "memory",
 }
 
 

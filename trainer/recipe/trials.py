@@ -26,13 +26,13 @@ from pipeline.folders.published import read_json, write_json
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
-from trainer.data import ExampleFeatures, example_features, steps_per_epoch
+from trainer.data import steps_per_epoch
 from trainer.network.output_layers import outputs_of
 from trainer.recipe.pace import fastest_products, measure
 from trainer.recipe.rules import SOME_LABELS, Facts, Move, filled, first, in_order, moves
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
-from trainer.run import Run, make_run
+from trainer.run import Run, make_run, run_features
 from trainer.training.loop import time_enough
 from trainer.training.train import nothing, steps_of_run, train_run
 
@@ -122,7 +122,7 @@ class Trials:
     saved: Callable[[], None] = nothing
 
     def __post_init__(self) -> None:
-        self.features: ExampleFeatures = example_features(self.said, self.data.entries)
+        self.features = run_features(self.data, self.said)
         # Those of a process that was killed count, too.
         used = [read_json(path)["used"] for path in self.folder.glob("*/*.json")]
         self.used, self.began = max(used, default=0.0), time.monotonic()
