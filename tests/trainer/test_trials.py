@@ -16,7 +16,8 @@ from trainer.data_folder import read_data
 from trainer.recipe import trials
 from trainer.recipe.pace import Pace
 from trainer.recipe.rules import Move
-from trainer.recipe.trials import PLAN, RULES, Trial, Trials
+from trainer.recipe.telling import Trial
+from trainer.recipe.trials import PLAN, RULES, Trials
 from trainer.run import count_train_rows, open_run
 from trainer.task import run
 from trainer.training.train import steps_of_run, train_run

@@ -12,8 +12,9 @@ import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from trainer.data import steps_per_epoch
 from trainer.network.output_layers import outputs_of
 from trainer.recipe.pace import fastest_products, measure
 from trainer.recipe.rules import SOME_LABELS, Facts, Move, filled, first, in_order, moves
+from trainer.recipe.telling import Trial, chosen_line, told, trial_line
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
 from trainer.run import Run, make_run, run_features
@@ -49,30 +51,9 @@ EARLY = 0.7
 ROWS_OF_PRODUCTS = 1024
 # Dropout is for rows that are seen more often than this.
 FEW_EPOCHS = 1.5
-# What is chosen, by its block of the spec.
-CHOSEN = {
-    "training": (
-        *("epochs", "steps", "batch_size", "learning_rate", "weight_decay", "sampled"),
-        "precision",
-    ),
-    "trunk": ("layers", "dropout"),
-}
 PLAN, PACE, RESULT = "plan.json", "pace.json", "result.json"
 # Of a run folder, which a trial's folder is, too.
 HISTORY, EVENTS, CHECKPOINTS = "history.jsonl", "tensorboard", "checkpoints"
-
-
-@dataclass(frozen=True)
-class Trial:
-    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, the
-    share of its epochs after which that was, and the seconds it took. The loss is infinite where
-    it did not come to its own end."""
-
-    name: str
-    spec: Spec
-    loss: float
-    best_after: float
-    seconds: float
 
 
 def counted_facts(said: Spec, data: DataFolder) -> Facts:
@@ -102,6 +83,7 @@ def tried(
         write_json(work.trials_path, [told(trial, said) for trial in ended])
         work.write_spec(best.spec)
     shutil.rmtree(work.trials, ignore_errors=True)
+    forget_layers()
     spec = parse_spec(work.spec_path.read_text(encoding="utf-8"))
     print(f"auto: {chosen_line(said, spec)}", flush=True)
     return spec
@@ -188,9 +170,8 @@ class Trials:
             return None
         best = min(ended, key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
-        failed = Counter(trial.name for trial in ended if trial is not best)
         untried = [move for move in moves(self.said, best.spec) if move.spec.to_json() not in tried]
-        for move in in_order(untried, failed, early=best.best_after < EARLY):
+        for move in in_order(untried, failures(ended), early=best.best_after < EARLY):
             # No shorter one in its place: with more time the same trials come first.
             if best.seconds * move.takes * (1 + SPARE) < self.time_for_trials():
                 return self.plan(len(ended), move)
@@ -236,8 +217,7 @@ class Trials:
         return found
 
     def opened(self, spec: Spec) -> Run:
-        # Layers are named by how many of their kind a process has had before.
-        keras.backend.clear_session()
+        forget_layers()
         return make_run(self.data, spec, self.counted, self.features)
 
     def run(self, number: int, move: Move) -> Trial:
@@ -259,7 +239,10 @@ class Trials:
                 quiet=number > 0 or self.pace()["first"] < SECONDS_WITHOUT_EPOCHS,
             )
             loss, best_after = lowest(run, ended, first=number == 0)
-        except Failure:
+        except Failure as failure:
+            if failure.exit_code != Exit.FAULT:
+                raise
+            # Of a loss that is not finite.
             loss, best_after = math.inf, 0.0
         said: dict[str, Any] = {
             "loss": loss if math.isfinite(loss) else None,
@@ -268,6 +251,23 @@ class Trials:
         }
         write_json(place / RESULT, {**said, "used": self.so_far()})
         return Trial(move.name, move.spec, **_result(said))
+
+
+def forget_layers() -> None:
+    """Layers are named by how many of their kind a process has had before."""
+    keras.backend.clear_session()
+
+
+def failures(ended: list[Trial]) -> Counter[str]:
+    """How often each change made nothing better.
+
+    >>> losses = (("the rules", 0.5), ("more decay", 0.4), ("no layer", 0.6))
+    >>> failures([Trial(name, None, loss, 1.0, 1.0) for name, loss in losses])
+    Counter({'no layer': 1})
+    """
+    least = accumulate((trial.loss for trial in ended), min)
+    before = chain([math.inf], least)
+    return Counter(t.name for t, low in zip(ended, before, strict=False) if t.loss >= low)
 
 
 def lowest(run: Run, ended: Ended, *, first: bool) -> tuple[float, float]:
@@ -290,56 +290,3 @@ def cut_short(said: Spec, spec: Spec, run: Run, steps: int) -> Spec:
     training = {"steps": steps, "epochs": epochs, "warmup_steps": min(50, steps // 10)}
     trunk = {} if steps > FEW_EPOCHS * of_epoch else {"dropout": 0.0}
     return filled(said, spec, {"training": training, "trunk": trunk}, {})
-
-
-def trial_line(ended: Sequence[Trial]) -> str:
-    """Of the last trial.
-
-    >>> spec = None
-    >>> before = Trial("the rules", spec, 0.5, 1.0, 2.0)
-    >>> trial_line([before, Trial("more decay", spec, 0.4, 1.0, 3.0)])
-    'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
-    """
-    *before, last = ended
-    loss = (
-        f"held-out loss {last.loss:.4g}" if math.isfinite(last.loss) else "did not come to its end"
-    )
-    is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
-    lowest_so_far = ", the lowest so far" * (is_best and bool(before))
-    return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"
-
-
-def told(trial: Trial, said: Spec) -> dict[str, Any]:
-    """Of a trial, for the run's folder."""
-    loss = trial.loss if math.isfinite(trial.loss) else None
-    seconds = round(trial.seconds, 3)
-    settings = choices(said, trial.spec)
-    return {"change": trial.name, "eval_loss": loss, "seconds": seconds, "settings": settings}
-
-
-def chosen_line(said: Spec, spec: Spec) -> str:
-    shown = (f"{place}: {_short(value)}" for place, value in choices(said, spec).items())
-    return ", ".join(shown)
-
-
-def _short(value: Any) -> str:
-    match value:
-        case [*layers] | (*layers,):
-            return "[" + ", ".join(str(layer["units"]) for layer in layers) + "]"
-        case float():
-            return f"{value:.3g}"
-    return str(value)
-
-
-def choices(said: Spec, spec: Spec) -> dict[str, Any]:
-    """{place: value} of what `said` leaves open and a rule or a trial has set."""
-    found: dict[str, Any] = {}
-    for block, names in CHOSEN.items():
-        part = getattr(said, block)
-        values = getattr(spec, block).model_dump(mode="json")
-        open_ones = [name for name in names if name not in part.model_fields_set]
-        found |= {f"{block}.{name}": values[name] for name in open_ones if values[name] is not None}
-    for name, lookup in spec.lookups().items():
-        if "embedding" not in said.inputs[name].model_fields_set:
-            found[f"inputs.{name}.embedding"] = lookup.width
-    return found
