@@ -25,7 +25,7 @@ from trainer.evaluation import baselines, final_metrics, fit_temperatures, unkno
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
 from trainer.options import Options
-from trainer.recipe.rules import MINUTES, first
+from trainer.recipe.rules import MINUTES, as_before, first
 from trainer.recipe.trials import counted_facts, tried
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
@@ -84,14 +84,10 @@ def closed(
     work: RunFolder,
     workers: Workers,
 ) -> Spec:
-    """The spec with all that it leaves open: by trials, or by the rules alone where several
-    machines or devices would have to agree on a clock."""
+    """The spec with all that it leaves open: by trials, by the rules alone where several machines
+    or devices would have to agree on a clock, or as the run had it whose weights are the start."""
     if options.warm_start:
-        rule = (
-            "with --warm-start the settings must be those of the earlier run, and none left to "
-            "`training: auto`: give its spec.json with --spec"
-        )
-        raise Failure(Exit.USAGE, rule, received="training: auto")
+        return as_before(said, RunFolder(Path(options.warm_start)).spec)
     if workers.devices > 1:
         return first(said, counted_facts(said, data))
     seconds = 60 * (said.training.minutes or MINUTES) - options.spent

@@ -111,9 +111,11 @@ def test_the_same_again_does_nothing_and_more_minutes_are_another_run(
     assert failed.value.exit_code == Exit.OCCUPIED
 
 
-def test_a_warm_start_needs_settings_that_are_said(out: Path) -> None:
-    with pytest.raises(Failure, match="none left to `training: auto`"):
-        train(out, "--warm-start", str(out / "run"), to="warm")
+def test_a_warm_start_leaves_open_what_the_earlier_run_had(out: Path) -> None:
+    train(out, "--warm-start", str(out / "run"), to="warm")
+    made, earlier = ((out / name / "spec.json").read_text() for name in ("warm", "run"))
+    assert made == earlier
+    assert not (out / "warm" / "trials.json").exists()
 
 
 class Clock:

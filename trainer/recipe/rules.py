@@ -16,6 +16,7 @@ from pipeline.spec import Sampled, Spec, Training
 Changes = dict[str, dict[str, Any]]
 
 MINUTES = 5.0
+OPEN_BLOCKS = ("training", "trunk")
 # From so many outputs on a softmax is most of a step, and is sampled.
 MANY_LABELS = 5_000
 # A head with more labels learns a vector for each: it needs a wider layer and a longer step.
@@ -75,6 +76,13 @@ def first(spec: Spec, facts: Facts) -> Spec:
     if changes["training"]["sampled"] and not may_sample(spec):
         changes["training"]["sampled"] = None
     return filled(spec, spec, changes, widths(spec, facts))
+
+
+def as_before(spec: Spec, earlier: Spec) -> Spec:
+    """The spec with all that is open in it as an earlier run had it, whose weights it takes."""
+    changes = {name: getattr(earlier, name).model_dump(mode="json") for name in OPEN_BLOCKS}
+    widths = {n: one.width for n, one in earlier.lookups().items() if n in spec.inputs}
+    return filled(spec, spec, changes, widths)
 
 
 def may_sample(spec: Spec) -> bool:
