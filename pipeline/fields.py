@@ -13,6 +13,7 @@ from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
+from pipeline.sides.times import time_field
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def fields_of(spec: specs.Spec) -> Fields:
     A column that is needed in two types (a number that is also a key) gives two fields. The first
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
-    named, readings = _Names(), _readings(spec)
+    named, readings = _Names(spec.missing_words), _readings(spec)
     inputs = {
         name: tuple(
             named(_read(INPUTS[part.kind].field(part, column), readings[name]))
@@ -98,6 +99,8 @@ def fields_of(spec: specs.Spec) -> Fields:
     texts = {field.column: field for field in read if field.kind == "text"}
     keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
+    if (column := _time_column(spec.split)) and (known := time_field(read, column)):
+        split[column] = known
     return Fields(inputs, heads, keys, split, weight)
 
 
@@ -140,12 +143,13 @@ def _read(field: Field, reading: Reading) -> Field:
 
 
 class _Names:
-    """Gives each different field a name of its own."""
+    """Gives each different field a name of its own, and all the words for a missing value."""
 
-    def __init__(self) -> None:
-        self._fields: dict[str, Field] = {}
+    def __init__(self, missing_words: tuple[str, ...]) -> None:
+        self._words, self._fields = missing_words, dict[str, Field]()
 
     def __call__(self, field: Field) -> Field:
+        field = replace(field, missing_words=self._words)
         for name in _candidates(field):
             taken = self._fields.setdefault(name, field)
             if taken == field:
@@ -160,6 +164,13 @@ def _candidates(field: Field) -> Iterator[str]:
     while True:
         yield f"{field.column}:{field.kind}{number}"
         number += 1
+
+
+def _time_column(split: specs.Split) -> str | None:
+    """The column of a split that says when."""
+    if isinstance(split, specs.LastSplit):
+        return split.order
+    return split.column if isinstance(split, specs.TimeSplit) else None
 
 
 def _split_columns(split: specs.Split) -> tuple[str, ...]:
