@@ -107,3 +107,9 @@ def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None
     assert in_order(moved, {}, early=True)[0].name == "fewer epochs"
     assert in_order(moved, {}, early=False)[0].name == "more epochs"
     assert in_order(moved, {"more epochs": 1}, early=False)[-1].name == "more epochs"
+
+
+def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None:
+    said = spec("trunk=none")
+    found = first(said, FEW)
+    assert found.trunk == said.trunk and not list(moves(said, found))

@@ -10,7 +10,7 @@ import tensorflow as tf
 from trainer.data import steps_per_epoch
 from trainer.evaluation import ROWS_BETWEEN_EPOCHS, make_held_out_loss
 from trainer.run import Run
-from trainer.training.train import sampled_steps, steps_of_run, train_step
+from trainer.training.train import judge_of, sampled_steps, steps_of_run, train_step
 
 # Steps that are timed of each kind, after those that are not: the first ones take longer.
 STEPS, UNTIMED = 20, 2
@@ -91,9 +91,9 @@ def measure(run: Run) -> Pace:
 def _judging(run: Run) -> float:
     if not run.data.rows("eval"):
         return 0.0
-    held_out_loss = make_held_out_loss(run)
-    held_out_loss()
-    return seconds_of(held_out_loss)
+    judge = judge_of(run, make_held_out_loss(run))
+    judge()
+    return seconds_of(judge)
 
 
 def _closing(run: Run, judging: float) -> float:

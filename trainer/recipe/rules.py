@@ -171,6 +171,8 @@ def filled(said: Spec, base: Spec, changes: Changes, embeddings: Mapping[str, in
     whole = base.model_dump(mode="json")
     for block, values in changes.items():
         given: Part = getattr(said, block)
+        if block == "trunk" and said.trunk.inputs == ():
+            continue  # what reads nothing has no layers
         whole[block] |= {n: v for n, v in values.items() if n not in given.model_fields_set}
     for name, width in embeddings.items():
         if "embedding" not in said.inputs[name].model_fields_set:
@@ -182,6 +184,8 @@ def filled(said: Spec, base: Spec, changes: Changes, embeddings: Mapping[str, in
 def moves(said: Spec, best: Spec) -> Iterator[Move]:
     """The changes of the best spec so far that are open in `said`."""
     before = best.to_json()
+    if not (best.read() or best.averaged()):
+        return  # there is nothing to learn
     for name, takes, changes, embeddings in proposals(said, best):
         spec = filled(said, best, changes, embeddings)
         if spec.to_json() != before:

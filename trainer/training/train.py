@@ -55,8 +55,11 @@ def train_step(run: Run, sampled: int) -> Step:
     return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
 
 
-def with_new_gates(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
-    """The loss with gates that are fitted to the network as it is by then."""
+def judge_of(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
+    """What an epoch is judged by: the loss, where there are gates with those that are fitted to the
+    network as it is by then."""
+    if not run.network.memories:
+        return held_out_loss
 
     def judged() -> Judged:
         fit_gates(run)
@@ -132,16 +135,13 @@ def train_run(
             saved()
 
     own_loss = make_held_out_loss(run) if run.data.rows("eval") else None
-    held_out_loss = own_loss and (
-        with_new_gates(run, own_loss) if run.network.memories else own_loss
-    )
     return train(
         run.train_state,
         settings,
         heads=list(run.network.heads),
         make_step=lambda: train_step(run, settings.sampled),
         batches=run.train_batches,
-        evaluate=held_out_loss,
+        evaluate=own_loss and judge_of(run, own_loss),
         save=save,
         history=chosen if run.workers.is_chief else None,
         before_epoch=gates_then(run, make_due_phases(run, own_loss)),
