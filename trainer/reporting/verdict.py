@@ -23,7 +23,7 @@ def verdict(metrics: Mapping[str, Any], kinds: Mapping[str, str], known: Statist
     return [
         head_verdict(name, kinds[name], model, metrics["baselines"].get(name, {}), known)
         for name, model in of_side.items()
-        if model.get("targets")
+        if model.get("targets") and loss_of(kinds[name], model)
     ]
 
 
@@ -37,7 +37,7 @@ def head_verdict(
     """One head in one line."""
     others = {of(what, one): one[SIDE] for what, one in baselines.items() if one.get(SIDE)}
     metrics = [m for m in KINDS[kind].headlines() if m in model]
-    loss = next(m for m in metrics if any(word in m for word in LOWER_IS_BETTER))
+    loss = loss_of(kind, model) or metrics[0]
     worse = {m: better for m in metrics if (better := best(kind, m, model, others))}
     worse = {
         m: other
@@ -55,6 +55,12 @@ def head_verdict(
     if loss in worse:
         return f"{line}. The model does not win in {lost}: use {instead}.{why}"
     return f"{line}: the model is the best, but not in {lost}; for that use {instead}.{why}"
+
+
+def loss_of(kind: str, model: Mapping[str, float]) -> str | None:
+    """The first of a head's headlines that is a loss or an error."""
+    found = (m for m in KINDS[kind].headlines() if m in model)
+    return next((m for m in found if any(word in m for word in LOWER_IS_BETTER)), None)
 
 
 def of(what: str, baseline: Mapping[str, Any]) -> str:
