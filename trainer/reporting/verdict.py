@@ -5,11 +5,12 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kinds.heads.any.metrics import LOWER_IS_BETTER
 from kinds.heads.metrics import KINDS
 from pipeline.folders.prepared import Statistics
 
 SIDE = "eval"
+# Words for what is learned by, before those for what is only measured.
+LOSSES = ("loss", "deviance", "squared")
 # Reasons are named from these on.
 FEW_ROWS, FEW_ROWS_A_LABEL = 2_000, 10
 MORE_UNKNOWN, IN_TRAIN_TOO = 0.05, 0.01
@@ -58,9 +59,14 @@ def head_verdict(
 
 
 def loss_of(kind: str, model: Mapping[str, float]) -> str | None:
-    """The first of a head's headlines that is a loss or an error."""
-    found = (m for m in KINDS[kind].headlines() if m in model)
-    return next((m for m in found if any(word in m for word in LOWER_IS_BETTER)), None)
+    """Of a head's headlines the one that training makes small.
+
+    >>> found = {"mean_absolute_error": 1.0, "root_mean_squared_error": 2.0}
+    >>> loss_of("regression", found)
+    'root_mean_squared_error'
+    """
+    found = [m for m in KINDS[kind].headlines() if m in model]
+    return next((m for word in LOSSES for m in found if word in m), None)
 
 
 def of(what: str, baseline: Mapping[str, Any]) -> str:
