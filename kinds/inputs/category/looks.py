@@ -1,0 +1,39 @@
+"""What speaks for a column being a category: its values come again and stand for themselves."""
+
+from kinds.looks import Column, Look, ids
+
+
+def could_be(column: Column) -> Look | None:
+    if column.is_list or column.said == "text" or (column.is_time and column.said != "id"):
+        return None
+    sure, reason, against = _found(column)
+    return Look(sure, reason, against, {"vocabulary": column.name})
+
+
+def _found(column: Column) -> tuple[float, str, str]:
+    if column.said == "id":
+        return 2.0, "ids, as was said", ""
+    if column.is_flag:
+        return 0.95, "two values that say yes and no", ""
+    if column.distinct == 1:
+        return 0.9, "one value or none", ""
+    if (verdict := ids.verdict(column)) is not None:
+        sure = 0.85 if verdict.are_ids else 0.3
+        if column.is_unique:
+            sure = 0.2
+        elif _is_worded(column):
+            sure = 0.5
+        return sure, f"ids: {verdict.of_ids}", verdict.of_numbers
+    if (form := column.form) is not None:
+        said = form.form and f"{form.form} (to read them as numbers, {form.remedy})"
+        few = column.distinct <= 1000 and column.counted.total >= 5 * column.distinct
+        return (0.3 if few and form.form else 0.1), said or "numbers", ""
+    if column.is_nearly_unique:
+        return 0.1, "text, nearly every row has its own", ""
+    return 0.5, "text", ""
+
+
+def _is_worded(column: Column) -> bool:
+    """Whether few numbers stand beside a word that a number would refuse."""
+    few = column.distinct <= 100 and column.counted.total >= 10 * column.distinct
+    return column.absent > 0.005 and few
