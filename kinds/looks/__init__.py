@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.lists import list_lengths
 from kinds.looks import names, number_forms, order, separators, times
 from kinds.looks.number_forms import Numbers
 from kinds.looks.separators import Parts
@@ -33,7 +34,8 @@ class Look:
     """What a column may be: how sure that is, from 0 to 1, why, and what speaks against it.
 
     `settings` are those of a spec that follow; `more` has those of further parts over the same
-    column, by the end of their names.
+    column, by the end of their names. `of_elements` says that a vocabulary is of a list's elements,
+    not of whole texts.
     """
 
     sure: float
@@ -41,6 +43,7 @@ class Look:
     against: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    of_elements: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -245,9 +248,9 @@ class Column:
     @cached_property
     def words(self) -> Parts | None:
         """The words of texts."""
-        return (
-            None if self.is_list or self.form is not None else separators.words(self.counted.values)
-        )
+        if self.is_list or self.is_time or self.form is not None:
+            return None
+        return separators.words(self.counted.values)
 
     @cached_property
     def is_running(self) -> bool:
@@ -275,6 +278,19 @@ class Column:
         if self.is_list:
             return self.values
         return pc.split_pattern(self.values, self.listed.separator if self.listed else " ")
+
+    @cached_property
+    def elements(self) -> Counted:
+        """What the lists hold, of all rows."""
+        of = self.counted
+        if self.is_list:
+            return of
+        cut = pc.split_pattern(of.values, self.listed.separator if self.listed else " ")
+        counts = np.repeat(of.counts, list_lengths(cut))
+        table = pa.table({"value": cut.flatten(), "count": counts})
+        found = table.group_by("value").aggregate([("count", "sum")]).combine_chunks()
+        values = found["value"].chunk(0) if found.num_rows else pa.array([], pa.string())
+        return Counted(values, found["count_sum"].to_numpy(), of.rows, of.present, of.lost)
 
     @cached_property
     def roughness(self) -> float | None:

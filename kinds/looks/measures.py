@@ -11,7 +11,7 @@ _BAD = 0.005
 def measure(column: Column) -> Look | None:
     """Numbers, by their logarithm where a few are far above the others."""
     rows = column.row_numbers
-    if rows is None or column.said or column.is_epoch or not np.isfinite(rows).any():
+    if rows is None or column.said or column.is_time or not np.isfinite(rows).any():
         return None
     verdict = ids.verdict(column)
     against = verdict.of_ids if verdict is not None else ""

@@ -44,8 +44,9 @@ AMOUNTS = frozenset(
     words(
         """amount price cost fee fare salary income revenue sales profit age year years hours
         minutes minute seconds days months duration length width height weight depth size area
-        distance speed temperature temp humidity pressure score points rating ratings stars rate ratio
-        percent pct share total sum mean avg average max min median std lat latitude lon lng long
+        distance speed temperature temp humidity pressure score points rating ratings stars rate
+        ratio percent pct share total sum mean avg average max min median std lat latitude lon lng
+        long
         longitude population rank balance carat mpg horsepower power quality grade value level
         delay elevation altitude magnitude volume mass bmi glucose cholesterol bp acceleration
         displacement budget tax tip bill"""

@@ -51,9 +51,11 @@ def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
         last = {**own, "length": min(_LAST, length)}
         more = {"last": last} if length > _LAST else {}
         reason += "; what comes last has a place of its own"
-        return Look(sure, reason, "", {**own, "combine": "mean"} if more else own, more)
+        settings = {**own, "combine": "mean"} if more else own
+        return Look(sure, reason, "", settings, more, of_elements=True)
     in_places = column.is_list and lengths.min() == length == lengths.max() <= _PLACES
-    return Look(sure, reason, "", own if in_places or length == 1 else {**own, "combine": "mean"})
+    settings = own if in_places or length == 1 else {**own, "combine": "mean"}
+    return Look(sure, reason, "", settings, of_elements=True)
 
 
 def _lengths(column: Column) -> np.ndarray:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from kinds.looks import Column, names
+from kinds.looks import Counted, names
 from pipeline.preparing.inferring import relations
 from pipeline.preparing.inferring.roles import Part, Roles
 
@@ -31,12 +31,12 @@ class Vocabulary:
     said: str = ""
 
     @property
-    def largest(self) -> Column:
-        return max((part.column for part in self.parts), key=lambda column: column.distinct)
+    def largest(self) -> Counted:
+        return max((part.values for part in self.parts), key=lambda of: of.distinct)
 
     def entries(self) -> int:
         """About how many values get an id."""
-        of = self.largest.counted
+        of = self.largest
         return min(self.size, of.distinct - (of.once if self.min_count > 1 else 0))
 
 
@@ -79,7 +79,7 @@ def _vocabularies(roles: Roles) -> list[Vocabulary]:
     """One for each part that looks values up; columns over the same values have one together."""
     parts = [p for p in [*roles.inputs, *roles.heads] if "vocabulary" in p.look.settings]
     by_column = {part.column: part for part in parts}
-    groups = relations.shared({part.column: part.kind for part in parts})
+    groups = relations.shared({part.column: part.values for part in parts})
     found = []
     for group in groups:
         own = [by_column[column] for column in group]
@@ -100,11 +100,11 @@ def _name(columns: Sequence[str], parts: Sequence[Part]) -> str:
 
 def _sized(one: Vocabulary, roles: Roles, rows: int) -> None:
     head = next((part for part in one.parts if part in roles.heads), None)
-    of = one.largest.counted
+    of = one.largest
     inputs = [part for part in one.parts if part in roles.inputs]
     if head is not None and len(one.parts) > 1:
         one.counted = _counted(head, inputs)
-    decides = (head.column if head is not None and one.counted else one.largest).counted
+    decides = head.values if head is not None and one.counted else of
     if decides.new >= _NEW and of.distinct > _FEW_VALUES:
         one.min_count = 2
     else:
@@ -123,17 +123,21 @@ def _counted(head: Part, inputs: Sequence[Part]) -> list[Part]:
     """The head alone, where its labels are nearly all values of the inputs: then the values that
     occur once are those that it hardly learns."""
     lists = any(part.column.holds_target for part in inputs)
-    return [head] if lists and relations.covers(head.column, inputs[0].column) else []
+    return [head] if lists and relations.covers(head.values, inputs[0].values, 0.9) else []
 
 
 def _said(one: Vocabulary) -> str:
-    of = one.largest.counted
-    said = f"{of.distinct:,} values" if not of.lost else f"more than {of.distinct:,} values"
+    of = one.largest
+    said = (
+        f"{of.distinct:,} value{'s' * (of.distinct != 1)}"
+        if not of.lost
+        else f"more than {of.distinct:,} values"
+    )
     if len(one.parts) > 1:
         shared = ", ".join(part.column.name for part in one.parts)
         said += f" at most; {shared} have most of theirs in common"
     if one.min_count > 1:
-        new = max(part.column.counted.new for part in (one.counted or one.parts))
+        new = max(part.values.new for part in (one.counted or one.parts))
         said += f"; {new:.1%} of what comes is new: values seen once stand for it"
     return said
 

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.looks import FEW, Column, names, order
+from kinds.looks import FEW, Column, Counted, names, order
 
 _LABELS = 3
 _ENOUGH = 50
@@ -138,7 +138,7 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
     """Columns that say what an earlier one says, with why."""
     found: dict[Column, str] = {}
     first: dict[bytes, Column] = {}
-    plain = [column for column in columns if not column.is_list]
+    plain = [c for c in columns if not c.is_list and len(c.values) > FEW]
     for column in plain:
         earlier = first.setdefault(column.codes.tobytes(), column)
         if earlier is column:
@@ -169,41 +169,41 @@ def _go_together(one: Column, other: Column) -> bool:
     return bool(len(pairs) <= 1.05 * min(seen) and there.sum() > 1.2 * max(seen))
 
 
-def shared(columns: Mapping[Column, str]) -> list[list[Column]]:
-    """Columns over the same values, as lists; the dict has the names of those that are compared
-    with what stands in them."""
-    compared = [c for c in columns if c.distinct >= _LEAST_SHARED][:_MOST_COMPARED]
+def shared(columns: Mapping[Column, Counted]) -> list[list[Column]]:
+    """Columns over the same values, as lists. The dict has what each looks up."""
+    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_SHARED][:_MOST_COMPARED]
     groups: list[list[Column]] = []
     for column in compared:
-        own = next((g for g in groups if any(_overlap(column, one) for one in g)), None)
-        if own is None:
-            groups.append([column])
+        own = [g for g in groups if any(_overlap(column, one, columns) for one in g)]
+        if own:
+            own[0].append(column)
         else:
-            own.append(column)
+            groups.append([column])
     return [group for group in groups if len(group) > 1]
 
 
-def _overlap(one: Column, other: Column) -> bool:
-    small, large = sorted((one, other), key=lambda column: column.distinct)
-    both = pc.sum(pc.is_in(small.counted.values, large.counted.values)).as_py() or 0
-    held = both / small.distinct
-    if held < _OVERLAP or large.distinct > 20 * small.distinct:
+def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
+    """Whether the values of two columns are the same things: most of the fewer are among the
+    others, and not only because both are numbers from 1 up."""
+    small, large = sorted((of[one], of[other]), key=lambda counted: counted.distinct)
+    both = pc.sum(pc.is_in(small.values, large.values)).as_py() or 0
+    if both < _OVERLAP * small.distinct or large.distinct > 20 * small.distinct:
         return False
-    numbers = large.plain_numbers if not large.is_list else _as_numbers(large)
-    if numbers is None or not len(numbers):
+    few, many = _as_numbers(small.values), _as_numbers(large.values)
+    if few is None or many is None:
         return True
-    # Numbers from 1 up hold each other by chance.
-    dense = len(numbers) / (float(np.ptp(numbers)) + 1)
-    if dense <= 0.2:
+    room = float(np.ptp(few)) + 1
+    by_chance = ((many >= few.min()) & (many <= few.max())).sum() / room
+    if both / small.distinct > 2 * by_chance:
         return True
-    alike = set(names.words(one.column)) & set(names.words(other.column)) - names.IDS
+    alike = {*names.words(one.column)} & {*names.words(other.column)} & names.THINGS
     same = both / (small.distinct + large.distinct - both)
-    return same >= 0.8 or bool(alike & names.THINGS)
+    return bool(same >= 0.8 or alike)
 
 
-def _as_numbers(column: Column) -> np.ndarray | None:
+def _as_numbers(values: pa.Array) -> np.ndarray | None:
     try:
-        return np.asarray(column.counted.values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+        return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
         return None
 
@@ -234,13 +234,10 @@ def holds(lists: Column, target: Column) -> bool:
     """Whether a column's lists are of the target's values: most labels that occur stand in them."""
     if target.is_list or target.distinct < _LEAST_SHARED:
         return False
-    values = pc.unique(lists.lists.flatten().drop_null()) if not lists.is_list else None
-    own = lists.counted.values if values is None else values
-    known = pc.is_in(target.counted.values, own).to_numpy(zero_copy_only=False)
-    return bool(target.counted.counts[known].sum() > 0.5 * target.counted.total)
+    return covers(lists.elements, target.counted, 0.5)
 
 
-def covers(one: Column, other: Column) -> bool:
-    """Whether most of what occurs in another column are values of this one."""
-    known = pc.is_in(other.counted.values, one.counted.values).to_numpy(zero_copy_only=False)
-    return bool(other.counted.counts[known].sum() > 0.9 * other.counted.total)
+def covers(one: Counted, other: Counted, least: float) -> bool:
+    """Whether so much of what occurs of others are values of `one`."""
+    known = pc.is_in(other.values, one.values).to_numpy(zero_copy_only=False)
+    return bool(other.counts[known].sum() > least * other.total)

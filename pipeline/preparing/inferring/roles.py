@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from kinds.heads import show as heads
 from kinds.inputs import show as inputs
-from kinds.looks import FEW, Column, Look, names
+from kinds.looks import FEW, Column, Counted, Look, names
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import relations, sides, targets
 from pipeline.preparing.inferring.relations import Target
@@ -29,6 +29,11 @@ class Part:
     kind: str
     look: Look
     why: str = ""
+
+    @property
+    def values(self) -> Counted:
+        """What a vocabulary of it has: the values, or the elements that they are made of."""
+        return self.column.elements if self.look.of_elements else self.column.counted
 
 
 @dataclass
@@ -118,9 +123,8 @@ def _hold_out(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
         return
     own = [held for column in columns if (held := sides.by_value(column)) is not None]
     own = [held for held in own if held.column.column not in wishes.targets]
-    found.held = max(
-        own, key=lambda held: (bool(held.test), -columns.index(held.column)), default=None
-    )
+    # The first of those that name a side for test, too.
+    found.held = next((held for held in own if held.test), own[0] if own else None)
 
 
 def _choose_keys(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
@@ -200,7 +204,7 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
     said = {*wishes.texts, *wishes.ids}
     for column, why in relations.repeated([one.column for one in compared] + left).items():
         if column in left and column.column not in said:
-            found.left_out[column.column] = why.replace("in every row", "in every row")
+            found.left_out[column.column] = why
             left.remove(column)
     own = [_with_evidence(column, compared) for column in left]
     weak: list[Part] = []
@@ -226,12 +230,9 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
 
 def _why_weak(part: Part) -> str:
     column = part.column
-    if column.time is not None:
-        return f"{column.time.said}; give numbers such as the hour or the weekday if they say something"
-    if column.is_epoch:
-        return (
-            "seconds since 1970; give numbers such as the hour or the weekday if they say something"
-        )
+    if column.is_time:
+        said = column.time.said if column.time is not None else "seconds since 1970"
+        return f"{said}; give numbers such as the hour or the weekday if they say something"
     if column.without_spaces:
         return "text without spaces between its words; put spaces between them to learn from them"
     return part.look.reason
@@ -267,9 +268,8 @@ def _split(own: Sequence[Column], left: Sequence[Column], found: Roles) -> None:
         for part in [part for part in found.inputs if part.column is column]:
             if len(found.inputs) > 1:
                 found.inputs.remove(part)
-                found.left_out[column.column] = (
-                    "decides the split, so held-out rows have new values"
-                )
+                why = "it decides the split, so held-out rows have values that training never saw"
+                found.left_out[column.column] = why
 
 
 def _may_be_key(column: Column) -> bool:

@@ -5,8 +5,10 @@ What is read is bounded as well: where the files are larger, some of every part 
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -36,6 +38,10 @@ _FILE = 40
 # A packed file is some times as large when it is read.
 _PACKED = 4
 _LISTS_AS_TEXT = 1000
+_NEITHER = "neither plain values nor flat lists"
+_NONE = pa.array([], pa.string())
+# The share of bad rows that prepare lets pass.
+_BAD = 0.01
 
 
 @dataclass(frozen=True)
@@ -65,42 +71,70 @@ class Sample:
 def read(paths: Sequence[str], csv: Csv) -> Sample:
     """Raises Failure: 2 for what cannot be read as rows, 4 where there are none, 5 for damage."""
     names = _names(paths, csv)
-    gathered = {name: _Gathered(_limit(len(names))) for name in names}
-    chosen = _Chosen()
-    progress = _Progress()
-    for at, batch in _batches(paths, [*names], csv, progress):
-        numbers = batch.numbers()
-        progress.read += len(numbers)
-        progress.broken += len(batch.broken)
-        if batch.broken and not progress.why:
-            first = batch.broken[0]
-            progress.why = f"row {first.row} of {paths[at]}: {first.why}"
-        if not len(numbers):
-            continue
-        columns = [gathered[name].taken(batch.rows, name) for name in names]
-        hashes = scrambled((np.uint64(at) << np.uint64(_FILE)) + numbers.astype(np.uint64))
-        chosen.add(hashes, columns)
-    if not progress.read:
+    while True:
+        found = _gathered(paths, csv, names)
+        if not (nested := found.unreadable()):
+            break
+        # Without these the rows are good.
+        names |= dict.fromkeys(nested, _NEITHER)
+    if not found.read:
         rule, received = "the input must have rows", ", ".join(paths[:10])
-        if progress.broken:
+        if found.broken:
             rule = "the input must have a row that fits its header"
-            received = f"{progress.broken:,} that do not, the first: {progress.why}"
+            received = f"{found.broken:,} that do not, the first: {found.why}"
         raise Failure(Exit.BAD_ROWS, rule, received=received)
-    seen = {
-        name: gathered[name].seen(array, names[name])
-        for name, array in zip(names, chosen.arrays(len(names)), strict=True)
-    }
-    share = progress.bytes_read / max(1, progress.bytes_there)
-    return Sample(seen, chosen.rows, progress.read, min(1.0, share), progress.broken)
+    return found.sample(names)
+
+
+def _gathered(paths: Sequence[str], csv: Csv, names: Mapping[str, str]) -> "_Looked":
+    readable = [name for name, problem in names.items() if problem != _NEITHER]
+    looked = _Looked({name: _Gathered(_limit(len(names))) for name in readable})
+    for at, batch in _batches(paths, readable, csv, looked):
+        looked.add(paths[at], at, batch)
+    return looked
 
 
 @dataclass
-class _Progress:
+class _Looked:
+    """What was seen of all rows so far."""
+
+    columns: dict[str, "_Gathered"]
+    chosen: "_Chosen" = field(default_factory=lambda: _Chosen())
     read: int = 0
     broken: int = 0
     why: str = ""
     bytes_read: float = 0.0
     bytes_there: float = 0.0
+    # By the column that made a row one that the format cannot give.
+    at_fault: Counter[str] = field(default_factory=Counter)
+
+    def add(self, path: str, at: int, batch: RawBatch) -> None:
+        numbers = batch.numbers()
+        self.read += len(numbers)
+        self.broken += len(batch.broken)
+        self.at_fault.update(one.column for one in batch.broken if one.column)
+        if batch.broken and not self.why:
+            first = batch.broken[0]
+            self.why = f"row {first.row} of {path}: {first.why}"
+        if len(numbers):
+            cells = [one.taken(batch.rows, name) for name, one in self.columns.items()]
+            origins = (np.uint64(at) << np.uint64(_FILE)) + numbers.astype(np.uint64)
+            self.chosen.add(scrambled(origins), cells)
+
+    def unreadable(self) -> list[str]:
+        """The columns that make more rows bad than prepare lets pass."""
+        most = _BAD * (self.read + self.broken)
+        return [name for name, rows in self.at_fault.items() if rows > most]
+
+    def sample(self, names: Mapping[str, str]) -> Sample:
+        arrays = dict(zip(self.columns, self.chosen.arrays(len(self.columns)), strict=True))
+        nothing = Seen(pa.nulls(self.chosen.rows), Counted(_NONE, np.zeros(0, int), 0, 0), _NEITHER)
+        seen = {
+            name: self.columns[name].seen(arrays[name], problem) if name in arrays else nothing
+            for name, problem in names.items()
+        }
+        share = min(1.0, self.bytes_read / max(1, self.bytes_there))
+        return Sample(seen, self.chosen.rows, self.read, share, self.broken)
 
 
 def _limit(columns: int) -> int:
@@ -121,7 +155,7 @@ def _names(paths: Sequence[str], csv: Csv) -> dict[str, str]:
 
 
 def _batches(
-    paths: Sequence[str], names: Sequence[str], csv: Csv, progress: _Progress
+    paths: Sequence[str], names: Sequence[str], csv: Csv, progress: _Looked
 ) -> Iterator[tuple[int, RawBatch]]:
     """Batches of all parts of all files with the number of their file; of large files some."""
     parts = [(at, part) for at, path in enumerate(paths) for part in rows.parts(path, csv)]
@@ -136,9 +170,8 @@ def _batches(
         step = 1 if at in several else max(1, math.ceil(there / budget))
         used, progress.bytes_there = 0, progress.bytes_there + there
         count = 0
-        for number, batch in enumerate(rows.read(paths[at], wanted, part=part, csv=csv)):
-            count += 1
-            if number % step == 0:
+        for count, batch in enumerate(rows.read(paths[at], wanted, part=part, csv=csv), 1):
+            if (count - 1) % step == 0:
                 used += batch.rows.nbytes
                 yield at, batch
             if step == 1 and used > max(budget, batch.rows.nbytes) and len(parts) > 1:
@@ -154,11 +187,14 @@ def _bytes(path: str) -> float:
     return size * _PACKED if path.endswith(".gz") else size
 
 
+_Rows: TypeAlias = tuple[np.ndarray, list[pa.Array]]
+
+
 class _Chosen:
     """Rows whose hash is small: the same share of every part, fewer the more rows there are."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[np.ndarray, list[pa.Array]]] = []
+        self._parts: list[_Rows] = []
         self._below = np.uint64(2**64 - 1)
         self.rows, self._size = 0, 0
 
@@ -175,9 +211,7 @@ class _Chosen:
         self.rows += len(hashes)
         self._size += sum(column.nbytes for column in columns)
 
-    def _kept(
-        self, hashes: np.ndarray, columns: list[pa.Array]
-    ) -> tuple[np.ndarray, list[pa.Array]]:
+    def _kept(self, hashes: np.ndarray, columns: list[pa.Array]) -> _Rows:
         mask = hashes <= self._below
         if mask.all():
             return hashes, columns
@@ -242,7 +276,7 @@ class _Gathered:
         numbers = table["count"].to_numpy()
         counted = Counted(values, numbers, self.rows, self.present, counts.lost)
         if "neither" in self.kinds:
-            problem = problem or "neither plain values nor flat lists"
+            problem = problem or _NEITHER
         if len(self.kinds) > 1 and not problem:
             problem = f"{' in some files, '.join(sorted(self.kinds))} in others"
         if problem or not self.kinds:

@@ -1,7 +1,6 @@
 """Which column is to be predicted: by its name, its place and its values, or somebody is asked."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 from kinds.looks import Column, ids, names
 from pipeline.preparing.inferring.wishes import Ask
@@ -18,13 +17,6 @@ _MAYBE = frozenset(
 _CLASSES = 20
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """The targets with why each is one. `clear` says that nothing else comes near."""
-
-    columns: Mapping[Column, str]
-
-
 def chosen(columns: Sequence[Column], keys: Sequence[Column], ask: Ask) -> Mapping[Column, str]:
     """The column that is to be predicted, and why. Where that is not clear, `ask` says its name."""
     marks = {column: _mark(column, columns, keys) for column in columns}
@@ -35,7 +27,7 @@ def chosen(columns: Sequence[Column], keys: Sequence[Column], ask: Ask) -> Mappi
     if len(order) == 1 or _is_clear(best, order[1:], marks):
         why = "by its name" if _says_maybe(best) else "by its place and its values"
         return {best: f"a guess, {why}"}
-    said = ask([column.column for column in order if marks[column] > 0])
+    said = ask([column.column for column in order if marks[column] > -3] or [best.column])
     return {column: "as was said" for column in columns if column.column == said}
 
 
@@ -78,8 +70,9 @@ def _is_class(column: Column) -> bool:
 
 
 def _is_clear(best: Column, others: Sequence[Column], marks: Mapping[Column, float]) -> bool:
-    if marks[best] < 2 or marks[best] - marks[others[0]] < 1:
+    ahead = marks[best] - marks[others[0]]
+    if marks[best] < 2 or ahead < 1:
         return False
     if _says_maybe(best):
-        return not any(_says_maybe(one) and marks[one] > 1 for one in others)
+        return ahead >= 2 or not any(_says_maybe(one) and marks[one] > 1 for one in others)
     return not any(_is_class(one) and marks[one] > 0 for one in others)

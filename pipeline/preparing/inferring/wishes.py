@@ -1,4 +1,4 @@
-"""What somebody says of the rows on the command line, and the question where a target is not clear."""
+"""What somebody says of the rows on the command line, and a question where no target is clear."""
 
 import argparse
 import sys

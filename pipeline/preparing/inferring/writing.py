@@ -4,6 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from textwrap import wrap
 from typing import Any
 
 from kinds.settings import readable_as_yaml
@@ -14,6 +15,7 @@ from pipeline.preparing.inferring.roles import Part, Roles
 # YAML takes these for values.
 _NOT_NAMES = ("null", "true", "false")
 _SHOWN = 256
+_WIDTH = 100
 
 
 def text(roles: Roles, model: Model) -> str:
@@ -24,7 +26,8 @@ def text(roles: Roles, model: Model) -> str:
 def _lines(roles: Roles, model: Model) -> Iterator[str]:
     yield from _beginning(roles)
     if roles.keys:
-        yield f"\n# Columns that tell rows apart: {roles.keys_why}"
+        yield ""
+        yield from _comment(f"Columns that tell rows apart: {roles.keys_why}")
         yield f"keys: {_shown([column.column for column in roles.keys])}"
     yield from _vocabularies(model)
     yield "\ninputs:"
@@ -32,11 +35,12 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     for part in roles.inputs:
         yield from _input(part, model, names)
     for column, reason in roles.left_out.items():
-        yield f"  # left out: {_shown(column[:_SHOWN])}: {_plain(reason)}"
+        yield from _comment(f"left out: {_shown(column[:_SHOWN])}: {reason}", "  ")
     yield f"\ntrunk: {{layers: {model.layers}, dropout: {model.dropout}}}"
     yield "\nheads:"
     for part in roles.heads:
-        yield f"  # {_shown(part.column.column[:_SHOWN])} is predicted: {part.why}. {_said(part)}"
+        name = _shown(part.column.column[:_SHOWN])
+        yield from _comment(f"{name} is predicted, {part.why}: {_said(part)}", "  ")
         settings = dict(part.look.settings)
         if (vocabulary := model.of(part)) is not None:
             settings["vocabulary"] = vocabulary.name
@@ -72,7 +76,8 @@ def _vocabularies(model: Model) -> Iterator[str]:
             settings["min_count"] = one.min_count
         if one.counted:
             settings["counted"] = [part.column.name for part in one.counted]
-        yield f"  {one.name}: {_flow(settings)}  # {one.said}"
+        yield from _comment(one.said, "  ")
+        yield f"  {one.name}: {_flow(settings)}"
 
 
 class _Names:
@@ -89,7 +94,7 @@ class _Names:
 
 
 def _input(part: Part, model: Model, names: _Names) -> Iterator[str]:
-    yield f"  # {_said(part)}"
+    yield from _comment(_said(part), "  ")
     vocabulary = model.of(part)
     own: dict[str, Any] = {}
     if vocabulary is not None:
@@ -111,19 +116,22 @@ def _part(name: str, part: Part, settings: Mapping[str, Any]) -> str:
 def _split(roles: Roles) -> Iterator[str]:
     held, together = roles.held, roles.together
     if held is not None:
-        yield f"\n# {_plain(held.why)}."
+        yield ""
+        yield from _comment(f"Held out: {held.why}.")
         said: dict[str, Any] = {"by": "column", "column": held.column.column}
         said |= {"eval": list(held.eval)} | ({"test": list(held.test)} if held.test else {})
         yield f"split: {_flow(said)}"
         return
     assert together is not None
-    yield f"\n# {_plain(together.why)}."
+    said = f"Held out by chance: {together.why}."
     if roles.time is not None:
         order = "come in" if sides.is_sorted(roles.time) else "have"
-        yield f"# The rows {order} an order in time ({_shown(roles.time.column)}): to hold out the"
-        yield "# last ones (by: column) is harder and closer to how a model is used."
-    said = {"by": "hash", "columns": [column.column for column in together.columns]}
-    yield f"split: {_flow({**said, 'eval': 0.1, 'test': 0.1})}"
+        said += f" The rows {order} an order in time ({_shown(roles.time.column)}): to hold out the"
+        said += " last ones, by a column that says so, is harder and closer to how a model is used."
+    yield ""
+    yield from _comment(said)
+    columns = [column.column for column in together.columns]
+    yield f"split: {_flow({'by': 'hash', 'columns': columns, 'eval': 0.1, 'test': 0.1})}"
 
 
 def _said(part: Part) -> str:
@@ -131,6 +139,12 @@ def _said(part: Part) -> str:
     missing = f"{part.column.missing:.1%} missing" if part.column.missing > 0 else "none missing"
     said = f"{look.reason}; {of.distinct:,} different, {missing}"
     return _plain(f"{said}. Against it: {look.against}" if look.against else said)
+
+
+def _comment(said: str, indent: str = "") -> Iterator[str]:
+    """Lines of a comment, none of them too long to be read."""
+    for line in wrap(_plain(said), _WIDTH, break_long_words=False, break_on_hyphens=False):
+        yield f"{indent}# {line}"
 
 
 def _plain(said: str) -> str:
