@@ -53,8 +53,9 @@ def rows_for(spec: Spec, count: int, seed: int, *, missing: float = MISSING) -> 
     worth: dict[str, np.ndarray] = {}
     for name, part in spec.inputs.items():
         show, texts = inputs.KINDS[part.kind], texts_of(spec, name)
-        column, worth[name] = show.made_up(part, texts, count, missing, random)
-        columns[spec.input_column(name)] = column
+        cells, worth[name] = show.made_up(part, texts, count, missing, random)
+        of_each = cells if isinstance(cells, tuple) else (cells,)
+        columns |= zip(spec.input_columns(name), of_each, strict=True)
     for name, head in spec.heads.items():
         signal = signal_of([worth[source] for source in head.inputs or spec.inputs])
         texts = texts_of(spec, name)

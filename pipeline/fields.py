@@ -3,7 +3,7 @@
 No column is read twice in one type. Shared by prepare and export.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +17,12 @@ from pipeline import spec as specs
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a spec, by what they are for; the same Field may serve several uses."""
+    """The fields of a spec, by what they are for; the same Field may serve several uses.
 
-    inputs: dict[str, Field]
+    An input has one for each column that it reads.
+    """
+
+    inputs: dict[str, tuple[Field, ...]]
     heads: dict[str, Field]
     keys: dict[str, Field]
     split: dict[str, Field]
@@ -27,21 +30,44 @@ class Fields:
 
     def all(self) -> list[Field]:
         """Every field once, in the order of their first use."""
-        uses = [*self.inputs.values(), *self.heads.values()]
+        uses = [*self.of_inputs(), *self.heads.values()]
         uses += [*self.keys.values(), *self.split.values()]
         return list(dict.fromkeys(uses + [self.weight] * (self.weight is not None)))  # type: ignore[list-item]
+
+    def of_inputs(self) -> list[Field]:
+        """The fields of all inputs, each once."""
+        return list(dict.fromkeys(field for fields in self.inputs.values() for field in fields))
+
+    def of(self, name: str) -> tuple[Field, ...]:
+        """The fields of an input or a head."""
+        return self.inputs[name] if name in self.inputs else (self.heads[name],)
+
+    def raw(self) -> dict[str, Field]:
+        """Raw feature to the field that it is made from: inputs by name, then heads.
+
+        Further columns of an input are called `NAME.2` and so on.
+        """
+        own = {
+            raw: field
+            for name, fields in self.inputs.items()
+            for raw, field in zip(raw_names(name, len(fields)), fields, strict=True)
+        }
+        return own | self.heads
 
     def columns(self) -> list[str]:
         return list(dict.fromkeys(field.column for field in self.all()))
 
     def sampled(self) -> list[Field]:
         """The fields of inputs, keys and heads: what a row that is to be scored has."""
-        uses = [*self.inputs.values(), *self.heads.values(), *self.keys.values()]
+        uses = [*self.of_inputs(), *self.heads.values(), *self.keys.values()]
         return list(dict.fromkeys(uses))
 
     def read_as(self, readings: Mapping[str, Reading]) -> "Fields":
         """The same columns; `readings` has how each input and head reads them."""
-        inputs = {name: _read(field, readings[name]) for name, field in self.inputs.items()}
+        inputs = {
+            name: tuple(_read(field, readings[name]) for field in fields)
+            for name, fields in self.inputs.items()
+        }
         heads = {name: _read(field, readings[name]) for name, field in self.heads.items()}
         return replace(self, inputs=inputs, heads=heads)
 
@@ -54,7 +80,10 @@ def fields_of(spec: specs.Spec) -> Fields:
     """
     named, readings = _Names(), _readings(spec)
     inputs = {
-        name: named(_read(INPUTS[part.kind].field(part, spec.input_column(name)), readings[name]))
+        name: tuple(
+            named(_read(INPUTS[part.kind].field(part, column), readings[name]))
+            for column in spec.input_columns(name)
+        )
         for name, part in spec.inputs.items()
     }
     heads = {
@@ -65,7 +94,8 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    texts = {f.column: f for f in [*inputs.values(), *heads.values()] if f.kind == "text"}
+    read = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    texts = {field.column: field for field in read if field.kind == "text"}
     keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
     return Fields(inputs, heads, keys, split, weight)
@@ -79,8 +109,22 @@ def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
 
 def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
     """What is to be learned of each input and head."""
-    columns = fields.inputs | fields.heads
-    return {n: kind.analysis(part, columns[n]) for n, (kind, part) in kinds_of(spec).items()}
+    kinds = kinds_of(spec).items()
+    return {name: kind.analysis(part, fields.of(name)[0]) for name, (kind, part) in kinds}
+
+
+def raw_names(name: str, columns: int) -> list[str]:
+    """What the raw features of an input are called that reads so many columns.
+
+    >>> raw_names("items", 2)
+    ['items', 'items.2']
+    """
+    return [name, *(f"{name}.{number}" for number in range(2, columns + 1))][:columns]
+
+
+def one_or_all(columns: Sequence[Any]) -> Any:
+    """What kinds are given: the only column, or a tuple of several."""
+    return columns[0] if len(columns) == 1 else tuple(columns)
 
 
 def _readings(spec: specs.Spec) -> dict[str, Reading]:
@@ -90,7 +134,9 @@ def _readings(spec: specs.Spec) -> dict[str, Reading]:
 
 
 def _read(field: Field, reading: Reading) -> Field:
-    return replace(field, reading=reading)
+    """Only texts are read in several ways."""
+    is_number = field.column_type.element() != "string"
+    return field if is_number else replace(field, reading=reading)
 
 
 class _Names:

@@ -40,6 +40,11 @@ class HeadPart(Part):
         """The columns of the results of the head called `name`."""
         return [f"{name}.{result}" for result in self.RESULTS]
 
+    def memories(self) -> tuple[Name, ...]:
+        """The counted memories that the head mixes with the network, the first to be asked first;
+        none, unless its kind has a setting for them."""
+        return ()
+
     @abstractmethod
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""

@@ -247,7 +247,7 @@ def _label_shares(counts: Sequence[int]) -> dict[str, int]:
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    columns = {n: spec.input_column(n) for n in spec.inputs}
+    columns = {n: spec.input_columns(n)[0] for n in spec.inputs}
     columns |= {n: spec.head_column(n) for n in spec.heads}
     return [columns[name] for name in spec.counted(vocabulary)]
 

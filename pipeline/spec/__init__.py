@@ -13,12 +13,13 @@ import json
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from kinds.heads.part import Labels
 from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
+from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, Share, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
 from pipeline.spec.checks import check_parts
@@ -33,6 +34,7 @@ __all__ = [
     "Labels",
     "Layer",
     "Lookup",
+    "Memory",
     "Part",
     "Phases",
     "Sampled",
@@ -96,6 +98,14 @@ class FileSplit(Part):
     """Patterns for the names of the files for the final metrics."""
 
 
+def _form(memory: Any) -> str:
+    return "auto" if isinstance(memory, str) else "named"
+
+
+Memories = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[dict[Name, Memory], Tag("named")],
+    Discriminator(_form),
+]
 Split = Annotated[HashSplit | ColumnSplit | FileSplit, Field(discriminator="by")]
 
 
@@ -114,6 +124,9 @@ class Spec(Part):
     """Weights that several inputs go through, under names of your choice."""
     inputs: dict[Name, Input] = Field(min_length=1)
     """What the model reads. The name of an input is its column, unless `column` names another."""
+    memory: Memories = Field(default={})
+    """What the training rows say of single values, under names of your choice, for heads to use;
+    `auto` lets prepare choose."""
     trunk: Trunk = Trunk()
     """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
@@ -128,8 +141,9 @@ class Spec(Part):
         check_parts(self)
         return self
 
-    def input_column(self, name: str) -> str:
-        return self.inputs[name].column or name
+    def input_columns(self, name: str) -> tuple[str, ...]:
+        """The columns that an input reads, its own first."""
+        return self.inputs[name].columns(name)
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
@@ -153,6 +167,15 @@ class Spec(Part):
         """The vocabulary of each input and head that has one."""
         inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
+
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """The memories by name; none until prepare has chosen them."""
+        return {} if self.memory == "auto" else self.memory
+
+    def remembered(self) -> list[tuple[str, str]]:
+        """Each memory and a head that uses it."""
+        return [(one, name) for name, head in self.heads.items() for one in head.memories()]
 
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
@@ -183,15 +206,23 @@ class Spec(Part):
             "split": self.split.model_dump(mode="json"),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {
-                name: (self.input_column(name), _prepared(part))
+                name: (*self.input_columns(name), _prepared(part))
                 for name, part in self.inputs.items()
             },
             "heads": {
                 name: (self.head_column(name), _prepared(part)) for name, part in self.heads.items()
             },
         }
+        if self.memory:
+            said["memory"] = self._prepared_memory()
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    def _prepared_memory(self) -> Any:
+        if self.memory == "auto":
+            return self.memory
+        own = {name: _prepared(one) for name, one in self.memory.items()}
+        return own, {name: head.memories() for name, head in self.heads.items()}
 
-def _prepared(part: Input | Head) -> dict[str, Any]:
+
+def _prepared(part: Input | Head | Memory) -> dict[str, Any]:
     return part.model_dump(mode="json", include=set(part.PREPARED))

@@ -31,6 +31,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": tuple(inputs.CLASSES),
+    "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
     "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
@@ -159,6 +160,7 @@ IN_WORDS = {
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",
     "Shared": "shared block",
+    "Memory": "memory",
 }
 
 

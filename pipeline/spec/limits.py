@@ -19,8 +19,8 @@ def check_names(spec: "Spec") -> None:
     """Raises ValueError where two tensors of the file, or two columns of its scores, would have one
     name."""
     results = {column: name for name, head in spec.heads.items() for column in head.results(name)}
-    for name in spec.inputs:
-        column = spec.input_column(name)
+    columns = [(name, column) for name in spec.inputs for column in spec.input_columns(name)]
+    for name, column in columns:
         if column == TOP_K or column.startswith(INNER):
             raise ValueError(
                 f"inputs.{name}: no input of an exported file is called {TOP_K!r} or begins with "

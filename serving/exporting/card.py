@@ -95,7 +95,7 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         vocabulary = spec.vocabulary_of().get(name)
         kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
-        yield [name, spec.input_column(name), kind, missing]
+        yield [name, ", ".join(spec.input_columns(name)), kind, missing]
 
 
 def _output(head: FileHead) -> list[object]:

@@ -86,8 +86,7 @@ def shape(lengths: Sequence[int]) -> str:
 def _inputs(spec: Spec) -> Iterator[Box]:
     for name, part in spec.inputs.items():
         lines = KINDS[part.kind].lines(part)
-        column = spec.input_column(name)
-        lines += [f"column {column}"] if column != name else []
+        lines += [f"column {one}" for one in spec.input_columns(name) if one != name]
         yield Box("input", name, tuple(lines), band=_band(part.lookup(name)))
 
 

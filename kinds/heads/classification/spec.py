@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from kinds.heads.labels.spec import LabelsPart
-from kinds.settings import Positive, Share
+from kinds.settings import Name, Positive, Share
 
 
 class Classification(LabelsPart):
@@ -16,7 +16,20 @@ class Classification(LabelsPart):
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None
     """How much a row with each label counts; `balanced` gives all labels the same total weight."""
 
+    memory: tuple[Name, ...] = ()
+    """The counted memories that it mixes with the network, those that know most first: where one
+    does not know a row's value, the next is asked, and the network last."""
+
+    def memories(self) -> tuple[Name, ...]:
+        return self.memory
+
     def check(self, place: str, training: Any) -> None:
+        for setting in ("label_smoothing", "class_weights"):
+            if self.memory and getattr(self, setting):
+                raise ValueError(
+                    f"{place}: {setting} changes how labels count and does not go with `memory`, "
+                    "which counts them as they are"
+                )
         if training.sampled and self.label_smoothing > 0:
             raise ValueError(
                 f"{place}: label_smoothing spreads over all classes and does not go with "

@@ -1,9 +1,11 @@
 """The settings of a number."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.inputs.keys import Key
 from kinds.inputs.part import InputPart, Lookup
 from kinds.settings import Count, Single
 
@@ -49,3 +51,9 @@ class Number(InputPart):
         if self.buckets is None or self.embedding is None:
             return None
         return Lookup(f"{name}.buckets", self.embedding, rows=self.buckets + 1)
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """The bucket; missing numbers have one of their own."""
+        if self.buckets is None:
+            return {}
+        return {"": Key(name, self.buckets + 1, missing=self.buckets)}

@@ -1,11 +1,16 @@
 """The settings of a sequence."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from kinds.inputs.ids.spec import IdsPart
+from kinds.inputs.keys import Key
 from kinds.settings import Count, Separator
+
+# How many of the last values of a sequence a memory can count by.
+PLACES = 5
 
 
 class Sequence(IdsPart):
@@ -36,3 +41,9 @@ class Sequence(IdsPart):
         if self.combine != "attention" and self.attention_heads != 1:
             raise ValueError("`attention_heads` goes with `combine: attention` only")
         return self
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """`last` is the last value, `last2` the one before it."""
+        places = range(1, min(self.length, PLACES) + 1)
+        named = {place: "last" if place == 1 else f"last{place}" for place in places}
+        return {called: self.key(name, entries, place) for place, called in named.items()}

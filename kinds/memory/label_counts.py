@@ -1,0 +1,87 @@
+"""Labels counted for each value: what a memory knows of a head that chooses labels.
+
+Numpy only. A value is an int64 key, made of the ids of the memory's inputs. For each the most
+frequent labels are kept with their weights; the total and the number of distinct labels are those
+of all its labels, kept or not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """V values with T kept pairs of value and label.
+
+    keys: int64 [V], rising
+    totals: float64 [V], the weights of a value's rows that have a target
+    distinct: int64 [V], how many labels occur with it
+    offsets: int64 [V + 1]; the labels of value v are offsets[v] to offsets[v + 1]
+    labels: int32 [T], the heaviest first, of equal ones the lower id first
+    weights: float64 [T], the weight of the rows of each pair
+    rows: int64 [T], their number: a row left out that was the only one takes its label with it
+    """
+
+    keys: Array
+    totals: Array
+    distinct: Array
+    offsets: Array
+    labels: Array
+    weights: Array
+    rows: Array
+
+    def places(self, keys: Array) -> Array:
+        """The place of each key among the values; V where it is none of them."""
+        at = np.searchsorted(self.keys, keys)
+        if not len(self.keys):
+            return at
+        return np.where(self.keys[np.minimum(at, len(self.keys) - 1)] == keys, at, len(self.keys))
+
+    def arrays(self) -> dict[str, Array]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> "LabelCounts":
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def of_pairs(
+    keys: Array, labels: Array, weights: Array, rows: Array, *, most: int, min_count: int = 1
+) -> LabelCounts:
+    """Distinct pairs of value and label, each with its weight and its number of rows. Values with
+    fewer than `min_count` rows are left out; of the others the `most` heaviest labels are kept.
+
+    >>> counts = of_pairs(np.array([7, 3, 7]), np.array([0, 1, 5]), np.array([1.0, 2, 4]),
+    ...                   np.array([1, 2, 4]), most=1)
+    >>> counts.keys.tolist(), counts.totals.tolist(), counts.labels.tolist()
+    ([3, 7], [2.0, 5.0], [1, 5])
+    """
+    values, value = np.unique(keys, return_inverse=True)
+    frequent = np.bincount(value, rows, len(values)) >= min_count
+    renumbered = np.cumsum(frequent) - 1
+    kept = frequent[value]
+    value, labels, weights, rows = renumbered[value[kept]], labels[kept], weights[kept], rows[kept]
+    values = values[frequent]
+    totals = np.bincount(value, weights, len(values))
+    distinct = np.bincount(value, minlength=len(values))
+    order = np.lexsort((labels, -weights, value))
+    value = value[order]
+    place = np.arange(len(value)) - np.searchsorted(value, value)
+    first = order[place < most]
+    value = value[place < most]
+    offsets = np.searchsorted(value, np.arange(len(values) + 1))
+    return LabelCounts(
+        values.astype(np.int64),
+        totals.astype(np.float64),
+        distinct.astype(np.int64),
+        offsets.astype(np.int64),
+        labels[first].astype(np.int32),
+        weights[first].astype(np.float64),
+        rows[first].astype(np.int64),
+    )
