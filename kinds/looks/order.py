@@ -61,8 +61,17 @@ def _apart(means: np.ndarray, rows: np.ndarray, within: float) -> float:
 
 
 def are_round(values: np.ndarray, counts: np.ndarray) -> bool:
-    """Whether round numbers are more frequent than others, as those of amounts are."""
+    """Whether round numbers are more frequent than others, as those of amounts are.
+
+    >>> numbers = np.arange(1, 200)
+    >>> are_round(numbers, np.where(numbers % 5 == 0, 30, 10)), are_round(numbers, numbers)
+    (True, False)
+    """
     if len(values) <= _FEW_PAIRS or np.ptp(values) < 50:
         return False
-    shares = [counts[values % step == 0].sum() / counts.sum() for step in (5, 10)]
-    return bool(shares[0] > 0.45 or shares[1] > 0.3)
+    fives = values % 5 == 0
+    if fives.mean() > 0.45:
+        return True
+    if min(fives.sum(), (~fives).sum()) < 5:
+        return False
+    return bool(np.median(counts[fives]) >= 2 * np.median(counts[~fives]))

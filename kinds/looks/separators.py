@@ -63,7 +63,7 @@ def listed(texts: pa.Array) -> Parts | None:
         if separator in SURE:
             fits = one.mean >= 1.2 and (one.share <= 0.5 or one.distinct <= 0.1 * one.all)
         else:
-            fits = one.share <= 0.3 and one.varies and one.single >= 0.05
+            fits = one.share <= 0.3 and one.varies and one.single >= 0.01
         if fits:
             found.append(one)
     return min(found, key=lambda one: (one.distinct, -one.all), default=None)

@@ -33,8 +33,8 @@ FORMS = (
     Form("days as 31/01/2024", rf"^{_DAY}[/-]{_MONTH}[/-]{_YEAR}{_REST}", "%d/%m/%Y"),
     Form("days as 01/31/2024", rf"^{_MONTH}[/-]{_DAY}[/-]{_YEAR}{_REST}", "%m/%d/%Y"),
     Form("days as 20240131", r"^(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])$", "%Y%m%d", 8),
-    Form("days as 31-Jan-2024", rf"^{_DAY}[ -]{_NAMED}[ -,]*{_YEAR}{_REST}", ""),
-    Form("days as Jan 31, 2024", rf"^{_NAMED}[ -]{_DAY}[ -,]+{_YEAR}{_REST}", ""),
+    Form("days as 31-Jan-2024", rf"^{_DAY}[ -]{_NAMED}[ ,-]*{_YEAR}{_REST}", ""),
+    Form("days as Jan 31, 2024", rf"^{_NAMED}[ -]{_DAY}[ ,-]+{_YEAR}{_REST}", ""),
     Form("months as 2024-01", rf"^{_YEAR}-(0[1-9]|1[0-2])$", ""),
     Form("times of day as 10:05", rf"^{_CLOCK}$", ""),
 )
