@@ -1,5 +1,6 @@
 """Texts that are days or times, in the forms that tables have them."""
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,7 +47,7 @@ def form_of(values: pa.Array) -> Form | None:
     """The first form that all of the texts have."""
     if not len(values):
         return None
-    fitting = (f for f in FORMS if pc.match_substring_regex(values[0], f.pattern).as_py())
+    fitting = (form for form in FORMS if re.search(form.pattern, values[0].as_py()))
     for form in fitting:
         if pc.all(pc.match_substring_regex(values, form.pattern)).as_py():
             return form

@@ -18,7 +18,7 @@ SAMPLED_FROM = 5_000
 _TIED_WIDTH = 64
 
 
-@dataclass
+@dataclass(eq=False)
 class Vocabulary:
     """Values of some parts, which are looked up in one place."""
 
@@ -45,13 +45,14 @@ class Model:
     """What stands in a spec beside the columns."""
 
     vocabularies: list[Vocabulary]
-    tied: dict[int, str]
+    # The table that a head takes its weights from.
+    tied: dict[Part, str]
     layers: list[int]
     dropout: float
     training: dict[str, Any]
 
-    def of(self, part: Part) -> Vocabulary | None:
-        return next((one for one in self.vocabularies if part in one.parts), None)
+    def by_part(self) -> dict[Part, Vocabulary]:
+        return {part: one for one in self.vocabularies for part in one.parts}
 
 
 def model_for(roles: Roles) -> Model:
@@ -62,11 +63,11 @@ def model_for(roles: Roles) -> Model:
         _sized(one, roles, rows)
     layers = [_units(rows, labels)]
     _bound(vocabularies, layers[-1], roles)
-    tied = {}
+    tied: dict[Part, str] = {}
     for one in vocabularies:
         lists = [part for part in one.parts if part.column.holds_target]
         for head in (part for part in one.parts if part in roles.heads and lists):
-            tied[id(head)] = one.name
+            tied[head] = one.name
     dropout = 0.1 if rows >= 100_000 else 0.2
     return Model(vocabularies, tied, layers, dropout, _training(rows, labels))
 
@@ -80,13 +81,14 @@ def _vocabularies(roles: Roles) -> list[Vocabulary]:
     parts = [p for p in [*roles.inputs, *roles.heads] if "vocabulary" in p.look.settings]
     by_column = {part.column: part for part in parts}
     groups = relations.shared({part.column: part.values for part in parts})
-    found = []
+    found: list[Vocabulary] = []
     for group in groups:
         own = [by_column[column] for column in group]
         found.append(Vocabulary(_name([c.name for c in group], parts), own))
-    grouped = [part for one in found for part in one.parts]
+    grouped = {part for one in found for part in one.parts}
     single = [Vocabulary(part.column.name, [part]) for part in parts if part not in grouped]
-    return sorted(found + single, key=lambda one: parts.index(one.parts[0]))
+    place = {part: at for at, part in enumerate(parts)}
+    return sorted(found + single, key=lambda one: place[one.parts[0]])
 
 
 def _name(columns: Sequence[str], parts: Sequence[Part]) -> str:
@@ -94,7 +96,7 @@ def _name(columns: Sequence[str], parts: Sequence[Part]) -> str:
     common = set.intersection(*({*names.words(column)} for column in columns))
     words = [w for w in names.words(columns[0]) if w in common - names.IDS and not w.isdigit()]
     name = "_".join(words)
-    taken = {part.column.name for part in parts} - {*columns}
+    taken = {part.column.name for part in parts}.difference(columns)
     return columns[0] if not name or name in taken or not name.isidentifier() else name
 
 

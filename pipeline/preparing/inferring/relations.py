@@ -52,7 +52,7 @@ def smoothness(column: Column, targets: Sequence[Target]) -> float | None:
 
 def gives_away(column: Column, target: Target) -> str:
     """What a column alone says of the target, in words, where that is too much; else empty."""
-    if column.is_list:
+    if column.is_list or len(column.values) < _ENOUGH:
         return ""
     if target.labels is not None:
         return _gives_label(column, target.labels)

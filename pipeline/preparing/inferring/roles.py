@@ -21,7 +21,7 @@ _LEAST_SURE = 0.25
 _OWN_INDEX = ("", "Unnamed: 0", "__index_level_0__", "index", "level_0", "rownames", "row_names")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Part:
     """A column as an input or a head: the kind, and why."""
 

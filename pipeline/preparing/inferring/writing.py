@@ -9,7 +9,7 @@ from typing import Any
 
 from kinds.settings import readable_as_yaml
 from pipeline.preparing.inferring import sides
-from pipeline.preparing.inferring.model import Model
+from pipeline.preparing.inferring.model import Model, Vocabulary
 from pipeline.preparing.inferring.roles import Part, Roles
 
 # YAML takes these for values.
@@ -32,8 +32,9 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     yield from _vocabularies(model)
     yield "\ninputs:"
     names = _Names([part.column.name for part in [*roles.inputs, *roles.heads]])
+    vocabularies = model.by_part()
     for part in roles.inputs:
-        yield from _input(part, model, names)
+        yield from _input(part, vocabularies.get(part), names)
     for column, reason in roles.left_out.items():
         yield from _comment(f"left out: {_shown(column[:_SHOWN])}: {reason}", "  ")
     yield f"\ntrunk: {{layers: {model.layers}, dropout: {model.dropout}}}"
@@ -42,10 +43,10 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
         name = _shown(part.column.column[:_SHOWN])
         yield from _comment(f"{name} is predicted, {part.why}: {_said(part)}", "  ")
         settings = dict(part.look.settings)
-        if (vocabulary := model.of(part)) is not None:
+        if (vocabulary := vocabularies.get(part)) is not None:
             settings["vocabulary"] = vocabulary.name
-            if id(part) in model.tied:
-                settings["tied"] = model.tied[id(part)]
+        if part in model.tied:
+            settings["tied"] = model.tied[part]
         yield _part(part.column.name, part, settings)
     yield from _split(roles)
     yield "\n# docs/training.md says what these do, and trainer.search tries others."
@@ -93,9 +94,8 @@ class _Names:
         return wanted
 
 
-def _input(part: Part, model: Model, names: _Names) -> Iterator[str]:
+def _input(part: Part, vocabulary: Vocabulary | None, names: _Names) -> Iterator[str]:
     yield from _comment(_said(part), "  ")
-    vocabulary = model.of(part)
     own: dict[str, Any] = {}
     if vocabulary is not None:
         own = {"vocabulary": vocabulary.name, "embedding": vocabulary.width}
