@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+# No id.
+NONE = -1
+
 
 @dataclass(frozen=True)
 class Key:
@@ -14,7 +17,7 @@ class Key:
 
     feature: str
     ids: int
-    unknown: int | None = None
-    missing: int | None = None
+    unknown: int = NONE
+    missing: int = NONE
     place: int | None = None
     missing_flag: str | None = None

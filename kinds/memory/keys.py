@@ -43,8 +43,7 @@ class Keys:
         key, known = np.zeros(len(ids[0]), np.int64), np.ones(len(ids[0]), bool)
         for part, own in zip(self.parts, ids, strict=True):
             key = key * part.ids + own
-            if part.unknown is not None:
-                known &= own != part.unknown
+            known &= own != part.unknown
         return np.where(known, key, NO_KEY)
 
     def looked_up(self, ids_of: Callable[[Key], Array]) -> Array:
@@ -69,6 +68,18 @@ class Keys:
             same = (other == key) & (key != NO_KEY)
             share, times = share + weight * same, times + same
         return share, times
+
+
+def places_in(values: Array, keys: Array) -> Array:
+    """The place of each key among the values, which rise; their number where it is none of them.
+
+    >>> places_in(np.array([3, 7]), np.array([7, 5, -1])).tolist()
+    [1, 2, 2]
+    """
+    at = np.searchsorted(values, keys)
+    if not len(values):
+        return at
+    return np.where(values[np.minimum(at, len(values) - 1)] == keys, at, len(values))
 
 
 def keys_of(

@@ -19,6 +19,7 @@ from pipeline.spec.file import parse_spec
 from pipeline.storage import stores
 
 if TYPE_CHECKING:
+    from kinds.memory.averages.table import Averages, Remembered
     from kinds.memory.label_counts import LabelCounts
 
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
@@ -108,12 +109,23 @@ class PreparedFolder(Folder):
 
     def memory(self, name: str, head: str) -> "LabelCounts":
         """What a memory knows of a head's labels, counted in train."""
-        import numpy as np
-
         from kinds.memory.label_counts import LabelCounts
 
-        with np.load(self._memory(name, head), allow_pickle=False) as arrays:
-            return LabelCounts.from_arrays(arrays)
+        return LabelCounts.from_arrays(self._read_memory(name, head))
+
+    def averages(self, spec: Spec) -> "dict[str, Remembered]":
+        """The features that memories make for heads that predict numbers, summed up in train."""
+        from kinds.memory.averages import feature_name
+        from kinds.memory.averages.table import Averages, Remembered
+        from kinds.memory.keys import keys_of
+
+        found = {}
+        for name, head in spec.averaged():
+            keys = keys_of(spec.memories[name], spec.inputs, self.entries)
+            averages = Averages(**self._read_memory(name, head))
+            link = spec.heads[head].link() or ""
+            found[feature_name(name, head)] = Remembered(keys, averages, link)
+        return found
 
     def vocabularies(self) -> dict[str, Vocabulary]:
         return {name: self.vocabulary(name) for name in self.spec.vocabularies}
@@ -133,13 +145,19 @@ class PreparedFolder(Folder):
         """The same, counted as labels of one head."""
         _write_pairs(self.path / LABELS / f"{head}.jsonl", pairs)
 
-    def write_memory(self, name: str, head: str, counts: "LabelCounts") -> None:
+    def write_memory(self, name: str, head: str, known: "LabelCounts | Averages") -> None:
         import numpy as np
 
         path = self._memory(name, head)
         path.parent.mkdir(exist_ok=True)
         save: Any = np.savez
-        save(path, **counts.arrays())
+        save(path, **known.arrays())
+
+    def _read_memory(self, name: str, head: str) -> dict[str, Any]:
+        import numpy as np
+
+        with np.load(self._memory(name, head), allow_pickle=False) as arrays:
+            return dict(arrays)
 
     def _memory(self, name: str, head: str) -> Path:
         return self.path / MEMORY / f"{name}.{head}.npz"

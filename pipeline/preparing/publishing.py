@@ -29,7 +29,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
-from pipeline.preparing import examples, leaks, learning, reading
+from pipeline.preparing import averages, examples, leaks, learning, memories, reading
 from pipeline.preparing.anomalies import anomalies
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
@@ -182,7 +182,7 @@ def _kept(rejected: Path, kept: str) -> str:
 def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: DataFolder
 ) -> Statistics:
-    """The spec, vocabularies, counts of labels and statistics, which it gives."""
+    """The spec, vocabularies, counts of labels, memories and statistics, which it gives."""
     # With the readings: whoever reads rows for this spec reads them so.
     folder.write_spec(result.spec.read_as(learned.readings))
     found = _vocabularies(result.spec, report.counts, learned, folder)
@@ -191,7 +191,12 @@ def _write_what_was_learned(
     said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
     leaked = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
     shares = {name: _label_shares(counts) for name, counts in labels.items()}
-    said = replace(said, leaks=leaked, labels=shares)
+    remembered = memories.write(report.memories, result.spec, folder)
+    shares_known = partial(memories.known_shares, report.memories)
+    averaged = averages.write(report.averages, result.spec, folder, shares_known)
+    for name, of_heads in averaged.items():
+        remembered[name] = remembered.get(name, {}) | of_heads
+    said = replace(said, leaks=leaked, labels=shares, memory=remembered)
     said = replace(said, warnings=anomalies(result.spec, said, found | labels))
     if result.earlier is not None:
         said = _compared(said, result.earlier, result.fail_on_drift)

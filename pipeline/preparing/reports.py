@@ -15,6 +15,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.memory import counting
+from kinds.memory.averages import counting as averaging
+from kinds.memory.averages.counting import FoldSums
+from kinds.memory.counting import PairCounts
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
@@ -53,7 +57,8 @@ class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.preparing.leaks); the hard rows with their features; some
     values of the column that splits, with their counts; of each head with labels, int64 [entries]:
-    how often each is one in train."""
+    how often each is one in train; the counts and the sums of each memory
+    (pipeline.preparing.memories)."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
@@ -62,6 +67,8 @@ class Report:
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Tallies] = field(default_factory=dict)
+    memories: dict[Key, PairCounts] = field(default_factory=dict)
+    averages: dict[Key, FoldSums] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -79,8 +86,11 @@ def _both(one: Report, other: Report) -> Report:
     )
     values = remembered(one.split_values + other.split_values)
     labels = _joined(one.labels, other.labels, np.add)
+    memories = _joined(one.memories, other.memories, lambda *both: counting.merged(both))
+    averages = _joined(one.averages, other.averages, lambda *both: averaging.merged(both))
     fragments = one.fragments + other.fragments
-    return Report(counts, fragments, samples, sketches, hard, values, labels)
+    found = (samples, sketches, hard, values, labels, memories, averages)
+    return Report(counts, fragments, *found)
 
 
 def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:

@@ -10,7 +10,7 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
@@ -174,8 +174,33 @@ class Spec(Part):
         return {} if self.memory == "auto" else self.memory
 
     def remembered(self) -> list[tuple[str, str]]:
-        """Each memory and a head that uses it."""
-        return [(one, name) for name, head in self.heads.items() for one in head.memories()]
+        """Each memory and a head of labels that mixes it with the network."""
+        return self._memories_of(lambda head: head.labels() is not None)
+
+    def averaged(self) -> list[tuple[str, str]]:
+        """Each memory and a head of a number whose averages by it the network reads."""
+        return self._memories_of(lambda head: head.link() is not None)
+
+    def _memories_of(self, has: Callable[[Head], bool]) -> list[tuple[str, str]]:
+        heads = ((name, head) for name, head in self.heads.items() if has(head))
+        return [(one, name) for name, head in heads for one in head.memories()]
+
+    def with_memories(
+        self, memories: Mapping[str, Memory], of_heads: Mapping[str, tuple[str, ...]]
+    ) -> Self:
+        """The spec with memories, and those that each head uses."""
+        heads = {
+            name: head.model_copy(update={"memory": of_heads[name]}) if name in of_heads else head
+            for name, head in self.heads.items()
+        }
+        return self.model_copy(update={"memory": dict(memories), "heads": heads})
+
+    def remembering(self, other: "Spec") -> Self:
+        """The spec with the memories of another one, if it leaves their choice to prepare."""
+        if self.memory != "auto":
+            return self
+        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        return self.with_memories(other.memories, of_heads)
 
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""

@@ -115,7 +115,7 @@ def _heads(spec: "Spec") -> None:
 
 
 def _memory(spec: "Spec") -> None:
-    used = spec.remembered()
+    used = [*spec.remembered(), *spec.averaged()]
     for name, head in used:
         if spec.memory == "auto":
             raise ValueError(f"heads.{head}.memory: `memory: auto` chooses it, so leave it out")
@@ -124,6 +124,8 @@ def _memory(spec: "Spec") -> None:
             raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
+    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
+        raise ValueError("memory: `auto` needs a head that can use a memory")
     offered = _offered(spec)
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)

@@ -8,6 +8,7 @@ Every inner name starts with "/". `check` is the gate that a finished file has t
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -21,6 +22,8 @@ from kinds.heads.score import FileHead
 from kinds.inputs.onnx import KINDS as INPUTS
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.part import InputPart
+from kinds.memory.averages.onnx import add_average
+from kinds.memory.averages.table import Remembered
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, ML_OPSET, TOP_K
 from pipeline.failures import Exit, Failure
@@ -50,11 +53,15 @@ def assemble(
     file: Metadata,
     values: Mapping[str, Sequence[str]],
     profile: Profile = PROFILES["default"],
+    averages: Mapping[str, Remembered] = MappingProxyType({}),
 ) -> onnx.ModelProto:
-    """The whole graph of one file. `values` are those of the vocabulary of each input and head."""
+    """The whole graph of one file. `values` are those of the vocabulary of each input and head,
+    `averages` the features that memories make."""
     front, back = Nodes(), Nodes()
     for name, part in inputs.items():
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
+    for name, memory in averages.items():
+        add_average(front, name, memory)
     for head in file.heads:
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)

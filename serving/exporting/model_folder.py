@@ -86,7 +86,8 @@ def build(
         )
         for name, (field, *further) in source.fields.inputs.items()
     }
-    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+    inputs, averages = source.spec.inputs, source.averages(source.spec)
+    return assemble(core, inputs, raw, file, values, profile, averages), folded
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
@@ -97,7 +98,10 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(source.transform_graph, source.model, fields.raw(), padding(source)),
+        Reference(
+            *(source.transform_graph, source.model, fields.raw(), padding(source)),
+            averages=source.averages(source.spec),
+        ),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

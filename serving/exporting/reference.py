@@ -5,7 +5,7 @@ Neither Beam nor tf.Transform is needed: the transform graph is a TensorFlow Sav
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import tensorflow as tf
 from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
+from kinds.memory.averages.table import Remembered
 
 Array = npt.NDArray[Any]
 
@@ -26,13 +27,15 @@ Array = npt.NDArray[Any]
 class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
-    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id).
+    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
+    `averages` are the features that memories make of the others.
     """
 
     transform: Any
     model: keras.Model
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
+    averages: Mapping[str, Remembered] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -41,7 +44,8 @@ class Reference:
         raw = {name: self._raw(name, spec, typed) for name, spec in inputs.items()}
         # A loaded graph takes its tensors one by one, in the order of the names.
         made = graph(*tf.nest.flatten(raw, expand_composites=True))
-        return {name: self._dense(name, made[name]) for name in self.model.input}
+        given = {name: self._dense(name, made[name]) for name in self.model.input if name in made}
+        return given | {name: memory.said(given) for name, memory in self.averages.items()}
 
     def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""

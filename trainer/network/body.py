@@ -16,6 +16,7 @@ from keras import layers
 
 from kinds.inputs.ids.numbering import id_count
 from kinds.inputs.network import KINDS
+from kinds.memory.averages import WIDTH, feature_name
 from pipeline.spec import Layer, Spec, Trunk
 from trainer.data import example_features
 from trainer.network.first_layer import reordered
@@ -81,24 +82,41 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
                 uses[lookup.through].append(projections(embedded, shared[lookup.through]))
                 embedded = uses[lookup.through][-1][-1]
         vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
+    averages = averages_by_head(spec)
     hidden = {
         n: joined(f"head.{n}", vectors, h.inputs, spec.trunk)
         for n, h in spec.heads.items()
         if h.inputs
     }
     if len(hidden) < len(spec.heads):
-        top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)
+        vectors |= {name: inputs[name] for own in averages.values() for name in own}
+        top = trunk(joined("trunk", vectors, tuple(vectors), spec.trunk), spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
+    for name, own in averages.items():
+        beside = [hidden[name], *(inputs[feature] for feature in own)]
+        hidden[name] = layers.Concatenate(name=f"head.{name}.averages")(beside)
     model = keras.Model(inputs, hidden, name=spec.name)
-    return Body(model, reordered(model, spec, plain, vectors), tables, shared, uses)
+    learning = reordered(model, spec, plain, vectors, averages)
+    return Body(model, learning, tables, shared, uses)
+
+
+def averages_by_head(spec: Spec) -> dict[str, list[str]]:
+    """The averages that each head reads beside the trunk's vector. The trunk reads all of them, to
+    weigh them by the row; the head itself adds them up, which takes few steps to learn."""
+    found: dict[str, list[str]] = {}
+    for name, head in spec.averaged():
+        found.setdefault(head, []).append(feature_name(name, head))
+    return found
 
 
 def feature_inputs(spec: Spec, entries: Mapping[str, int]) -> Vectors:
     """One Keras input for each feature of an example, under the feature's name."""
-    return {
+    found = {
         name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name)
         for name, feature in example_features(spec, entries).inputs.items()
     }
+    averages = [name for own in averages_by_head(spec).values() for name in own]
+    return found | {name: keras.Input((WIDTH,), name=name) for name in averages}
 
 
 def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from kinds.heads.numbers.spec import NumberPart
+from kinds.heads.part import Link
 
 
 class Counts(NumberPart):
@@ -10,3 +11,6 @@ class Counts(NumberPart):
     expected."""
 
     kind: Literal["count"] = "count"
+
+    def link(self) -> Link:
+        return "log"

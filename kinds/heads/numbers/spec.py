@@ -2,7 +2,8 @@
 
 from typing import Any, ClassVar
 
-from kinds.heads.part import HeadPart
+from kinds.heads.part import HeadPart, Link
+from kinds.settings import Name
 
 
 class NumberPart(HeadPart):
@@ -10,6 +11,16 @@ class NumberPart(HeadPart):
 
     PREPARED: ClassVar = frozenset({"kind"})
     RESULTS: ClassVar[tuple[str, ...]] = ("value",)
+
+    memory: tuple[Name, ...] = ()
+    """The counted memories whose averages of the target the network reads: of a training row, those
+    of the rows in other folds."""
+
+    def memories(self) -> tuple[Name, ...]:
+        return self.memory
+
+    def link(self) -> Link:
+        return "identity"
 
     def labels(self) -> None:
         return None
