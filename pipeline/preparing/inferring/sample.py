@@ -24,7 +24,7 @@ from pipeline import rows
 from pipeline.distributions.value_counts import ValueCounts, added, reading_of, with_values
 from pipeline.distributions.value_counts import as_read as counts_as_read
 from pipeline.failures import Exit, Failure
-from pipeline.rows.batches import RawBatch
+from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.csv_dialect import Csv
 from pipeline.sides import scrambled
 from pipeline.storage import stores
@@ -37,6 +37,8 @@ _DISTINCT, _LEAST_DISTINCT = 4_000_000, 100_000
 _FILE = 40
 # A packed file is some times as large when it is read.
 _PACKED = 4
+# Rows of a batch where not every batch is looked at.
+_FEW_ROWS = 2048
 _LISTS_AS_TEXT = 1000
 _NEITHER = "neither plain values nor flat lists"
 _NONE = pa.array([], pa.string())
@@ -170,7 +172,8 @@ def _batches(
         step = 1 if at in several else max(1, math.ceil(there / budget))
         used, progress.bytes_there = 0, progress.bytes_there + there
         count = 0
-        for count, batch in enumerate(rows.read(paths[at], wanted, part=part, csv=csv), 1):
+        size = BATCH_ROWS if step == 1 else _FEW_ROWS
+        for count, batch in enumerate(rows.read(paths[at], wanted, size, part, csv), 1):
             if (count - 1) % step == 0:
                 used += batch.rows.nbytes
                 yield at, batch
