@@ -72,7 +72,7 @@ def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: 
     columns |= {"with_tax": [f"{1.19 * p + 0.5:.4f}" for p in price], "price": price}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
     assert "with_tax" not in spec.inputs
-    assert re.search(r'left out: "with_tax": alone it explains 9\d\.\d+% of the target', text)
+    assert re.search(r'left out: "with_tax": alone it explains (9\d|100)\.\d+% of the variance', text)
 
 
 def test_a_good_column_that_is_not_too_good_stays(tmp_path: Path) -> None:
@@ -230,7 +230,7 @@ def test_of_files_that_are_too_large_every_part_is_read_in_part(
     with opened(path, "wt", encoding="utf-8") as file:
         file.write(content)
     found = sample.read([str(path)], AS_FOUND)
-    assert found.read < 100_000
+    assert found.read < 120_000
     assert 0 < found.share < 0.6
     last = max(int(cell) for cell in found.columns["at"].values.to_pylist())
     assert last > 120_000
