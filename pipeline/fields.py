@@ -163,6 +163,12 @@ def _candidates(field: Field) -> Iterator[str]:
 
 
 def _split_columns(split: specs.Split) -> tuple[str, ...]:
-    if isinstance(split, specs.HashSplit):
-        return split.columns
-    return (split.column,) if isinstance(split, specs.ColumnSplit) else ()
+    """In the order in which pipeline.sides takes them."""
+    match split:
+        case specs.HashSplit():
+            return split.columns
+        case specs.ColumnSplit() | specs.TimeSplit():
+            return (split.column,)
+        case specs.LastSplit():
+            return (*split.columns, split.order)
+    return ()

@@ -29,7 +29,7 @@ from pipeline.manifest import lock
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
-from pipeline.spec import Spec
+from pipeline.spec import HashSplit, RowSplit, Spec
 from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
@@ -192,6 +192,8 @@ def run(arguments: Sequence[str]) -> None:
         raise Failure(Exit.USAGE, rule, received=" ".join(beam_options))
     if options.spec is None:
         options.spec = first_spec(options)
+    if options.fold is not None:
+        options.set.append(fold_setting(options.spec, options.set, options.fold))
     spec = read_spec(options.spec, settings=options.set)
     chosen = commands(
         options.spec,
@@ -246,6 +248,16 @@ def first_spec(options: argparse.Namespace) -> Path:
     path.write_text(text, encoding="utf-8")
     print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr, flush=True)
     return path
+
+
+def fold_setting(spec: str | Path, settings: Sequence[str], fold: str) -> str:
+    """One more setting, which makes the fold, such as 3/5, the test side. Raises Failure 2 for a
+    split that has no folds."""
+    split = read_spec(spec, settings=settings).split
+    if not isinstance(split, HashSplit | RowSplit):
+        rule = "folds need a split by hash or by row, in which any part may be the test side"
+        raise Failure(Exit.USAGE, rule, received=f"by: {split.by}")
+    return f"split.fold={fold}"
 
 
 def config(spec: Spec, chosen: Sequence[Command]) -> str:
@@ -318,6 +330,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=(*SIDES, ALL),
         help="score the rows of these sides of the split (eval test; all with --score)",
+    )
+    parser.add_argument(
+        "--fold",
+        metavar="3/5",
+        help="the third fifth of the rows is the test side (pipeline.folds)",
     )
     parser.add_argument(
         "--keep",

@@ -60,6 +60,13 @@ CLASSES = frozenset(
     )
 )
 TIMES = frozenset(words("time timestamp date datetime ts when created updated day epoch at on"))
+# Beside these, what a time is of: an event, not a property of what the row is about.
+EVENTS = frozenset(
+    words(
+        """event order purchase transaction pickup start started begin ended click visit booking
+        request measured recorded observed logged sale sold posted rated played match game of utc"""
+    )
+)
 # What is seen once or a few times and then never again.
 VISITS = frozenset(
     words(

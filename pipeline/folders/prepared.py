@@ -41,6 +41,7 @@ class Statistics:
     constant: the inputs and heads whose numbers are all the same
     numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
     labels: how many values of its vocabulary are labels of a head, and how often
+    times: from when to when the rows of each side are, where the split is by time
     memory: of each memory and each head that uses it, what it holds, and in how many rows of each
     side it knows the value
     leaks: rows that are on two sides; drift: distances from the rows that --compare named
@@ -58,6 +59,7 @@ class Statistics:
     inputs: Shares = field(default_factory=dict)
     heads: Shares = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    times: Mapping[str, Sequence[str]] = field(default_factory=dict)
     memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, str]] = ()

@@ -30,10 +30,11 @@ from pipeline.preparing.features import features
 from pipeline.preparing.hard_rows import HardRows, hard_rows
 from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
-from pipeline.preparing.reading import REPORTS, as_message, file_of, side_of
+from pipeline.preparing.reading import REPORTS, as_message
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies
 from pipeline.preparing.split_sides import dealt
 from pipeline.sides import SIDES
+from pipeline.sides.origins import file_of, side_of
 from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]

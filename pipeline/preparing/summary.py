@@ -13,6 +13,8 @@ def summary(said: Statistics) -> Iterator[str]:
     total = said.rows
     sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
     yield f"rows: {total['read']:,} read = {sides} + {total['rejected']:,} rejected"
+    for side, (first, last) in said.times.items():
+        yield f"  {side}: from {first} to {last}"
     yield from _files(said.files)
     for why, count in said.rejected_by_column.items():
         yield f"  rejected, {why}: {count:,}"

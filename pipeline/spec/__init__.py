@@ -20,9 +20,18 @@ from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
-from kinds.settings import Column, Name, Part, Share, readable_as_yaml
+from kinds.settings import Column, Name, Part, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
 from pipeline.spec.checks import check_parts
+from pipeline.spec.splits import (
+    ColumnSplit,
+    FileSplit,
+    HashSplit,
+    LastSplit,
+    RowSplit,
+    Split,
+    TimeSplit,
+)
 from pipeline.spec.training import Phases, Sampled, Training
 
 __all__ = [
@@ -32,70 +41,22 @@ __all__ = [
     "Head",
     "Input",
     "Labels",
+    "LastSplit",
     "Layer",
     "Lookup",
     "Memory",
     "Part",
     "Phases",
+    "RowSplit",
     "Sampled",
     "Shared",
     "Spec",
+    "Split",
+    "TimeSplit",
     "Training",
     "Trunk",
     "Vocabulary",
 ]
-
-
-class HashSplit(Part):
-    """Rows with the same values in `columns` go to the same side: train, eval or test."""
-
-    by: Literal["hash"]
-    columns: tuple[Column, ...] = Field(min_length=1)
-    """The columns that decide; choose what groups rows that belong together, such as a person."""
-    eval: Share = 0.1
-    """The share of rows that training is evaluated on."""
-    test: Share = 0.1
-    """The share of rows for the final metrics."""
-
-    @model_validator(mode="after")
-    def _some_left_for_training(self) -> Self:
-        if self.eval + self.test >= 1:
-            raise ValueError("`eval` and `test` must leave rows for training")
-        return self
-
-
-class ColumnSplit(Part):
-    """The value of one column decides the side; rows with a value that is not listed train.
-
-    Each listed value must occur in a row; otherwise prepare ends with exit code 2.
-    """
-
-    by: Literal["column"]
-    column: Column
-    """The column that decides."""
-    eval: tuple[str, ...] = Field(min_length=1)
-    """Its values for the rows that training is evaluated on."""
-    test: tuple[str, ...] = ()
-    """Its values for the rows of the final metrics."""
-
-    @model_validator(mode="after")
-    def _no_value_twice(self) -> Self:
-        if both := set(self.eval) & set(self.test):
-            raise ValueError(f"a value cannot be in `eval` and in `test`: {sorted(both)}")
-        return self
-
-
-class FileSplit(Part):
-    """The file's name decides the side; files that match no pattern train.
-
-    Each pattern must match a file; otherwise prepare ends with exit code 2.
-    """
-
-    by: Literal["file"]
-    eval: tuple[str, ...] = Field(min_length=1)
-    """Patterns for the names of the files that training is evaluated on."""
-    test: tuple[str, ...] = ()
-    """Patterns for the names of the files for the final metrics."""
 
 
 def _form(memory: Any) -> str:
@@ -106,7 +67,6 @@ Memories = Annotated[
     Annotated[Literal["auto"], Tag("auto")] | Annotated[dict[Name, Memory], Tag("named")],
     Discriminator(_form),
 ]
-Split = Annotated[HashSplit | ColumnSplit | FileSplit, Field(discriminator="by")]
 
 
 class Spec(Part):
@@ -216,6 +176,18 @@ class Spec(Part):
         }
         return self.model_copy(update={"vocabularies": vocabularies})
 
+    def split_at(self, begins: tuple[str, ...]) -> Self:
+        """The spec with the times with which the held-out sides of a split by time begin."""
+        if not isinstance(self.split, TimeSplit):
+            return self
+        return self.model_copy(update={"split": self.split.model_copy(update={"begins": begins})})
+
+    def prepared_as(self, data: Self) -> Self:
+        """The spec with what prepare found for that of `data`: readings, where sides begin, and the
+        memories that were its to choose."""
+        begins = data.split.begins if isinstance(data.split, TimeSplit) else ()
+        return self.read_as(data.readings()).split_at(begins).remembering(data)
+
     def readings(self) -> dict[str, Reading | None]:
         """How each vocabulary reads its cells, as far as that is said."""
         return {name: one.reading for name, one in self.vocabularies.items()}
@@ -228,7 +200,8 @@ class Spec(Part):
         said: dict[str, Any] = {
             "keys": self.keys,
             "weight": self.weight,
-            "split": self.split.model_dump(mode="json"),
+            # Where the shares of a split by time begin follows from the rows.
+            "split": self.split.model_dump(mode="json", exclude={"begins"}),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {
                 name: (*self.input_columns(name), _prepared(part))

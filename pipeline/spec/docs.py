@@ -34,7 +34,10 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
-    "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
+    "split": (
+        *(specs.HashSplit, specs.RowSplit, specs.ColumnSplit),
+        *(specs.FileSplit, specs.TimeSplit, specs.LastSplit),
+    ),
     "training": (specs.Training, specs.Sampled),
 }
 OPENING = f"""# The spec in full
@@ -157,8 +160,11 @@ IN_WORDS = {
     "Phases": "`phases`",
     "Sampled": "`sampled`",
     "HashSplit": "`by: hash`",
+    "RowSplit": "`by: row`",
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",
+    "TimeSplit": "`by: time`",
+    "LastSplit": "`by: last`",
     "Shared": "shared block",
     "Memory": "memory",
 }

@@ -72,7 +72,9 @@ def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: 
     columns |= {"with_tax": [f"{1.19 * p + 0.5:.4f}" for p in price], "price": price}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
     assert "with_tax" not in spec.inputs
-    assert re.search(r'left out: "with_tax": alone it explains (9\d|100)\.\d+% of the variance', text)
+    assert re.search(
+        r'left out: "with_tax": alone it explains (9\d|100)\.\d+% of the variance', text
+    )
 
 
 def test_a_good_column_that_is_not_too_good_stays(tmp_path: Path) -> None:
@@ -149,11 +151,44 @@ def test_lists_of_the_targets_values_share_its_vocabulary_and_tie_the_head(tmp_p
     assert (items["combine"], last["combine"], last["length"]) == ("mean", "concat", 3)
 
 
-def test_rows_whose_lists_overlap_stay_on_one_side(tmp_path: Path) -> None:
+def test_what_comes_last_of_each_history_is_held_out(tmp_path: Path) -> None:
     spec, text = _inferred(_histories(tmp_path / "a.jsonl"))
+    said = spec.split.model_dump()
+    assert (said["by"], said["columns"], said["order"]) == ("last", ("user",), "step")
+    assert "what comes last of each 'user'" in text
+
+
+def test_rows_whose_lists_overlap_stay_on_one_side_where_nothing_puts_them_in_order(
+    tmp_path: Path,
+) -> None:
+    rows = [json.loads(line) for line in Path(_histories(tmp_path / "a.jsonl")).open()]
+    lines = [json.dumps({k: v for k, v in row.items() if k != "step"}) for row in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    spec, text = _inferred(str(tmp_path / "a.jsonl"))
     assert getattr(spec.split, "columns", ()) == ("user",)
     assert "user" not in spec.inputs
     assert "values that training never saw" in text
+
+
+@pytest.mark.parametrize(("name", "by"), [("order_date", "time"), ("birth_date", "hash")])
+def test_rows_with_the_time_of_an_event_are_split_by_it(name: str, by: str, tmp_path: Path) -> None:
+    days = [f"2024-{1 + at % 12:02d}-{1 + at % 28:02d}" for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(**{name: days})), targets=("label",))
+    assert spec.split.by == by
+
+
+def test_rows_that_come_in_the_order_of_time_are_split_by_it(tmp_path: Path) -> None:
+    days = [f"{1950 + at // 12}-{1 + at % 12:02d}-01" for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(entry=days)), targets=("label",))
+    assert spec.split.model_dump() | {"eval": 0.1} == spec.split.model_dump()
+    assert spec.split.by == "time"
+
+
+def test_rows_of_few_values_are_drawn_one_by_one(tmp_path: Path) -> None:
+    r = R(13)
+    columns = {name: r.choices("abc", k=600) for name in ("p", "q", "label")}
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.split.by == "row"
 
 
 def test_what_is_seen_a_few_times_and_never_again_decides_the_split(tmp_path: Path) -> None:

@@ -46,8 +46,7 @@ class Roles:
     keys: list[Column] = field(default_factory=list)
     keys_why: str = ""
     held: sides.Held | None = None
-    together: sides.Together | None = None
-    time: Column | None = None
+    split: sides.Split | None = None
     # By the names of columns, why each goes into no part.
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -119,7 +118,8 @@ def _hold_out(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
             raise Failure(Exit.USAGE, rule, received=received)
         found.held = sides.by_value(column, said=True)
         if found.held is None:
-            found.together = sides.Together((column,), "as was said", ())
+            why = f"by chance; rows of one {column.column!r} stay together, as was said"
+            found.split = sides.by_columns([column], why)
         return
     own = [held for column in columns if (held := sides.by_value(column)) is not None]
     own = [held for held in own if held.column.column not in wishes.targets]
@@ -224,8 +224,7 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
             found.inputs.append(part)
         else:
             found.left_out[part.column.column] = _why_weak(part)
-    found.time = sides.in_time(own)
-    _split(own, left, found)
+    _split(own, found)
 
 
 def _why_weak(part: Part) -> str:
@@ -251,25 +250,25 @@ def _with_evidence(column: Column, compared: Sequence[Target]) -> Column:
     return replace(column, smooth=smooth)
 
 
-def _split(own: Sequence[Column], left: Sequence[Column], found: Roles) -> None:
-    if found.held is not None or found.together is not None:
+def _split(own: Sequence[Column], found: Roles) -> None:
+    if found.held is not None:
+        found.split = found.held.split()
+    if found.split is not None:
         return
     read = [part.column for part in found.inputs]
+    others = [column for column in own if column not in read]
     pair: tuple[Column, ...] = ()
     if not found.keys:
         pair = relations.keys_of_two([c for c in own if _may_be_key(c)]) or ()
         if pair:
             found.keys = [*pair]
             found.keys_why = "no two rows have the same values of both"
-    found.together = sides.together(
-        read, () if pair else found.keys, pair, [column for column in own if column not in read]
-    )
-    for column in found.together.new:
-        for part in [part for part in found.inputs if part.column is column]:
-            if len(found.inputs) > 1:
-                found.inputs.remove(part)
-                why = "it decides the split, so held-out rows have values that training never saw"
-                found.left_out[column.column] = why
+    found.split = sides.found(read, () if pair else found.keys, pair, others)
+    for part in [part for part in found.inputs if part.column in found.split.new]:
+        if len(found.inputs) > 1:
+            found.inputs.remove(part)
+            why = "it decides the split, so held-out rows have values that training never saw"
+            found.left_out[part.column.column] = why
 
 
 def _may_be_key(column: Column) -> bool:

@@ -1,7 +1,8 @@
 """Which rows are held out: by a column that says so, or so that what belongs together stays so."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -13,6 +14,7 @@ _EVAL |= frozenset(("development", "tune"))
 _TEST = frozenset(("test", "testing", "tst", "holdout", "held-out", "heldout", "hold-out", "oos"))
 _FOLDS = frozenset(("fold", "folds", "cv", "kfold"))
 _MOST_FOLDS = 20
+_SHARES = {"eval": 0.1, "test": 0.1}
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,20 @@ class Held:
     eval: tuple[str, ...]
     test: tuple[str, ...]
     why: str
+
+    def split(self) -> "Split":
+        said = {"by": "column", "column": self.column.column, "eval": [*self.eval]}
+        return Split(said | ({"test": [*self.test]} if self.test else {}), self.why)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The settings of a split, and why. Of the columns `new` a held-out row has values that no
+    training row has: there is nothing to learn from them."""
+
+    settings: Mapping[str, Any]
+    why: str
+    new: tuple[Column, ...] = ()
 
 
 def by_value(column: Column, *, said: bool = False) -> Held | None:
@@ -71,45 +87,70 @@ def _by_fold(column: Column, texts: list[str], said: bool) -> Held | None:
     return Held(column, (texts[-2],), (texts[-1],), why)
 
 
-@dataclass(frozen=True)
-class Together:
-    """Columns whose equal rows stay on one side, and why. `new` are those whose values a held-out
-    row never shares with a training row: nothing to learn from."""
-
-    columns: tuple[Column, ...]
-    why: str
-    new: tuple[Column, ...] = ()
+def by_columns(columns: Sequence[Column], why: str, new: tuple[Column, ...] = ()) -> Split:
+    """Rows with the same values in these columns stay together; otherwise chance decides."""
+    said = {"by": "hash", "columns": [column.column for column in columns]}
+    return Split({**said, **_SHARES}, why, new)
 
 
-def together(
+def found(
     inputs: Sequence[Column],
     keys: Sequence[Column],
     pair: Sequence[Column],
     others: Sequence[Column],
-) -> Together:
-    """Without a column that decides. `pair` are keys of two columns, `others` what is no input."""
-    histories = [column for column in inputs if column.holds_target]
-    scalars = [c for c in [*inputs, *others] if not c.is_list and not c.is_time]
-    if histories:
-        owners = [c for c in scalars if _is_group(c) and names.says_thing(c.column)] or [
-            c for c in scalars if _is_group(c) and c in pair
-        ]
-        if owners:
-            why = f"rows of one {owners[0].column!r} have much of their lists in common"
-            return Together((owners[0],), why, (owners[0],))
-    visits = [c for c in scalars if _is_group(c) and names.says(c.column, names.VISITS)]
+) -> Split:
+    """The split where no column decides. `pair` are keys of two columns, `others` what else the
+    rows have."""
+    every = [*inputs, *others]
+    groups = [column for column in every if _is_group(column)]
+    if any(column.holds_target for column in inputs):
+        own = _of_histories(groups, pair, _times(every))
+        if own is not None:
+            return own
+    visits = [column for column in groups if names.says(column.column, names.VISITS)]
     if visits:
-        column = visits[0]
-        each = column.counted.total / column.distinct
-        why = f"rows of one {column.column!r} belong together ({each:.1f} rows each)"
-        return Together((column,), why, (column,))
+        each = visits[0].counted.total / visits[0].distinct
+        why = f"rows of one {visits[0].column!r} belong together ({each:.1f} rows each)"
+        return by_columns(visits[:1], why, (visits[0],))
+    for column in _times(every):
+        if is_sorted(column) or {*names.words(column.column)} <= names.TIMES | names.EVENTS:
+            why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
+            return Split({"by": "time", "column": column.column, **_SHARES}, why)
     if keys:
-        return Together(tuple(keys), "the key tells rows apart; those of one key stay together")
+        return by_columns(
+            keys, "by chance; the key tells rows apart, rows of one key stay together"
+        )
     if pair:
         said = " and ".join(repr(column.column) for column in pair)
-        return Together(tuple(pair), f"no two rows have the same {said}")
-    own = [column for column in inputs if not column.is_list] or [*inputs]
-    return Together(tuple(own), "rows that are alike in all inputs stay together")
+        return by_columns(pair, f"by chance; no two rows have the same {said}")
+    plain = [column for column in inputs if not column.is_list]
+    if not plain or _alike(plain) > 0.5:
+        return Split({"by": "row", **_SHARES}, "by chance; many rows are alike in all inputs")
+    return by_columns(plain, "by chance; rows that are alike in all inputs stay together")
+
+
+def _of_histories(
+    groups: Sequence[Column], pair: Sequence[Column], times: Sequence[Column]
+) -> Split | None:
+    """Where rows have the past of somebody in lists, what comes last of each is held out."""
+    owners = [c for c in groups if c in pair or names.says_thing(c.column)]
+    if not owners:
+        return None
+    owner = owners[0]
+    steps = [c for c in pair if c is not owner and c.is_whole] if owner in pair else []
+    for order in [*times, *steps]:
+        said = {"by": "last", "columns": [owner.column], "order": order.column}
+        return Split(said, f"what comes last of each {owner.column!r} by {order.column!r}")
+    why = f"by chance; rows of one {owner.column!r} have much of their lists in common"
+    return by_columns([owner], why, (owner,))
+
+
+def _alike(columns: Sequence[Column]) -> float:
+    """The share of the sample's rows that have another one before them with the same values."""
+    mixed = np.zeros(len(columns[0].values), np.int64)
+    for column in columns:
+        _, mixed = np.unique(mixed * (column.distinct + 2) + column.codes, return_inverse=True)
+    return 1 - len(np.unique(mixed)) / max(1, len(mixed))
 
 
 def _is_group(column: Column) -> bool:
@@ -121,16 +162,19 @@ def _is_group(column: Column) -> bool:
     return column.numbers is None or (verdict is not None and verdict.are_ids)
 
 
-def in_time(columns: Sequence[Column]) -> Column | None:
-    """The column by which the rows can be put in time, if there is one: the fullest of them."""
-    found = []
-    for column in columns:
-        if not column.is_time or column.missing > 0.01 or column.distinct < FEW:
-            continue
+def _times(columns: Sequence[Column]) -> list[Column]:
+    """The columns by which a split can put all rows in time, that with most times first."""
+    fit = [c for c in columns if c.is_time and c.missing == 0 and c.distinct >= FEW and _is_read(c)]
+    return sorted(fit, key=lambda column: -column.distinct)
+
+
+def _is_read(column: Column) -> bool:
+    """Whether a split by time reads a column: it takes ISO days and times, and numbers."""
+    if column.time is not None and column.plain_numbers is None:
+        iso = column.time.day == "%Y-%m-%d"
         points = column.points
-        if points is not None and np.isfinite(points).mean() > 0.99:
-            found.append(column)
-    return max(found, key=lambda column: column.distinct, default=None)
+        return iso and points is not None and bool(np.isfinite(points).all())
+    return True
 
 
 def is_sorted(column: Column) -> bool:

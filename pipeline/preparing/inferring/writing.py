@@ -8,7 +8,6 @@ from textwrap import wrap
 from typing import Any
 
 from kinds.settings import readable_as_yaml
-from pipeline.preparing.inferring import sides
 from pipeline.preparing.inferring.model import Model, Vocabulary
 from pipeline.preparing.inferring.roles import Part, Roles
 
@@ -114,24 +113,10 @@ def _part(name: str, part: Part, settings: Mapping[str, Any]) -> str:
 
 
 def _split(roles: Roles) -> Iterator[str]:
-    held, together = roles.held, roles.together
-    if held is not None:
-        yield ""
-        yield from _comment(f"Held out: {held.why}.")
-        said: dict[str, Any] = {"by": "column", "column": held.column.column}
-        said |= {"eval": list(held.eval)} | ({"test": list(held.test)} if held.test else {})
-        yield f"split: {_flow(said)}"
-        return
-    assert together is not None
-    said = f"Held out by chance: {together.why}."
-    if roles.time is not None:
-        order = "come in" if sides.is_sorted(roles.time) else "have"
-        said += f" The rows {order} an order in time ({_shown(roles.time.column)}): to hold out the"
-        said += " last ones, by a column that says so, is harder and closer to how a model is used."
+    assert roles.split is not None
     yield ""
-    yield from _comment(said)
-    columns = [column.column for column in together.columns]
-    yield f"split: {_flow({'by': 'hash', 'columns': columns, 'eval': 0.1, 'test': 0.1})}"
+    yield from _comment(f"Held out: {roles.split.why}.")
+    yield f"split: {_flow(roles.split.settings)}"
 
 
 def _said(part: Part) -> str:
