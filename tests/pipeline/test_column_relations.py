@@ -8,7 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -24,6 +24,7 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 
 R = random.Random
+Columns: TypeAlias = dict[str, list[Any]]
 TOWNS = [f"{a}{b}{c}" for a in "BDFGKLMNPRST" for b in "aeiou" for c in "LMNR"]
 
 
@@ -40,10 +41,10 @@ def _inferred(path: str, **said: Any) -> tuple[Spec, str]:
     return parse_spec(text), " ".join(line.strip(" #") for line in text.splitlines())
 
 
-def _columns(rows: int = 600, **more: list[Any]) -> dict[str, list[Any]]:
+def _columns(**more: list[Any]) -> Columns:
     r = R(3)
-    own = {"shop": r.choices("ABCD", k=rows), "x": [r.random() for _ in range(rows)]}
-    return {**own, **more, "label": r.choices(["u", "v", "w"], k=rows)}
+    own: Columns = {"shop": r.choices("ABCD", k=600), "x": [r.random() for _ in range(600)]}
+    return {**own, **more, "label": r.choices(["u", "v", "w"], k=600)}
 
 
 def test_a_column_that_repeats_another_is_left_out_and_named(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> No
     worth = {one: r.random() for one in range(60)}
     a, b = (r.choices(range(60), k=4000) for _ in range(2))
     target = [round(worth[x] + y / 60 + 0.05 * r.random(), 4) for x, y in zip(a, b, strict=True)]
-    columns = {"a": a, "b": b, "out": target}
+    columns: Columns = {"a": a, "b": b, "out": target}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("out",))
     assert {name: part.kind for name, part in spec.inputs.items()} == {
         "a": "category",
@@ -102,7 +103,7 @@ def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> No
 
 def test_columns_over_the_same_values_have_one_vocabulary(tmp_path: Path) -> None:
     r = R(6)
-    columns = {
+    columns: Columns = {
         "from_town": r.choices(TOWNS, k=2000),
         "via": r.choices(TOWNS[:100], k=2000),
         "user": r.choices(range(1, 150), k=2000),
@@ -119,7 +120,7 @@ def test_columns_over_the_same_values_have_one_vocabulary(tmp_path: Path) -> Non
 def test_two_columns_that_never_come_together_twice_are_keys(tmp_path: Path) -> None:
     r = R(7)
     pairs = r.sample([(u, i) for u in range(60) for i in range(80)], 2000)
-    columns = {
+    columns: Columns = {
         "userId": [u for u, _ in pairs],
         "movieId": [i for _, i in pairs],
         "rating": [r.randint(1, 10) / 2 for _ in pairs],
@@ -161,7 +162,8 @@ def test_what_comes_last_of_each_history_is_held_out(tmp_path: Path) -> None:
 def test_rows_whose_lists_overlap_stay_on_one_side_where_nothing_puts_them_in_order(
     tmp_path: Path,
 ) -> None:
-    rows = [json.loads(line) for line in Path(_histories(tmp_path / "a.jsonl")).open()]
+    content = Path(_histories(tmp_path / "a.jsonl")).read_text()
+    rows = [json.loads(line) for line in content.splitlines()]
     lines = [json.dumps({k: v for k, v in row.items() if k != "step"}) for row in rows]
     (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
     spec, text = _inferred(str(tmp_path / "a.jsonl"))

@@ -219,7 +219,7 @@ def _found(spec: Spec, text: str, column: str) -> str:
     """What a column has become, in the words of the tables above."""
     if column in spec.keys:
         return "key"
-    if getattr(spec.split, "column", "") == column:
+    if spec.split.by == "column" and spec.split.model_dump()["column"] == column:
         return "split"
     own = [part for name, part in spec.inputs.items() if column in spec.input_columns(name)]
     if not own:

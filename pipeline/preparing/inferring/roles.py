@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from kinds.heads import show as heads
 from kinds.inputs import show as inputs
-from kinds.looks import FEW, Column, Counted, Look, names
+from kinds.looks import Column, Counted, Look, Said, names
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import relations, sides, targets
 from pipeline.preparing.inferring.relations import Target
@@ -18,6 +18,7 @@ from pipeline.preparing.inferring.wishes import Ask, Wishes
 
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
+_FEW_KEYS = 5
 _OWN_INDEX = ("", "Unnamed: 0", "__index_level_0__", "index", "level_0", "rownames", "row_names")
 
 
@@ -78,7 +79,7 @@ def _fit(
     """The columns that a spec can read and that say anything."""
     columns = []
     for name, seen in sample.columns.items():
-        said = "text" if name in wishes.texts else "id" if name in wishes.ids else ""
+        said: Said = "text" if name in wishes.texts else "id" if name in wishes.ids else ""
         column = Column(named[name], name, seen.values, seen.counted, said=said)
         if reason := seen.problem or _unfit(column):
             left_out[name] = reason
@@ -111,7 +112,7 @@ def _is_numbering(column: Column) -> bool:
 
 def _hold_out(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
     if wishes.split:
-        (column,) = [c for c in columns if c.column == wishes.split] or [None]
+        column = next((c for c in columns if c.column == wishes.split), None)
         if column is None:
             rule = "--split must name a column whose values say which rows are held out"
             received = f"{wishes.split}: {found.left_out.get(wishes.split)}"
@@ -272,6 +273,6 @@ def _split(own: Sequence[Column], found: Roles) -> None:
 
 
 def _may_be_key(column: Column) -> bool:
-    if column.is_list or column.distinct < FEW or column.missing > 0 or column.is_running:
+    if column.is_list or column.distinct < _FEW_KEYS or column.missing > 0 or column.is_running:
         return False
     return column.numbers is None or column.is_whole

@@ -156,7 +156,7 @@ def _alike(columns: Sequence[Column]) -> float:
 def _is_group(column: Column) -> bool:
     """Whether a column's values come a few times each, as those of somebody or something do."""
     of = column.counted
-    if column.is_list or not of.distinct >= FEW or of.total < 2 * of.distinct:
+    if column.is_list or column.is_time or of.distinct < FEW or of.total < 2 * of.distinct:
         return False
     verdict = ids.verdict(column)
     return column.numbers is None or (verdict is not None and verdict.are_ids)
