@@ -91,7 +91,7 @@ def says_thing(name: str) -> bool:
     >>> says_thing("user"), says_thing("users"), says_thing("ROLE_FAMILY")
     (True, False, True)
     """
-    return says(name, THINGS) and not says_count(name)
+    return bool((THINGS - CLASSES).intersection(words(name))) and not says_count(name)
 
 
 def says_count(name: str) -> bool:

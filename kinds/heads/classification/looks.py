@@ -4,7 +4,8 @@ import numpy as np
 
 from kinds.looks import Column, Look, ids, names
 
-_CLASSES = 100
+# So many numbers are classes by a name such as "target", and more where each occurs often.
+_CLASSES, _MOST_CLASSES, _OFTEN = 30, 300, 20
 _FEW = 10
 
 
@@ -27,7 +28,8 @@ def _found(column: Column) -> tuple[float, str, str]:
 
 
 def _of_whole_numbers(column: Column, verdict: ids.Verdict) -> tuple[float, str, str]:
-    if names.says(column.column, names.CLASSES) and column.distinct <= _CLASSES:
+    often = column.distinct <= _MOST_CLASSES and column.counted.total >= _OFTEN * column.distinct
+    if names.says(column.column, names.CLASSES) and (column.distinct <= _CLASSES or often):
         return 0.9, "whole numbers that are classes, by the column's name", ""
     if column.distinct == 2:
         return 0.9, "two numbers", ""

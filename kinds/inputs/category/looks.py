@@ -18,7 +18,7 @@ def _found(column: Column) -> tuple[float, str, str]:
     if column.distinct == 1:
         return 0.9, "one value or none", ""
     if (verdict := ids.verdict(column)) is not None:
-        sure = 0.85 if verdict.are_ids else 0.3
+        sure = 0.85 if verdict.are_ids else 0.2
         if column.is_unique:
             sure = 0.2
         elif _is_worded(column):

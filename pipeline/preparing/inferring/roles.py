@@ -91,14 +91,14 @@ def _fit(
 def _unfit(column: Column) -> str:
     if pa.types.is_null(column.values.type):
         return "no value at all"
+    if column.column in _OWN_INDEX and _is_numbering(column):
+        return "the number of the row in a table in memory"
     if not 0 < len(column.column) <= 256:
         return "a name that no spec can say"
     if not column.counted.total:
         return "no value at all"
     if column.distinct == 1 and not column.is_list and column.missing == 0:
         return "one value only"
-    if column.column in _OWN_INDEX and _is_numbering(column):
-        return "the number of the row in a table in memory"
     return ""
 
 
@@ -274,5 +274,7 @@ def _split(own: Sequence[Column], found: Roles) -> None:
 
 def _may_be_key(column: Column) -> bool:
     if column.is_list or column.distinct < _FEW_KEYS or column.missing > 0 or column.is_running:
+        return False
+    if column.is_unique or column.is_nearly_unique:
         return False
     return column.numbers is None or column.is_whole

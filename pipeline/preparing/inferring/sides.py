@@ -124,8 +124,9 @@ def found(
         said = " and ".join(repr(column.column) for column in pair)
         return by_columns(pair, f"by chance; no two rows have the same {said}")
     plain = [column for column in inputs if not column.is_list]
-    if not plain or _alike(plain) > 0.5:
-        return Split({"by": "row", **_SHARES}, "by chance; many rows are alike in all inputs")
+    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > 0.5:
+        many = "many rows are" if alike else "no two rows are"
+        return Split({"by": "row", **_SHARES}, f"by chance; {many} alike in all inputs")
     return by_columns(plain, "by chance; rows that are alike in all inputs stay together")
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from kinds.looks import Column, ids, names
 from pipeline.preparing.inferring.wishes import Ask
 
-_SURELY = ("label", "target", "y", "class", "outcome", "response", "answer", "next")
+_SURELY = ("label", "target", "y", "outcome", "response", "answer", "next")
 _MAYBE = frozenset(
     names.words(
-        """labels rating ratings score price category kind type species status result survived churn
+        """labels class classes rating ratings score price category kind type species status result survived churn
         churned default fraud click clicked converted conversion purchased bought diagnosis quality
         income salary sold destination tag tags winner won sentiment stars approved cancelled
         attrition exited deposit income disease cost consumption demand charges"""
@@ -39,7 +39,9 @@ def _mark(column: Column, columns: Sequence[Column], keys: Sequence[Column]) -> 
     """How much speaks for a column being the target."""
     words = names.words(column.column)
     for place, name in enumerate(_SURELY):
-        if name in words and not column.is_nearly_unique:
+        # Beside an x and a z a y is no target.
+        is_one = name != "y" or column in (columns[0], columns[-1])
+        if name in words and is_one and not (column.is_nearly_unique and column.numbers is None):
             return _mark_of_names(0) + (len(_SURELY) - place) / 10
     mark = 0.0
     if _says_maybe(column):
