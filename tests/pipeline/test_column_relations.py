@@ -172,7 +172,7 @@ def test_rows_whose_lists_overlap_stay_on_one_side_where_nothing_puts_them_in_or
     assert "values that training never saw" in text
 
 
-@pytest.mark.parametrize(("name", "by"), [("order_date", "time"), ("birth_date", "hash")])
+@pytest.mark.parametrize(("name", "by"), [("order_date", "time"), ("birth_date", "row")])
 def test_rows_with_the_time_of_an_event_are_split_by_it(name: str, by: str, tmp_path: Path) -> None:
     days = [f"2024-{1 + at % 12:02d}-{1 + at % 28:02d}" for at in range(600)]
     spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(**{name: days})), targets=("label",))
