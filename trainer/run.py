@@ -26,7 +26,8 @@ from trainer.data import (
     step_batches,
     steps_per_epoch,
 )
-from trainer.network import Network, build_network, shared_group
+from trainer.network import MEMORY, Network, build_network, shared_group
+from trainer.network.memories import build_memories
 from trainer.network.output_layers import outputs_of
 from trainer.objective import HeadLoss, head_losses, prior_of
 from trainer.phases.schedule import frozen_blocks, phase_plans
@@ -116,9 +117,10 @@ def make_run(
         priors[name] = prior_of(head, TrainTargets(name, train_columns, *own))
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
-    network = build_network(spec, data.entries, bias, seed=settings.seed)
+    memories = build_memories(spec, data, bias)
+    network = build_network(spec, data.entries, bias, seed=settings.seed, memories=memories)
     resting = map(shared_group, frozen_blocks(phase_plans(spec)))
-    variables = network.variables(without=resting)
+    variables = network.variables(without=[*resting, MEMORY])
     optimizer = build_optimizer(
         settings.optimizer,
         variables,

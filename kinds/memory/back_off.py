@@ -71,15 +71,28 @@ def discount(counts: Array) -> float:
     return min(0.95, max(0.1, once / (once + 2 * twice)))
 
 
+def discounted(weights: Array, rows: Array, less: float) -> Array:
+    """The weights of pairs after the discount: `less` of their rows, so that the scale of the
+    weights does not matter.
+
+    >>> discounted(np.array([3.0, 1.4]), np.array([3, 2]), 0.5).tolist()
+    [2.5, 1.05]
+    """
+    found: Array = weights * (1 - less / rows)
+    return found
+
+
 def frequencies(labels: Array, width: int) -> Array:
-    """float64 [width]: how probable each label is. The last, that of all labels that do not occur,
-    has as much as the labels that occur once (Good 1953).
+    """float64 [width]: how probable each label is. Those that do not occur, and the last, that of
+    all other labels, have together as much as those that occur once (Good 1953).
 
     >>> frequencies(np.array([0, 0, 1]), 3).tolist()
     [0.5, 0.25, 0.25]
     """
     counts = np.bincount(labels, minlength=width).astype(np.float64)
-    counts[-1] += max(1, np.count_nonzero(counts[:-1] == 1))
+    once, nothing = np.count_nonzero(counts[:-1] == 1), counts == 0
+    nothing[-1] = True
+    counts[nothing] += max(1, once) / np.count_nonzero(nothing)
     found: Array = counts / counts.sum()
     return found
 
@@ -98,7 +111,8 @@ def share(counted: Pairs, asked: Pairs, width: int) -> Share:
         return Share(np.zeros(len(asked.keys)), np.ones(len(asked.keys)))
     pairs, pair = np.unique(value * width + counted.labels, return_inverse=True)
     weights = np.bincount(pair, counted.weights)
-    given = np.maximum(weights - discount(np.bincount(pair)), 0)
+    rows = np.bincount(pair)
+    given = discounted(weights, rows, discount(rows))
     totals = np.bincount(value, counted.weights)
     kept = np.bincount(pairs // width, given, len(values)) / totals
     place, is_known = _places(values, asked.keys)
@@ -115,7 +129,7 @@ def probabilities(memories: Sequence[tuple[LabelCounts, Array]], last: Array, ro
         place = counts.places(keys)
         known = np.flatnonzero(place < len(counts.keys))
         place = place[known]
-        given = np.maximum(counts.weights - discount(counts.rows), 0)
+        given = discounted(counts.weights, counts.rows, discount(counts.rows))
         owner = np.repeat(np.arange(len(counts.keys)), np.diff(counts.offsets))
         shares = given / counts.totals[owner]
         found[known] *= (1 - np.bincount(owner, shares, len(counts.keys)))[place, None]

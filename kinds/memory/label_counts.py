@@ -42,6 +42,13 @@ class LabelCounts:
         """The place of each key among the values; V where it is none of them."""
         return places_in(self.keys, keys)
 
+    @property
+    def unit(self) -> float:
+        """The mean weight of a row, in which totals and weights are measured: what is learned of
+        them must not depend on the scale of the weights."""
+        rows = int(self.rows.sum())
+        return float(self.weights.sum() / rows) if rows and self.weights.any() else 1.0
+
     def pairs(self, places: Array, labels: Array) -> Array:
         """Where each label is listed for the value at a place; T where it is not."""
         owner = np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))

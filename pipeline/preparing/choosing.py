@@ -19,6 +19,7 @@ from kinds.heads.labels.numbering import MISSING
 from kinds.inputs.keys import Key
 from kinds.lists import list_lengths
 from kinds.memory import back_off
+from kinds.memory.averages import FOLDS, choice
 from kinds.memory.back_off import Chain, Pairs, Share
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.prepare import ids_in
@@ -38,6 +39,8 @@ ROWS, PARTS = 500_000, 16
 HELD_OUT = 0.1
 # Of so many values, the best alone, all pairs are tried.
 PAIRED = 12
+# Averages that a head reads at most.
+MOST_AVERAGES = 24
 # How far back in a sequence.
 REACH, PLACES = 3, 3
 log = logging.getLogger("pipeline.prepare")
@@ -54,13 +57,68 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
     memories: dict[str, Memory] = {}
     of_heads: dict[str, tuple[str, ...]] = {}
     for head, settings in spec.heads.items():
-        if settings.REMEMBERS:
+        if settings.REMEMBERS and settings.link():
+            averages = _averages(spec, made, sizes, head)
+            log.info("%s", "\n".join(_said_of_averages(head, averages)))
+            memories |= {name: memory for name, (memory, _) in averages.items()}
+            of_heads[head] = tuple(averages)
+        elif settings.REMEMBERS:
             candidates = _Candidates(spec, made, sizes, head, is_held_out)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
             memories |= {name: candidates.memories[name] for name in found.names}
             of_heads[head] = found.names
     return spec.with_memories(memories, of_heads)
+
+
+def _averages(
+    spec: specs.Spec, made: pa.RecordBatch, sizes: Mapping[str, int], head: str
+) -> dict[str, tuple[Memory, float]]:
+    """The memories whose averages of a head's number help, and by what share the squared error
+    falls with each."""
+    target, ids = flat(made, head).astype(np.float64), ids_in(made)
+    there = np.flatnonzero(~np.isnan(target))
+    target, link = target[there], spec.heads[head].link() or ""
+    folds = (sides.scrambled(there.astype(np.uint64)) % np.uint64(FOLDS)).astype(np.int64)
+
+    def column(memory: Memory) -> Array:
+        key = keys_of(memory, spec.inputs, sizes).looked_up(ids)[there]
+        return choice.out_of_fold(key, folds, target, link)
+
+    memories = {_name(one): one for one in (Memory(of=(one,)) for one in _offered(spec, sizes))}
+    columns = {name: column(memory) for name, memory in memories.items()}
+    error = {name: -abs(_correlation(of, target)) for name, of in columns.items()}
+    best = [memories[name].of[0] for name in sorted(error, key=lambda name: error[name])[:PAIRED]]
+    for pair in combinations([one for one in _offered(spec, sizes) if one in best], 2):
+        memory = Memory(of=pair)
+        memories[_name(memory)], columns[_name(memory)] = memory, column(memory)
+    found = choice.chosen(columns, target, MOST_AVERAGES)
+    return {name: (memories[name], share) for name, share in found.items()}
+
+
+def _correlation(one: Array, other: Array) -> float:
+    if not (one.std() > 0 and other.std() > 0):
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> Iterator[str]:
+    if not found:
+        yield f"memory: no average helps {head}"
+        return
+    yield f"memory: averages of {head}, and by how much the squared error falls with each:"
+    for name, (_, share) in found.items():
+        yield f"  {name}: {share:.1%}"
+
+
+def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:
+    """What a memory can count by."""
+    return {
+        f"{name}.{part}" if part else name: key
+        for name, settings in spec.inputs.items()
+        for part, key in settings.keys(name, sizes).items()
+        if (key.place or 1) <= PLACES
+    }
 
 
 def _said(head: str, found: Chain) -> Iterator[str]:
@@ -146,7 +204,7 @@ class _Candidates:
         head: str,
         is_held_out: Array,
     ) -> None:
-        self._inputs, self._sizes, self._ids = spec.inputs, sizes, ids_in(made)
+        self._spec, self._sizes, self._ids = spec, sizes, ids_in(made)
         owner = np.repeat(np.arange(made.num_rows), list_lengths(made.column(head)))
         labels = flat(made, head)
         there = labels != MISSING
@@ -166,7 +224,7 @@ class _Candidates:
         if not len(asked) or not len(counted):
             return Chain((), 0.0, 0.0, {})
         last = back_off.frequencies(counted, self._width)[asked]
-        offered = self._offered()
+        offered = _offered(self._spec, self._sizes)
         for one, key in offered.items():
             self._add(Memory(of=(one,)))
             if key.place == 1:
@@ -181,16 +239,8 @@ class _Candidates:
             self._add(Memory(of=pair))
         return back_off.chain(self._shares, last)
 
-    def _offered(self) -> dict[str, Key]:
-        return {
-            f"{name}.{part}" if part else name: key
-            for name, settings in self._inputs.items()
-            for part, key in settings.keys(name, self._sizes).items()
-            if (key.place or 1) <= PLACES
-        }
-
     def _add(self, memory: Memory) -> None:
-        keys, held = keys_of(memory, self._inputs, self._sizes), self._is_held_out
+        keys, held = keys_of(memory, self._spec.inputs, self._sizes), self._is_held_out
         looked_up = keys.looked_up(self._ids)[self._owner]
         asked = Pairs(looked_up[held], self._labels[held])
         parts = []

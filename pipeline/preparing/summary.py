@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kinds.memory import show as memory
 from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.sides import SIDES
 
@@ -25,6 +26,10 @@ def summary(said: Statistics) -> Iterator[str]:
             yield f"  {name} is covered in {', '.join(known)}"
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
+    for name, heads in said.memory.items():
+        for head, one in heads.items():
+            yield f"memory {name} of {head}: {memory.cut_off(one)}"
+            yield f"  it knows the value in {memory.known(one)}"
     for column, types in said.types.items():
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"

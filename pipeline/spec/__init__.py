@@ -21,7 +21,7 @@ from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, readable_as_yaml
-from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
+from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.splits import (
     ColumnSplit,
@@ -87,7 +87,7 @@ class Spec(Part):
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""
-    trunk: Trunk = Trunk()
+    trunk: TrunkOrNone = Trunk()
     """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
     """What is predicted. The name of a head is its column, unless `column` names another."""
@@ -107,6 +107,19 @@ class Spec(Part):
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
+
+    def read(self) -> dict[str, Input]:
+        """The inputs that the network reads; the others are for memories alone."""
+        of_trunk = self.trunk.inputs
+        if of_trunk is None:
+            return self.inputs
+        read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
+        return {name: part for name, part in self.inputs.items() if name in read}
+
+    def read_by_trunk(self) -> list[str]:
+        """The inputs that the trunk reads, in their order."""
+        of_trunk = self.trunk.inputs
+        return [name for name in self.inputs if of_trunk is None or name in of_trunk]
 
     def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
         """Where the inputs over a vocabulary look their ids up; on request those with ids of their
@@ -136,6 +149,13 @@ class Spec(Part):
     def remembered(self) -> list[tuple[str, str]]:
         """Each memory and a head of labels that mixes it with the network."""
         return self._memories_of(lambda head: head.labels() is not None)
+
+    def mixed(self) -> dict[str, list[str]]:
+        """{head of labels: the memories that it mixes with the network}"""
+        found: dict[str, list[str]] = {}
+        for memory, head in self.remembered():
+            found.setdefault(head, []).append(memory)
+        return found
 
     def averaged(self) -> list[tuple[str, str]]:
         """Each memory and a head of a number whose averages by it the network reads."""

@@ -98,7 +98,13 @@ def _shared_blocks(spec: "Spec") -> None:
 
 
 def _heads(spec: "Spec") -> None:
-    tables = {part.table: part for part in spec.lookups().values()}
+    read = spec.read()
+    tables = {part.table: part for name, part in spec.lookups().items() if name in read}
+    for name in spec.trunk.inputs or ():
+        _defined("trunk.inputs", name, spec.inputs, "input")
+    for name, lookup in spec.lookups().items():
+        if name not in read and lookup.through:
+            raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")

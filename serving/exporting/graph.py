@@ -2,6 +2,7 @@
 
     column (string, float32) -> LabelEncoder, scaling -> /feature/<name>      kinds.inputs.onnx
     /feature/<name> -> the core, by tf2onnx -> /output/<head>                 serving.exporting.core
+    /feature/<name> -> what memories know -> /memory/<head>/...               kinds.memory.onnx
     /output/<head> -> softmax, TopK, label strings -> <head>.labels, ...      kinds.heads.onnx
 
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
@@ -24,6 +25,8 @@ from kinds.inputs.onnx import RawInput
 from kinds.inputs.part import InputPart
 from kinds.memory.averages.onnx import add_average
 from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
+from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, ML_OPSET, TOP_K
 from pipeline.failures import Exit, Failure
@@ -54,16 +57,19 @@ def assemble(
     values: Mapping[str, Sequence[str]],
     profile: Profile = PROFILES["default"],
     averages: Mapping[str, Remembered] = MappingProxyType({}),
+    counts: Mapping[str, HeadCounts] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """The whole graph of one file. `values` are those of the vocabulary of each input and head,
-    `averages` the features that memories make."""
+    `averages` the features that memories make, `counts` what heads know of labels by memories."""
     front, back = Nodes(), Nodes()
     for name, part in inputs.items():
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
     for name, memory in averages.items():
         add_average(front, name, memory)
     for head in file.heads:
-        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
+        own = counts.get(head.name)
+        mixed = own and add_mixture(back, head.name, own.gates, own.memories)
+        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(
         [*front.nodes, *core.node, *back.nodes],

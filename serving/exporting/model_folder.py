@@ -65,7 +65,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    made.write_card(card(metadata, source.spec, source.examples, sha256))
+    memory = source.statistics.memory
+    made.write_card(card(metadata, source.spec, source.examples, sha256, memory))
     return path, compared
 
 
@@ -87,21 +88,20 @@ def build(
         for name, (field, *further) in source.fields.inputs.items()
     }
     inputs, averages = source.spec.inputs, source.averages(source.spec)
-    return assemble(core, inputs, raw, file, values, profile, averages), folded
+    parts = (core, inputs, raw, file, values, profile, averages, source.counts)
+    return assemble(*parts), folded
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
+    parts = (source.transform_graph, source.model, fields.raw(), padding(source))
     known = {f.output: values[name] for name, (f, *_) in fields.inputs.items() if name in values}
     samples = source.typed_samples
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(
-            *(source.transform_graph, source.model, fields.raw(), padding(source)),
-            averages=source.averages(source.spec),
-        ),
+        Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

@@ -19,6 +19,8 @@ from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
 from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
+from kinds.memory.mixture import Mixture
 
 Array = npt.NDArray[Any]
 
@@ -28,7 +30,8 @@ class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
     `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
-    `averages` are the features that memories make of the others.
+    `averages` are the features that memories make of the others, `counts` what heads know of labels
+    by memories.
     """
 
     transform: Any
@@ -36,6 +39,7 @@ class Reference:
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
     averages: Mapping[str, Remembered] = field(default_factory=dict)
+    counts: Mapping[str, HeadCounts] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -51,6 +55,11 @@ class Reference:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
         tensors = {name: tf.constant(value) for name, value in features.items()}
         return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+
+    def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
+        """What the memories of a head say of rows with these features, if it has any."""
+        known = self.counts.get(head)
+        return known and known.mixture(features)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:

@@ -9,6 +9,7 @@ import pytest
 from kinds.inputs.keys import Key
 from kinds.lists import one_each
 from kinds.memory.averages import FOLDS
+from kinds.memory.averages.choice import chosen, out_of_fold
 from kinds.memory.averages.counting import FoldSums, added, averages, counted, merged
 from kinds.memory.averages.table import LINKS, strength_of, table
 from kinds.memory.keys import Keys
@@ -125,3 +126,27 @@ def test_the_strength_is_that_which_predicts_the_other_folds_best() -> None:
         made = replace(averages(FoldSums(), 1), keys=np.arange(300), weights=weights, sums=sums)
         made = replace(made, weight=weights.sum(0), total=sums.sum(0))
         assert (strength_of(made) <= 2) == small
+
+
+def test_averages_are_taken_as_long_as_they_explain_more() -> None:
+    draw = np.random.default_rng(6)
+    one, other, noise = (draw.normal(size=2000) for _ in range(3))
+    target = one + 0.5 * other + draw.normal(size=2000)
+    columns = {"noise": noise, "other": other, "again": 2 * one, "one": one}
+    found = chosen(columns, target, most=10)
+    assert list(found) in (["one", "other"], ["again", "other"])
+    explained = 1 - (1 - found["other"]) * (1 - next(iter(found.values())))
+    design = np.column_stack([one, other]) - [one.mean(), other.mean()]
+    away = target - target.mean()
+    fitted = design @ np.linalg.lstsq(design, away, rcond=None)[0]
+    assert explained == pytest.approx(1 - ((away - fitted) ** 2).sum() / (away**2).sum(), rel=1e-4)
+    assert list(chosen(columns, target, most=1)) in (["one"], ["again"])
+    assert not chosen({"constant": np.ones(2000)}, target, most=3)
+    assert not chosen({}, target, most=3)
+
+
+def test_a_value_says_nothing_of_its_own_row_in_choosing() -> None:
+    draw = np.random.default_rng(7)
+    target, folds = draw.normal(size=400), draw.integers(0, FOLDS, 400)
+    alone = out_of_fold(np.arange(400), folds, target, "identity")
+    assert np.abs(alone).max() < 1e-6

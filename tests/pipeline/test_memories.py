@@ -9,8 +9,9 @@ import pyarrow.parquet
 import pytest
 
 from kinds.memory.label_counts import LabelCounts
-from pipeline import prepare
+from pipeline import drift, prepare
 from pipeline.folders.data import DataFolder
+from pipeline.preparing.summary import summary
 from pipeline.spec.file import parse_spec
 
 SPEC = """
@@ -172,3 +173,40 @@ def test_a_day_more_adds_up_under_the_ids_that_values_had(data: DataFolder, tmp_
     weights, _ = recounted(more, "product", 3, "maker")
     totals = sorted(float(sum(own.values())) for own in weights.values())
     assert [total for total, _, _ in as_read(more.memory("by_maker", "product"))] == totals
+
+
+def test_what_a_memory_holds_is_told_line_by_line(data: DataFolder) -> None:
+    lines = list(summary(data.statistics))
+    said = data.statistics.memory["by_maker_paid"]["product"]
+    start = (
+        f"memory by_maker_paid of product: {said['values']:,} values with {said['pairs']} labels"
+    )
+    at = next(at for at, line in enumerate(lines) if line.startswith(start))
+    assert f"; {said['below_min_count']} values too rare" in lines[at]
+    assert lines[at + 1].startswith("  it knows the value in ")
+
+
+def test_a_memory_of_values_that_hardly_repeat_is_warned_about(tmp_path: Path) -> None:
+    spec = SPEC.replace("{maker: {size: 4}", "{maker: {}").replace("min_count: 2", "min_count: 500")
+    rows: list[Row] = [row | {"maker": str(at)} for at, row in enumerate(table(300, 1))]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    prepare.prepare(parse_spec(spec), [str(tmp_path / "rows.parquet")], tmp_path / "data")
+    warnings = DataFolder(tmp_path / "data").statistics.warnings
+    found = {(one["anomaly"], one["of"]) for one in warnings if one["of"].startswith("by_")}
+    assert found == {("RARELY_KNOWN", "by_maker"), ("EMPTY_MEMORY", "by_maker_paid")}
+
+
+def test_drift_says_by_how_much_less_often_values_are_known(
+    data: DataFolder, tmp_path: Path
+) -> None:
+    """Half of the new rows have a maker that no training row has."""
+    new = [row | ({"maker": "new"} if at % 2 else {}) for at, row in enumerate(table(200, 5))]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(new), tmp_path / "new.parquet")
+    old, paths = drift.distributions(data.path), [str(tmp_path / "new.parquet")]
+    found = {one.of: one for one in drift.NewRows(data, old, paths, 0.01).distances()}
+    ids = {name: list(data.vocabulary(name)) for name in ("maker", "word", "product")}
+    known = sum(_value(row, "maker", ids) is not None for row in new) / len(new)
+    expected = data.statistics.memory["by_maker"]["product"]["known"]["train"]
+    assert found["memory.by_maker"].distance == pytest.approx(abs(known - expected))
+    assert found["memory.by_maker"].distance > 0.3
+    assert found["memory.by_last"].distance < 0.1

@@ -8,11 +8,12 @@ are in `output_layers`. Layers that a person did not name have a dot in their na
 meet a name of the spec.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from kinds.inputs.ids.numbering import id_count
 from kinds.inputs.network import KINDS
@@ -73,7 +74,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
     plain: Vectors = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.read().items():
         embedded = None
         if lookup := part.lookup(name):
             embedded = tables[lookup.table](inputs[name])
@@ -89,8 +90,10 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         if h.inputs
     }
     if len(hidden) < len(spec.heads):
-        vectors |= {name: inputs[name] for own in averages.values() for name in own}
-        top = trunk(joined("trunk", vectors, tuple(vectors), spec.trunk), spec.trunk)
+        further = {name: inputs[name] for own in averages.values() for name in own}
+        of_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
+        whole = joined("trunk", vectors, of_trunk, spec.trunk) if of_trunk else nothing(inputs)
+        top = trunk(whole, spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
     for name, own in averages.items():
         beside = [hidden[name], *(inputs[feature] for feature in own)]
@@ -122,7 +125,7 @@ def feature_inputs(spec: Spec, entries: Mapping[str, int]) -> Vectors:
 def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:
     """The embedding tables. Those over a vocabulary come first: from the order follows which random
     numbers each starts with."""
-    lookups = [part.lookup(name) for name, part in spec.inputs.items()]
+    lookups = [part.lookup(name) for name, part in spec.read().items()]
     tables: dict[str, layers.Embedding] = {}
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
@@ -150,6 +153,13 @@ def projections(
     for layer in block:
         made.append(layer(made[-1]))
     return made
+
+
+def nothing(inputs: Vectors) -> keras.KerasTensor:
+    """What a trunk without inputs knows of the rows: [batch, 1], all 0."""
+    some = next(iter(inputs.values()))
+    column = ops.reshape(some, (-1, math.prod(some.shape[1:])))[:, :1]
+    return ops.zeros_like(ops.cast(column, "float32"))
 
 
 def joined(

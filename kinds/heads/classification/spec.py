@@ -25,6 +25,9 @@ class Classification(LabelsPart):
     def memories(self) -> tuple[Name, ...]:
         return self.memory
 
+    def in_file(self) -> dict[str, Any]:
+        return {"memory": list(self.memory)} if self.memory else {}
+
     def check(self, place: str, training: Any) -> None:
         for setting in ("label_smoothing", "class_weights"):
             if self.memory and getattr(self, setting):
