@@ -81,7 +81,8 @@ class Prepare(Protocol):
         """
 
     def feature_names(self, name: str, part: Any) -> list[str]:
-        """The features that are written to examples, the one called `name` first."""
+        """The features that are written to examples; where one is called `name`, it is the
+        first."""
 
     def unknown(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> Which:
         """Which rows of a batch of features have a value that its vocabulary does not hold."""

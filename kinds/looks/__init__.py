@@ -35,7 +35,7 @@ class Look:
 
     `settings` are those of a spec that follow; `more` has those of further parts over the same
     column, by the end of their names. `of_elements` says that a vocabulary is of a list's elements,
-    not of whole texts.
+    not of whole texts; `missing_words` are what cells hold where there is no value.
     """
 
     sure: float
@@ -44,6 +44,7 @@ class Look:
     settings: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     of_elements: bool = False
+    missing_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,15 +162,13 @@ class Column:
 
     @cached_property
     def numbers(self) -> np.ndarray | None:
-        """The distinct values as numbers, NaN for "NA" and such, where all are plain numbers."""
-        if self.form is None or self.form.form or self.has_leading_zeros:
-            return None
-        return self.form.values
+        """The distinct values as numbers, NaN for "NA" and such, where all are numbers."""
+        return None if self.form is None or self.has_leading_zeros else self.form.values
 
     @cached_property
     def absent(self) -> float:
         """The share of rows whose cell says in a word that there is no number."""
-        if self.numbers is None or not self.form or not self.form.absent:
+        if self.numbers is None or not self.form or not self.form.words:
             return 0.0
         return float(self.counted.counts[np.isnan(self.numbers)].sum() / self.counted.rows)
 
@@ -178,13 +177,14 @@ class Column:
         """The sample's rows as numbers, NaN where there is none."""
         if self.numbers is None:
             return None
-        texts = pc.if_else(pc.match_substring_regex(self.values, "[0-9]"), self.values, None)
-        found = number_forms.numbers_in(texts.drop_null())
-        if found is None or found.form:
-            return None
-        rows = np.full(len(texts), np.nan)
-        rows[texts.is_valid().to_numpy(zero_copy_only=False)] = found.values
-        return rows
+        encoded = self.values.dictionary_encode()
+        there = pc.if_else(pc.equal(encoded.dictionary, ""), None, encoded.dictionary)
+        at = pc.index_in(there, self.counted.values)
+        # What is too rare to be counted where there are very many values has no number here.
+        known = pc.fill_null(at, -1).to_numpy(zero_copy_only=False)
+        values = np.append(self.numbers, np.nan)[known]
+        places = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+        return np.asarray(np.append(values, np.nan)[places])
 
     @cached_property
     def plain_numbers(self) -> np.ndarray | None:
@@ -212,20 +212,18 @@ class Column:
     @cached_property
     def time(self) -> Form | None:
         """How days or times are written, where all values are such."""
-        if self.is_list or self.distinct < 2:
+        if self.is_list or self.distinct < 2 or names.says_id(self.column):
             return None
-        found = times.form_of(self.counted.values)
-        if found is not None and found.said in times.UNSURE:
-            return found if self.distinct > 2 and not names.says_id(self.column) else None
-        return found
+        return times.form_of(self.counted.values)
 
     @cached_property
     def is_epoch(self) -> bool:
         """Whether whole numbers are seconds since 1970, or thousandths of seconds and so on."""
         numbers = self.plain_numbers
-        if numbers is None or not self.is_whole or self.distinct < 3 or names.says_id(self.column):
+        if numbers is None or not self.is_whole or self.distinct < 3 or self.time is not None:
             return False
-        return times.are_epochs(numbers) and names.says(self.column, names.TIMES)
+        named = names.says(self.column, names.TIMES) and not names.says_id(self.column)
+        return named and bool(times.epoch_format(numbers))
 
     @cached_property
     def is_time(self) -> bool:
@@ -233,10 +231,14 @@ class Column:
 
     @cached_property
     def points(self) -> np.ndarray | None:
-        """The sample's rows as numbers that rise as time does, NaN where there is none."""
-        if self.is_epoch:
-            return self.row_numbers
-        return None if self.time is None else times.rising(self.values, self.time)
+        """The sample's rows as seconds since 1970, NaN where there is none; None where they are no
+        times or cannot be read as such."""
+        if self.time is not None:
+            return times.points(self.values, self.time.format) if self.time.format else None
+        form = times.epoch_format(self.plain_numbers) if self.is_epoch else ""
+        if form not in ("seconds", "milliseconds") or self.row_numbers is None:
+            return None
+        return self.row_numbers / (1000 if form == "milliseconds" else 1)
 
     @cached_property
     def listed(self) -> Parts | None:

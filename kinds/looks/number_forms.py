@@ -1,39 +1,41 @@
 """Texts that are numbers, also as people write them: with commas, currencies, percent, NA."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_PLAIN = r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$"
-_NONE = r"^\s*(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na>)\s*$"
-_MONEY = r"(?:[$€£¥₹]|(?i:usd|eur|gbp|chf|rs\.?))"
-_GROUPED = r"[+-]?[0-9]{1,3}([,' ][0-9]{3})+(\.[0-9]+)?"
-_NUMBER = rf"({_GROUPED}|[+-]?[0-9]*[.,]?[0-9]+)"
-# Each: for a person, the pattern, and what to do about it.
-_FORMS = (
-    ("numbers with thousands separators", rf"^{_GROUPED}$", "take the separators out"),
-    (
-        "numbers with a decimal comma",
-        r"^[+-]?([0-9]{1,3}(\.[0-9]{3})+|[0-9]+),[0-9]+$",
-        "write a point",
-    ),
-    ("amounts of money", rf"^[+-]?({_MONEY} ?{_NUMBER}|{_NUMBER} ?{_MONEY})$", "take the sign out"),
-    ("percentages", rf"^{_NUMBER} ?%$", "take the % out"),
-)
+from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
+
+_NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na>)$"
+# NaN is a missing number without being said so.
+_NAN = "^[+-]?(?i:nan)$"
+_SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
+_MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
+_SAID = {
+    (".", ","): "thousands with commas",
+    (",", ""): "decimal commas",
+    (",", "."): "decimal commas and thousands with points",
+    (".", " "): "thousands with spaces",
+    (".", "'"): "thousands with apostrophes",
+    (",", " "): "decimal commas and thousands with spaces",
+}
+_MANY = 1000
 
 
 @dataclass(frozen=True)
 class Numbers:
-    """The texts as numbers: NaN where one says that there is none (`absent` of them, such as the
-    `word`). `form` names another way to write numbers than a plain one, and `remedy` what to do."""
+    """The texts as numbers, NaN where one of the `words` says that there is none. `settings` is how
+    they are written, if not plainly, and `said` the same for a person."""
 
     values: np.ndarray
-    absent: int = 0
-    word: str = ""
-    form: str = ""
-    remedy: str = ""
+    words: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
 
 
 def numbers_in(texts: pa.Array) -> Numbers | None:
@@ -41,8 +43,8 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
 
     >>> numbers_in(pa.array(["1", "NA", "2.5"])).values
     array([1. , nan, 2.5])
-    >>> numbers_in(pa.array(["$1,200.50", "$3.20"])).form
-    'amounts of money'
+    >>> numbers_in(pa.array(["$1,200.50", "$3.20"])).settings
+    {'thousands': ',', 'currency': '$'}
     """
     try:
         # In the usual case one look is enough.
@@ -51,23 +53,57 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
             return Numbers(values)
     except pa.ArrowInvalid:
         pass
+    texts = pc.utf8_trim_whitespace(texts)
     absent = pc.match_substring_regex(texts, _NONE)
     left = texts.filter(pc.invert(absent))
-    gone = len(texts) - len(left)
     # Few numbers beside many other words are labels such as "10" beside "none".
     if 2 * len(left) < len(texts) or not len(left):
         return None
-    word = texts.filter(absent)[0].as_py() if gone else ""
-    if not _all(left, _PLAIN):
-        for said, pattern, remedy in _FORMS:
-            if pc.mean(pc.match_substring_regex(left, pattern).cast(pa.float64())).as_py() >= 0.5:
-                plain = rf"({pattern[1:-1]})|{_PLAIN[1:-1]}"
-                if _all(left, f"^({plain})$"):
-                    return Numbers(np.zeros(0), gone, word, said, remedy)
-        return None
-    digits = pc.utf8_ltrim(pc.utf8_trim_whitespace(texts), "+")
-    there = pc.if_else(absent, None, digits).cast(pa.float64())
-    return Numbers(there.to_numpy(zero_copy_only=False), gone, word)
+    gone = texts.filter(absent)
+    words = tuple(gone.filter(pc.invert(pc.match_substring_regex(gone, _NAN))).unique().to_pylist())
+    there = pc.if_else(absent, None, texts)
+    if _all(left, NUMBER):
+        return Numbers(_floats(there), words)
+    for numerals in _ways(left):
+        if _all(left, numerals.pattern()):
+            plain, percent = plain_numbers(there, numerals)
+            values = _floats(plain)
+            hundredths = percent.to_numpy(zero_copy_only=False)
+            return Numbers(np.where(hundredths, values / 100, values), words, *_settings(numerals))
+    return None
+
+
+def _floats(texts: pa.Array) -> np.ndarray:
+    plain = pc.utf8_ltrim(texts, "+").cast(pa.float64())
+    return np.asarray(pc.fill_null(plain, np.nan).to_numpy(zero_copy_only=False))
+
+
+def _ways(texts: pa.Array) -> Iterator[Numerals]:
+    """The ways in which these may be written, the plainest first."""
+    some = texts[:_MANY].to_pylist()
+    if not all(any(letter.isdigit() for letter in text) for text in some):
+        return
+    signs = {sign for text in some for sign in _SIGN.findall(text)} - {"e", "E"}
+    if len(signs) > 1:
+        return
+    currency = next(iter(signs), "")
+    percent = any("%" in text for text in some)
+    for decimal, thousands in _MARKS:
+        # 0,123 is no group of digits.
+        if thousands == "," and pc.any(pc.match_substring_regex(texts, "^[^0-9]*0,")).as_py():
+            continue
+        one = Numerals(decimal, thousands, percent, currency)
+        if one != PLAIN:
+            yield one
+
+
+def _settings(numerals: Numerals) -> tuple[dict[str, Any], str]:
+    said = [_SAID.get((numerals.decimal, numerals.thousands), "")]
+    said += [f"in {numerals.currency}"] * bool(numerals.currency) + ["in %"] * numerals.percent
+    settings = {
+        name: value for name, value in vars(numerals).items() if value != getattr(PLAIN, name)
+    }
+    return settings, " ".join(word for word in said if word)
 
 
 def _all(texts: pa.Array, pattern: str) -> bool:

@@ -20,7 +20,7 @@ from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
-from kinds.settings import Column, Name, Part, readable_as_yaml
+from kinds.settings import Column, Name, Part, Word, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.splits import (
@@ -78,6 +78,9 @@ class Spec(Part):
     """Columns that identify a row: carried through scoring, not learned from."""
     weight: Column | None = None
     """A column that says how much a row counts."""
+    missing_words: tuple[Word, ...] = ()
+    """What cells hold where there is no value, such as `[NA, n/a, "-999"]`: in every column such a
+    cell is a missing value, as an input, a target or a key."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
     """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
@@ -220,6 +223,7 @@ class Spec(Part):
         said: dict[str, Any] = {
             "keys": self.keys,
             "weight": self.weight,
+            "missing_words": self.missing_words,
             # Where the shares of a split by time begin follows from the rows.
             "split": self.split.model_dump(mode="json", exclude={"begins"}),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},

@@ -33,17 +33,17 @@ from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
 
-_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
+_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
 # What tf2onnx makes of stock Keras layers, and what kinds of inputs and heads add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
-    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Elu Equal Erf Exp
+    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Elu Equal Erf Exp
     Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
     HardSigmoid Identity IsNaN LSTM LabelEncoder LayerNormalization LeakyRelu Less LessOrEqual
     Log LogSoftmax MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2
     ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
-    Reshape Round Selu Shape Sigmoid Sign Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
+    Reshape Round Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
     Sum Tanh Tile TopK Transpose Unsqueeze Where
 """
 ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split())

@@ -39,6 +39,7 @@ class BySide:
         self._wanted = [SIDES.index(side) for side in wanted or ()]
         self._split: Split | None = None
         self._files: dict[str, int] = {}
+        self._words = metadata.missing_words
         if wanted or shown:
             self._split = metadata.split
             if self._split is None:
@@ -87,7 +88,7 @@ class BySide:
         return last
 
     def _fields(self) -> list[Field]:
-        return [Field(column, "text") for column in self.columns]
+        return [Field(column, "text", missing_words=self._words) for column in self.columns]
 
     def of(
         self, file: str, raw: RawBatch

@@ -77,7 +77,8 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     for name, part in spec.read().items():
         embedded = None
         if lookup := part.lookup(name):
-            embedded = tables[lookup.table](inputs[name])
+            ids = KINDS[part.kind].ids(name, part, inputs)
+            embedded = tables[lookup.table](ids)
             if lookup.through:
                 plain[name] = embedded
                 uses[lookup.through].append(projections(embedded, shared[lookup.through]))

@@ -11,6 +11,6 @@ def could_be(column: Column) -> Look | None:
         return None
     rows = column.row_numbers
     few = rows is not None and rows[rows >= 0].mean() <= _HIGHEST_MEAN
-    if not (names.says_count(column.column) and few) or column.absent > 0:
+    if not (names.says_count(column.column) and few):
         return None
     return Look(0.83, "whole numbers from 0 up, counts by the column's name")

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from kinds.heads.part import HeadPart, Link
+from kinds.number_format import NumberFormat
 from kinds.settings import Name
 
 
@@ -28,3 +29,12 @@ class NumberPart(HeadPart):
 
     def in_file(self) -> dict[str, Any]:
         return {}
+
+
+class MeasuredPart(NumberPart):
+    """A head whose target is a number of any size."""
+
+    PREPARED: ClassVar = NumberPart.PREPARED | {"format"}
+
+    format: NumberFormat = NumberFormat()
+    """How the cells of text are written."""

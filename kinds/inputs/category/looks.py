@@ -19,21 +19,9 @@ def _found(column: Column) -> tuple[float, str, str]:
         return 0.9, "one value or none", ""
     if (verdict := ids.verdict(column)) is not None:
         sure = 0.85 if verdict.are_ids else 0.2
-        if column.is_unique:
-            sure = 0.2
-        elif _is_worded(column):
-            sure = 0.5
-        return sure, f"ids: {verdict.of_ids}", verdict.of_numbers
+        return 0.2 if column.is_unique else sure, f"ids: {verdict.of_ids}", verdict.of_numbers
     if (form := column.form) is not None:
-        said = form.form and f"{form.form} (to read them as numbers, {form.remedy})"
-        few = column.distinct <= 1000 and column.counted.total >= 5 * column.distinct
-        return (0.3 if few and form.form else 0.1), said or "numbers", ""
+        return 0.1, f"numbers, {form.said}" if form.said else "numbers", ""
     if column.is_nearly_unique:
         return 0.1, "text, nearly every row has its own", ""
     return 0.5, "text", ""
-
-
-def _is_worded(column: Column) -> bool:
-    """Whether few numbers stand beside a word that a number would refuse."""
-    few = column.distinct <= 100 and column.counted.total >= 10 * column.distinct
-    return column.absent > 0.005 and few

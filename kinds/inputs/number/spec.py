@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from kinds.inputs.keys import Key
 from kinds.inputs.part import InputPart, Lookup
+from kinds.number_format import NumberFormat
 from kinds.settings import Count, Single
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
@@ -22,9 +23,11 @@ class Number(InputPart):
     numbers are clipped at 100 standard deviations.
     """
 
-    PREPARED: ClassVar = frozenset({"kind", "scale", "buckets", "missing"})
+    PREPARED: ClassVar = frozenset({"kind", "format", "scale", "buckets", "missing"})
 
     kind: Literal["number"] = "number"
+    format: NumberFormat = NumberFormat()
+    """How the cells of text are written."""
     scale: Literal["standard", "log", "buckets", "none"] = "standard"
     """How the number is scaled."""
     buckets: Annotated[int, Field(ge=2, le=10_000)] | None = None

@@ -48,6 +48,13 @@ class Roles:
     keys_why: str = ""
     held: sides.Held | None = None
     split: sides.Split | None = None
+
+    @property
+    def missing_words(self) -> list[str]:
+        """What cells hold where there is no number."""
+        parts = [*self.inputs, *self.heads]
+        return [*dict.fromkeys(word for part in parts for word in part.look.missing_words)]
+
     # By the names of columns, why each goes into no part.
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -231,8 +238,8 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
 def _why_weak(part: Part) -> str:
     column = part.column
     if column.is_time:
-        said = column.time.said if column.time is not None else "seconds since 1970"
-        return f"{said}; give numbers such as the hour or the weekday if they say something"
+        said = column.time.said if column.time is not None else "numbers that count from 1970"
+        return f"{said}, which no input reads; write days as 2024-01-31"
     if column.without_spaces:
         return "text without spaces between its words; put spaces between them to learn from them"
     return part.look.reason

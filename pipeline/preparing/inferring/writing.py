@@ -28,7 +28,19 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
         yield ""
         yield from _comment(f"Columns that tell rows apart: {roles.keys_why}")
         yield f"keys: {_shown([column.column for column in roles.keys])}"
+    if roles.missing_words:
+        yield ""
+        yield from _comment(
+            "Cells of numbers that say that there is none; so they are in all columns."
+        )
+        yield f"missing_words: {_value(roles.missing_words)}"
     yield from _vocabularies(model)
+    if model.vocabularies:
+        yield ""
+        yield from _comment(
+            "What training rows say of single values, as far as it helps held-out rows."
+        )
+        yield "memory: auto"
     yield "\ninputs:"
     names = _Names([part.column.name for part in [*roles.inputs, *roles.heads]])
     vocabularies = model.by_part()
