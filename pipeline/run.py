@@ -297,6 +297,8 @@ def _stages(text: str) -> tuple[str, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
+        # All options once more would not leave room for them on a screen.
+        usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
         "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
@@ -334,7 +336,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--fold",
         metavar="3/5",
-        help="the third fifth of the rows is the test side (pipeline.folds)",
+        help="test on the third fifth of the rows (pipeline.folds)",
     )
     parser.add_argument(
         "--keep",

@@ -33,6 +33,7 @@ from trainer.reporting.tables import (
     below_lines,
     metrics_table,
     parameter_table,
+    parts_tables,
     phase_summary,
     speed_line,
 )
@@ -82,6 +83,8 @@ def train_and_publish(
     work.made_from_path.unlink()
     RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
     print(metrics_table(metrics, show_test=options.show_test))
+    if lines := parts_tables(metrics):
+        print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
     print(f"\ntrain: {options.output}")

@@ -90,7 +90,7 @@ def frequencies(labels: Array, width: int) -> Array:
     [0.5, 0.25, 0.25]
     """
     counts = np.bincount(labels, minlength=width).astype(np.float64)
-    once, nothing = np.count_nonzero(counts[:-1] == 1), counts == 0
+    once, nothing = int(np.count_nonzero(counts[:-1] == 1)), counts == 0
     nothing[-1] = True
     counts[nothing] += max(1, once) / np.count_nonzero(nothing)
     found: Array = counts / counts.sum()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -53,7 +53,7 @@ class Table:
     """Label counts as variables: as constants they would be a part of every traced function."""
 
     def __init__(self, name: str, counts: LabelCounts, keys: Keys) -> None:
-        def fixed(what: str, values: np.ndarray) -> tf.Variable:
+        def fixed(what: str, values: Any) -> tf.Variable:
             return tf.Variable(values, trainable=False, name=f"{name}.{what}")
 
         offsets = np.append(counts.offsets, counts.offsets[-1])
@@ -190,16 +190,10 @@ def _log(mass: tf.Tensor) -> tf.Tensor:
 
 
 def mixed_loss(losses: tf.Tensor, mixed: OfTarget) -> tf.Tensor:
-    """-log p(target) [rows], of the network's own losses. Their gradient is the part that the
-    network has in p(target)."""
+    """-log p(target) [rows], of the network's own losses."""
     network, memory = mixed.log_share - losses, mixed.log_mass
     higher = tf.maximum(network, memory)
     return -(higher + tf.math.log1p(tf.exp(-tf.abs(network - memory))))
-
-
-def network_part(losses: tf.Tensor, mixed: OfTarget) -> tf.Tensor:
-    """The part [rows] that the network has in p(target)."""
-    return tf.sigmoid(mixed.log_share - losses - mixed.log_mass)
 
 
 def log_probabilities(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:

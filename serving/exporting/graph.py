@@ -68,7 +68,7 @@ def assemble(
         add_average(front, name, memory)
     for head in file.heads:
         own = counts.get(head.name)
-        mixed = own and add_mixture(back, head.name, own.gates, own.memories)
+        mixed = add_mixture(back, head.name, own.gates, own.memories) if own else None
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(

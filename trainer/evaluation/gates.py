@@ -1,9 +1,10 @@
 """Gates: how far a head believes its memories and how far its network, fitted on held-out rows.
 
 They are a few dozen numbers, so half of the eval rows fit them, and the other half says how good
-the mixture is and each of its parts alone. They are fitted between epochs and never in a step: on
-rows that it trains on, the network is better than it will be on others, and the gates would believe
-it.
+the mixture is and each of its parts alone. No step knows of memories. On rows that it trains on,
+the network is better than it will be on others, and gates would believe it; and a network that
+learns as a part of the mixture stops learning what the counts can say, which was worse wherever it
+was tried.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,6 +26,7 @@ from kinds.memory.network import (
     mixture,
     of_target,
 )
+from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
 from trainer.evaluation import gather_results, head_results, summarise
 from trainer.phases.descent import Vector, lbfgs
@@ -37,8 +39,6 @@ EVALUATIONS = 100
 DEVIATION = 3.0
 # A difference of so many standard errors is none of chance.
 ERRORS = 2.0
-
-NETWORK, MEMORIES, MIXTURE = "network", "memories", "mixture"
 
 
 @dataclass(frozen=True)
@@ -146,15 +146,16 @@ def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateR
 
     every = _some_rows(run, split, step, "fit the gates")
     return {
-        name: GateRows(
-            *(tf.constant(found[what][::2]) for what in ("loss", "weight", "target")),
-            tuple(
-                Seen(*(tf.constant(found[f"{k}.{f}"][::2]) for f in Seen._fields))
-                for k in range(len(predictors[name].memory.tables))
-            ),
-        )
-        for name, found in every.items()
+        name: _half(found, len(predictors[name].memory.tables)) for name, found in every.items()
     }
+
+
+def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
+    def of(what: str) -> tf.Tensor:
+        return tf.constant(found[what][::2])
+
+    seen = (Seen(*(of(f"{k}.{name}") for name in Seen._fields)) for k in range(memories))
+    return GateRows(of("loss"), of("weight"), of("target"), tuple(seen))
 
 
 def _some_rows(run: Run, split: str, step: Any, title: str) -> dict[str, dict[str, np.ndarray]]:
@@ -174,7 +175,9 @@ def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[s
         inverse = 1.0 / temperatures.get(name, 1.0)
         run.network.memories[name].inverse_temperature.assign(inverse)
     fit_gates(run)
-    said = {name: {"gates": _gates(run.network.memories[name])} for name in heads}
+    said: dict[str, dict[str, Any]] = {
+        name: {"gates": _gates(run.network.memories[name])} for name in heads
+    }
     if not run.data.rows("eval"):
         return said
     parts = {f"{n}/{part}": p for n, head in heads.items() for part, p in _parts(run, head)}

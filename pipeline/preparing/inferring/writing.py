@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
+from kinds.heads.spec import CLASSES
 from kinds.settings import readable_as_yaml
 from pipeline.preparing.inferring.model import Model, Vocabulary
 from pipeline.preparing.inferring.roles import Part, Roles
@@ -35,11 +36,9 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
         )
         yield f"missing_words: {_value(roles.missing_words)}"
     yield from _vocabularies(model)
-    if model.vocabularies:
+    if _remembers(roles):
         yield ""
-        yield from _comment(
-            "What training rows say of single values, as far as it helps held-out rows."
-        )
+        yield from _comment("What training rows say of single values, as far as it helps.")
         yield "memory: auto"
     yield "\ninputs:"
     names = _Names([part.column.name for part in [*roles.inputs, *roles.heads]])
@@ -77,6 +76,13 @@ def _beginning(roles: Roles) -> Iterator[str]:
     if sample.broken:
         yield f"# {sample.broken:,} rows do not fit the header and are rejected."
     yield "name: first_guess"
+
+
+def _remembers(roles: Roles) -> bool:
+    """Whether some head uses what rows say of single values, and some input has such values."""
+    able = {one.model_fields["kind"].default for one in CLASSES if one.REMEMBERS}
+    looked_up = any("vocabulary" in part.look.settings for part in roles.inputs)
+    return looked_up and any(part.kind in able for part in roles.heads)
 
 
 def _vocabularies(model: Model) -> Iterator[str]:
