@@ -26,6 +26,7 @@ from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
 from pipeline.manifest import lock
+from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
 from pipeline.spec import HashSplit, RowSplit, Spec
@@ -205,10 +206,15 @@ sys.modules[__name__].__class__ = _Call
 
 def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours go to Beam, in the prepare stage."""
-    options, beam_options = _parser().parse_known_args(arguments)
+    parser = _parser()
+    options, beam_options = parser.parse_known_args(arguments)
+    if options.spec is not None and wishes_of(options).any:
+        parser.error("what is said about the rows goes without --spec: a spec says it itself")
     if beam_options and "prepare" not in options.stages:
         rule = "options that are not ours are Beam's, for the prepare stage alone"
         raise Failure(Exit.USAGE, rule, received=" ".join(beam_options))
+    if options.spec is None:
+        options.spec = first_spec(options)
     if options.fold is not None:
         options.set.append(fold_setting(options.spec, options.set, options.fold))
     settings = [*options.set, *minutes_of(options)]
@@ -255,6 +261,32 @@ def verdict(output: Path) -> list[str]:
     folder = Output(output).run
     said = folder.manifest.facts.get("verdict", []) if published(folder.path) else []
     return ["", *said] if said else []
+
+
+def first_spec(options: argparse.Namespace) -> Path:
+    """The path of the spec that is in the output folder, or is written there from the rows.
+
+    Raises Failure 3 where a spec is there that predicts something else.
+    """
+    # Looks at all rows, which a run with a spec has no use for.
+    from pipeline import rows
+    from pipeline.preparing import infer
+
+    path, said = Output(options.output).spec, wishes_of(options)
+    if path.exists() and not options.force:
+        own = read_spec(path)
+        there = [own.head_column(name) for name in own.heads]
+        if said.targets and {*there} != {*said.targets}:
+            rule = f"{path} must predict what --target says; --force writes it anew"
+            raise Failure(Exit.OCCUPIED, rule, received=f"it predicts {', '.join(there)}")
+        print(f"spec: {path} is there and stays; --force writes it anew", file=sys.stderr)
+        return path
+    print("── look at the rows ──", file=sys.stderr, flush=True)
+    text = infer.spec_for(rows.expand(options.input), csv_of(options), said)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr, flush=True)
+    return path
 
 
 def fold_setting(spec: str | Path, settings: Sequence[str], fold: str) -> str:
@@ -307,13 +339,17 @@ def _parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
+        epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
+        "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
         "(other options go to Apache Beam, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--spec", required=True, help="the spec: a YAML file, here or at gs:// or s3://"
+        "--spec",
+        help="the spec: a YAML file, here or at gs:// or s3:// (default: OUT/spec.yaml, which is "
+        "written from the rows)",
     )
+    add_wishes(parser)
     add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
     add_csv(parser)
