@@ -297,8 +297,8 @@ def _stages(text: str) -> tuple[str, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
+        usage="%(prog)s [--spec FILE | --target COLUMN] --input FILES --output OUT [options]",
         # All options once more would not leave room for them on a screen.
-        usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
         "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
@@ -307,8 +307,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--spec",
-        help="the spec: a YAML file, here or at gs:// or s3:// (default: OUT/spec.yaml, which is "
-        "written from the rows)",
+        help="a YAML file, here or at gs:// or s3:// (made from the rows: OUT/spec.yaml)",
     )
     add_wishes(parser)
     add_set(parser)
