@@ -300,9 +300,8 @@ def _parser() -> argparse.ArgumentParser:
         usage="%(prog)s [--spec FILE | --target COLUMN] --input FILES --output OUT [options]",
         # All options once more would not leave room for them on a screen.
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
-        "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
-        "(other options go to Apache Beam, for example --direct_num_workers=2)",
+        epilog="Example: python -m pipeline.run --input rows.csv --target COLUMN --output OUT "
+        "(options that are not ours go to Apache Beam)",
         allow_abbrev=False,
     )
     parser.add_argument(
