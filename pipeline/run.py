@@ -349,7 +349,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_wishes(parser)
     add_set(parser)
-    parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
+    parser.add_argument("--input", nargs="+", required=True, metavar="F", help="files of raw rows")
     add_csv(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(
@@ -361,7 +361,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--score",
         nargs="+",
-        metavar="GLOB",
+        metavar="F",
         help="the rows to score (default: those of the input that it was not trained on)",
     )
     parser.add_argument(
@@ -379,11 +379,15 @@ def _parser() -> argparse.ArgumentParser:
         "--keep",
         nargs="+",
         default=(),
-        metavar="COLUMN",
+        metavar="C",
         help="more columns to carry into the scores",
     )
     parser.add_argument(
-        "--max-bad-fraction", type=float, default=0.01, help="share of bad rows to tolerate (0.01)"
+        "--max-bad-fraction",
+        type=float,
+        default=0.01,
+        metavar="S",
+        help="share of bad rows to tolerate (0.01)",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument(
