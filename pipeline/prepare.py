@@ -201,6 +201,7 @@ def _tell(output: str) -> None:
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         "python -m pipeline.prepare",
+        usage="%(prog)s (--infer FILES | --spec FILE --input FILES --output OUT) ...",
         description="Raw rows to vocabularies, TFRecords and the transform graph.",
         epilog="Example: python -m pipeline.prepare --spec spec.yaml --input 'rows/*.csv' --output "
         "OUT/data. Other options go to Beam, for example --runner or --direct_num_workers.",
