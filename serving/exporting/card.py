@@ -15,6 +15,7 @@ import yaml
 from kinds.heads import show as heads
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
+from kinds.memory import parts
 from kinds.memory import show as memories
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
@@ -136,6 +137,11 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         yield table(
             header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
         )
+    for head, said in metrics.get("memory", {}).items():
+        if found := parts.columns(said):
+            yield f"{plain(head)} with its memories and without, on half of eval:"
+            header = [head, *(title for title, _ in found)]
+            yield table(header, [[n, *map(_cell, values)] for n, values in parts.rows(found)])
 
 
 def _cell(value: float | None) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import onnx
+import pyarrow as pa
 
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
@@ -26,7 +27,7 @@ from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
-from serving.exporting.hard_cases import batch_rows, hard_cases
+from serving.exporting.hard_cases import batch_rows, hard_cases, rows_of_keys
 from serving.exporting.profiles import PROFILES, Profile
 from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.trained_run import TrainedRun, padding
@@ -102,10 +103,30 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     return certify(
         Exported.load(content, source.model.input, file),
         Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
-        {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
+        {
+            "held_out": samples,
+            **hard_cases(samples, file.fields, known, at_once),
+            **remembered_rows(source, at_once),
+        },
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,
     )
+
+
+def remembered_rows(source: TrainedRun, most: int) -> dict[str, pa.RecordBatch]:
+    """For each memory of labels rows with values that it knows, some of all."""
+    inputs = {
+        name: (field, source.values[name])
+        for name, (field, *further) in source.fields.inputs.items()
+        if name in source.values and not further
+    }
+    found = {}
+    for of_head in source.counts.values():
+        for name, (keys, counts) in of_head.memories.items():
+            every = max(1, -(-len(counts.keys) // most))
+            rows = rows_of_keys(source.typed_samples, keys, counts.keys[::every], inputs)
+            found |= {f"known_to/{name}": rows} if rows.num_rows else {}
+    return found
 
 
 def described(source: TrainedRun) -> Metadata:
