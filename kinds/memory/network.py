@@ -51,11 +51,13 @@ class OwnRows(NamedTuple):
 
 
 class Table:
-    """Label counts as variables: as constants they would be a part of every traced function."""
+    """Label counts as variables: as constants they would be a part of every traced function. They
+    stay in the memory of the CPU, where a GPU has other things to hold."""
 
     def __init__(self, name: str, counts: LabelCounts, keys: Keys) -> None:
         def fixed(what: str, values: Any) -> tf.Variable:
-            return tf.Variable(values, trainable=False, name=f"{name}.{what}")
+            with tf.device("CPU"):
+                return tf.Variable(values, trainable=False, name=f"{name}.{what}")
 
         offsets = np.append(counts.offsets, counts.offsets[-1])
         self.most, self.unit, self._of = int(max(1, np.diff(offsets).max())), counts.unit, keys
@@ -67,7 +69,8 @@ class Table:
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> Seen:
         """Of rows with these features; `left_out` of training rows, which were counted."""
-        found = self._at(self._places(looked_up(self._of, features)))
+        with tf.device("CPU"):
+            found = self._at(self._places(looked_up(self._of, features)))
         if left_out is None:
             return found
         times, _ = own(self._of, features)
