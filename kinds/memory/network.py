@@ -84,15 +84,10 @@ class Table:
         return Seen(labels, weights, tf.gather(self._totals, places))
 
     def _places(self, keys: tf.Tensor) -> tf.Tensor:
-        """The place of each key, that after the last value where it is none of them. In halves, as
-        XLA would make one comparison with all values of `tf.searchsorted`."""
-        values = int(self._keys.shape[0]) - 1
-        place = tf.zeros_like(keys)
-        for step in (1 << bit for bit in reversed(range(values.bit_length()))):
-            further = place + step
-            other = tf.gather(self._keys, tf.minimum(further, values))
-            place = tf.where((further <= values) & (other <= keys), further, place)
-        return tf.where(tf.gather(self._keys, place) == keys, place, values)
+        """The place of each key, that after the last value where it is none of them."""
+        places = tf.searchsorted(self._keys, keys)
+        none = tf.size(self._keys) - 1
+        return tf.where(tf.gather(self._keys, places) == keys, places, none)
 
 
 def without(rows: Seen, own: OwnRows, times: tf.Tensor) -> Seen:
