@@ -74,7 +74,7 @@ def prepare(
     output: Path | str,
     *,
     max_bad_fraction: float = 0.01,
-    shards: int = 4,
+    shards: int | None = None,
     force: bool = False,
     extend: Path | None = None,
     cache: Path | None = None,
@@ -217,7 +217,9 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add_csv(parser)
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
     parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
-    parser.add_argument("--shards", type=_count, default=4, help="files for each side")
+    parser.add_argument(
+        "--shards", type=_count, help="files for each side (4; for training as many as rows need)"
+    )
     parser.add_argument(
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )
