@@ -4,6 +4,7 @@ The command, which has taken the lock by then and read what it was told, is trai
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.parsing import Arrays
-from pipeline.console.progress import lasting
+from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
 from pipeline.folders.run import RunFolder
@@ -51,6 +52,7 @@ def train_stage(
 ) -> bool:
     """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
     Failure as the exit codes say."""
+    started = time.monotonic()
     workers = join_workers()
     with all_needed(workers):
         if agreed(workers, made_from, done):
@@ -62,6 +64,7 @@ def train_stage(
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:
             train_and_publish(options, run, train_columns, output, made_from)
+            print(f"\ntrain: {options.output} in {duration(time.monotonic() - started)}")
         else:
             train_run(run, staging(output))
     return False
@@ -84,7 +87,6 @@ def train_and_publish(
     print(metrics_table(metrics, show_test=options.show_test))
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
-    print(f"\ntrain: {options.output}")
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
