@@ -136,6 +136,8 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         yield table(
             header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
         )
+        if unknown := metrics.get("unknown_targets", {}).get(head):
+            yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
 
 
 def _cell(value: float | None) -> str:
