@@ -337,7 +337,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
         # All options once more would not leave room for them on a screen.
-        usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
+        usage="%(prog)s [--spec SPEC] --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
         "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
