@@ -33,7 +33,4 @@ def test_an_input_may_be_called_as_a_group_of_layers_is(name: str, combine: str)
 
 
 def test_other_names_of_layers_stay_what_they_were() -> None:
-    spec = parse_spec(
-        SPEC.replace("INPUT", "word").replace("TABLE", "t").replace("COMBINE", "mean")
-    )
-    assert table_layer(spec, "t") == "table.t"
+    assert table_layer(spec_with("word", "t", "mean"), "t") == "table.t"
