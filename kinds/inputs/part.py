@@ -1,6 +1,7 @@
 """The settings that all inputs have, and what an input tells the stages. Pydantic only."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -23,6 +24,27 @@ class Lookup:
     through: str | None = None
 
 
+@dataclass(frozen=True)
+class Key:
+    """An id of each row that an input offers to whatever goes by ids, such as a cross.
+
+    The examples hold it as `feature`, where that is a list, at `position`: -1 is the last. The ids
+    from 0 on are those of the values of a `vocabulary`, or `count` of them; unknown and missing
+    values have greater ids, and an empty list has none. A feature without room for such an id has
+    another one beside it, `missing`, that is 1 where the value is missing.
+    """
+
+    feature: str
+    vocabulary: str | None = None
+    count: int | None = None
+    position: int | None = None
+    missing: str | None = None
+
+    def size(self, entries: Mapping[str, int]) -> int:
+        """How many values have an id. `entries` is the number of values of each vocabulary."""
+        return self.count or entries[self.vocabulary or ""]
+
+
 class InputPart(Part):
     """An input of a spec."""
 
@@ -36,6 +58,11 @@ class InputPart(Part):
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns of the rows that the input called `name` reads, its own first."""
         return (self.column or name,)
+
+    def keys(self, name: str) -> dict[str, Key]:
+        """The ids that the input called `name` offers, by what they are called behind its name:
+        "" is `name` itself, "last" is `name.last`. Most kinds offer none."""
+        return {}
 
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:

@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from kinds.heads.part import Labels
 from kinds.heads.spec import Head
-from kinds.inputs.part import Lookup
+from kinds.inputs.part import Key, Lookup
 from kinds.inputs.spec import Input
 from kinds.settings import Column, Name, Part, Share, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
@@ -131,6 +131,15 @@ class Spec(Part):
     def input_columns(self, name: str) -> tuple[str, ...]:
         """The columns that an input reads, its own first."""
         return self.inputs[name].columns(name)
+
+    def keys_of_inputs(self) -> dict[str, Key]:
+        """The ids that inputs offer, by the names under which a spec asks for them: `items.last` is
+        what `items` calls `last`."""
+        return {
+            f"{name}.{own}".rstrip("."): key
+            for name, part in self.inputs.items()
+            for own, key in part.keys(name).items()
+        }
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name

@@ -2,7 +2,8 @@
 
 from typing import ClassVar, Literal
 
-from kinds.inputs.part import InputPart
+from kinds.inputs.numbers.naming import missing_flag
+from kinds.inputs.part import InputPart, Key
 
 
 class Flag(InputPart):
@@ -24,6 +25,10 @@ class Flag(InputPart):
     def says_missing(self) -> bool:
         """Whether a second feature says where the flag is missing."""
         return self.missing is None
+
+    def keys(self, name: str) -> dict[str, Key]:
+        missing = missing_flag(name) if self.says_missing else None
+        return {"": Key(name, count=2, missing=missing)}
 
     def lookup(self, name: str) -> None:
         return None

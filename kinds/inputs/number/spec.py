@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kinds.inputs.part import InputPart, Lookup
+from kinds.inputs.part import InputPart, Key, Lookup
 from kinds.settings import Count, Single
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
@@ -44,6 +44,10 @@ class Number(InputPart):
     def says_missing(self) -> bool:
         """Whether a second feature says where the number is missing."""
         return self.buckets is None and self.missing != "reject"
+
+    def keys(self, name: str) -> dict[str, Key]:
+        """The bucket."""
+        return {} if self.buckets is None else {"": Key(name, count=self.buckets)}
 
     def lookup(self, name: str) -> Lookup | None:
         if self.buckets is None or self.embedding is None:

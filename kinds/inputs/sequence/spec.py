@@ -5,6 +5,7 @@ from typing import ClassVar, Literal, Self
 from pydantic import model_validator
 
 from kinds.inputs.ids.spec import IdsPart
+from kinds.inputs.part import Key
 from kinds.settings import Count, Separator
 
 
@@ -25,6 +26,10 @@ class Sequence(IdsPart):
     """The width of an LSTM or a GRU."""
     attention_heads: Count = 1
     """The number of attention heads."""
+
+    def keys(self, name: str) -> dict[str, Key]:
+        """The last value."""
+        return {"last": Key(name, self.vocabulary, position=-1)}
 
     @model_validator(mode="after")
     def _units_where_they_mean_something(self) -> Self:

@@ -1,0 +1,29 @@
+"""The ids that an input offers, of features of examples. Numpy and pyarrow only."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.inputs.part import Key
+from kinds.lists import list_lengths
+
+
+def ids_of(key: Key, features: Mapping[str, pa.Array], size: int) -> npt.NDArray[np.int64]:
+    """int64 [rows]: the id of each row's value; `size`, the number of values, for any other.
+
+    >>> features = {"x": pa.array([[0, 1], [], [3]])}
+    >>> ids_of(Key("x", "words", position=-1), features, 2).tolist()
+    [1, 2, 2]
+    """
+    lists = features[key.feature]
+    ids = lists.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    if key.position is not None:
+        lengths = list_lengths(lists)
+        places = np.cumsum(lengths) + key.position
+        ids = np.append(ids, size)[np.where(lengths >= -key.position, places, -1)]
+    if key.missing is not None:
+        is_missing = features[key.missing].flatten().to_numpy(zero_copy_only=False) == 1
+        ids = np.where(is_missing, size, ids)
+    return np.minimum(ids, size)
