@@ -108,9 +108,9 @@ def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
 
 
 def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
-    """What is to be learned of each input and head."""
-    kinds = kinds_of(spec).items()
-    return {name: kind.analysis(part, fields.of(name)[0]) for name, (kind, part) in kinds}
+    """What is to be learned of each input and head that reads columns."""
+    read = {n: (*of, own[0]) for n, of in kinds_of(spec).items() if (own := fields.of(n))}
+    return {name: kind.analysis(part, first) for name, (kind, part, first) in read.items()}
 
 
 def raw_names(name: str, columns: int) -> list[str]:

@@ -48,7 +48,7 @@ class ExampleFeatures:
 def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
     """What the examples of this spec hold. `entries` is the number of values of each vocabulary."""
     found: dict[str, Feature] = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.network_inputs().items():
         found |= inputs.KINDS[part.kind].features(name, part, entries)
     targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
     return ExampleFeatures(found, targets, spec.weight is not None)

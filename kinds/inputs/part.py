@@ -45,6 +45,18 @@ class Key:
         return self.count or entries[self.vocabulary or ""]
 
 
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs, or triples, of the ids that inputs offer, which an input is made of: the names of
+    those ids, and the vocabulary that the pairs which occur become, with its `size` and
+    `min_count`."""
+
+    of: tuple[str, ...]
+    vocabulary: str
+    size: int
+    min_count: int
+
+
 class InputPart(Part):
     """An input of a spec."""
 
@@ -54,6 +66,9 @@ class InputPart(Part):
     kind: str
     column: Column | None = None
     """The column of the rows; by default the name of the input."""
+    network: bool = True
+    """`false` keeps the input from the network, which then reads only what is made of it: a cross.
+    """
 
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns of the rows that the input called `name` reads, its own first."""
@@ -63,6 +78,10 @@ class InputPart(Part):
         """The ids that the input called `name` offers, by what they are called behind its name:
         "" is `name` itself, "last" is `name.last`. Most kinds offer none."""
         return {}
+
+    def pairs(self, name: str) -> Pairs | None:
+        """What the input called `name` pairs; None where it reads columns instead."""
+        return None
 
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:

@@ -22,7 +22,7 @@ from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 from pipeline.fields import analyses_of
-from pipeline.preparing import leaks, reading, reports
+from pipeline.preparing import leaks, pairs, reading, reports
 from pipeline.preparing.analysis_cache import Cache, FindInFiles
 from pipeline.preparing.examples import MakeFeatures, WriteExamples
 from pipeline.preparing.learning import Join, Learn, Learned
@@ -106,6 +106,8 @@ def build(
         >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv))
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
+    if spec.pairs():
+        learned = _with_pairs(pipeline, result, first, learned)
     reader = reading.ReadRows(
         *(paths, fields, spec.split, work),
         compared_keys=leaks.may_share_keys(spec),
@@ -126,6 +128,23 @@ def build(
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
         | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result)
+    )
+
+
+def _with_pairs(
+    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], learned: Any
+) -> Any:
+    """What was learned, with the pairs that the training rows hold: they are read once more."""
+    spec = result.spec
+    return (
+        _rows(pipeline, "Pairs", result, _parts)
+        | "FindPairs"
+        >> beam.ParDo(
+            pairs.FindPairs(result.paths, result.fields, spec, result.csv),
+            beam.pvalue.AsSingleton(learned),
+        )
+        | "JoinPairs" >> beam.CombineGlobally(pairs.JoinPairs(spec.pairs()))
+        | "WithPairs" >> beam.Map(pairs.with_pairs, beam.pvalue.AsSingleton(learned), spec, first)
     )
 
 

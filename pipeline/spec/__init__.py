@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 
 from kinds.heads.part import Labels
 from kinds.heads.spec import Head
-from kinds.inputs.part import Key, Lookup
+from kinds.inputs.part import Key, Lookup, Pairs
 from kinds.inputs.spec import Input
 from kinds.settings import Column, Name, Part, Share, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
@@ -141,13 +141,35 @@ class Spec(Part):
             for own, key in part.keys(name).items()
         }
 
+    def pairs(self) -> dict[str, Pairs]:
+        """The inputs that are made of ids of other inputs, and of which."""
+        found = {name: part.pairs(name) for name, part in self.inputs.items()}
+        return {name: pairs for name, pairs in found.items() if pairs}
+
+    def keys_of(self, name: str) -> tuple[Key, ...]:
+        """The ids that such an input is made of."""
+        offered = self.keys_of_inputs()
+        return tuple(offered[own] for own in self.pairs()[name].of)
+
+    def network_inputs(self) -> dict[str, Input]:
+        """The inputs that the network reads."""
+        return {name: part for name, part in self.inputs.items() if part.network}
+
+    def all_vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabularies that the spec names, and those of pairs."""
+        of_pairs = {
+            pairs.vocabulary: Vocabulary(size=pairs.size, min_count=pairs.min_count)
+            for pairs in self.pairs().values()
+        }
+        return self.vocabularies | of_pairs
+
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
     def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
-        """Where the inputs over a vocabulary look their ids up; on request those with ids of their
-        own, too."""
-        found = {name: part.lookup(name) for name, part in self.inputs.items()}
+        """Where the network's inputs over a vocabulary look their ids up; on request those with ids
+        of their own, too."""
+        found = {name: part.lookup(name) for name, part in self.network_inputs().items()}
         return {
             name: lookup
             for name, lookup in found.items()
@@ -161,13 +183,14 @@ class Spec(Part):
 
     def vocabulary_of(self) -> dict[str, str]:
         """The vocabulary of each input and head that has one."""
-        inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
+        lookups = {name: part.lookup(name) for name, part in self.inputs.items()}
+        inputs = {n: one.vocabulary for n, one in lookups.items() if one and one.vocabulary}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
 
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
         users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
-        chosen = self.vocabularies[vocabulary].counted
+        chosen = self.all_vocabularies()[vocabulary].counted
         return [name for name in users if not chosen or name in chosen]
 
     def read_as(self, readings: Mapping[str, Reading | None]) -> Self:

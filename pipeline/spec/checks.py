@@ -3,8 +3,10 @@
 The parts themselves are checked where they are defined, in pipeline.spec.
 """
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from kinds.inputs.keys.codes import MOST_CODES
 from pipeline.spec.limits import check_names, check_size
 
 if TYPE_CHECKING:
@@ -13,7 +15,8 @@ if TYPE_CHECKING:
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, check_names):
+    checks = (_names, _columns, _vocabularies, _pairs, _network, _tables, _shared_blocks, _heads)
+    for check in (*checks, check_names):
         check(spec)
     check_size(spec)
 
@@ -51,7 +54,7 @@ def _vocabularies(spec: "Spec") -> None:
     used = spec.vocabulary_of()
     for name, vocabulary in used.items():
         group = "inputs" if name in spec.inputs else "heads"
-        _defined(f"{group}.{name}.vocabulary", vocabulary, spec.vocabularies, "vocabulary")
+        _defined(f"{group}.{name}.vocabulary", vocabulary, spec.all_vocabularies(), "vocabulary")
     if unused := sorted(set(spec.vocabularies) - set(used.values())):
         raise ValueError(f"vocabularies.{unused[0]}: no input and no head uses it")
     for name, settings in spec.vocabularies.items():
@@ -59,6 +62,47 @@ def _vocabularies(spec: "Spec") -> None:
         if strangers := [user for user in settings.counted if user not in users]:
             raise ValueError(
                 f"vocabularies.{name}.counted: {strangers[0]!r} does not use it. Its users: {users}"
+            )
+
+
+def _pairs(spec: "Spec") -> None:
+    """Their codes must be int64."""
+    offered, sizes = spec.keys_of_inputs(), {n: v.size for n, v in spec.vocabularies.items()}
+    sizes |= {n: len(v.values) for n, v in spec.vocabularies.items() if v.values is not None}
+    for name, pairs in spec.pairs().items():
+        place = f"inputs.{name}.of"
+        for own in pairs.of:
+            source = own.partition(".")[0]
+            _defined(place, source, spec.inputs, "input")
+            if source in spec.pairs():
+                raise ValueError(f"{place}: {own!r} is made of other inputs itself; name those")
+            if own not in offered:
+                some = [other for other in offered if other.partition(".")[0] == source]
+                offers = f"it has {some}" if some else "it has none"
+                raise ValueError(f"{place}: {own!r} is no id of inputs.{source}; {offers}")
+        codes = prod(offered[own].size(sizes) + 1 for own in pairs.of)
+        if codes > MOST_CODES:
+            raise ValueError(
+                f"{place}: there must be at most {MOST_CODES:,} pairs, those that never occur "
+                f"counted too, not {codes:,}; give a vocabulary a smaller `size`"
+            )
+
+
+def _network(spec: "Spec") -> None:
+    if not spec.network_inputs():
+        raise ValueError("inputs: the network must read at least one; all have `network: false`")
+    used = {own.partition(".")[0] for pairs in spec.pairs().values() for own in pairs.of}
+    for name in spec.inputs:
+        if name not in spec.network_inputs() and name not in used:
+            raise ValueError(
+                f"inputs.{name}: neither the network nor another input reads it; leave out "
+                "`network: false`, or the input"
+            )
+        lookup = spec.inputs[name].lookup(name)
+        if name not in spec.network_inputs() and lookup and lookup.through:
+            raise ValueError(
+                f"inputs.{name}: the network does not read it (`network: false`), so leave out "
+                "`through`"
             )
 
 
@@ -94,7 +138,7 @@ def _heads(spec: "Spec") -> None:
     tables = {part.table: part for part in spec.lookups().values()}
     for name, head in spec.heads.items():
         for source in head.inputs:
-            _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
+            _defined(f"heads.{name}.inputs", source, spec.network_inputs(), "input of the network")
         head.check(f"heads.{name}", spec.training)
     for name, labels in spec.labels().items():
         if labels.tied is None:

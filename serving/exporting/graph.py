@@ -53,7 +53,8 @@ def assemble(
 ) -> onnx.ModelProto:
     """The whole graph of one file. `values` are those of the vocabulary of each input and head."""
     front, back = Nodes(), Nodes()
-    for name, part in inputs.items():
+    # What is made of other inputs comes after them.
+    for name, part in sorted(inputs.items(), key=lambda one: not one[1].columns(one[0])):
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
     for head in file.heads:
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))

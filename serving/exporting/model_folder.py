@@ -5,13 +5,14 @@ The command, which has taken the lock by then, is serving.export.
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import onnx
 
 from kinds.heads.score import FileHead
+from kinds.inputs.keys.codes import codes_in, values_of
 from kinds.inputs.onnx import RawInput
 from pipeline.console.progress import lasting
 from pipeline.distributions import only_of
@@ -84,15 +85,24 @@ def build(
             numbers.get(name, {}),
             {one.output: file.lengths.get(one.output) for one in further},
         )
-        for name, (field, *further) in source.fields.inputs.items()
+        for name, (field, *further) in ((n, own) for n, own in source.fields.inputs.items() if own)
     }
+    raw |= {name: _raw_pairs(source, name) for name in source.spec.pairs()}
     return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+
+
+def _raw_pairs(source: TrainedRun, name: str) -> RawInput:
+    keys = source.spec.keys_of(name)
+    values = [values_of(key, source.vocabulary_values) for key in keys]
+    codes = codes_in(source.values[name], values).tolist()
+    sized = [(key, len(own)) for key, own in zip(keys, values, strict=True)]
+    return RawInput("", keys=sized, codes=codes)
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
-    known = {f.output: values[name] for name, (f, *_) in fields.inputs.items() if name in values}
+    known = {own[0].output: values[n] for n, own in fields.inputs.items() if own and n in values}
     samples = source.typed_samples
     at_once = batch_rows(row_bytes(source.model))
     return certify(
@@ -146,10 +156,11 @@ def training(
     said |= {name: only_of(one, values[name]) for name, one in said.items() if name in values}
     unknown = {
         name: Usual(len(values[name]), _unknown(statistics.inputs[name]))
-        for name, lookup in spec.lookups().items()
-        if lookup.vocabulary is not None and name in statistics.inputs
+        for name in spec.vocabulary_of()
+        if name in statistics.inputs
     }
-    return {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+    known = {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+    return known | {n: {"unknown": asdict(unknown[n])} for n in spec.pairs() if n in unknown}
 
 
 def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:

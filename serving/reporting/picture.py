@@ -87,7 +87,9 @@ def _inputs(spec: Spec) -> Iterator[Box]:
     for name, part in spec.inputs.items():
         lines = KINDS[part.kind].lines(part)
         lines += [f"column {one}" for one in spec.input_columns(name) if one != name]
-        yield Box("input", name, tuple(lines), band=_band(part.lookup(name)))
+        lookup = part.lookup(name) if part.network else None
+        lines += [] if part.network else ["not by itself"]
+        yield Box("input", name, tuple(lines), band=_band(lookup))
 
 
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
@@ -96,7 +98,7 @@ def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
         for n, s in weights.get("tables", {}).items()
     }
     bands: dict[str, int] = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.network_inputs().items():
         if lookup := part.lookup(name):
             bands[lookup.table] = min(_band(lookup), bands.get(lookup.table, 1))
     for name, band in bands.items():
@@ -145,7 +147,7 @@ def _count(shapes: Mapping[str, Sequence[int]]) -> int:
 def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
     """Pairs of keys, each line once for all inputs that go the same way."""
     ends = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.network_inputs().items():
         way = [f"input {name}"]
         if lookup := part.lookup(name):
             way.append(f"table {lookup.table}")

@@ -72,7 +72,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
     plain: Vectors = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.network_inputs().items():
         embedded = None
         if lookup := part.lookup(name):
             embedded = tables[lookup.table](inputs[name])
@@ -87,7 +87,7 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         if h.inputs
     }
     if len(hidden) < len(spec.heads):
-        top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)
+        top = trunk(joined("trunk", vectors, tuple(spec.network_inputs()), spec.trunk), spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
     model = keras.Model(inputs, hidden, name=spec.name)
     return Body(model, reordered(model, spec, plain, vectors), tables, shared, uses)
@@ -104,7 +104,7 @@ def feature_inputs(spec: Spec, entries: Mapping[str, int]) -> Vectors:
 def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:
     """The embedding tables. Those over a vocabulary come first: from the order follows which random
     numbers each starts with."""
-    lookups = [part.lookup(name) for name, part in spec.inputs.items()]
+    lookups = [part.lookup(name) for name, part in spec.network_inputs().items()]
     tables: dict[str, layers.Embedding] = {}
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:

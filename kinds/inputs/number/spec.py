@@ -36,6 +36,8 @@ class Number(InputPart):
     def _buckets_have_an_embedding(self) -> Self:
         if (self.scale == "buckets") != (self.buckets is not None):
             raise ValueError("`scale: buckets` and the number of `buckets` go together")
+        if self.scale == "buckets" and self.embedding is None and not self.network:
+            return self
         if (self.scale == "buckets") != (self.embedding is not None):
             raise ValueError("`scale: buckets` and the size of its `embedding` go together")
         return self

@@ -1,0 +1,60 @@
+"""The settings of a cross."""
+
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from kinds.inputs.part import InputPart, Key, Lookup, Pairs
+from kinds.settings import Count, Name
+
+KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[a-z_]+)?$")]
+
+
+class Cross(InputPart):
+    """Pairs of the values of two other inputs, or triples of three: each pair that occurs often
+    enough has an id and a vector of its own, so that the network need not find out what the two say
+    together. A rare pair, and one with an unknown or a missing value in it, is the unknown pair.
+
+    Inputs that have one id a row can be crossed: a category, a flag, a number with
+    `scale: buckets`, and as `NAME.last` the last value of a sequence. One that the network should
+    read only so has `network: false`. For example `maker_size: {kind: cross, of: [maker, size]}`.
+    """
+
+    PREPARED: ClassVar = frozenset({"kind", "of", "size", "min_count"})
+
+    kind: Literal["cross"] = "cross"
+    of: Annotated[tuple[KeyName, ...], Field(min_length=2, max_length=3)]
+    """The two or three inputs."""
+    size: Count = 10_000
+    """The maximum number of pairs that get an id, the most frequent first."""
+    min_count: Count = 2
+    """How often a pair must occur in the training rows to get an id."""
+    embedding: Count = 50
+    """The size of the embedding of each pair."""
+    through: Name | None = None
+    """The shared block that the embedding goes through."""
+
+    @model_validator(mode="after")
+    def _different_and_without_a_column(self) -> Self:
+        if len(set(self.of)) < len(self.of):
+            raise ValueError(f"`of` must name different inputs, not {list(self.of)}")
+        if self.column is not None:
+            raise ValueError("a cross is made of other inputs: leave out `column`")
+        return self
+
+    def columns(self, name: str) -> tuple[str, ...]:
+        return ()
+
+    def keys(self, name: str) -> dict[str, Key]:
+        return {"": Key(name, _vocabulary(name))}
+
+    def pairs(self, name: str) -> Pairs:
+        return Pairs(self.of, _vocabulary(name), self.size, self.min_count)
+
+    def lookup(self, name: str) -> Lookup:
+        own = _vocabulary(name)
+        return Lookup(own, self.embedding, own, through=self.through)
+
+
+def _vocabulary(name: str) -> str:
+    return f"{name}.pairs"
