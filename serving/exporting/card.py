@@ -95,6 +95,7 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         vocabulary = spec.vocabulary_of().get(name)
         kind = f"{part.kind} of {vocabulary}" if vocabulary in spec.vocabularies else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
+        kind += "" if part.network else ", only crossed"
         columns = spec.input_columns(name) or spec.pairs()[name].of
         yield [name, ", ".join(columns), kind, missing]
 

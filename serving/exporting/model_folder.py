@@ -3,6 +3,7 @@
 The command, which has taken the lock by then, is serving.export.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
@@ -27,7 +28,7 @@ from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
-from serving.exporting.hard_cases import batch_rows, hard_cases
+from serving.exporting.hard_cases import EveryValue, batch_rows, hard_cases
 from serving.exporting.profiles import PROFILES, Profile
 from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.trained_run import TrainedRun, padding
@@ -99,16 +100,30 @@ def _raw_pairs(source: TrainedRun, name: str) -> RawInput:
     return RawInput("", keys=sized, codes=codes)
 
 
+def _values_of_pairs(source: TrainedRun, name: str) -> dict[str, list[str]]:
+    """The values of all pairs by typed column, as far as cells hold them as they are."""
+    of, keys = source.spec.pairs()[name].of, source.spec.keys_of(name)
+    columns = [source.fields.inputs[own.partition(".")[0]][0].output for own in of]
+    values = zip(*(json.loads(text) for text in source.values[name]), strict=True)
+    each = zip(columns, keys, values, strict=True)
+    return {column: list(own) for column, key, own in each if key.vocabulary}
+
+
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
     known = {own[0].output: values[n] for n, own in fields.inputs.items() if own and n in values}
     samples = source.typed_samples
+    pairs = {
+        f"every_pair/{name}": EveryValue(samples, file.fields, own)
+        for name in source.spec.pairs()
+        if (own := _values_of_pairs(source, name))
+    }
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
         Reference(source.transform_graph, source.model, fields.raw(), padding(source)),
-        {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
+        {"held_out": samples, **hard_cases(samples, file.fields, known, at_once), **pairs},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,
     )

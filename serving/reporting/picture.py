@@ -88,7 +88,7 @@ def _inputs(spec: Spec) -> Iterator[Box]:
         lines = KINDS[part.kind].lines(part)
         lines += [f"column {one}" for one in spec.input_columns(name) if one != name]
         lookup = part.lookup(name) if part.network else None
-        lines += [] if part.network else ["not by itself"]
+        lines += [] if part.network else ["only crossed"]
         yield Box("input", name, tuple(lines), band=_band(lookup))
 
 

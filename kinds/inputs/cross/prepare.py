@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 
 from kinds.columns import Field
 from kinds.inputs.cross.spec import Cross
+from kinds.inputs.ids.prepare import UNSEEN_SHARE, same_everywhere
 from kinds.inputs.ids.prepare import counts as counts
 from kinds.inputs.ids.prepare import feature_names as feature_names
-from kinds.inputs.ids.prepare import same_everywhere, unseen
 from kinds.inputs.ids.prepare import statistics as statistics
 from kinds.inputs.ids.prepare import unknown as unknown
 from kinds.inputs.keys.codes import codes_of
@@ -39,4 +39,8 @@ def features(
 
 def anomalies(part: Cross, found: Findings) -> Iterator[Anomaly]:
     yield from same_everywhere(found)
-    yield from unseen(found)
+    held_out = found.said["inputs"]["eval"]
+    if held_out["values"] and held_out["out_of_vocabulary"] >= UNSEEN_SHARE:
+        share = f"{held_out['out_of_vocabulary']:.0%}"
+        why = "rare in the training rows, or with a value that is unknown or missing"
+        yield "UNSEEN_IN_EVAL", f"{share} of the pairs in eval have no id: {why}"

@@ -26,5 +26,5 @@ def could_be(column: Column) -> Look | None:
 def made_up(
     part: "Cross", texts: Sequence[str], count: int, missing: float, random: np.random.Generator
 ) -> tuple[tuple[()], np.ndarray]:
-    """No cells of its own, and worth what its inputs are: nothing more."""
+    """No cells of its own; by itself it is worth nothing."""
     return (), np.zeros(count)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from kinds.inputs.part import InputPart, Key, Lookup, Pairs
-from kinds.settings import Count, Name
+from kinds.settings import Column, Count, Name
 
 KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[a-z_]+)?$")]
 
@@ -23,6 +23,8 @@ class Cross(InputPart):
     PREPARED: ClassVar = frozenset({"kind", "of", "size", "min_count"})
 
     kind: Literal["cross"] = "cross"
+    column: Column | None = None
+    """Left out: a cross reads no column of its own."""
     of: Annotated[tuple[KeyName, ...], Field(min_length=2, max_length=3)]
     """The two or three inputs."""
     size: Count = 10_000
