@@ -4,7 +4,8 @@
     files -> all rows ---------------> make features -> write -----+-> prove, publish
 
 The rows are read twice because an in-memory engine would hold what two steps need one after the
-other. Pairs of ids are counted in a reading of their own in between. Publishing is a step like any other: whoever starts the pipeline need not wait for it.
+other. Pairs of ids are counted in a reading of their own in between. Publishing is a step like
+any other: whoever starts the pipeline need not wait for it.
 Nothing is downloaded: the local engine is FnApiRunner by whatever name it is asked for.
 """
 
