@@ -52,8 +52,12 @@ class Analysis:
         return values, len(column) - len(values)
 
     def numbers(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
-        """The numbers, NaN where one is missing."""
-        return rows.column(self.field.output).to_numpy(zero_copy_only=False)
+        """The numbers, of lists of numbers all of them, NaN where one or a list is missing."""
+        column = rows.column(self.field.output)
+        if not pa.types.is_list(column.type):
+            return column.to_numpy(zero_copy_only=False)
+        gaps = np.full(column.null_count, np.nan, np.float32)
+        return np.append(column.flatten().to_numpy(zero_copy_only=False), gaps)
 
 
 def is_missing(texts: pa.Array) -> pa.Array:

@@ -12,7 +12,7 @@ from kinds.answers import check
 from kinds.columns.columns import Bad
 from kinds.tensors import Element
 
-Kind = Literal["text", "list", "number", "flag"]
+Kind = Literal["text", "list", "number", "flag", "vector"]
 
 
 class ColumnType(Protocol):
@@ -44,7 +44,8 @@ class ColumnType(Protocol):
         """A typed column -> lists of bytes or float32, as the transform graph takes it."""
 
     def hard_cells(self) -> Mapping[str, Sequence[Any]]:
-        """Four typed cells by name: what an exported file is most likely to read otherwise."""
+        """Four typed cells by name: what an exported file is most likely to read otherwise. A list
+        of one stands as often as a field's `width` says."""
 
 
 def _type(kind: str) -> ColumnType:

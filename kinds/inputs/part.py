@@ -45,6 +45,10 @@ class Key:
         return self.count or entries[self.vocabulary or ""]
 
 
+MOST_PAIRS = 2**63 - 1
+"""How many pairs there may be: each is a code of int64."""
+
+
 @dataclass(frozen=True)
 class Pairs:
     """The pairs, or triples, of the ids that inputs offer, which an input is made of: the names of

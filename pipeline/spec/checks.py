@@ -6,7 +6,7 @@ The parts themselves are checked where they are defined, in pipeline.spec.
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from kinds.inputs.keys.codes import MOST_CODES
+from kinds.inputs.part import MOST_PAIRS
 from pipeline.spec.limits import check_names, check_size
 
 if TYPE_CHECKING:
@@ -81,9 +81,9 @@ def _pairs(spec: "Spec") -> None:
                 offers = f"it has {some}" if some else "it has none"
                 raise ValueError(f"{place}: {own!r} is no id of inputs.{source}; {offers}")
         codes = prod(offered[own].size(sizes) + 1 for own in pairs.of)
-        if codes > MOST_CODES:
+        if codes > MOST_PAIRS:
             raise ValueError(
-                f"{place}: there must be at most {MOST_CODES:,} pairs, those that never occur "
+                f"{place}: there must be at most {MOST_PAIRS:,} pairs, those that never occur "
                 f"counted too, not {codes:,}; give a vocabulary a smaller `size`"
             )
 
@@ -138,7 +138,11 @@ def _heads(spec: "Spec") -> None:
     tables = {part.table: part for part in spec.lookups().values()}
     for name, head in spec.heads.items():
         for source in head.inputs:
-            _defined(f"heads.{name}.inputs", source, spec.network_inputs(), "input of the network")
+            _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
+            if source not in spec.network_inputs():
+                raise ValueError(
+                    f"heads.{name}.inputs: the network does not read {source!r} (`network: false`)"
+                )
         head.check(f"heads.{name}", spec.training)
     for name, labels in spec.labels().items():
         if labels.tied is None:

@@ -143,7 +143,8 @@ def tolerances(features: Mapping[str, Array]) -> Array:
     largest = np.zeros(len(next(iter(features.values()))))
     for values in features.values():
         if values.dtype.kind == "f":
-            largest = np.maximum(largest, np.abs(values.astype(np.float64)))
+            sizes = np.abs(values.astype(np.float64)).reshape(len(values), -1)
+            largest = np.maximum(largest, sizes.max(axis=1))
     return np.maximum(1.0, largest / EXACT_UP_TO)
 
 
@@ -153,4 +154,4 @@ def feature_difference(got: Array, expected: Array) -> float:
         return np.inf
     if expected.dtype.kind != "f":
         return 0.0 if np.array_equal(got, expected) else np.inf
-    return value_difference(got, expected, np.ones(len(expected)))
+    return value_difference(got, expected, np.ones(expected.shape))

@@ -64,8 +64,8 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    said = asdict(one)
-    return said if one.reading != "words" else {k: v for k, v in said.items() if k != "reading"}
+    usual = {"reading": "words", "width": None, "beside": ""}
+    return {k: v for k, v in asdict(one).items() if k not in usual or v != usual[k]}
 
 
 def _if_any(key: str, value: object) -> dict[str, object]:
@@ -106,7 +106,7 @@ def from_json(text: str) -> Metadata:
 def _field(said: dict[str, Any]) -> Field:
     one = Field(**said)
     _check(one, column=str, kind=str, separator=str, name=str, reading=str)
-    _check(one, required=bool, nonnegative=bool)
+    _check(one, required=bool, nonnegative=bool, beside=str, width=(int, NoneType))
     return one
 
 

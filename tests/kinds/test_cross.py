@@ -286,7 +286,7 @@ def changed(old: str, new: str) -> Spec:
         ("[maker, new]", "[maker, new], column: x", "leave out `column`"),
         ("{kind: flag}", "{kind: flag, network: false}", ""),
         ("[size, maker, items.last]", "[size, maker]", "inputs.items: neither the network nor"),
-        ("{kind: binary}", "{kind: binary, inputs: [items]}", "no input of the network is called"),
+        ("{kind: binary}", "{kind: binary, inputs: [items]}", "the network does not read 'items'"),
         ("scale: buckets, buckets: 3", "scale: log", "'size' is no id of inputs.size; it has none"),
     ],
 )

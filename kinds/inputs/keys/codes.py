@@ -17,7 +17,6 @@ import pyarrow.compute as pc
 
 from kinds.inputs.part import Key
 
-MOST_CODES = 2**63 - 1
 Codes = npt.NDArray[np.int64]
 
 
