@@ -56,8 +56,13 @@ class Analysis:
         column = rows.column(self.field.output)
         if not pa.types.is_list(column.type):
             return column.to_numpy(zero_copy_only=False)
-        gaps = np.full(column.null_count, np.nan, np.float32)
+        gaps = np.full(column.null_count * (self.field.width or 1), np.nan, np.float32)
         return np.append(column.flatten().to_numpy(zero_copy_only=False), gaps)
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether each of several numbers a row has a scale of its own."""
+        return self.scale is not None and self.field.width is not None
 
 
 def is_missing(texts: pa.Array) -> pa.Array:

@@ -84,13 +84,25 @@ class Column:
     def elements(self) -> Look | None:
         """Lists, or texts of words that come again and again."""
         if self.is_list:
-            return self._elements(self.values, 1.0, "lists")
+            return self._elements(self.values, 0.9 if self.vector else 1.0, "lists")
         words = pc.split_pattern(self.present, " ").flatten()
         repeated = pc.count_distinct(words).as_py() < len(words) / 2
         if len(words) <= 3 * len(self.present) or not repeated:
             return None
         said = "words with spaces between them that come again and again"
         return self._elements(pc.split_pattern(self.values, " "), 0.7, said)
+
+    @cached_property
+    def vector(self) -> Look | None:
+        """Lists of as many numbers each, some of them with a fraction."""
+        if not self.is_list or self.numbers is None or not self._any("[.eE]"):
+            return None
+        lengths = pc.list_value_length(self.values).unique().drop_null().to_pylist()
+        if len(lengths) != 1 or lengths[0] < 2 or self.present.null_count:
+            return None
+        missing = self.values.null_count / len(self.values)
+        said = f"lists of {lengths[0]:,} numbers each"
+        return Look(1.0, said, missing, self.distinct, settings={"width": lengths[0]})
 
     @property
     def is_list(self) -> bool:

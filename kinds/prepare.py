@@ -38,15 +38,15 @@ def _no_boundaries() -> npt.NDArray[np.float32]:
 @dataclass(frozen=True)
 class Known:
     """What was learned of an input or a head: the values of its vocabulary in the order of their
-    ids and how cells are read for it, the mean and the deviation of its numbers, the boundaries
-    between its buckets.
+    ids and how cells are read for it, the mean and the deviation of its numbers (of each number of
+    a vector), the boundaries between its buckets.
 
     Of an input that pairs ids, `keys` has these and how many values each has, `codes` the pairs
     in the order of their ids (kinds.inputs.keys.codes)."""
 
     values: pa.Array = field(default_factory=_no_values)
-    mean: np.float32 = _ZERO
-    std: np.float32 = _ONE
+    mean: np.float32 | npt.NDArray[np.float32] = _ZERO
+    std: np.float32 | npt.NDArray[np.float32] = _ONE
     boundaries: npt.NDArray[np.float32] = field(default_factory=_no_boundaries)
     reading: Reading = "words"
     keys: tuple[tuple[Key, int], ...] = ()

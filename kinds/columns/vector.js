@@ -6,7 +6,8 @@
     return "a number for each value";
   },
   tensor(field, text, row) {
-    const said = columnKinds.list.values(field, text);
+    const said = columnKinds.list.values(field, text.trim());
+    if (field.required && !said.length) throw new Error(`${field.column} must be given`);
     if (field.width && text.trim() && said.length !== field.width) throw new Error(`${field.column} must have ${field.width} numbers`);
     const other = field.beside && model.fields.find((one) => (one.name || one.column) === field.beside);
     if (other && columnKinds.list.values(other, row[other.column] ?? "").length !== said.length) {

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kinds.columns import lists, numbers
-from kinds.columns.columns import Bad, where
+from kinds.columns.columns import Bad, Unreadable, where
+from kinds.columns.texts import text
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
 
@@ -30,7 +32,11 @@ def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     A list holds numbers only: one that is missing among them is bad.
     """
     if not lists.is_native(column.type):
-        column, _ = lists.typed(column, separator)
+        if pa.types.is_nested(column.type):
+            raise Unreadable
+        texts = pc.utf8_trim_whitespace(text(column))
+        made, _ = lists.typed(texts, separator)
+        column = pc.if_else(pc.equal(texts, ""), pa.scalar(None, made.type), made)
     values, problems = lists.plain_values(column)
     typed_values, bad = numbers.typed(values, separator)
     problems += [*bad, Bad("not_a_number", where(typed_values.is_null(nan_is_null=True)))]

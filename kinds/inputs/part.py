@@ -90,3 +90,9 @@ class InputPart(Part):
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:
         """Where the input called `name` looks ids up; None where it does not."""
+
+    def block(self, name: str) -> tuple[str, int] | None:
+        """The shared block that vectors of the input called `name` go through, and the width of
+        what goes in."""
+        lookup = self.lookup(name)
+        return (lookup.through, lookup.width) if lookup and lookup.through else None

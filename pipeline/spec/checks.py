@@ -98,8 +98,7 @@ def _network(spec: "Spec") -> None:
                 f"inputs.{name}: neither the network nor another input reads it; leave out "
                 "`network: false`, or the input"
             )
-        lookup = spec.inputs[name].lookup(name)
-        if name not in spec.network_inputs() and lookup and lookup.through:
+        if name not in spec.network_inputs() and spec.inputs[name].block(name):
             raise ValueError(
                 f"inputs.{name}: the network does not read it (`network: false`), so leave out "
                 "`through`"
@@ -120,15 +119,15 @@ def _tables(spec: "Spec") -> None:
 
 def _shared_blocks(spec: "Spec") -> None:
     widths: dict[str, tuple[str, int]] = {}
-    for name, part in spec.lookups().items():
-        if part.through is None:
-            continue
-        _defined(f"inputs.{name}.through", part.through, spec.shared, "shared block")
-        owner, width = widths.setdefault(part.through, (name, part.width))
-        if width != part.width:
+    blocks = {name: part.block(name) for name, part in spec.network_inputs().items()}
+    for name, block, own in ((name, *said) for name, said in blocks.items() if said):
+        _defined(f"inputs.{name}.through", block, spec.shared, "shared block")
+        owner, width = widths.setdefault(block, (name, own))
+        if width != own:
+            what = "embedding" if spec.inputs[name].lookup(name) else "width"
             raise ValueError(
-                f"inputs.{name}: goes through {part.through!r} with inputs.{owner}, "
-                f"so its embedding must be {width}, not {part.width}"
+                f"inputs.{name}: goes through {block!r} with inputs.{owner}, "
+                f"so its {what} must be {width}, not {own}"
             )
     if unused := sorted(set(spec.shared) - set(widths)):
         raise ValueError(f"shared.{unused[0]}: no input goes through it")

@@ -55,6 +55,7 @@ class TrainedRun(RunFolder):
 
 
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
-    """{input of a list: (its length, the id that pads it)}"""
+    """{input of a list of values: (its length, the id that pads it)}"""
     entries = {name: len(values) for name, values in source.values.items()}
-    return {name: (length, missing_id(entries[name])) for name, length in source.lengths.items()}
+    lists = [(name, length) for name, length in source.lengths.items() if name in entries]
+    return {name: (length, missing_id(entries[name])) for name, length in lists}

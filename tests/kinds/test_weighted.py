@@ -148,11 +148,12 @@ def test_a_mean_is_by_the_sum_of_the_weights_and_padding_counts_for_nothing() ->
     weights[2] = 0
     real = np.array([[0, 0, 1, 1], [1, 1, 1, 1], [1, 1, 1, 1]], bool)
     total = (vectors * (weights * real)[:, :, None]).sum(axis=1)
-    given = [ops.convert_to_tensor(one) for one in (vectors, real, weights)]
-    np.testing.assert_allclose(np.asarray(weighted(*given, "sum")), total, rtol=1e-5)
+    one, two, three = (ops.convert_to_tensor(given) for given in (vectors, real, weights))
+    made = {how: np.asarray(weighted(one, two, three, how)) for how in ("sum", "mean")}
+    np.testing.assert_allclose(made["sum"], total, rtol=1e-5)
     whole = (weights * real).sum(axis=1, keepdims=True)
     whole[2] = 1
-    np.testing.assert_allclose(np.asarray(weighted(*given, "mean")), total / whole, rtol=1e-5)
+    np.testing.assert_allclose(made["mean"], total / whole, rtol=1e-5)
 
 
 SPEC = """
