@@ -83,11 +83,11 @@ def test_a_missing_vector_is_bad_where_there_must_be_one() -> None:
 
 
 CELLS = [[1.0, -20.0, 3e38], None, [1e-30, 0.0, -0.0], [7.25, 1e9, -3.4e38]]
-MEAN, STD = np.float32([1.5, -2, 7]), np.float32([0.5, 3, 1e5])
+MEAN, STD = np.array([1.5, -2, 7], np.float32), np.array([0.5, 3, 1e5], np.float32)
 
 
 def expected(part: Vector) -> dict[str, list[Any]]:
-    raw = np.float32([cell or [np.nan] * 3 for cell in CELLS])
+    raw = np.array([cell or [np.nan] * 3 for cell in CELLS], np.float32)
     made = np.clip((raw - MEAN) / STD, -100, 100) if part.scale == "standard" else raw
     numbers = np.where(np.isnan(made), np.float32(0), made)
     flag = {"x.missing": [[0.0], [1.0], [0.0], [0.0]]} if part.says_missing else {}
