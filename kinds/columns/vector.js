@@ -14,8 +14,9 @@
       throw new Error(`${field.column} must have as many numbers as ${other.column} has values`);
     }
     const numbers = said.map((one) => {
-      if (String(one).trim() === "") throw new Error(`${field.column} must have numbers only`);
-      return columnKinds.number.tensor(field, one)[1][0];
+      const number = String(one).trim() === "" ? NaN : columnKinds.number.tensor(field, one)[1][0];
+      if (Number.isNaN(number)) throw new Error(`${field.column} must have numbers only`);
+      return number;
     });
     const last = numbers.slice(-field.length);
     return ["float32", [...Array(field.length - last.length).fill(NaN), ...last], [1, field.length]];
