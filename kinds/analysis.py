@@ -36,8 +36,8 @@ class Analysis:
 
     @property
     def is_number(self) -> bool:
-        """Whether the values are numbers, and otherwise texts."""
-        return self.field.column_type.is_number()
+        """Whether the values lie along a line, and otherwise are texts."""
+        return self.field.column_type.on_a_line() is not None
 
     def texts(self, rows: pa.RecordBatch) -> tuple[pa.Array, int]:
         """The texts that count, and how many are missing. A flag is "0" or "1"."""
@@ -52,17 +52,26 @@ class Analysis:
         return values, len(column) - len(values)
 
     def numbers(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
-        """The numbers, of lists of numbers all of them, NaN where one or a list is missing."""
+        """The numbers, NaN where one is missing; of a date its day."""
+        line = self.field.column_type.on_a_line()
+        assert line is not None
         column = rows.column(self.field.output)
-        if not pa.types.is_list(column.type):
-            return column.to_numpy(zero_copy_only=False)
-        gaps = np.full(column.null_count * (self.field.width or 1), np.nan, np.float32)
-        return np.append(column.flatten().to_numpy(zero_copy_only=False), gaps)
+        numbers = line(column)
+        if not self.field.width:
+            return numbers
+        # A vector that is missing is as many missing numbers.
+        more = np.full(column.null_count * (self.field.width - 1), np.nan, np.float32)
+        return np.append(numbers, more)
 
     @property
     def is_vector(self) -> bool:
         """Whether each of several numbers a row has a scale of its own."""
         return self.scale is not None and self.field.width is not None
+
+    def vectors(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
+        """[rows that have one, width]"""
+        numbers = rows.column(self.field.output).flatten().to_numpy(zero_copy_only=False)
+        return np.reshape(numbers, (-1, self.field.width or 1))
 
 
 def is_missing(texts: pa.Array) -> pa.Array:

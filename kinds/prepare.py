@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from kinds.analysis import Analysis
 from kinds.columns import Field, Reading
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
 
 # A name and a sentence.
 Anomaly = tuple[str, str]
@@ -41,15 +41,15 @@ class Known:
     ids and how cells are read for it, the mean and the deviation of its numbers (of each number of
     a vector), the boundaries between its buckets.
 
-    Of an input that pairs ids, `keys` has these and how many values each has, `codes` the pairs
-    in the order of their ids (kinds.inputs.keys.codes)."""
+    Of an input that pairs ids, `keys` has these, `codes` the pairs in the order of their ids
+    (kinds.inputs.pairs.codes)."""
 
     values: pa.Array = field(default_factory=_no_values)
     mean: np.float32 | npt.NDArray[np.float32] = _ZERO
     std: np.float32 | npt.NDArray[np.float32] = _ONE
     boundaries: npt.NDArray[np.float32] = field(default_factory=_no_boundaries)
     reading: Reading = "words"
-    keys: tuple[tuple[Key, int], ...] = ()
+    keys: tuple[Key, ...] = ()
     codes: npt.NDArray[np.int64] = field(default_factory=_no_codes)
 
     def ids(self, texts: pa.Array) -> pa.Array:
@@ -92,7 +92,8 @@ class Prepare(Protocol):
         """
 
     def feature_names(self, name: str, part: Any) -> list[str]:
-        """The features that are written to examples, the one called `name` first."""
+        """The features that are written to examples; where one is called `name`, it is the
+        first."""
 
     def unknown(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> Which:
         """Which rows of a batch of features have a value that its vocabulary does not hold."""

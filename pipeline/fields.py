@@ -78,7 +78,7 @@ def fields_of(spec: specs.Spec) -> Fields:
     A column that is needed in two types (a number that is also a key) gives two fields. The first
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
-    named, readings = _Names(), _readings(spec)
+    named, readings = _Names(spec.missing_words), _readings(spec)
     inputs: dict[str, tuple[Field, ...]] = {}
     for name, part in spec.inputs.items():
         columns = spec.input_columns(name)
@@ -140,12 +140,13 @@ def _read(field: Field, reading: Reading) -> Field:
 
 
 class _Names:
-    """Gives each different field a name of its own."""
+    """Gives each different field a name of its own, and all the words for a missing value."""
 
-    def __init__(self) -> None:
-        self._fields: dict[str, Field] = {}
+    def __init__(self, missing_words: tuple[str, ...]) -> None:
+        self._words, self._fields = missing_words, dict[str, Field]()
 
     def __call__(self, field: Field) -> Field:
+        field = replace(field, missing_words=self._words)
         for name in _candidates(field):
             taken = self._fields.setdefault(name, field)
             if taken == field:
@@ -163,6 +164,12 @@ def _candidates(field: Field) -> Iterator[str]:
 
 
 def _split_columns(split: specs.Split) -> tuple[str, ...]:
-    if isinstance(split, specs.HashSplit):
-        return split.columns
-    return (split.column,) if isinstance(split, specs.ColumnSplit) else ()
+    """In the order in which pipeline.sides takes them."""
+    match split:
+        case specs.HashSplit():
+            return split.columns
+        case specs.ColumnSplit() | specs.TimeSplit():
+            return (split.column,)
+        case specs.LastSplit():
+            return (*split.columns, split.order)
+    return ()

@@ -1,6 +1,7 @@
 """The column type `vector`: any number of float32 a row, null where the list is missing."""
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -8,10 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import lists, numbers
-from kinds.columns.columns import Bad, Unreadable, where
+from kinds.columns.columns import Bad, Line, Unreadable, where
 from kinds.columns.texts import text
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
+
+if TYPE_CHECKING:
+    from kinds.columns import Field
 
 
 def arrow() -> pa.DataType:
@@ -22,11 +26,17 @@ def is_list() -> bool:
     return True
 
 
-def is_number() -> bool:
-    return True
+def on_a_line() -> Line:
+    return _numbers
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+def _numbers(column: pa.Array) -> npt.NDArray[np.float32]:
+    """Those of all lists, NaN where one is missing."""
+    gaps = np.full(column.null_count, np.nan, np.float32)
+    return np.append(column.flatten().to_numpy(zero_copy_only=False), gaps)
+
+
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """Lists of numbers, of lists and of text that is JSON or has separators. Raises Unreadable.
 
     A list holds numbers only: one that is missing among them is bad.
@@ -35,10 +45,10 @@ def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
         if pa.types.is_nested(column.type):
             raise Unreadable
         texts = pc.utf8_trim_whitespace(text(column))
-        made, _ = lists.typed(texts, separator)
+        made, _ = lists.typed(texts, field)
         column = pc.if_else(pc.equal(texts, ""), pa.scalar(None, made.type), made)
     values, problems = lists.plain_values(column)
-    typed_values, bad = numbers.typed(values, separator)
+    typed_values, bad = numbers.typed(values, field)
     problems += [*bad, Bad("not_a_number", where(typed_values.is_null(nan_is_null=True)))]
     lengths = list_lengths(column)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kinds.answers import answers
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
 from kinds.nodes import Nodes
 
 
@@ -28,7 +28,7 @@ class RawInput:
     values: Sequence[str] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, int | None] = field(default_factory=dict)
-    keys: Sequence[tuple[Key, int]] = ()
+    keys: Sequence[Key] = ()
     codes: Sequence[int] = ()
 
 

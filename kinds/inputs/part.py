@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kinds.inputs.keys import Key
 from kinds.settings import Column, Part
 
 
@@ -22,27 +23,6 @@ class Lookup:
     vocabulary: str | None = None
     rows: int | None = None
     through: str | None = None
-
-
-@dataclass(frozen=True)
-class Key:
-    """An id of each row that an input offers to whatever goes by ids, such as a cross.
-
-    The examples hold it as `feature`, where that is a list, at `position`: -1 is the last. The ids
-    from 0 on are those of the values of a `vocabulary`, or `count` of them; unknown and missing
-    values have greater ids, and an empty list has none. A feature without room for such an id has
-    another one beside it, `missing`, that is 1 where the value is missing.
-    """
-
-    feature: str
-    vocabulary: str | None = None
-    count: int | None = None
-    position: int | None = None
-    missing: str | None = None
-
-    def size(self, entries: Mapping[str, int]) -> int:
-        """How many values have an id. `entries` is the number of values of each vocabulary."""
-        return self.count or entries[self.vocabulary or ""]
 
 
 MOST_PAIRS = 2**63 - 1
@@ -70,18 +50,10 @@ class InputPart(Part):
     kind: str
     column: Column | None = None
     """The column of the rows; by default the name of the input."""
-    network: bool = True
-    """`false` keeps the input from the network, which then reads only what is made of it: a cross.
-    """
 
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns of the rows that the input called `name` reads, its own first."""
         return (self.column or name,)
-
-    def keys(self, name: str) -> dict[str, Key]:
-        """The ids that the input called `name` offers, by what they are called behind its name:
-        "" is `name` itself, "last" is `name.last`. Most kinds offer none."""
-        return {}
 
     def pairs(self, name: str) -> Pairs | None:
         """What the input called `name` pairs; None where it reads columns instead."""
@@ -96,3 +68,8 @@ class InputPart(Part):
         what goes in."""
         lookup = self.lookup(name)
         return (lookup.through, lookup.width) if lookup and lookup.through else None
+
+    @abstractmethod
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """What a memory can count by, and a cross can pair: "" is the input's own value, `part`
+        is called `name.part`. `entries` is the number of values of each vocabulary."""

@@ -3,6 +3,7 @@
     files -> what is found in each -> learned from all ------------+
     files -> all rows ---------------> make features -> write -----+-> prove, publish
 
+Before both, a split that needs to know all rows reads its columns (pipeline.preparing.whole_split).
 The rows are read twice because an in-memory engine would hold what two steps need one after the
 other. Pairs of ids are counted in a reading of their own in between. Publishing is a step like
 any other: whoever starts the pipeline need not wait for it.
@@ -20,6 +21,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from pipeline import spec as specs
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 from pipeline.fields import analyses_of
@@ -29,6 +31,7 @@ from pipeline.preparing.examples import MakeFeatures, WriteExamples
 from pipeline.preparing.learning import Join, Learn, Learned
 from pipeline.preparing.lost_workers import no_worker_lost
 from pipeline.preparing.publishing import Result, publish
+from pipeline.preparing.whole_split import ReadSplitColumns, SeeAllRows
 from pipeline.rows import bigquery
 from pipeline.storage import stores
 
@@ -101,22 +104,23 @@ def build(
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
     learn = Learn(analyses_of(spec, fields), spec.vocabularies, first)
+    known = _known_of_all_rows(pipeline, result)
     learned = (
         _rows(pipeline, "Training", result, _parts if cache is None else _files)
         | "FindInFiles"
-        >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv))
+        >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv), known)
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
     if spec.pairs():
-        learned = _with_pairs(pipeline, result, first, learned)
+        learned = _with_pairs(pipeline, result, first, learned, known)
     reader = reading.ReadRows(
         *(paths, fields, spec.split, work),
         compared_keys=leaks.may_share_keys(spec),
         csv=result.csv,
     )
-    rows = _rows(pipeline, "All", result, _parts) | "ReadRows" >> beam.ParDo(reader).with_outputs(
-        reading.REPORTS, main="rows"
-    )
+    rows = _rows(pipeline, "All", result, _parts) | "ReadRows" >> beam.ParDo(
+        reader, known
+    ).with_outputs(reading.REPORTS, main="rows")
     made = rows["rows"] | "MakeFeatures" >> beam.ParDo(
         MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned)
     ).with_outputs(reading.REPORTS, main="features")
@@ -128,12 +132,12 @@ def build(
         (written, rows[reading.REPORTS], made[reading.REPORTS])
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
-        | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result)
+        | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result, known)
     )
 
 
 def _with_pairs(
-    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], learned: Any
+    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], learned: Any, known: Any
 ) -> Any:
     """What was learned, with the pairs that the training rows hold: they are read once more."""
     spec = result.spec
@@ -143,10 +147,27 @@ def _with_pairs(
         >> beam.ParDo(
             pairs.FindPairs(result.paths, result.fields, spec, result.csv),
             beam.pvalue.AsSingleton(learned),
+            known,
         )
         | "JoinPairs" >> beam.CombineGlobally(pairs.JoinPairs(spec.pairs()))
         | "WithPairs" >> beam.Map(pairs.with_pairs, beam.pvalue.AsSingleton(learned), spec, first)
     )
+
+
+def _known_of_all_rows(pipeline: beam.Pipeline, result: Result) -> Any:
+    """What the split needs to know of all rows, as a side input; None where it needs nothing."""
+    split, fields = result.spec.split, result.fields
+    if not isinstance(split, specs.TimeSplit | specs.LastSplit):
+        return None
+    if not reading.asked_split(split).needs_all_rows:
+        return None
+    reader = ReadSplitColumns(result.paths, fields, split, result.csv)
+    known = (
+        _rows(pipeline, "Split", result, _parts)
+        | "ReadSplitColumns" >> beam.ParDo(reader)
+        | "SeeAllRows" >> beam.CombineGlobally(SeeAllRows(split))
+    )
+    return beam.pvalue.AsSingleton(known)
 
 
 def vocabulary_sizes(learned: Learned) -> dict[str, int]:

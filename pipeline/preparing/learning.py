@@ -130,8 +130,7 @@ class Learn(beam.CombineFn):
             batch = (np.stack(scaled, axis=1),)
             found["moments", ""] = self._moment.add_input(found["moments", ""], batch)
         for name, moment in self._vectors.items():
-            width = self._analyses[name].field.width or 0
-            batch = (columns[name].reshape(-1, width),)
+            batch = (self._analyses[name].vectors(rows),)
             found["vector", name] = moment.add_input(found["vector", name], batch)
         for key, combine in self._quantiles.items():
             found[key] = combine.add_input(found[key], (columns[key[1]],))

@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.inputs.keys.codes import Codes, codes_in, codes_of, texts_of, values_of
-from kinds.inputs.keys.prepare import ids_of
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
+from kinds.inputs.pairs.codes import Codes, codes_in, codes_of, texts_of, texts_of_ids
+from kinds.inputs.pairs.prepare import ids_of
 from kinds.prepare import Known
 from pipeline import spec as specs
 from pipeline.distributions.value_counts import (
@@ -49,16 +49,26 @@ class FindPairs(beam.DoFn):
         self, paths: Sequence[str], fields: Fields, spec: specs.Spec, csv: Csv = AS_FOUND
     ) -> None:
         self._reader = ReadForPairs(paths, fields, spec.split, csv)
-        self._spec, self._fields, self._sources = spec, fields, _sources(spec)
+        self._spec, self._fields = spec, fields
 
-    def process(self, part: reading.FilePart, learned: Learned) -> Iterator[Found]:
-        found = {name: ValueCounts() for name in self._spec.pairs()}
-        for rows in self._reader.process(part):
-            made = features_of(self._sources, rows, self._spec, self._fields, learned.known)
-            for name in found:
-                codes = _codes(made, _sized(self._spec, name, learned))
-                found[name] = with_values(found[name], pa.array(codes).cast(pa.string()))
-        yield {name: added(counts) for name, counts in found.items()}
+    def process(
+        self, part: reading.FilePart, learned: Learned, known: reading.Known | None = None
+    ) -> Iterator[Found]:
+        batches = self._reader.process(part, known)
+        yield found_in(batches, learned, self._spec, self._fields)
+
+
+def found_in(
+    batches: Iterable[pa.RecordBatch], learned: Learned, spec: specs.Spec, fields: Fields
+) -> Found:
+    """The pairs in batches of typed rows."""
+    found, sources = {name: ValueCounts() for name in spec.pairs()}, _sources(spec)
+    for rows in batches:
+        made = features_of(sources, rows, spec, fields, learned.known)
+        for name in found:
+            codes = _codes(made, spec.keys_of(name, sizes_of(learned)))
+            found[name] = with_values(found[name], pa.array(codes).cast(pa.string()))
+    return {name: added(counts) for name, counts in found.items()}
 
 
 class JoinPairs(beam.CombineFn):
@@ -94,8 +104,8 @@ def with_pairs(
     entries, known = dict(learned.entries), dict(learned.known)
     texts = {name: one.values.to_pylist() for name, one in learned.entries.items()}
     for name, pairs in spec.pairs().items():
-        keys = _sized(spec, name, learned)
-        values = [values_of(key, texts) for key, _ in keys]
+        keys = spec.keys_of(name, sizes_of(learned))
+        values = texts_of_ids(keys, spec.values_of_keys(name, texts))
         old = pa.array(first[pairs.vocabulary], pa.string()) if pairs.vocabulary in first else None
         counts = _by_text(found[name], values)
         own = chosen(counts, pairs.size, pairs.min_count, old)
@@ -111,16 +121,15 @@ def _sources(spec: specs.Spec) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _sized(spec: specs.Spec, name: str, learned: Learned) -> tuple[tuple[Key, int], ...]:
-    """The ids that an input is made of, and how many values each has."""
-    entries = {vocabulary: len(one.values) for vocabulary, one in learned.entries.items()}
-    return tuple((key, key.size(entries)) for key in spec.keys_of(name))
+def sizes_of(learned: Learned) -> dict[str, int]:
+    """How many values each vocabulary has."""
+    return {vocabulary: len(one.values) for vocabulary, one in learned.entries.items()}
 
 
-def _codes(made: Mapping[str, pa.Array], keys: Sequence[tuple[Key, int]]) -> Codes:
+def _codes(made: Mapping[str, pa.Array], keys: Sequence[Key]) -> Codes:
     """The codes of rows whose ids are all of values."""
-    ids = [ids_of(key, made, size) for key, size in keys]
-    sizes = [size for _, size in keys]
+    ids = [ids_of(key, made) for key in keys]
+    sizes = [key.values for key in keys]
     known = np.all([own < size for own, size in zip(ids, sizes, strict=True)], axis=0)
     codes: Codes = codes_of([own[known] for own in ids], sizes)
     return codes

@@ -25,6 +25,7 @@ from tensorflow_transform.saved.saved_transform_io_v2 import trace_and_update_mo
 from tensorflow_transform.tf_metadata.metadata_io import write_metadata
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
+from kinds import datetimes
 from kinds.columns.columns import MISSING
 from pipeline import spec as specs
 from pipeline.fields import Fields
@@ -39,6 +40,7 @@ ASSET_SUFFIX = ".tfrecord.gz"
 _MISSING: dict[Any, dict[str, Any]] = {
     tf.string: {"bytes_value": MISSING},
     tf.float32: {"float_value": np.nan},
+    tf.int64: {"int_value": datetimes.MISSING},
 }
 _Default = schema_pb2.TensorRepresentation.DefaultValue
 _TYPES = {tf.string: "BYTES", tf.float32: "FLOAT", tf.int64: "INT"}

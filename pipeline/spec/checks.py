@@ -10,12 +10,17 @@ from kinds.inputs.part import MOST_PAIRS
 from pipeline.spec.limits import check_names, check_size
 
 if TYPE_CHECKING:
+    from kinds.inputs.keys import Key
+    from kinds.memory.spec import Memory
     from pipeline.spec import Lookup, Spec
+
+# Keys of memories are int64.
+MOST_KEYS = 2**63 - 1
 
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    checks = (_names, _columns, _vocabularies, _pairs, _network, _tables, _shared_blocks, _heads)
+    checks = (_names, _columns, _vocabularies, _pairs, _tables, _shared_blocks, _heads, _memory)
     for check in (*checks, check_names):
         check(spec)
     check_size(spec)
@@ -67,8 +72,7 @@ def _vocabularies(spec: "Spec") -> None:
 
 def _pairs(spec: "Spec") -> None:
     """Their codes must be int64."""
-    offered, sizes = spec.keys_of_inputs(), {n: v.size for n, v in spec.vocabularies.items()}
-    sizes |= {n: len(v.values) for n, v in spec.vocabularies.items() if v.values is not None}
+    offered = spec.offered(_most_entries(spec)) if spec.pairs() else {}
     for name, pairs in spec.pairs().items():
         place = f"inputs.{name}.of"
         for own in pairs.of:
@@ -80,7 +84,7 @@ def _pairs(spec: "Spec") -> None:
                 some = [other for other in offered if other.partition(".")[0] == source]
                 offers = f"it has {some}" if some else "it has none"
                 raise ValueError(f"{place}: {own!r} is no id of inputs.{source}; {offers}")
-        codes = prod(offered[own].size(sizes) + 1 for own in pairs.of)
+        codes = prod(offered[own].values + 1 for own in pairs.of)
         if codes > MOST_PAIRS:
             raise ValueError(
                 f"{place}: there must be at most {MOST_PAIRS:,} pairs, those that never occur "
@@ -88,21 +92,10 @@ def _pairs(spec: "Spec") -> None:
             )
 
 
-def _network(spec: "Spec") -> None:
-    if not spec.network_inputs():
-        raise ValueError("inputs: the network must read at least one; all have `network: false`")
-    used = {own.partition(".")[0] for pairs in spec.pairs().values() for own in pairs.of}
-    for name in spec.inputs:
-        if name not in spec.network_inputs() and name not in used:
-            raise ValueError(
-                f"inputs.{name}: neither the network nor another input reads it; leave out "
-                "`network: false`, or the input"
-            )
-        if name not in spec.network_inputs() and spec.inputs[name].block(name):
-            raise ValueError(
-                f"inputs.{name}: the network does not read it (`network: false`), so leave out "
-                "`through`"
-            )
+def _most_entries(spec: "Spec") -> dict[str, int]:
+    """How many values each vocabulary may have."""
+    said = spec.all_vocabularies().items()
+    return {name: len(one.values or ()) or one.size for name, one in said}
 
 
 def _tables(spec: "Spec") -> None:
@@ -119,7 +112,7 @@ def _tables(spec: "Spec") -> None:
 
 def _shared_blocks(spec: "Spec") -> None:
     widths: dict[str, tuple[str, int]] = {}
-    blocks = {name: part.block(name) for name, part in spec.network_inputs().items()}
+    blocks = {name: part.block(name) for name, part in spec.inputs.items()}
     for name, block, own in ((name, *said) for name, said in blocks.items() if said):
         _defined(f"inputs.{name}.through", block, spec.shared, "shared block")
         owner, width = widths.setdefault(block, (name, own))
@@ -134,14 +127,16 @@ def _shared_blocks(spec: "Spec") -> None:
 
 
 def _heads(spec: "Spec") -> None:
-    tables = {part.table: part for part in spec.lookups().values()}
+    read = spec.read()
+    tables = {part.table: part for name, part in spec.lookups().items() if name in read}
+    for name in spec.trunk.inputs or ():
+        _defined("trunk.inputs", name, spec.inputs, "input")
+    for name, part in spec.inputs.items():
+        if name not in read and part.block(name):
+            raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
-            if source not in spec.network_inputs():
-                raise ValueError(
-                    f"heads.{name}.inputs: the network does not read {source!r} (`network: false`)"
-                )
         head.check(f"heads.{name}", spec.training)
     for name, labels in spec.labels().items():
         if labels.tied is None:
@@ -152,3 +147,37 @@ def _heads(spec: "Spec") -> None:
                 f"heads.{name}.tied: the table {labels.tied!r} is over the vocabulary "
                 f"{tables[labels.tied].vocabulary!r}, the head over {labels.vocabulary!r}"
             )
+
+
+def _memory(spec: "Spec") -> None:
+    used = [*spec.remembered(), *spec.averaged()]
+    for name, head in used:
+        if spec.memory == "auto":
+            raise ValueError(f"heads.{head}.memory: `memory: auto` chooses it, so leave it out")
+        _defined(f"heads.{head}.memory", name, spec.memories, "memory")
+        if used.count((name, head)) > 1:
+            raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
+    if unused := sorted(set(spec.memories) - {name for name, _ in used}):
+        raise ValueError(f"memory.{unused[0]}: no head uses it")
+    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
+        raise ValueError("memory: `auto` needs a head that can use a memory")
+    offered = spec.offered(_most_entries(spec)) if spec.memories else {}
+    for name, memory in spec.memories.items():
+        _check_keys(f"memory.{name}", memory, offered)
+
+
+def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None:
+    for one in memory.of:
+        if one not in offered:
+            raise ValueError(
+                f"{place}.of: a memory counts by values of inputs that have ids. "
+                f"Received: {one!r}; there are {sorted(offered)}"
+            )
+    keys = [offered[one] for one in memory.of]
+    if memory.reach > 1 and (len(keys) > 1 or keys[0].place != 1):
+        raise ValueError(f"{place}.reach: goes with the last value of a sequence alone in `of`")
+    if (most := prod(key.ids for key in keys)) > MOST_KEYS:
+        raise ValueError(
+            f"{place}.of: the values of the inputs must have at most {MOST_KEYS:,} combinations. "
+            f"Received: up to {most:,}"
+        )

@@ -61,7 +61,10 @@ def check_size(spec: "Spec", entries: Mapping[str, int] | None = None) -> None:
 def _sizes(spec: "Spec", entries: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """Places of the spec and how many numbers the file holds for each, at least."""
     tables: dict[str, tuple[str, Lookup]] = {}
+    read = spec.read()
     for name, lookup in spec.lookups(with_own_ids=True).items():
+        if name not in read:
+            continue
         tables.setdefault(lookup.table, (name, lookup))
     for name, lookup in tables.values():
         rows = lookup.rows or entries.get(lookup.vocabulary or "", 0)

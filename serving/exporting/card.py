@@ -15,12 +15,19 @@ import yaml
 from kinds.heads import show as heads
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
+from kinds.memory import show as memories
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
 
 
-def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -> str:
-    """The whole card. `examples` is {side: rows}."""
+def card(
+    file: Metadata,
+    spec: Spec,
+    examples: Mapping[str, int],
+    sha256: str,
+    memory: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories."""
     metrics = file.facts.get("metrics", {})
     split = next((s for s in ("test", "eval") if s in metrics), None)
     front = yaml.safe_dump(_front(file, metrics, split), sort_keys=False, allow_unicode=True)
@@ -31,6 +38,7 @@ def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -
         table(["input", "column", "kind", "missing"], list(_inputs(spec))),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
+        *_memories(spec, memory),
         *_measured(file, metrics, split),
         "## Use",
         _USE,
@@ -95,7 +103,6 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         vocabulary = spec.vocabulary_of().get(name)
         kind = f"{part.kind} of {vocabulary}" if vocabulary in spec.vocabularies else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
-        kind += "" if part.network else ", only crossed"
         columns = spec.input_columns(name) or spec.pairs()[name].of
         yield [name, ", ".join(columns), kind, missing]
 
@@ -107,6 +114,14 @@ def _output(head: FileHead) -> list[object]:
         ", ".join(head.outputs),
         "-" if head.entries is None else f"{head.entries:,}",
     ]
+
+
+def _memories(spec: Spec, memory: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    if memory:
+        yield "## Memory"
+        yield _MEMORY
+        of = {name: one.of for name, one in spec.memories.items()}
+        yield table(memories.HEADER, list(memories.rows(of, memory)))
 
 
 def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
@@ -137,6 +152,8 @@ def _made_with(file: Metadata, sha256: str) -> str:
     return f"{plain(rows + versions)}\n\nSHA-256 of the file: {sha256}"
 
 
+_MEMORY = """What the training rows say of single values, counted, is part of the file, and is mixed
+with what the network says."""
 _USE = """The file needs onnxruntime only. With this project's scorer, which also checks it:
 
 ```python

@@ -15,6 +15,7 @@ import pyarrow as pa
 from onnx import TensorProto, helper
 
 from kinds.differences import EXACT_UP_TO, Array, value_difference
+from kinds.heads.metrics import KINDS as MEASURED
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
 from pipeline.console.progress import Progress
@@ -125,6 +126,8 @@ def _add_heads(
     allowed, outputs = tolerances(features), reference.outputs(features)
     for head in heads:
         expected, known = outputs[head.name], labels.get(head.name, ())
+        if mixture := reference.mixture(head.name, features):
+            expected = MEASURED[head.kind].mixed(expected, mixture)
         found = KINDS[head.kind].difference(head, got, expected, known, allowed)
         if found.ties is not None:
             made.ties[head.name] = made.ties.get(head.name, 0) + found.ties

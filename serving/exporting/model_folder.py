@@ -13,8 +13,8 @@ from typing import Any
 import onnx
 
 from kinds.heads.score import FileHead
-from kinds.inputs.keys.codes import codes_in, values_of
 from kinds.inputs.onnx import RawInput
+from kinds.inputs.pairs.codes import codes_in, texts_of_ids
 from pipeline.console.progress import lasting
 from pipeline.distributions import only_of
 from pipeline.fields import analyses_of, fields_of
@@ -67,7 +67,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    made.write_card(card(metadata, source.spec, source.examples, sha256))
+    memory = source.statistics.memory
+    made.write_card(card(metadata, source.spec, source.examples, sha256, memory))
     return path, compared
 
 
@@ -89,29 +90,31 @@ def build(
         for name, (field, *further) in ((n, own) for n, own in source.fields.inputs.items() if own)
     }
     raw |= {name: _raw_pairs(source, name) for name in source.spec.pairs()}
-    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+    inputs, averages = source.spec.inputs, source.averages(source.spec)
+    parts = (core, inputs, raw, file, values, profile, averages, source.counts)
+    return assemble(*parts), folded
 
 
 def _raw_pairs(source: TrainedRun, name: str) -> RawInput:
-    keys = source.spec.keys_of(name)
-    values = [values_of(key, source.vocabulary_values) for key in keys]
-    codes = codes_in(source.values[name], values).tolist()
-    sized = [(key, len(own)) for key, own in zip(keys, values, strict=True)]
-    return RawInput("", keys=sized, codes=codes)
+    keys = source.spec.keys_of(name, source.entries)
+    values = source.spec.values_of_keys(name, source.vocabulary_values)
+    codes = codes_in(source.values[name], texts_of_ids(keys, values)).tolist()
+    return RawInput("", keys=keys, codes=codes)
 
 
 def _values_of_pairs(source: TrainedRun, name: str) -> dict[str, list[str]]:
     """The values of all pairs by typed column, as far as cells hold them as they are."""
-    of, keys = source.spec.pairs()[name].of, source.spec.keys_of(name)
-    columns = [source.fields.inputs[own.partition(".")[0]][0].output for own in of]
+    of = [own.partition(".")[0] for own in source.spec.pairs()[name].of]
     values = zip(*(json.loads(text) for text in source.values[name]), strict=True)
-    each = zip(columns, keys, values, strict=True)
-    return {column: list(own) for column, key, own in each if key.vocabulary}
+    each = zip(of, values, strict=True)
+    fields = source.fields.inputs
+    return {fields[own][0].output: list(texts) for own, texts in each if own in source.values}
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
+    parts = (source.transform_graph, source.model, fields.raw(), padding(source))
     known = {own[0].output: values[n] for n, own in fields.inputs.items() if own and n in values}
     samples = source.typed_samples
     pairs = {
@@ -122,7 +125,7 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(source.transform_graph, source.model, fields.raw(), padding(source)),
+        Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once), **pairs},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

@@ -15,9 +15,9 @@ from onnx import TensorProto, helper
 
 from kinds.inputs.cross import graph, onnx, prepare
 from kinds.inputs.cross.spec import Cross
-from kinds.inputs.keys.codes import codes_in, codes_of, ids_in, texts_of
+from kinds.inputs.keys import Key
 from kinds.inputs.onnx import RawInput
-from kinds.inputs.part import Key
+from kinds.inputs.pairs.codes import codes_in, codes_of, ids_in, texts_of
 from kinds.nodes import Nodes
 from kinds.prepare import Known
 from kinds.tensors import feature
@@ -27,10 +27,13 @@ from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving.scorer import Scorer
-from trainer.data import example_features
 
 CROSS = Cross(of=("maker", "price", "items.last"))
-KEYS = ((Key("maker", "maker"), 3), (Key("price", count=2), 2), (Key("items", "item", None, -1), 2))
+KEYS = (
+    Key("maker", 5, unknown=3, missing=4),
+    Key("price", 3, missing=2),
+    Key("items", 4, unknown=2, missing=3, place=1),
+)
 # The triples that have an id, by their ids.
 TRIPLES = [(0, 0, 0), (2, 1, 1), (0, 1, 0)]
 MAKERS = [0, 2, 0, 1, 3, 4, 0, 2, 2]
@@ -120,10 +123,10 @@ inputs:
   maker_new: {kind: cross, of: [maker, new], embedding: 4}
   maker: {kind: category, vocabulary: maker, embedding: 4}
   new: {kind: flag}
-  items: {kind: sequence, vocabulary: item, length: 2, network: false}
-  size: {kind: number, scale: buckets, buckets: 3, network: false}
+  items: {kind: sequence, vocabulary: item, length: 2}
+  size: {kind: number, scale: buckets, buckets: 3, embedding: 2}
   all_three: {kind: cross, of: [size, maker, items.last], size: 30, min_count: 3, embedding: 4}
-trunk: {layers: [8]}
+trunk: {layers: [8], inputs: [maker_new, maker, new, all_three]}
 heads:
   bought: {kind: binary}
 split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
@@ -207,10 +210,7 @@ def test_every_pair_is_in_the_certificate(done: Path) -> None:
     assert certificate["largest_differences"]["features"]["maker_new"] == 0
 
 
-def test_the_network_reads_the_cross_and_not_what_is_only_crossed(done: Path) -> None:
-    data = DataFolder(done / "data")
-    read = example_features(data.spec, data.entries).inputs
-    assert sorted(read) == ["all_three", "maker", "maker_new", "new", "new.missing"]
+def test_the_network_reads_the_cross_and_not_what_the_trunk_leaves_out(done: Path) -> None:
     weights = read_json(done / "run" / "manifest.json")["weights"]["tables"]
     assert {name: shape[0] for name, shape in weights.items()} == {
         "table.maker_new.pairs/embeddings": 10,
@@ -284,18 +284,16 @@ def changed(old: str, new: str) -> Spec:
         ),
         ("[maker, new]", "[maker, all_three]", "'all_three' is made of other inputs itself"),
         ("[maker, new]", "[maker, new], column: x", "leave out `column`"),
-        ("{kind: flag}", "{kind: flag, network: false}", ""),
-        ("[size, maker, items.last]", "[size, maker]", "inputs.items: neither the network nor"),
-        ("{kind: binary}", "{kind: binary, inputs: [items]}", "the network does not read 'items'"),
-        ("scale: buckets, buckets: 3", "scale: log", "'size' is no id of inputs.size; it has none"),
+        (
+            "scale: buckets, buckets: 3, embedding: 2",
+            "scale: log",
+            "'size' is no id of inputs.size; it has none",
+        ),
     ],
 )
 def test_what_cannot_be_crossed_is_refused_when_the_spec_is_read(
     old: str, new: str, said: str
 ) -> None:
-    if not said:
-        assert not changed(old, new).inputs["new"].network
-        return
     with pytest.raises(Failure, match=said):
         changed(old, new)
 

@@ -255,11 +255,6 @@ def test_lists_of_as_many_fractions_look_like_vectors(values: Any, width: int | 
             "no shared block is called 'other'",
         ),
         ("width: 4,", "", "must be given|Field required"),
-        (
-            'separator: ";"}',
-            'separator: ";", network: false}',
-            "neither the network nor another input reads it",
-        ),
     ],
 )
 def test_what_does_not_fit_is_refused_when_the_spec_is_read(old: str, new: str, said: str) -> None:

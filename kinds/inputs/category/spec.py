@@ -1,9 +1,10 @@
 """The settings of a category."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from kinds.inputs.ids.spec import IdsPart
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
 
 
 class Category(IdsPart):
@@ -11,5 +12,5 @@ class Category(IdsPart):
 
     kind: Literal["category"] = "category"
 
-    def keys(self, name: str) -> dict[str, Key]:
-        return {"": Key(name, self.vocabulary)}
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        return {"": self.key(name, entries)}

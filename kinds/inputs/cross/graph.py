@@ -5,8 +5,8 @@ from typing import Any
 
 from kinds.graph import LookUp, column
 from kinds.inputs.cross.spec import Cross
-from kinds.inputs.keys.codes import codes_of
-from kinds.inputs.keys.graph import ids_of
+from kinds.inputs.pairs.codes import codes_of
+from kinds.inputs.pairs.graph import ids_of
 from kinds.prepare import Known
 
 
@@ -14,5 +14,5 @@ def features(
     name: str, part: Cross, raw: Mapping[str, Any], look_up: LookUp, known: Known
 ) -> dict[str, Any]:
     """`raw` has the features of the inputs that are crossed."""
-    ids = [ids_of(key, raw, size) for key, size in known.keys]
-    return {name: column(look_up(codes_of(ids, [size for _, size in known.keys])))}
+    ids = [ids_of(key, raw) for key in known.keys]
+    return {name: column(look_up(codes_of(ids, [key.values for key in known.keys])))}

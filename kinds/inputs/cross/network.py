@@ -10,6 +10,10 @@ def features(name: str, part: Cross, entries: Mapping[str, int]) -> dict[str, Fe
     return {name: ONE_ID}
 
 
+def ids(name: str, part: Cross, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: Cross, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from kinds.inputs.keys.onnx import add_ids
+from kinds.inputs.pairs.onnx import add_ids
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import feature, ids, within_input
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def add_nodes(nodes: Nodes, name: str, part: "Cross", raw: "RawInput") -> None:
-    (key, size), *others = raw.keys
-    code = add_ids(nodes, within_input(name, "1"), key, size)
-    for number, (key, size) in enumerate(others, 2):
+    first, *others = raw.keys
+    code = add_ids(nodes, within_input(name, "1"), first)
+    for number, key in enumerate(others, 2):
         place = within_input(name, str(number))
-        radix = nodes.constant(f"{place}/radix", size + 1, np.int64)
+        radix = nodes.constant(f"{place}/radix", key.values + 1, np.int64)
         code = nodes.add("Mul", [code, radix], f"{place}/times")
-        code = nodes.add("Add", [code, add_ids(nodes, place, key, size)], f"{place}/code")
+        code = nodes.add("Add", [code, add_ids(nodes, place, key)], f"{place}/code")
     found = nodes.add(
         "LabelEncoder",
         [code],

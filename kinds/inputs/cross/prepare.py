@@ -13,8 +13,8 @@ from kinds.inputs.ids.prepare import counts as counts
 from kinds.inputs.ids.prepare import feature_names as feature_names
 from kinds.inputs.ids.prepare import statistics as statistics
 from kinds.inputs.ids.prepare import unknown as unknown
-from kinds.inputs.keys.codes import codes_of
-from kinds.inputs.keys.prepare import ids_of
+from kinds.inputs.pairs.codes import codes_of
+from kinds.inputs.pairs.prepare import ids_of
 from kinds.lists import one_each
 from kinds.prepare import Anomaly, Findings, Known
 
@@ -31,8 +31,8 @@ def features(
     name: str, part: Cross, column: Mapping[str, pa.Array], known: Known
 ) -> dict[str, pa.Array]:
     """`column` has the features of the inputs that are crossed."""
-    ids = [ids_of(key, column, size) for key, size in known.keys]
-    codes = codes_of(ids, [size for _, size in known.keys])
+    ids = [ids_of(key, column) for key in known.keys]
+    codes = codes_of(ids, [key.values for key in known.keys])
     found = pc.index_in(pa.array(codes), pa.array(known.codes))
     return {name: one_each(pc.fill_null(found, len(known.codes)).cast(pa.int64()))}
 

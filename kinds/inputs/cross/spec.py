@@ -1,13 +1,16 @@
 """The settings of a cross."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from kinds.inputs.part import InputPart, Key, Lookup, Pairs
+from kinds.inputs.ids.numbering import id_count, missing_id, unknown_id
+from kinds.inputs.keys import Key
+from kinds.inputs.part import InputPart, Lookup, Pairs
 from kinds.settings import Column, Count, Name
 
-KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[a-z_]+)?$")]
+KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[a-z0-9_]+)?$")]
 
 
 class Cross(InputPart):
@@ -16,8 +19,9 @@ class Cross(InputPart):
     together. A rare pair, and one with an unknown or a missing value in it, is the unknown pair.
 
     Inputs that have one id a row can be crossed: a category, a flag, a number with
-    `scale: buckets`, and as `NAME.last` the last value of a sequence. One that the network should
-    read only so has `network: false`. For example `maker_size: {kind: cross, of: [maker, size]}`.
+    `scale: buckets`, as `items.last` the last value of a sequence, as `when.month` a part of a
+    date. One that the network should read only so is left out of the `inputs` of the trunk. For
+    example `maker_month: {kind: cross, of: [maker, when.month]}`.
     """
 
     PREPARED: ClassVar = frozenset({"kind", "of", "size", "min_count"})
@@ -47,8 +51,9 @@ class Cross(InputPart):
     def columns(self, name: str) -> tuple[str, ...]:
         return ()
 
-    def keys(self, name: str) -> dict[str, Key]:
-        return {"": Key(name, _vocabulary(name))}
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        size = entries[_vocabulary(name)]
+        return {"": Key(name, id_count(size), unknown_id(size), missing_id(size))}
 
     def pairs(self, name: str) -> Pairs:
         return Pairs(self.of, _vocabulary(name), self.size, self.min_count)

@@ -1,9 +1,11 @@
 """The settings of a flag."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from kinds.inputs.keys import Key
 from kinds.inputs.numbers.naming import missing_flag
-from kinds.inputs.part import InputPart, Key
+from kinds.inputs.part import InputPart
 
 
 class Flag(InputPart):
@@ -26,9 +28,11 @@ class Flag(InputPart):
         """Whether a second feature says where the flag is missing."""
         return self.missing is None
 
-    def keys(self, name: str) -> dict[str, Key]:
-        missing = missing_flag(name) if self.says_missing else None
-        return {"": Key(name, count=2, missing=missing)}
-
     def lookup(self, name: str) -> None:
         return None
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """0, 1, or 2 where it is missing."""
+        if not self.says_missing:
+            return {"": Key(name, 2)}
+        return {"": Key(name, 3, missing=2, missing_flag=missing_flag(name))}

@@ -53,6 +53,10 @@ def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: float) -> tf.T
     return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
 
 
+def ids(name: str, part: Sequence, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: Sequence, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:

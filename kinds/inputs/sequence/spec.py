@@ -1,15 +1,19 @@
 """The settings of a sequence."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from kinds.inputs.ids.spec import IdsPart
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
 from kinds.settings import Column, Count, Separator
 
 # A weight counts up to here, so that one broken cell does not make the scores of its row overflow.
 MOST_WEIGHT = 1e6
+
+# How many of the last values of a sequence a memory can count by.
+PLACES = 5
 
 
 class Sequence(IdsPart):
@@ -39,10 +43,6 @@ class Sequence(IdsPart):
     attention_heads: Count = 1
     """The number of attention heads."""
 
-    def keys(self, name: str) -> dict[str, Key]:
-        """The last value."""
-        return {"last": Key(name, self.vocabulary, position=-1)}
-
     @model_validator(mode="after")
     def _units_where_they_mean_something(self) -> Self:
         recurrent = self.combine in ("lstm", "gru")
@@ -59,3 +59,9 @@ class Sequence(IdsPart):
     def columns(self, name: str) -> tuple[str, ...]:
         own = super().columns(name)
         return own if self.weights is None else (*own, self.weights)
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """`last` is the last value, `last2` the one before it."""
+        places = range(1, min(self.length, PLACES) + 1)
+        named = {place: "last" if place == 1 else f"last{place}" for place in places}
+        return {called: self.key(name, entries, place) for place, called in named.items()}

@@ -1,6 +1,7 @@
 """A vector in the network: its numbers, and beside them whether it is missing."""
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 import numpy as np
 import tensorflow as tf
@@ -21,6 +22,10 @@ def features(name: str, part: spec.Vector, entries: Mapping[str, int]) -> dict[s
 def _nothing(name: str, values: np.ndarray) -> Arrays:
     """Nobody counts numbers."""
     return {}
+
+
+def ids(name: str, part: spec.Vector, inputs: Vectors) -> NoReturn:
+    raise AssertionError("a vector has no table")
 
 
 def vector(

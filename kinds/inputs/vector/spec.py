@@ -1,7 +1,9 @@
 """The settings of a vector."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from kinds.inputs.keys import Key
 from kinds.inputs.numbers.naming import missing_flag
 from kinds.inputs.part import InputPart
 from kinds.settings import Count, Name, Separator
@@ -45,6 +47,9 @@ class Vector(InputPart):
 
     def lookup(self, name: str) -> None:
         return None
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        return {}
 
     def block(self, name: str) -> tuple[str, int] | None:
         return None if self.through is None else (self.through, self.width)

@@ -7,7 +7,7 @@ only.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.inputs.part import Key
+from kinds.inputs.keys import Key
 
 Codes = npt.NDArray[np.int64]
 
@@ -45,9 +45,14 @@ def ids_in(codes: Codes, sizes: Sequence[int]) -> list[Codes]:
     return [codes, *reversed(found)]
 
 
-def values_of(key: Key, values: Mapping[str, Sequence[str]]) -> Sequence[str]:
-    """The texts of a key's ids; `values` has those of each vocabulary."""
-    return values[key.vocabulary] if key.vocabulary else [str(at) for at in range(key.count or 0)]
+def texts_of_ids(
+    keys: Sequence[Key], values: Sequence[Sequence[str] | None]
+) -> list[Sequence[str]]:
+    """The texts of the ids of each key: its `values`, or where it has none the ids themselves."""
+    return [
+        [str(at) for at in range(key.values)] if own is None else own
+        for key, own in zip(keys, values, strict=True)
+    ]
 
 
 def texts_of(codes: Codes, values: Sequence[Sequence[str]]) -> pa.Array:
