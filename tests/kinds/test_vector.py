@@ -18,7 +18,7 @@ from kinds.columns import Field, cast
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.vector import graph, onnx, prepare
 from kinds.inputs.vector.show import could_be
-from kinds.inputs.vector.spec import Vector
+from kinds.inputs.vector.spec import VectorInput
 from kinds.looks import Column
 from kinds.nodes import Nodes
 from kinds.prepare import Known
@@ -86,7 +86,7 @@ CELLS = [[1.0, -20.0, 3e38], None, [1e-30, 0.0, -0.0], [7.25, 1e9, -3.4e38]]
 MEAN, STD = np.array([1.5, -2, 7], np.float32), np.array([0.5, 3, 1e5], np.float32)
 
 
-def expected(part: Vector) -> dict[str, list[Any]]:
+def expected(part: VectorInput) -> dict[str, list[Any]]:
     raw = np.array([cell or [np.nan] * 3 for cell in CELLS], np.float32)
     made = np.clip((raw - MEAN) / STD, -100, 100) if part.scale == "standard" else raw
     numbers = np.where(np.isnan(made), np.float32(0), made)
@@ -94,19 +94,23 @@ def expected(part: Vector) -> dict[str, list[Any]]:
     return {"x": numbers.tolist()} | flag
 
 
-PARTS = [Vector(width=3), Vector(width=3, scale="none"), Vector(width=3, missing="reject")]
+PARTS = [
+    VectorInput(width=3),
+    VectorInput(width=3, scale="none"),
+    VectorInput(width=3, missing="reject"),
+]
 COLUMN = pa.array(CELLS, pa.list_(pa.float32()))
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_each_number_is_scaled_by_itself_and_a_missing_vector_is_zeros(part: Vector) -> None:
+def test_each_number_is_scaled_by_itself_and_a_missing_vector_is_zeros(part: VectorInput) -> None:
     made = prepare.features("x", part, COLUMN, Known(mean=MEAN, std=STD))
     assert {name: lists.to_pylist() for name, lists in made.items()} == expected(part)
     assert prepare.feature_names("x", part) == list(made)
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_transform_graph_makes_the_same(part: Vector) -> None:
+def test_the_transform_graph_makes_the_same(part: VectorInput) -> None:
     column = prepare.field(part, "x").column_type.raw(COLUMN)
     values, lengths = column.flatten().to_numpy(), column.value_lengths().to_numpy()
     raw = tf.RaggedTensor.from_row_lengths(tf.constant(values), lengths.astype(np.int64))
@@ -116,7 +120,7 @@ def test_the_transform_graph_makes_the_same(part: Vector) -> None:
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_the_file_makes_the_same(part: Vector) -> None:
+def test_the_file_makes_the_same(part: VectorInput) -> None:
     nodes = Nodes()
     raw = RawInput("c", 3, (), {"mean": MEAN.tolist(), "std": STD.tolist()})
     onnx.add_nodes(nodes, "x", part, raw)

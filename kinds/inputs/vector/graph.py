@@ -7,11 +7,11 @@ import tensorflow as tf
 
 from kinds.graph import column
 from kinds.inputs.numbers.naming import missing_flag
-from kinds.inputs.vector.spec import LIMIT, Vector
+from kinds.inputs.vector.spec import LIMIT, VectorInput
 from kinds.prepare import Known
 
 
-def features(name: str, part: Vector, raw: Any, look_up: Any, known: Known) -> dict[str, Any]:
+def features(name: str, part: VectorInput, raw: Any, look_up: Any, known: Known) -> dict[str, Any]:
     """`raw` is ragged: no numbers where the vector is missing."""
     missing = tf.equal(raw.row_lengths(), 0)
     numbers = raw.to_tensor(default_value=np.nan, shape=[None, part.width])

@@ -12,7 +12,7 @@ from kinds.inputs.vector import spec
 from kinds.parsing import ONE_NUMBER, Arrays, Feature, Vector, Vectors
 
 
-def features(name: str, part: spec.Vector, entries: Mapping[str, int]) -> dict[str, Feature]:
+def features(name: str, part: spec.VectorInput, entries: Mapping[str, int]) -> dict[str, Feature]:
     parsing = tf.io.FixedLenFeature([part.width], tf.float32)
     numbers = Feature(parsing, tf.float32, lambda values: values, (part.width,), _nothing)
     flag = {missing_flag(name): ONE_NUMBER} if part.says_missing else {}
@@ -24,13 +24,13 @@ def _nothing(name: str, values: np.ndarray) -> Arrays:
     return {}
 
 
-def ids(name: str, part: spec.Vector, inputs: Vectors) -> NoReturn:
+def ids(name: str, part: spec.VectorInput, inputs: Vectors) -> NoReturn:
     raise AssertionError("a vector has no table")
 
 
 def vector(
     name: str,
-    part: spec.Vector,
+    part: spec.VectorInput,
     inputs: Vectors,
     looked_up: Vector | None,
     entries: Mapping[str, int],
@@ -42,5 +42,5 @@ def vector(
     return ops.concatenate([numbers, inputs[missing_flag(name)][:, None]], axis=-1)
 
 
-def is_side_by_side(part: spec.Vector) -> bool:
+def is_side_by_side(part: spec.VectorInput) -> bool:
     return False

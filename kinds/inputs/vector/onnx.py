@@ -11,10 +11,10 @@ from kinds.tensors import feature, within_input
 
 if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
-    from kinds.inputs.vector.spec import Vector
+    from kinds.inputs.vector.spec import VectorInput
 
 
-def add_nodes(nodes: Nodes, name: str, part: "Vector", raw: "RawInput") -> None:
+def add_nodes(nodes: Nodes, name: str, part: "VectorInput", raw: "RawInput") -> None:
     """float32 [rows, width], NaN where the vector is missing."""
     numbers = raw.column
     if part.says_missing:

@@ -10,21 +10,21 @@ import pyarrow as pa
 from kinds.analysis import Analysis
 from kinds.columns import Field
 from kinds.inputs.numbers.naming import missing_flag
-from kinds.inputs.vector.spec import LIMIT, Vector
+from kinds.inputs.vector.spec import LIMIT, VectorInput
 from kinds.lists import lists_of, one_each
 from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 
 
-def field(part: Vector, column: str) -> Field:
+def field(part: VectorInput, column: str) -> Field:
     required = not part.says_missing
     return Field(column, "vector", part.separator, required=required, width=part.width)
 
 
-def analysis(part: Vector, field: Field) -> Analysis:
+def analysis(part: VectorInput, field: Field) -> Analysis:
     return Analysis(field, part.width, scale="standard" if part.scale == "standard" else None)
 
 
-def features(name: str, part: Vector, column: pa.Array, known: Known) -> dict[str, pa.Array]:
+def features(name: str, part: VectorInput, column: pa.Array, known: Known) -> dict[str, pa.Array]:
     there = column.is_valid().to_numpy(zero_copy_only=False)
     numbers = np.zeros((len(column), part.width), np.float32)
     numbers[there] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, part.width)
@@ -37,24 +37,24 @@ def features(name: str, part: Vector, column: pa.Array, known: Known) -> dict[st
     return made
 
 
-def feature_names(name: str, part: Vector) -> list[str]:
+def feature_names(name: str, part: VectorInput) -> list[str]:
     return part.feature_names(name)
 
 
-def unknown(name: str, part: Vector, features: pa.RecordBatch, size: int) -> Which:
+def unknown(name: str, part: VectorInput, features: pa.RecordBatch, size: int) -> Which:
     return none_unknown(features)
 
 
-def counts(name: str, part: Vector, features: pa.RecordBatch, size: int) -> dict[str, int]:
+def counts(name: str, part: VectorInput, features: pa.RecordBatch, size: int) -> dict[str, int]:
     missing = int(flat(features, missing_flag(name)).sum()) if part.says_missing else 0
     return {"values": features.num_rows, "missing": missing}
 
 
-def statistics(part: Vector, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
+def statistics(part: VectorInput, sides: Mapping[str, Counter[str]]) -> dict[str, dict[str, Any]]:
     return {"numbers": {"missing": share(sides["train"], "missing", "values")}}
 
 
-def anomalies(part: Vector, found: Findings) -> Iterator[Anomaly]:
+def anomalies(part: VectorInput, found: Findings) -> Iterator[Anomaly]:
     if found.said["numbers"]["missing"] == 1:
         yield "ALL_MISSING", "no training row has a vector here"
     elif found.is_constant:

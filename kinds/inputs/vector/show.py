@@ -9,14 +9,14 @@ import pyarrow as pa
 from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
-    from kinds.inputs.vector.spec import Vector
+    from kinds.inputs.vector.spec import VectorInput
 
 
-def lines(part: "Vector") -> list[str]:
+def lines(part: "VectorInput") -> list[str]:
     return [f"{part.width} numbers, {part.scale}"]
 
 
-def missing(part: "Vector") -> str:
+def missing(part: "VectorInput") -> str:
     return "zeros, and a second feature says so" if part.says_missing else "the row is bad"
 
 
@@ -26,7 +26,11 @@ def could_be(column: Column) -> Look | None:
 
 
 def made_up(
-    part: "Vector", texts: Sequence[str], count: int, missing: float, random: np.random.Generator
+    part: "VectorInput",
+    texts: Sequence[str],
+    count: int,
+    missing: float,
+    random: np.random.Generator,
 ) -> tuple[pa.Array, np.ndarray]:
     """What a vector is worth is the sum of its numbers."""
     numbers = random.standard_normal((count, part.width))

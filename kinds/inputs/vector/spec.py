@@ -12,7 +12,7 @@ from kinds.settings import Count, Name, Separator
 LIMIT = 100.0
 
 
-class Vector(InputPart):
+class VectorInput(InputPart):
     """A list of `width` numbers in each row, such as a vector that another model has made. Lists of
     another length, and of anything but numbers, make the row bad.
 
