@@ -129,7 +129,7 @@ def cast(
         array, problems = _column(column, field)
         arrays.append(array)
         by_output[field.output] = array
-        if field.beside in by_output:
+        if field.beside and field.beside in by_output:
             problems.append(Bad("other_length", _of_other_length(array, by_output[field.beside])))
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
             if at not in rejected:

@@ -92,6 +92,9 @@ def from_json(text: str) -> Metadata:
         fields = tuple(_field(f) for f in said)
         if not (fields and heads):
             raise ValueError("nothing to read or nothing to give")
+        lists = {one.output for one in fields if one.column_type.is_list()}
+        if not {one.beside for one in fields if one.beside} <= lists:
+            raise ValueError("beside no list")
         found = Metadata(
             name=str(content.pop("name")),
             fields=fields,
