@@ -13,6 +13,7 @@ from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
+from pipeline.sides.times import time_field
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,8 @@ def fields_of(spec: specs.Spec) -> Fields:
     texts = {field.column: field for field in all_fields if field.kind == "text"}
     keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
+    if (column := _time_column(spec.split)) and (known := time_field(read, column)):
+        split[column] = known
     return Fields(inputs, heads, keys, split, weight)
 
 
@@ -161,6 +164,13 @@ def _candidates(field: Field) -> Iterator[str]:
     while True:
         yield f"{field.column}:{field.kind}{number}"
         number += 1
+
+
+def _time_column(split: specs.Split) -> str | None:
+    """The column of a split that says when."""
+    if isinstance(split, specs.LastSplit):
+        return split.order
+    return split.column if isinstance(split, specs.TimeSplit) else None
 
 
 def _split_columns(split: specs.Split) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Trains once for each fold, without its rows, and sums up how good the models are on them.
+"""Trains once for each fold, without its rows, and sums up the metrics on them.
 
     python -m pipeline.folds --spec spec.yaml --input 'rows/*.csv' --output OUT --folds 5
 

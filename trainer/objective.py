@@ -15,7 +15,6 @@ from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.network import HeadSum, LossRows, Negatives, OutputLayer
 from kinds.heads.any.priors import Prior
 from kinds.heads.network import KINDS
-from kinds.memory.network import HeadMemory, OwnRows
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Head, Spec
 from trainer.data import Batch
@@ -66,12 +65,11 @@ def head_sums(
     training: bool,
     drawn: Mapping[str, Negatives] | None = None,
 ) -> dict[str, HeadSum]:
-    """One pass of the network over a batch of training rows; the heads in `drawn` sum over these
-    classes only. Memories have counted the rows: what they know of each leaves it out itself."""
+    """One pass of the network over a batch; the heads in `drawn` sum over these classes only."""
     hidden = network.learning(batch.features, training=training)
-    drawn, memories = drawn or {}, network.memories
+    drawn = drawn or {}
     return {
-        name: head_sum(head, losses[name], hidden[name], batch, drawn.get(name), memories.get(name))
+        name: head_sum(head, losses[name], hidden[name], batch, drawn.get(name))
         for name, head in network.heads.items()
     }
 
@@ -82,12 +80,10 @@ def head_sum(
     hidden: tf.Tensor,
     batch: Batch,
     drawn: Negatives | None = None,
-    memory: HeadMemory | None = None,
 ) -> HeadSum:
     """The sum of one head, whose vectors of the body are `hidden` [batch, width]."""
     weights, targets = head_weights(head, loss, batch), batch.targets[head.name]
-    mixture = memory and memory.mixture(batch.features, OwnRows(targets, batch.weights))
-    rows = LossRows(targets, weights, loss.products, drawn, mixture)
+    rows = LossRows(targets, weights, loss.products, drawn)
     return KINDS[head.part.kind].loss(head, hidden, rows)
 
 

@@ -78,9 +78,7 @@ class LabelCounts:
         return of_label, np.where(nothing, 0, totals), np.where(nothing, 0, distinct)
 
     def file_bytes(self) -> int:
-        """What the exported file needs for it: of each value its key, where its labels begin, and
-        three numbers; of each label its id and its share."""
-        return 24 * len(self.keys) + 8 * len(self.labels)
+        return file_bytes(len(self.keys), len(self.labels))
 
     def arrays(self) -> dict[str, Array]:
         return {field.name: getattr(self, field.name) for field in fields(self)}
@@ -88,6 +86,12 @@ class LabelCounts:
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "LabelCounts":
         return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def file_bytes(values: int, pairs: int) -> int:
+    """What the exported file needs: for each value its key, where its labels begin, and three
+    numbers; for each label its id and its share."""
+    return 24 * values + 8 * pairs
 
 
 def of_pairs(

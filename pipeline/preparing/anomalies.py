@@ -46,7 +46,12 @@ def anomalies(
 
 
 def _named(name: str, found: Iterable[Anomaly]) -> list[dict[str, str]]:
-    return [{"anomaly": kind, "of": name, "said": text} for kind, text in found]
+    return [warning(name, anomaly) for anomaly in found]
+
+
+def warning(of: str, anomaly: Anomaly) -> dict[str, str]:
+    kind, text = anomaly
+    return {"anomaly": kind, "of": of, "said": text}
 
 
 def _findings(

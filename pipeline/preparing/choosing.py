@@ -22,6 +22,7 @@ from kinds.memory import back_off
 from kinds.memory.averages import FOLDS, choice
 from kinds.memory.back_off import Chain, Pairs, Share
 from kinds.memory.keys import NO_KEY, keys_of
+from kinds.memory.label_counts import file_bytes
 from kinds.memory.prepare import ids_in
 from kinds.memory.spec import Memory
 from kinds.prepare import flat
@@ -36,7 +37,7 @@ from pipeline.rows.csv_dialect import Csv
 from pipeline.storage.stores import is_table
 
 # As many training rows decide; of a large table so many parts are read for them.
-ROWS, PARTS = 500_000, 16
+ROWS, PARTS = 500_000, 8
 HELD_OUT = 0.1
 # Of so many values, the best alone, all pairs are tried.
 PAIRED = 12
@@ -44,13 +45,15 @@ PAIRED = 12
 MOST_AVERAGES = 24
 # How far back in a sequence.
 REACH, PLACES = 3, 3
+# A memory that would be larger in the exported file leaves out the values that occur once.
+MOST_BYTES = 50 << 20
 log = logging.getLogger("pipeline.prepare")
 Array = npt.NDArray[Any]
 
 
 def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> specs.Spec:
     """The spec with the memories of each head that can use some."""
-    sample = _sample(spec, fields, paths, csv)
+    sample, drawn = _sample(spec, fields, paths, csv)
     if sample is None:
         return spec.with_memories({}, {})
     made, sizes = _features(spec, fields, sample)
@@ -67,9 +70,19 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
             candidates = _Candidates(spec, made, sizes, head, is_held_out)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
-            memories |= {name: candidates.memories[name] for name in found.names}
+            memories |= {
+                name: _cut(candidates.memories[name], candidates.file_bytes(name) / drawn)
+                for name in found.names
+            }
             of_heads[head] = found.names
     return spec.with_memories(memories, of_heads)
+
+
+def _cut(memory: Memory, file_bytes: float) -> Memory:
+    """Without the values that occur once where it would be too large in the exported file."""
+    if file_bytes <= MOST_BYTES:
+        return memory
+    return memory.model_copy(update={"min_count": 2})
 
 
 def _averages(
@@ -138,22 +151,24 @@ def _said(head: str, found: Chain) -> Iterator[str]:
 
 def _sample(
     spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv
-) -> pa.RecordBatch | None:
-    """Typed training rows, drawn evenly: between ROWS and half of them, or all there are."""
+) -> tuple[pa.RecordBatch | None, float]:
+    """Typed training rows, drawn evenly: between ROWS and half of them, or all there are; and which
+    share of all they are."""
     reader, draw = ReadTrainingRows(paths, fields, spec.split, csv), np.random.default_rng(1)
     kept: list[tuple[Array, pa.RecordBatch]] = []
     share = 1.0
+    parts, of_all = _parts(paths, csv, draw)
     try:
-        for part in _parts(paths, csv, draw):
+        for part in parts:
             for batch in reader.process(part):
-                kept = _drawn([*kept, (draw.random(batch.num_rows), batch)], share)
-                if sum(len(drawn) for drawn, _ in kept) > ROWS:
+                kept += _drawn([(draw.random(batch.num_rows), batch)], share)
+                while sum(len(drawn) for drawn, _ in kept) > ROWS:
                     share /= 2
                     kept = _drawn(kept, share)
     except RuntimeError as error:
         raise failure_in(error) or error from None
     batches = [batch for _, batch in kept if batch.num_rows]
-    return pa.concat_batches(batches) if batches else None
+    return pa.concat_batches(batches) if batches else None, share * of_all
 
 
 def _drawn(kept: list[tuple[Array, pa.RecordBatch]], share: float) -> list[Any]:
@@ -164,12 +179,15 @@ def _drawn(kept: list[tuple[Array, pa.RecordBatch]], share: float) -> list[Any]:
     return [(drawn[own], batch.filter(pa.array(own))) for own, drawn, batch in below]
 
 
-def _parts(paths: Sequence[str], csv: Csv, draw: np.random.Generator) -> list[FilePart]:
-    """Parts of files, any PARTS of them. What is in a table only the engine can read."""
+def _parts(
+    paths: Sequence[str], csv: Csv, draw: np.random.Generator
+) -> tuple[list[FilePart], float]:
+    """Parts of files, any PARTS of them, and which share of all they are. What is in a table only
+    the engine can read."""
     files = [at for at, path in enumerate(paths) if not is_table(path)]
     parts = [FilePart(at, part) for at in files for part in rows.parts(paths[at], csv)]
     chosen = sorted(draw.permutation(len(parts))[:PARTS].tolist())
-    return [parts[at] for at in chosen]
+    return [parts[at] for at in chosen], len(chosen) / max(1, len(parts))
 
 
 def _features(
@@ -225,7 +243,12 @@ class _Candidates:
         counted = self._labels[~self._is_held_out]
         if not len(asked) or not len(counted):
             return Chain((), 0.0, 0.0, {})
-        last = back_off.frequencies(counted, self._width)[asked]
+        frequencies = back_off.frequencies(counted, self._width)
+        # All that held-out rows alone have stands under one label.
+        frequencies[-1] += frequencies[:-1][
+            np.bincount(counted, minlength=self._width)[:-1] == 0
+        ].sum()
+        last = frequencies[asked]
         offered = _offered(self._spec, self._sizes)
         for one, key in offered.items():
             self._add(Memory(of=(one,)))
@@ -240,6 +263,15 @@ class _Candidates:
         for pair in combinations([one for one in offered if one in best], 2):
             self._add(Memory(of=pair))
         return back_off.chain(self._shares, last)
+
+    def file_bytes(self, name: str) -> int:
+        """What the exported file needs for the rows of the sample."""
+        keys = keys_of(self.memories[name], self._spec.inputs, self._sizes).looked_up(self._ids)
+        own = keys[self._owner]
+        known = own != NO_KEY
+        values, value = np.unique(own[known], return_inverse=True)
+        pairs = np.unique(value * self._width + self._labels[known])
+        return file_bytes(len(values), len(pairs))
 
     def _add(self, memory: Memory) -> None:
         keys, held = keys_of(memory, self._spec.inputs, self._sizes), self._is_held_out

@@ -30,10 +30,11 @@ from pipeline.fields import Fields
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
 from pipeline.preparing import averages, examples, leaks, learning, memories, reading
-from pipeline.preparing.anomalies import anomalies
+from pipeline.preparing.anomalies import anomalies, warning
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
 from pipeline.preparing.split_sides import check_times, check_values, times_by_side
+from pipeline.preparing.time_leaks import time_leaks
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.sides import SIDES
 from pipeline.sides.origins import place as place_of
@@ -212,7 +213,10 @@ def _write_what_was_learned(
         remembered[name] = remembered.get(name, {}) | of_heads
     said = replace(said, leaks=leaked, labels=shares, memory=remembered)
     said = replace(said, times=times_by_side(report.times))
-    said = replace(said, warnings=anomalies(result.spec, said, found | labels))
+    warnings = anomalies(result.spec, said, found | labels)
+    late = time_leaks(result.spec, result.fields, report.samples, report.split_values)
+    warnings += [warning(of, anomaly) for of, anomaly in late]
+    said = replace(said, warnings=warnings)
     if result.earlier is not None:
         said = _compared(said, result.earlier, result.fail_on_drift)
     folder.write_statistics(said)

@@ -117,9 +117,9 @@ class Reader(beam.DoFn):
             columns = [typed.column(field.output) for field in self._fields.split.values()]
             side = split.sides(path, columns, sides.Rows(numbers[good], origin))
             if len(nowhere := np.flatnonzero(side == sides.NOWHERE)):
-                texts = columns[-1].take(pa.array(nowhere)).to_pylist()
+                cells = columns[-1].take(pa.array(nowhere))
                 column = split.columns[-1]
-                rejected += sides.without_time(column, numbers[good][nowhere], texts)
+                rejected += sides.without_time(column, numbers[good][nowhere], cells)
                 kept = side != sides.NOWHERE
                 typed, origin, side = typed.filter(pa.array(kept)), origin[kept], side[kept]
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)

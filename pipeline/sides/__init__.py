@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from kinds.columns import Rejected
 from kinds.columns.readings import as_values
+from kinds.columns.texts import text
 from pipeline.failures import Exit, Failure
 from pipeline.sides.last_rows import GroupRows, HeldOut
 from pipeline.sides.times import CLOCK, NEITHER, NUMBER, times_of
@@ -78,6 +79,11 @@ class Split:
         )
 
     @property
+    def has_times(self) -> bool:
+        """Whether the last of its columns says when."""
+        return self.by in ("time", "last")
+
+    @property
     def needs_names(self) -> bool:
         """Whether the names of files decide."""
         return self.by in ("file", "row")
@@ -124,13 +130,19 @@ def by_share(
 
 def by_time(column: pa.Array, begins: Sequence[str]) -> Sides:
     """Rows from the time on with which a side begins. What is no time as those are is NOWHERE."""
-    found, first = times_of(column), times_of(pa.array(begins, pa.string()))
-    side = np.full(len(column), TRAIN, dtype=np.int8)
-    for number, at in enumerate(first.at, EVAL):
-        side[found.at >= at] = number
-    kinds = first.kind if len(first.kind) else [NUMBER, CLOCK]
-    side[~np.isin(found.kind, kinds)] = NOWHERE
+    found, side = times_of(column), np.full(len(column), NOWHERE, dtype=np.int8)
+    for kind, places in _places(begins).items():
+        own = found.kind == kind
+        side[own] = np.searchsorted(places, found.at[own], side="right")
     return side
+
+
+def _places(begins: Sequence[str]) -> dict[int, npt.NDArray[np.int64]]:
+    """Times by their kind. A year is a number, and the first of its days, too."""
+    first = times_of(pa.array(begins, pa.string()))
+    places = {kind: first.at for kind in (NUMBER, CLOCK) if (first.kind == kind).all()}
+    days = times_of(pa.array([f"{year}-01-01" for year in begins], pa.string()))
+    return places | ({CLOCK: days.at} if (days.kind == CLOCK).all() else {})
 
 
 def by_place(order: pa.Array, origins: npt.NDArray[np.int64], held_out: HeldOut | None) -> Sides:
@@ -143,13 +155,11 @@ def by_place(order: pa.Array, origins: npt.NDArray[np.int64], held_out: HeldOut 
     return side
 
 
-def without_time(
-    column: str, rows: Sequence[int] | npt.NDArray[np.int64], texts: Sequence[str | None]
-) -> list[Rejected]:
-    """Why rows are NOWHERE, by their number and their text in the column of the time."""
+def without_time(column: str, rows: npt.NDArray[np.int64], cells: pa.Array) -> list[Rejected]:
+    """Why rows are NOWHERE, by their number and their cells in the column of the time."""
     return [
         Rejected(int(row), column, "not_a_time" if said else "missing", said or "")
-        for row, said in zip(rows, texts, strict=True)
+        for row, said in zip(rows, text(cells).to_pylist(), strict=True)
     ]
 
 

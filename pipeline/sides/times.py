@@ -5,6 +5,7 @@ unit, of years, steps and Unix seconds. A time with a zone is taken in UTC, one 
 were in UTC. Days and times count to the microsecond, numbers as float64 tells them apart.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns import Field
 from kinds.columns.readings import as_values
 from kinds.columns.texts import float_text, text
 
@@ -32,13 +34,18 @@ class Times:
     kind: npt.NDArray[np.int8]
 
 
-def times_of(texts: pa.Array) -> Times:
-    """
+def times_of(column: pa.Array) -> Times:
+    """Of texts, or of a column that an input reads as points in time.
+
     >>> found = times_of(pa.array(["2024-01-02", "2024-01-02T01:00+01:00", "2023", "May", None]))
     >>> found.kind.tolist(), bool(found.at[0] == found.at[1])
     ([2, 2, 1, 0, 0], True)
     """
-    encoded = texts.dictionary_encode(null_encoding="encode")
+    if pa.types.is_timestamp(column.type):
+        there = column.is_valid().to_numpy(zero_copy_only=False)
+        at = pc.fill_null(column.cast(_MICROSECONDS).cast(pa.int64()), 0)
+        return Times(at.to_numpy(), np.where(there, CLOCK, NEITHER).astype(np.int8))
+    encoded = column.dictionary_encode(null_encoding="encode")
     found = _distinct(pc.utf8_trim_whitespace(encoded.dictionary))
     indices = encoded.indices.to_numpy()
     return Times(found.at[indices], found.kind[indices])
@@ -96,3 +103,9 @@ def time_text(at: int, kind: int) -> str:
         (number,) = _in_order(np.array([at], np.int64).view(np.float64)).view(np.float64)
         return float_text(float(number))
     return str(text(pa.array([at], _MICROSECONDS))[0].as_py())
+
+
+def time_field(fields: Iterable[Field], column: str) -> Field | None:
+    """The field that reads a column as points in time: who splits by it reads it so, too."""
+    own = (field for field in fields if field.column == column)
+    return next((field for field in own if pa.types.is_timestamp(field.type)), None)

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -36,6 +37,20 @@ def _check_shares(eval_share: float, test_share: float, fold: str | None = None)
         raise ValueError("`eval` and `test` must leave rows for training")
 
 
+def _shares_said(eval_share: float, test_share: float, fold: str | None) -> str:
+    """
+    >>> _shares_said(0.1, 0.1, None), _shares_said(0.1, 0.1, "3/5")
+    ('10% eval, 10% test', '10% eval, fold 3/5 test')
+    """
+    test = f"fold {fold}" if fold else f"{test_share * 100:.3g}%"
+    return f"{eval_share * 100:.3g}% eval, {test} test"
+
+
+def _listed_said(eval_ones: Sequence[str], test_ones: Sequence[str]) -> str:
+    sides = {"eval": eval_ones, "test": test_ones}
+    return ", ".join(f"{' '.join(ones)} for {side}" for side, ones in sides.items() if ones)
+
+
 class HashSplit(Part):
     """Rows with the same values in `columns` go to the same side: train, eval or test."""
 
@@ -54,6 +69,11 @@ class HashSplit(Part):
     def _some_left_for_training(self) -> Self:
         _check_shares(self.eval, self.test, self.fold)
         return self
+
+    def said(self) -> str:
+        """How rows are split, in words."""
+        shares = _shares_said(self.eval, self.test, self.fold)
+        return f"by a hash of {', '.join(self.columns)}: {shares}"
 
 
 class RowSplit(Part):
@@ -79,6 +99,10 @@ class RowSplit(Part):
         _check_shares(self.eval, self.test, self.fold)
         return self
 
+    def said(self) -> str:
+        """How rows are split, in words."""
+        return f"row by row: {_shares_said(self.eval, self.test, self.fold)}"
+
 
 class ColumnSplit(Part):
     """The value of one column decides the side; rows with a value that is not listed train.
@@ -100,6 +124,10 @@ class ColumnSplit(Part):
             raise ValueError(f"a value cannot be in `eval` and in `test`: {sorted(both)}")
         return self
 
+    def said(self) -> str:
+        """How rows are split, in words."""
+        return f"by the values of {self.column}: {_listed_said(self.eval, self.test)}"
+
 
 class FileSplit(Part):
     """The file's name decides the side; files that match no pattern train.
@@ -112,6 +140,10 @@ class FileSplit(Part):
     """Patterns for the names of the files that training is evaluated on."""
     test: tuple[str, ...] = ()
     """Patterns for the names of the files for the final metrics."""
+
+    def said(self) -> str:
+        """How rows are split, in words."""
+        return f"by the files' names: {_listed_said(self.eval, self.test)}"
 
 
 class TimeSplit(Part):
@@ -126,7 +158,8 @@ class TimeSplit(Part):
     """The column that says when; a row without a time in it is rejected."""
     eval: ShareOrTime = 0.1
     """The share of rows that training is evaluated on, or the time with which they begin, such as
-    `2024-01-01` or `2023`. A number from 0, below 1, is a share."""
+    `2024-01-01`. `2023` is a number, and among days the first of that year. A number from 0, below
+    1, is a share."""
     test: ShareOrTime = 0.1
     """The same for the rows of the final metrics. 0 for none."""
     begins: tuple[str, ...] = Field(default=(), max_length=2)
@@ -143,6 +176,12 @@ class TimeSplit(Part):
         else:
             _check_shares(self.eval, self.test)
         return self
+
+    def said(self) -> str:
+        """How rows are split, in words."""
+        begins = self.begins or (self.eval, self.test)
+        sides = [f"{side} from {at}" for side, at in zip(("eval", "test"), begins, strict=False)]
+        return f"by the time in {self.column}: {', '.join(sides)}"
 
 
 class LastSplit(Part):
@@ -167,6 +206,12 @@ class LastSplit(Part):
         if self.order in self.columns:
             raise ValueError("`order` must not be one of `columns`")
         return self
+
+    def said(self) -> str:
+        """How rows are split, in words."""
+        whose = ", ".join(self.columns)
+        sides = f"the last {self.test} for test, the {self.eval} before for eval"
+        return f"by the order of each {whose} in {self.order}: {sides}"
 
 
 Split = Annotated[

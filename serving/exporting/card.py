@@ -95,7 +95,7 @@ def _about(spec: Spec, examples: Mapping[str, int]) -> str:
     common = ", ".join(plain(name) for name in spec.shared)
     said = f"Raw rows in, predictions out: one ONNX file with {len(spec.heads)} heads."
     said += f" All examples go through the same common weights ({common})." if common else ""
-    return said + (f" Made from {rows}." if rows else "")
+    return said + (f" Made from {rows}, split {plain(spec.split.said())}." if rows else "")
 
 
 def _inputs(spec: Spec) -> Iterator[list[object]]:

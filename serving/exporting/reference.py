@@ -58,8 +58,7 @@ class Reference:
 
     def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
         """What the memories of a head say of rows with these features, if it has any."""
-        known = self.counts.get(head)
-        return known and known.mixture(features)
+        return self.counts[head].mixture(features) if head in self.counts else None
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:

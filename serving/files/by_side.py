@@ -23,6 +23,7 @@ from pipeline.sides import (
 )
 from pipeline.sides.last_rows import LastRows
 from pipeline.sides.origins import origins
+from pipeline.sides.times import time_field
 from serving.files.sources import read
 from serving.model_file.metadata import Metadata
 
@@ -39,7 +40,7 @@ class BySide:
         self._wanted = [SIDES.index(side) for side in wanted or ()]
         self._split: Split | None = None
         self._files: dict[str, int] = {}
-        self._words = metadata.missing_words
+        self._words, self._read = metadata.missing_words, metadata.fields
         if wanted or shown:
             self._split = metadata.split
             if self._split is None:
@@ -88,7 +89,12 @@ class BySide:
         return last
 
     def _fields(self) -> list[Field]:
-        return [Field(column, "text", missing_words=self._words) for column in self.columns]
+        """Of the columns that decide. A time is read as an input of the model reads it, if one
+        does."""
+        texts = [Field(column, "text", missing_words=self._words) for column in self.columns]
+        if self._split is None or not self._split.has_times:
+            return texts
+        return [*texts[:-1], time_field(self._read, self.columns[-1]) or texts[-1]]
 
     def of(
         self, file: str, raw: RawBatch
@@ -102,8 +108,8 @@ class BySide:
         rows = Rows(numbers, origins(self._files.get(file, 0), numbers))
         sides = split.sides(file, texts.columns, rows)
         if len(nowhere := np.flatnonzero(sides == NOWHERE)):
-            said = texts.columns[-1].take(pa.array(nowhere)).to_pylist()
-            rejected += without_time(split.columns[-1], good[nowhere], said)
+            cells = texts.columns[-1].take(pa.array(nowhere))
+            rejected += without_time(split.columns[-1], good[nowhere], cells)
         kept = np.isin(sides, self._wanted) if self._wanted else sides != NOWHERE
         shown = pa.array(np.array(SIDES, object)[sides[kept]], pa.string())
         return good[kept], shown if self.shown else None, rejected

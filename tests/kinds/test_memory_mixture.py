@@ -1,6 +1,7 @@
 """The mixture of a network with counted memories, against a slow computation and recounting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,17 +9,23 @@ import pytest
 import tensorflow as tf
 from tiny_data import floats
 
-from kinds.heads.any.network import LossRows, OutputLayer
 from kinds.heads.classification import network as classification
-from kinds.heads.classification import softmax
-from kinds.heads.classification.sampling import build_sampler
-from kinds.heads.classification.spec import Classification
+from kinds.heads.multilabel import network as multilabel
 from kinds.inputs.keys import Key
 from kinds.memory import mixture as reference
 from kinds.memory.keys import Keys
 from kinds.memory.label_counts import LabelCounts, of_pairs
 from kinds.memory.mixture import Gates, Mixture, Seen
-from kinds.memory.network import GateVariables, HeadMemory, OwnRows, Table
+from kinds.memory.network import (
+    GateVariables,
+    HeadMemory,
+    OwnRows,
+    Table,
+    mixed_loss,
+    of_target,
+    without,
+)
+from kinds.memory.network import Seen as Found
 
 ROWS, LABELS = 60, 9
 Array = np.ndarray[Any, Any]
@@ -57,7 +64,7 @@ def slow_probabilities(
 ) -> Array:
     """One row by the definitions; `memories` are (weights by label, total)."""
     network = np.exp(logits.astype(np.float64) - np.logaddexp.reduce(logits.astype(np.float64)))
-    chain, parts, signs = network, [], []
+    chain, parts, signs = network, list[Array](), list[float]()
     for (weights, total), d in reversed(list(zip(memories, gates.discounts, strict=True))):
         s = np.zeros_like(network)
         for label, weight in weights.items():
@@ -181,7 +188,8 @@ def test_tensorflow_mixes_as_the_reference_does(most: int, left_out: bool) -> No
     memory = head_memory(rows, most)
     rows.keys[0][:5] = -1
     rows.keys[1][:9] = 2**60
-    own = OwnRows(tf.constant(rows.targets, tf.int32), tf.constant(rows.weights, tf.float32))
+    weights = np.where(rows.targets >= 0, rows.weights, 0)
+    own = OwnRows(tf.constant(rows.targets, tf.int32), tf.constant(weights, tf.float32))
     got = memory.mixture(features_of(rows), own if left_out else None)
     expected = numpy_mixture(rows, Rows(5, weighted=True, missing=True), most, left_out=left_out)
     np.testing.assert_allclose(got.share, expected.share, rtol=1e-5)
@@ -194,88 +202,78 @@ def test_tensorflow_mixes_as_the_reference_does(most: int, left_out: bool) -> No
     )
 
 
-def layer_of(rows: Rows, width: int = 4) -> tuple[OutputLayer, tf.Tensor]:
-    draw = np.random.default_rng(7)
-    kernel = tf.Variable(draw.normal(size=(LABELS + 1, width)).astype(np.float32))
-    bias = tf.Variable(draw.normal(size=LABELS + 1).astype(np.float32))
-    part = Classification(vocabulary="label")
-    hidden = tf.constant(draw.normal(size=(ROWS, width)).astype(np.float32))
-    return OutputLayer("head", part, kernel, bias, None, tied=False), hidden
-
-
-@pytest.mark.parametrize("rows_at_once", [8, ROWS])
-def test_the_loss_and_its_gradients_are_those_of_the_dense_mixture(
-    rows_at_once: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(softmax, "ROWS_AT_LEAST", rows_at_once)
-    monkeypatch.setattr(softmax, "LOGITS_AT_ONCE", 1)
+def test_the_gradient_of_the_gates_is_that_of_the_dense_mixture() -> None:
     rows = Rows(6)
-    memory, (layer, hidden) = head_memory(rows), layer_of(rows)
-    targets, weights = (
-        tf.constant(rows.targets, tf.int32),
-        tf.constant(np.random.default_rng(8).random(ROWS), tf.float32),
-    )
+    memory, targets = head_memory(rows), tf.constant(rows.targets, tf.int32)
     own = OwnRows(targets, tf.constant(rows.weights, tf.float32))
-    learned = [layer.kernel, layer.bias, *memory.gates.variables()]
-    results = []
+    logits, results = tf.constant(rows.logits), []
     for dense in (False, True):
         with tf.GradientTape() as tape:
-            tape.watch(hidden)
             mixed = memory.mixture(features_of(rows), own)
             if dense:
-                log_p = classification.mixed(layer.logits(hidden), mixed)
+                log_p = classification.mixed(logits, mixed)
                 losses = -tf.gather(log_p, targets, batch_dims=1)
-                total = tf.reduce_sum(weights * losses)
             else:
-                found = classification.loss(
-                    layer, hidden, LossRows(targets, weights, mixture=mixed)
-                )
-                total, losses = found.total, found.losses
-        results.append([total, losses, *tape.gradient(total, [hidden, *learned])])
+                alone = -tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
+                losses = mixed_loss(alone, of_target(mixed, targets))
+            total = tf.reduce_sum(losses)
+        results.append([losses, *tape.gradient(total, memory.gates.variables())])
     for ours, autodiff in zip(*results, strict=True):
         np.testing.assert_allclose(ours, autodiff, rtol=2e-4, atol=2e-5)
 
 
-def test_a_sampled_loss_has_the_gradient_of_its_own_estimate() -> None:
-    """With as many draws as make the estimate exact, it is that of the exact loss."""
-    rows = Rows(9)
-    memory, (layer, hidden) = head_memory(rows), layer_of(rows)
-    sampler = build_sampler(np.zeros(LABELS + 1), negatives=4, seed=1)
-    assert sampler is not None
-    targets, weights = tf.constant(rows.targets, tf.int32), tf.ones([ROWS])
-    drawn = sampler.draw(tf.constant(3))
-    with tf.GradientTape() as tape:
-        mixed = memory.mixture(features_of(rows), None)
-        found = classification.loss(
-            layer, hidden, LossRows(targets, weights, drawn=drawn, mixture=mixed)
-        )
-    by_bias = tf.convert_to_tensor(tape.gradient(found.total, layer.bias))
-    step = 1e-2
-    for place in range(3):
-        ends = []
-        for sign in (1, -1):
-            layer.bias.assign_add(sign * step * tf.one_hot(place, LABELS + 1))
-            ends.append(
-                float(
-                    classification.loss(
-                        layer, hidden, LossRows(targets, weights, drawn=drawn, mixture=mixed)
-                    ).total
-                )
-            )
-            layer.bias.assign_sub(sign * step * tf.one_hot(place, LABELS + 1))
-        assert float(by_bias[place]) == pytest.approx((ends[0] - ends[1]) / (2 * step), abs=0.02)
-
-
 def test_no_mass_at_all_leaves_the_network_alone_and_every_gradient_finite() -> None:
     rows = Rows(10)
-    rows.keys = [np.full(ROWS, 77), np.full(ROWS, 78)]
-    memory, (layer, hidden) = head_memory(rows), layer_of(rows)
+    memory, targets = head_memory(rows), tf.constant(rows.targets, tf.int32)
     features = {name: keys + 1000 for name, keys in features_of(rows).items()}
-    targets, weights = tf.constant(rows.targets, tf.int32), tf.ones([ROWS])
+    logits = tf.constant(rows.logits)
+    alone = -tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
     with tf.GradientTape() as tape:
         mixed = memory.mixture(features)
-        found = classification.loss(layer, hidden, LossRows(targets, weights, mixture=mixed))
-    plain = classification.loss(layer, hidden, LossRows(targets, weights))
-    np.testing.assert_allclose(found.losses, plain.losses, rtol=1e-5)
-    for gradient in tape.gradient(found.total, [layer.kernel, *memory.gates.variables()]):
+        losses = mixed_loss(alone, of_target(mixed, targets))
+    np.testing.assert_allclose(losses, alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(
+        classification.mixed(logits, mixed).numpy().argsort(axis=1), rows.logits.argsort(axis=1)
+    )
+    for gradient in tape.gradient(losses, memory.gates.variables()):
         assert np.isfinite(floats(tf.convert_to_tensor(gradient))).all()
+
+
+def test_of_several_labels_each_is_shrunk_to_what_comes_next() -> None:
+    """One memory: (c + b sigmoid(z)) / (n + b), and the gate mixes it with the network."""
+    rows, discount = Rows(11), 0.6
+    counts = rows.counts(0, EVERY)
+    gates = Gates(np.zeros(2), np.zeros((2, 3)), np.array([discount]))
+    mixed = reference.mixture(gates, [reference.seen(counts, rows.keys[0])], several=True)
+    odds = reference.log_odds(rows.logits, mixed)
+    further = discount / (1 - discount)
+    for row in range(ROWS):
+        weights, total = of_row(counts, rows.keys[0][row])
+        network = 1 / (1 + np.exp(-rows.logits[row].astype(np.float64)))
+        of_label = np.array([weights.get(label, 0.0) for label in range(LABELS + 1)])
+        counted = (of_label + further * network) / (total + further)
+        expected = (network + counted) / 2
+        np.testing.assert_allclose(1 / (1 + np.exp(-odds[row])), expected, rtol=1e-6)
+
+
+def test_tensorflow_mixes_several_labels_as_the_reference_does() -> None:
+    rows = Rows(12)
+    memory = replace(head_memory(rows), several=True)
+    got = memory.mixture(features_of(rows))
+    seen = [reference.seen(rows.counts(k, EVERY), rows.keys[k]) for k in range(2)]
+    expected = reference.log_odds(rows.logits, reference.mixture(rows.gates, seen, several=True))
+    logits = tf.constant(rows.logits)
+    np.testing.assert_allclose(multilabel.mixed(logits, got), expected, rtol=1e-4, atol=1e-5)
+    sets = np.stack([rows.targets, (rows.targets + 1) % LABELS], axis=1)
+    is_label = np.zeros(rows.logits.shape, np.int8)
+    np.put_along_axis(is_label, sets, 1, axis=1)
+    losses = multilabel.mixed_losses({"logits": logits, "labels": tf.constant(is_label)}, got)
+    p = 1 / (1 + np.exp(-expected))
+    slow = -np.where(is_label, np.log(p), np.log1p(-p)).sum(axis=1)
+    np.testing.assert_allclose(losses, slow, rtol=1e-4)
+
+
+def test_a_row_of_several_labels_is_left_out_with_all_of_them() -> None:
+    seen = Found(tf.constant([[2, 5, 7]]), tf.constant([[3.0, 2.0, 1.0]]), tf.constant([4.0]))
+    left = without(seen, OwnRows(tf.constant([[5, 7, -2]]), tf.ones([1])), tf.ones([1]))
+    assert left.weights.numpy().tolist() == [[3.0, 1.0, 0.0]] and float(left.totals[0]) == 3.0

@@ -10,7 +10,10 @@ import pytest
 
 from pipeline import prepare
 from pipeline.failures import Failure
+from pipeline.fields import fields_of
 from pipeline.folders.data import DataFolder
+from pipeline.preparing import choosing
+from pipeline.rows.csv_dialect import AS_FOUND
 from pipeline.spec.file import parse_spec
 from trainer.task import chosen_spec
 
@@ -86,3 +89,23 @@ def test_it_is_refused_where_no_head_could_use_one() -> None:
     spec = SPEC.replace("{kind: classification, vocabulary: product}", "{kind: binary}")
     with pytest.raises(Failure, match="memory: `auto` needs a head that can use a memory"):
         parse_spec(spec.replace(", product: {}", ""))
+
+
+def test_a_memory_too_large_for_the_file_leaves_out_values_that_occur_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_BYTES", 240 * 24)
+    spec = prepared(tmp_path, by="pair").spec
+    assert {one.of: one.min_count for one in spec.memories.values()}["maker", "month"] == 2
+
+
+def test_of_more_rows_than_are_wanted_an_even_sample_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "ROWS", 1500)
+    spec = parse_spec(SPEC)
+    rows = [write(tmp_path / "rows.parquet", by="last")]
+    sample, share = choosing._sample(spec, fields_of(spec), rows, AS_FOUND)
+    assert sample is not None and 600 <= sample.num_rows <= 1500 and share == 0.25
+    words = sample.column("words")
+    assert len(set(map(tuple, words.to_pylist()))) > 600

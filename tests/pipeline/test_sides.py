@@ -135,5 +135,8 @@ def test_a_side_begins_with_its_time_and_a_row_without_one_is_nowhere() -> None:
     assert by_time(column, ["2024-01-01", "2024-02-01"]).tolist() == [0, 1, 1, -1, -1]
     assert by_time(column, ["2024-01-01"]).tolist() == [0, 1, 1, -1, -1]
     years = pa.array(["2021.0", "2022", "2023", "2023-01-01"])
-    assert by_time(years, ["2022", "2023"]).tolist() == [0, 1, 2, -1]
+    assert by_time(years, ["2022", "2023"]).tolist() == [0, 1, 2, 2]
+    assert by_time(years, ["2022", "20230"]).tolist() == [0, 1, 1, -1]
+    assert by_time(column, ["2023", "2024"]).tolist() == [1, 2, 2, -1, -1]
+    assert by_time(column, ["2024", "2024"]).tolist() == [0, 2, 2, -1, -1]
     assert by_time(years, []).tolist() == [0, 0, 0, 0]

@@ -160,15 +160,19 @@ def test_workers_and_a_cache_change_nothing(tmp_path: Path) -> None:
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for file, part in zip(files, (table[:150], table[150:]), strict=True):
         to_parquet(file, part)
+    split = "{by: last, columns: [user], order: at}"
     two = ("--direct_running_mode=multi_processing", "--direct_num_workers=2")
-    for split in ("{by: time, column: at}", "{by: last, columns: [user], order: at}", "{by: row}"):
-        alone = sides_of(run(tmp_path, split, *files))
-        assert sides_of(run(tmp_path, split, *files, more=two)) == alone
-        for _ in range(2):
-            said = DataFolder(run(tmp_path, split, *files)).statistics
-            cached = run(tmp_path, split, *files, more=("--cache", str(tmp_path / "cache")))
-            assert sides_of(cached) == alone
-            assert DataFolder(cached).statistics == said
+    for more in (two, *[("--cache", str(tmp_path / "cache"))] * 2):
+        data = run(tmp_path, split, *files, more=more)
+        assert sides_of(data) == last_of_each(table, 1, 1)
+    # The same file beside another one: some of its rows are the last no more.
+    later = with_times(table[:150], pa.array(range(START + 5 * ROWS, START + 5 * ROWS + 150)))
+    to_parquet(files[1], later)
+    data = run(tmp_path, split, *files, more=("--cache", str(tmp_path / "cache")))
+    expected = last_of_each(pa.concat_tables([table[:150], later]), 1, 1)
+    said = DataFolder(data).statistics
+    assert said.rows["train"] == len(expected["train"])
+    assert said.distributions["x"]["values"] == len(expected["train"])
 
 
 def test_a_row_is_split_by_itself_and_each_is_tested_in_one_fold(tmp_path: Path) -> None:

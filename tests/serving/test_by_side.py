@@ -125,3 +125,22 @@ def test_a_fold_is_the_test_side_of_its_model(tmp_path: Path) -> None:
         split = {"by": "row", "eval": 0.1, "test": 0.1, "fold": fold}
         found.append(shown(by_side(split), tmp_path / "a.csv")[0])
     assert all(sides.count("test") == 1 for sides in zip(*found, strict=True))
+
+
+def test_a_date_that_is_an_input_is_read_as_the_input_reads_it(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    days = [f"{day:02}/{month:02}/2024" for month, day in random.integers(1, 13, (ROWS, 2))]
+    x = random.normal(size=ROWS)
+    table = pa.table({"user": days, "at": days, "x": x, "y": 2 * x})
+    text = SPEC.replace(
+        "{x: {kind: number}}", "{x: {kind: number}, at: {kind: date, format: D/M/Y}}"
+    )
+    spec = parse_spec(
+        text.replace("SPLIT", "{by: time, column: at, eval: 2024-09-01, test: 2024-11-01}")
+    )
+    output = through_all_stages(spec, table, tmp_path / "out")
+    found = [row["side"] for row in sides_of(output, [output / "rows.parquet"])]
+    months = [int(day[3:5]) for day in days]
+    assert found == ["test" if m >= 11 else "eval" if m >= 9 else "train" for m in months]
+    said = read_json(output / "data" / "statistics.json")
+    assert [found.count(side) for side in SIDES] == [said["rows"][side] for side in SIDES]

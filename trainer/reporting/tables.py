@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kinds.heads.metrics import below
+from kinds.memory import parts
 
 HELD_OUT = ("eval", "test")
 
@@ -34,18 +35,22 @@ def parameter_table(parameters: Mapping[str, int]) -> str:
 @dataclass(frozen=True)
 class Ended:
     """How a run came to its end: after how many of its epochs, how long ago the held-out loss was
-    lowest, which epoch's weights are kept (None for the last), and their held-out loss."""
+    lowest, which epoch's weights are kept (None for the last), their held-out loss, and whether it
+    was the time that ended it."""
 
     epochs: int
     of: int
     waited: int
     kept: int | None
     held_out_loss: float
+    time_was_up: bool = False
 
     @property
     def why(self) -> str:
         if self.epochs >= self.of:
             return "all are done"
+        if self.time_was_up:
+            return "the time was up"
         return f"the held-out loss was not lower in the last {self.waited} (patience)"
 
     def line(self) -> str:
@@ -196,6 +201,27 @@ def below_lines(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
         for split in _shown(found, show_test=show_test)
         for head, names in found[split].items()
     )
+
+
+def parts_tables(metrics: Mapping[str, Any]) -> str:
+    """How good each head with memories is, and each of its parts alone; and which part is better
+    than all together, where one is. Empty without memories.
+
+    >>> said = {"network": 4.0, "memories": 3.5, "mixture": 3.25}
+    >>> found = {"parts": {name: {"log_loss": loss} for name, loss in said.items()}}
+    >>> print(parts_tables({"memory": {"word": found}}))
+    word (half of eval)  together  network alone  memories alone
+    log loss               3.2500         4.0000          3.5000
+    """
+    told = []
+    for head, said in metrics.get("memory", {}).items():
+        if found := parts.columns(said):
+            header = [f"{head} (half of eval)", *(title for title, _ in found)]
+            rows = [[m.replace("_", " "), *map(_cell, own)] for m, own in parts.rows(found)]
+            told.append(table(header, rows))
+        if complaint := parts.complaint(head, said):
+            told.append(complaint)
+    return "\n\n".join(told)
 
 
 def head_table(

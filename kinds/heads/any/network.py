@@ -108,14 +108,12 @@ class HeadSum(NamedTuple):
 
 class LossRows(NamedTuple):
     """The rows of a loss: their targets and their weights [batch]; the type of what its large
-    products multiply; the classes drawn, where it sums over some; what the head's memories know of
-    the rows, each left out itself."""
+    products multiply; the classes drawn, where it sums over some."""
 
     targets: tf.Tensor
     weights: tf.Tensor
     products: tf.DType = tf.float32
     drawn: Negatives | None = None
-    mixture: Mixture | None = None
 
 
 class Earlier(NamedTuple):
@@ -210,3 +208,13 @@ def temperature_sums(part: Any) -> None:
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     """Of a head that has no memories."""
     return logits
+
+
+def mixing(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Of a head that has no memories."""
+    return {}
+
+
+def mixed_losses(rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+    """Of a head that has no memories."""
+    return tf.zeros_like(mixture.share)

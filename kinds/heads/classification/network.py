@@ -27,14 +27,7 @@ from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
-from kinds.memory.network import (
-    Mixture,
-    OfTarget,
-    log_probabilities,
-    mixed_loss,
-    network_part,
-    of_target,
-)
+from kinds.memory.network import Mixture, log_probabilities, mixed_loss, of_target
 from kinds.parsing import ONE_ID, Feature
 
 
@@ -68,32 +61,11 @@ def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
         # A drawn class stands for a missing target: no other row of the kernel is to move for it.
         target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
         parts = (x, layer.kernel, layer.bias, target, rows.drawn, rows.products)
-        losses = sampled_softmax_rows(*parts)
-        if rows.mixture is not None:
-            losses = mixed_loss(losses, of_target(rows.mixture, target))
-        return weighted_sum(losses, rows.weights)
+        return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
     bias, smoothing = tf.convert_to_tensor(layer.bias), layer.part.label_smoothing
     of_layer = (x, layer.kernel_rows(), bias)
-    if rows.mixture is not None:
-        return _mixed_sum(of_layer, target, rows, of_target(rows.mixture, target))
     found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
     return HeadSum(*found, rows.weights)
-
-
-def _mixed_sum(
-    of_layer: tuple[tf.Tensor, ...], target: tf.Tensor, rows: LossRows, mixture: OfTarget
-) -> HeadSum:
-    """The network's gradient is that of its own loss, each row times its part in the probability
-    of the target; what the memories have in it is differentiated with the network as it is."""
-
-    def part(losses: tf.Tensor, places: slice) -> tf.Tensor:
-        of_rows = OfTarget(mixture.log_share[places], mixture.log_mass[places])
-        return network_part(losses, of_rows)
-
-    parts = (target, rows.weights, 0.0, rows.products, part)
-    total, losses = softmax_sum(*of_layer, *parts)
-    found = weighted_sum(mixed_loss(tf.stop_gradient(losses), mixture), rows.weights)
-    return found._replace(total=found.total + total - tf.stop_gradient(total))
 
 
 def pseudo_loss(
@@ -131,6 +103,16 @@ def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     return log_probabilities(logits, mixture)
+
+
+def mixing(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    target, _ = known(targets)
+    loss, _ = loss_and_rank(layer.logits(hidden), target)
+    return {"loss": loss, "target": target}
+
+
+def mixed_losses(rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+    return mixed_loss(rows["loss"], of_target(mixture, rows["target"]))
 
 
 def temperature_sums(part: Classification) -> TemperatureSums:

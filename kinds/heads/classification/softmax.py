@@ -3,8 +3,7 @@
 It gives sums, never means: the caller divides by what it takes for the number of rows.
 """
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from typing import Any
 
 import tensorflow as tf
@@ -18,9 +17,6 @@ LOGITS_AT_ONCE, LOGITS_AT_ONCE_ON_GPU = 1 << 24, 1 << 29
 ROWS_AT_LEAST = 128
 SMALLEST_SHARE = 1e-36
 
-# (losses [rows], the rows' places) to the part of the probability [rows] that is the softmax's.
-Part = Callable[[tf.Tensor, slice], tf.Tensor]
-
 
 def softmax_sum(
     hidden: tf.Tensor,
@@ -30,7 +26,6 @@ def softmax_sum(
     weights: tf.Tensor,
     smoothing: float = 0.0,
     products: tf.DType = tf.float32,
-    part: Part | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Exact softmax cross entropy of a linear layer.
 
@@ -48,32 +43,24 @@ def softmax_sum(
     `products` is the type of what the three products over batch x classes multiply: with bfloat16
     their results, logits and shares among them, are rounded to its 8 bits too; sums, weights and
     all else are float32.
-
-    `part` makes of the losses and the places of some rows what their weights in the gradient are
-    multiplied by: of a mixture, in which the softmax answers for a part of the probability. The sum
-    and the losses are those of the softmax all the same.
     """
 
     @tf.custom_gradient
     def with_gradient(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[Any, Any]:
         multiplied = tf.cast(w, products)
-        own = tf.reduce_sum(x * tf.gather(w, labels), axis=1) + tf.gather(b, labels)
-
-        def slice_weights(rows: slice, lse: tf.Tensor) -> tf.Tensor:
-            return weights[rows] if part is None else weights[rows] * part(lse - own[rows], rows)
-
         slices = [
-            _softmax_slice(x[rows], multiplied, b, labels[rows], partial(slice_weights, rows))
+            _softmax_slice(x[rows], multiplied, b, labels[rows], weights[rows])
             for rows in _slices(x.shape[0], w.shape[0])
         ]
-        lse, d_hidden, d_kernel, d_bias, counted = zip(*slices, strict=True)
+        lse, d_hidden, d_kernel, d_bias = zip(*slices, strict=True)
+        own = tf.reduce_sum(x * tf.gather(w, labels), axis=1) + tf.gather(b, labels)
         losses = tf.concat(lse, 0) - (1 - smoothing) * own
         if smoothing:
             losses -= smoothing * (tf.linalg.matvec(x, tf.reduce_mean(w, 0)) + tf.reduce_mean(b))
 
         def gradient(scale: tf.Tensor, _: tf.Tensor) -> tuple[tf.Tensor, ...]:
             unscaled = (tf.concat(d_hidden, 0), _total(d_kernel), _total(d_bias))
-            labelled = _label_terms(unscaled, x, w, labels, tf.concat(counted, 0), smoothing)
+            labelled = _label_terms(unscaled, x, w, labels, weights, smoothing)
             return tuple(scale * g for g in labelled)
 
         return (tf.reduce_sum(weights * losses), losses), gradient
@@ -94,19 +81,14 @@ def _slices(batch: int | None, classes: int) -> Iterator[slice]:
 
 
 def _softmax_slice(
-    x: tf.Tensor,
-    w: tf.Tensor,
-    b: tf.Tensor,
-    labels: tf.Tensor,
-    weights_of: Callable[[tf.Tensor], tf.Tensor],
-) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
-    """(log sum exp [rows], the gradients of its weighted sum by x, w and b, the weights [rows])."""
+    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """(log sum exp [rows], and the gradients of its weighted sum by x, w and b)."""
     lse, shares = softmax(linear_logits(x, w, b), labels)
-    weights = weights_of(lse)
-    column = weights[:, None]
+    weights = weights[:, None]
     # One product for the kernel and the bias: a column of weights beside the rows of x.
-    by_class = product(shares, tf.concat([column * x, column], axis=1), transpose_a=True)
-    return lse, column * product(shares, w), by_class[:, :-1], by_class[:, -1], weights
+    by_class = product(shares, tf.concat([weights * x, weights], axis=1), transpose_a=True)
+    return lse, weights * product(shares, w), by_class[:, :-1], by_class[:, -1]
 
 
 def linear_logits(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:

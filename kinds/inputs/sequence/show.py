@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from kinds.inputs.ids.show import missing as missing
 from kinds.inputs.ids.show import popular, worths
-from kinds.looks import Column, Look
+from kinds.inputs.sequence.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.sequence.spec import Sequence
@@ -18,11 +18,6 @@ def lines(part: "Sequence") -> list[str]:
     units = f" {part.units}" if part.units else ""
     weighted = "weighted " if part.weights else ""
     return [f"last {part.length} of {part.vocabulary}", f"{weighted}{part.combine}{units}"]
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.elements
-    return look and look.written(kind="sequence", vocabulary=column.name, **look.settings)
 
 
 def made_up(

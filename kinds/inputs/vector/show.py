@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from kinds.looks import Column, Look
+from kinds.inputs.vector.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.vector.spec import VectorInput
@@ -18,11 +18,6 @@ def lines(part: "VectorInput") -> list[str]:
 
 def missing(part: "VectorInput") -> str:
     return "zeros, and a second feature says so" if part.says_missing else "the row is bad"
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.vector
-    return look and look.written(kind="vector", **look.settings)
 
 
 def made_up(
