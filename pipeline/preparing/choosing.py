@@ -126,10 +126,11 @@ def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> I
 
 
 def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:
-    """What a memory can count by."""
+    """What a memory can count by. Of pairs it makes its own."""
     return {
         f"{name}.{part}" if part else name: key
         for name, settings in spec.inputs.items()
+        if name not in spec.pairs()
         for part, key in settings.keys(name, sizes).items()
         if (key.place or 1) <= PLACES
     }
