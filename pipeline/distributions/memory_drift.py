@@ -29,8 +29,9 @@ class MemoryDrift:
         self._keys = {
             name: keys_of(memory, data.spec.inputs, data.entries)
             for name, memory in data.spec.memories.items()
+            if memory.of
         }
-        heads = dict(reversed(data.spec.remembered()))
+        heads = {one: head for one, head in reversed(data.spec.remembered()) if one in self._keys}
         self._counts = {name: data.memory(name, head) for name, head in heads.items()}
         self._expected = {
             name: data.statistics.memory[name][head]["known"]["train"]

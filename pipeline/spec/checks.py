@@ -155,7 +155,9 @@ def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None
                 f"Received: {one!r}; there are {sorted(offered)}"
             )
     keys = [offered[one] for one in memory.of]
-    if memory.reach > 1 and (len(keys) > 1 or keys[0].place != 1):
+    if not offered:
+        raise ValueError(f"{place}: a memory counts by inputs that have ids, and there is none")
+    if memory.reach > 1 and (len(keys) != 1 or keys[0].place != 1):
         raise ValueError(f"{place}.reach: goes with the last value of a sequence alone in `of`")
     if (most := prod(key.ids for key in keys)) > MOST_KEYS:
         raise ValueError(

@@ -86,7 +86,7 @@ def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:
 
 
 def test_it_is_refused_where_no_head_could_use_one() -> None:
-    spec = SPEC.replace("{kind: classification, vocabulary: product}", "{kind: binary}")
+    spec = SPEC.replace("{kind: classification, vocabulary: product}", "{kind: quantile}")
     with pytest.raises(Failure, match="memory: `auto` needs a head that can use a memory"):
         parse_spec(spec.replace(", product: {}", ""))
 
