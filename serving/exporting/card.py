@@ -137,11 +137,16 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         yield table(
             header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
         )
+<<<<<<< HEAD
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             yield f"{plain(head)} with its memories and without, on half of eval:"
             header = [head, *(title for title, _ in found)]
             yield table(header, [[n, *map(_cell, values)] for n, values in parts.rows(found)])
+=======
+        if unknown := metrics.get("unknown_targets", {}).get(head):
+            yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
+>>>>>>> splits
 
 
 def _cell(value: float | None) -> str:

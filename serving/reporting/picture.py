@@ -92,7 +92,7 @@ def _inputs(spec: Spec) -> Iterator[Box]:
 
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
     own = {
-        n.removeprefix("table.").removesuffix("/embeddings"): s
+        n.removeprefix("table.").lstrip(".").removesuffix("/embeddings"): s
         for n, s in weights.get("tables", {}).items()
     }
     bands: dict[str, int] = {}
