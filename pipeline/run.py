@@ -338,10 +338,6 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m pipeline.run",
         usage="%(prog)s [--spec FILE | --target COLUMN] --input FILES --output OUT [options]",
         # All options once more would not leave room for them on a screen.
-<<<<<<< HEAD
-=======
-        usage="%(prog)s [--spec SPEC] --input GLOB --output OUTPUT [options]",
->>>>>>> splits
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Example: python -m pipeline.run --input rows.csv --target COLUMN --output OUT "
         "(options that are not ours go to Apache Beam)",
