@@ -160,7 +160,7 @@ def _memory(spec: "Spec") -> None:
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
     if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
-        raise ValueError("memory: `auto` needs a head that can use a memory")
+        raise ValueError("memory: `auto` needs a head that it can choose for")
     offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)

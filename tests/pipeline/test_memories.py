@@ -230,7 +230,7 @@ def test_a_memory_of_all_rows_knows_labels_that_no_row_has(tmp_path: Path) -> No
     for row in rows:
         if row["side"] == "train" and row["product"] is not None and row["often"]:
             label = known.index(row["product"]) if row["product"] in known else len(known)
-            weights[label] += row["often"]  # type: ignore[assignment,operator]
+            weights[label] += row["often"]  # type: ignore[operator]
             times[label] += 1
     once = [label for label, count in times.items() if count == 1 and label < len(known)]
     unseen = weights[len(known)] + sum(weights[label] for label in once)
