@@ -1,4 +1,4 @@
-"""Raw columns to the types that a spec asks for: text, lists of text, numbers, flags.
+"""Raw columns to the types that a spec asks for: text, passages, lists, numbers, flags.
 
 Every row is either good in all fields or rejected with a reason. Work is done a column at a time;
 Python looks at single values only where one of them did not fit. This module knows no spec and no
@@ -18,7 +18,7 @@ from kinds.columns.columns import is_missing as is_missing
 from kinds.columns.json_lists import json_text
 from kinds.columns.readings import Reading as Reading
 from kinds.columns.readings import as_read
-from kinds.columns.texts import text
+from kinds.columns.texts import spaced, text
 from kinds.columns.types import TYPES as TYPES
 from kinds.columns.types import ColumnType
 from kinds.columns.types import Kind as Kind
@@ -33,7 +33,8 @@ class Field:
 
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
-    whether they stand for the values of a type (kinds.columns.readings).
+    whether they stand for the values of a type (kinds.columns.readings), of passages `spaces` which
+    characters become a space.
     """
 
     column: str
@@ -43,15 +44,19 @@ class Field:
     nonnegative: bool = False
     name: str = ""
     reading: Reading = "words"
+    spaces: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
             raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
         is_number = pa.types.is_floating(self.type)
-        if self.reading not in get_args(Reading) or (self.reading == "values" and is_number):
+        has_words = is_number or self.column_type.is_split_in_file()
+        if self.reading not in get_args(Reading) or (self.reading == "values" and has_words):
             raise ValueError("only texts are read as words or as values")
         if self.nonnegative and not is_number:
             raise ValueError("only a number can be negative")
+        if self.spaces and not (self.column_type.is_split_in_file() and self.spaces.isascii()):
+            raise ValueError("only characters of ASCII, and only of a passage, become spaces")
 
     @property
     def column_type(self) -> ColumnType:
@@ -195,6 +200,7 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     array = as_read(array, field.reading)
+    array = spaced(array, field.spaces) if field.spaces else array
     if field.required:
         problems.append(Bad("missing", where(is_missing(array))))
     if field.nonnegative:

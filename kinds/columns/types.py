@@ -12,7 +12,7 @@ from kinds.answers import check
 from kinds.columns.columns import Bad
 from kinds.tensors import Element
 
-Kind = Literal["text", "list", "number", "flag"]
+Kind = Literal["text", "passage", "list", "number", "flag"]
 
 
 class ColumnType(Protocol):
@@ -39,6 +39,9 @@ class ColumnType(Protocol):
 
         Of a list the last `length` values count.
         """
+
+    def is_split_in_file(self) -> bool:
+        """Whether the file splits a cell, which makes each row of a batch as wide as the widest."""
 
     def raw(self, column: pa.Array) -> pa.Array:
         """A typed column -> lists of bytes or float32, as the transform graph takes it."""

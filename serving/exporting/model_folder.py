@@ -126,8 +126,9 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
     """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
     for name, length in source.lengths.items():
-        column = source.fields.inputs[name].output
-        lengths[column] = max(length, lengths.get(column, 0))
+        field = source.fields.inputs[name]
+        if field.column_type.is_list():
+            lengths[field.output] = max(length, lengths.get(field.output, 0))
     return lengths
 
 

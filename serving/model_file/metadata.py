@@ -64,8 +64,8 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    said = asdict(one)
-    return said if one.reading != "words" else {k: v for k, v in said.items() if k != "reading"}
+    usual = {"reading": "words", "spaces": ""}
+    return {key: said for key, said in asdict(one).items() if usual.get(key) != said}
 
 
 def _if_any(key: str, value: object) -> dict[str, object]:
@@ -105,7 +105,7 @@ def from_json(text: str) -> Metadata:
 
 def _field(said: dict[str, Any]) -> Field:
     one = Field(**said)
-    _check(one, column=str, kind=str, separator=str, name=str, reading=str)
+    _check(one, column=str, kind=str, separator=str, name=str, reading=str, spaces=str)
     _check(one, required=bool, nonnegative=bool)
     return one
 

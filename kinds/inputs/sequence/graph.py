@@ -8,16 +8,10 @@ from kinds.columns.columns import MISSING
 from kinds.graph import LookUp
 from kinds.inputs.ids.graph import ids_of
 from kinds.inputs.sequence.spec import Sequence
+from kinds.inputs.several.graph import last
 from kinds.prepare import Known
 
 
 def features(name: str, part: Sequence, raw: Any, look_up: LookUp, known: Known) -> dict[str, Any]:
-    texts = _last(tf.ragged.boolean_mask(raw, raw != MISSING), part.length)
+    texts = last(tf.ragged.boolean_mask(raw, raw != MISSING), part.length)
     return {name: texts.with_flat_values(ids_of(texts.flat_values, look_up, known))}
-
-
-def _last(lists: Any, length: int) -> Any:
-    """The last `length` of each list, oldest first."""
-    index = tf.ragged.range(lists.row_lengths()).flat_values
-    first = tf.repeat(lists.row_lengths() - length, lists.row_lengths())
-    return tf.ragged.boolean_mask(lists, lists.with_flat_values(index >= first))

@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.inputs.ids.onnx import look_up
+from kinds.inputs.ids.onnx import OPERATIONS, look_up
 from kinds.nodes import Nodes
 from kinds.tensors import within_input
 
 if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
     from kinds.inputs.sequence.spec import Sequence
+
+
+def operations() -> frozenset[str]:
+    return OPERATIONS | {"Slice"}
 
 
 def add_nodes(nodes: Nodes, name: str, part: "Sequence", raw: "RawInput") -> None:

@@ -1,0 +1,72 @@
+"""The column type `passage`: one text of any number of words a row, null where it is missing.
+
+An exported file takes the whole text and splits it at spaces, or at a separator. No operation of
+ONNX replaces a character, so what else separates words becomes a space here, before the file sees
+it: of a field the `spaces`, which the file's metadata names for whoever feeds it without this code.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.columns import texts
+from kinds.columns.columns import Bad
+from kinds.tensors import Element
+
+# White space beside the space, and the punctuation that a keyboard has.
+WHITE = "\t\n\v\f\r"
+PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+# None of a word that is in the rows of a vocabulary, and some that code for words gets wrong.
+HARD_PASSAGES = {
+    "unseen": ("\x1f no such word \x1f", "0 " * 40, "NULL", "nan"),
+    "empty_text": ("", "", "", ""),
+    "spaces": (" ", "  a  b ", "\t\na\u00a0b\u3000", "\u2028 \u0085"),
+    "long_text": ("x" * 100_000, "a B " * 20_000, "é 🙂 " * 10_000, "\u0301" * 10_000),
+    "unicode": (
+        "İSTANBUL \u0131I",
+        "STRASSE straße ẞ",
+        "👩\u200d👩\u200d👧 e\u0301 É",
+        "没有空格 的 文字",
+    ),
+    "control": ("\x00", "a\x00b A", "\ufeffa", "\u202ea |,a"),
+}
+
+
+def arrow() -> pa.DataType:
+    return pa.string()
+
+
+def is_list() -> bool:
+    return False
+
+
+def is_number() -> bool:
+    return False
+
+
+def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+    return texts.text(column), []
+
+
+def element() -> Element:
+    return "string"
+
+
+def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
+    """The text, "" where it is missing."""
+    return texts.strings(column)
+
+
+def is_split_in_file() -> bool:
+    return True
+
+
+def raw(column: pa.Array) -> pa.Array:
+    return texts.raw(column)
+
+
+def hard_cells() -> Mapping[str, Sequence[Any]]:
+    return HARD_PASSAGES
