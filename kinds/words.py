@@ -2,9 +2,9 @@
 
     Words(length=3).lists(pa.array(["a quick  brown fox", ""]))  ->  [["a", "quick", "brown"], []]
 
-An exported file splits texts by itself, so this does what ONNX's StringSplit and StringNormalizer
-do, no more: white space is the space alone, and lower case is that of A to Z. What else should
-separate words becomes a space before that (kinds.columns.passages). Numpy and pyarrow only.
+An exported file splits texts by itself, so this does what ONNX's StringSplit does, no more: white
+space is the space alone. What else separates words has become a space before that
+(kinds.columns.passages). Numpy and pyarrow only.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import large_rows
-from kinds.columns.texts import with_bytes
 from kinds.lists import Lengths, first, last, list_lengths, lists_of
 
 Keep = Literal["first", "last"]
@@ -29,14 +28,12 @@ class Words:
     """What is read of a text: `length` values at its begin or its end.
 
     A value is a word, or a run of `ngram` words. Without a `separator` any number of spaces stands
-    between two words; with one, each stands between two, and what is between may be empty. `lower`
-    makes A to Z small.
+    between two words; with one, each stands between two, and what is between may be empty.
     """
 
     length: int
     keep: Keep = "first"
     separator: str | None = None
-    lower: bool = False
     ngram: int = 1
 
     @property
@@ -55,8 +52,6 @@ class Words:
 
     def lists(self, texts: pa.Array) -> pa.Array:
         """The values of each text, in their order; of a missing text none."""
-        if self.lower:
-            texts = lower(texts)
         split = at_spaces(texts) if self.separator is None else at(texts, self.separator)
         kept = last(split, self.words) if self.keep == "last" else first(split, self.words)
         return runs(kept, self.ngram, self.joiner)
@@ -114,15 +109,6 @@ def runs(lists: pa.Array, count: int, joiner: str) -> pa.Array:
     begins = np.flatnonzero(left >= count)
     parts = [values.take(pa.array(begins + at)) for at in range(count)]
     return lists_of(pc.binary_join_element_wise(*parts, joiner), np.maximum(lengths - count + 1, 0))
-
-
-def lower(texts: pa.Array) -> pa.Array:
-    """A to Z as a to z, all other letters as they are.
-
-    >>> lower(pa.array(["ABC", "ÄİSS", None])).to_pylist()
-    ['abc', 'Äİss', None]
-    """
-    return with_bytes(texts, bytes.lower)
 
 
 def _opened(texts: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:

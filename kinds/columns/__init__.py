@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from kinds.columns.columns import Bad, Indices, JsonLists, Unreadable, Values, only, plain, where
 from kinds.columns.columns import is_missing as is_missing
 from kinds.columns.json_lists import json_text
+from kinds.columns.passages import prepared
 from kinds.columns.readings import Reading as Reading
 from kinds.columns.readings import as_read
-from kinds.columns.texts import spaced, text
+from kinds.columns.texts import text
 from kinds.columns.types import TYPES as TYPES
 from kinds.columns.types import ColumnType
 from kinds.columns.types import Kind as Kind
@@ -34,7 +35,7 @@ class Field:
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
     whether they stand for the values of a type (kinds.columns.readings), of passages `spaces` which
-    characters become a space.
+    characters become a space, and `lower` whether A to Z become small (kinds.columns.passages).
     """
 
     column: str
@@ -45,6 +46,7 @@ class Field:
     name: str = ""
     reading: Reading = "words"
     spaces: str = ""
+    lower: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
@@ -55,8 +57,10 @@ class Field:
             raise ValueError("only texts are read as words or as values")
         if self.nonnegative and not is_number:
             raise ValueError("only a number can be negative")
-        if self.spaces and not (self.column_type.is_split_in_file() and self.spaces.isascii()):
-            raise ValueError("only characters of ASCII, and only of a passage, become spaces")
+        if (self.spaces or self.lower) and not self.column_type.is_split_in_file():
+            raise ValueError("only characters of a passage become others")
+        if not self.spaces.isascii():
+            raise ValueError("only characters of ASCII become spaces")
 
     @property
     def column_type(self) -> ColumnType:
@@ -200,7 +204,8 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     array = as_read(array, field.reading)
-    array = spaced(array, field.spaces) if field.spaces else array
+    if field.spaces or field.lower:
+        array = prepared(array, field.spaces, lower=field.lower)
     if field.required:
         problems.append(Bad("missing", where(is_missing(array))))
     if field.nonnegative:

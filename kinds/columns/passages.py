@@ -1,10 +1,13 @@
 """The column type `passage`: one text of any number of words a row, null where it is missing.
 
 An exported file takes the whole text and splits it at spaces, or at a separator. No operation of
-ONNX replaces a character, so what else separates words becomes a space here, before the file sees
-it: of a field the `spaces`, which the file's metadata names for whoever feeds it without this code.
+ONNX replaces a character, and StringNormalizer makes other letters small in a browser than on a
+server, whatever its locale. So both are done here, before the file sees a text: the `spaces` of a
+field become a space, and where it is `lower`, A to Z become a to z. The file's metadata says so to
+whoever feeds it without this code.
 """
 
+import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -33,6 +36,23 @@ HARD_PASSAGES = {
     ),
     "control": ("\x00", "a\x00b A", "\ufeffa", "\u202ea |,a"),
 }
+
+
+def prepared(texts: pa.Array, spaces: str, *, lower: bool) -> pa.Array:
+    """The texts as a file takes them; no character but of ASCII is changed.
+
+    >>> prepared(pa.array(["A,b\\tÄ", None]), ",\\t", lower=True).to_pylist()
+    ['a b Ä', None]
+    """
+    small = lower * string.ascii_uppercase
+    table = bytes.maketrans((spaces + small).encode(), b" " * len(spaces) + small.lower().encode())
+    validity, offsets, content = texts.buffers()
+    if content is None:
+        return texts
+    changed = pa.py_buffer(content.to_pybytes().translate(table))
+    return pa.Array.from_buffers(
+        texts.type, len(texts), [validity, offsets, changed], texts.null_count, texts.offset
+    )
 
 
 def arrow() -> pa.DataType:

@@ -11,7 +11,7 @@ What the values of each type become, whatever the format of the file (docs/prepa
 A text stays what it is, unless it is read as a value (kinds.columns.readings).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -98,27 +98,6 @@ def _time_text(column: pa.Array) -> pa.Array:
     fraction = pc.replace_substring_regex(texts, r"(\.[0-9]*?)0+$", r"\1")
     texts = pc.replace_substring_regex(fraction, r"\.$", "")
     return pc.binary_join_element_wise(texts, "Z", "")
-
-
-def spaced(texts: pa.Array, characters: str) -> pa.Array:
-    """Each of some ASCII characters as a space.
-
-    >>> spaced(pa.array(["a,b\\tc", None]), ",\\t").to_pylist()
-    ['a b c', None]
-    """
-    table = bytes.maketrans(characters.encode("ascii"), b" " * len(characters))
-    return with_bytes(texts, lambda content: content.translate(table))
-
-
-def with_bytes(texts: pa.Array, change: Callable[[bytes], bytes]) -> pa.Array:
-    """The texts with their bytes changed, all at once and each by itself."""
-    validity, offsets, content = texts.buffers()
-    if content is None:
-        return texts
-    changed = pa.py_buffer(change(content.to_pybytes()))
-    return pa.Array.from_buffers(
-        texts.type, len(texts), [validity, offsets, changed], texts.null_count, texts.offset
-    )
 
 
 def arrow() -> pa.DataType:

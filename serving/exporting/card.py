@@ -6,6 +6,7 @@ https://huggingface.co/docs/hub/model-cards
 """
 
 import html
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -29,6 +30,7 @@ def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -
         _about(spec, examples),
         "## Inputs",
         table(["input", "column", "kind", "missing"], list(_inputs(spec))),
+        *_before_the_file(file),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_measured(file, metrics, split),
@@ -96,6 +98,22 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
         yield [name, spec.input_column(name), kind, missing]
+
+
+def _before_the_file(file: Metadata) -> Iterator[str]:
+    """What is done to texts before the file sees them, for who runs it without the scorer."""
+    fields = [field for field in file.fields if field.spaces or field.lower]
+    if not fields:
+        return
+    yield (
+        "The scorer changes some characters before the file sees a text, and so does whoever runs "
+        "the file without it. A space takes the place of those in the list, which is written as in "
+        "JSON; no other letters than A to Z become small:"
+    )
+    yield "\n".join(
+        f"- {plain(field.column)}: ``{json.dumps(field.spaces)}``" + ", lower case" * field.lower
+        for field in fields
+    )
 
 
 def _output(head: FileHead) -> list[object]:

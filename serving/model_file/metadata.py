@@ -64,7 +64,7 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    usual = {"reading": "words", "spaces": ""}
+    usual = {"reading": "words", "spaces": "", "lower": False}
     return {key: said for key, said in asdict(one).items() if usual.get(key) != said}
 
 
@@ -106,7 +106,7 @@ def from_json(text: str) -> Metadata:
 def _field(said: dict[str, Any]) -> Field:
     one = Field(**said)
     _check(one, column=str, kind=str, separator=str, name=str, reading=str, spaces=str)
-    _check(one, required=bool, nonnegative=bool)
+    _check(one, required=bool, nonnegative=bool, lower=bool)
     return one
 
 

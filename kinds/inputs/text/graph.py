@@ -20,7 +20,6 @@ def features(name: str, part: Text, raw: Any, look_up: LookUp, known: Known) -> 
 
 def lists(words: Words, texts: Any) -> Any:
     """[batch] texts to [batch, (values)]."""
-    texts = tf.strings.lower(texts) if words.lower else texts
     split = _split(texts, words.separator)
     kept = last(split, words.words) if words.keep == "last" else split[:, : words.words]
     return tf.strings.ngrams(kept, words.ngram, separator=words.joiner) if words.ngram > 1 else kept

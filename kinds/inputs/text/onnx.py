@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kinds.words import Words
 
 OPERATIONS = IDS | {
-    *("StringNormalizer", "StringSplit", "StringConcat", "Shape", "Expand", "Concat", "Slice"),
+    *("StringSplit", "StringConcat", "Shape", "Expand", "Concat", "Slice"),
     *("Min", "Max", "Add", "Unsqueeze", "GatherElements", "GreaterOrEqual", "Where"),
 }
 
@@ -56,10 +56,6 @@ class _Steps:
 
 def _values(step: _Steps, words: "Words", texts: str) -> str:
     """[rows] texts to [rows, length] values."""
-    if words.lower:
-        # The locale C knows A to Z only, and is there wherever there is a C library.
-        how = {"case_change_action": "LOWER", "is_case_sensitive": 1, "locale": "C"}
-        texts = step("StringNormalizer", [texts], "lower", **how)
     pieces, places = _split(step, words, texts)
     # Before the first word lies the "" that stands behind all pieces.
     there = step("Max", [places, step.number("behind", -1)], "places_there")

@@ -17,7 +17,7 @@ from kinds.prepare import Anomaly, Findings, Known
 
 
 def field(part: Text, column: str) -> Field:
-    return Field(column, "passage", spaces=part.spaces())
+    return Field(column, "passage", spaces=part.spaces(), lower=part.lower)
 
 
 def analysis(part: Text, field: Field) -> Analysis:

@@ -1,14 +1,14 @@
 """A text, shown."""
 
 from collections.abc import Sequence as Values
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.passages import PUNCTUATION, WHITE
-from kinds.columns.texts import spaced
+from kinds.columns.passages import PUNCTUATION, WHITE, prepared
 from kinds.inputs.ids.show import missing as missing
 from kinds.inputs.ids.show import popular, worths
 from kinds.looks import LONGEST, Column, Look
@@ -21,6 +21,8 @@ _RUNS = {1: "words", 2: "pairs of words", 3: "threes of words"}
 # What people write and programs seldom do: a word with a capital, or with a mark at its end.
 _WRITTEN = r"(^| )(\p{Lu}\p{Ll}|\p{L}+[.,;:!?)]( |$))"
 _WRITTEN_SHARE, _FEWEST_WORDS = 0.5, 3
+# A text that comes more often is one of a few: a category.
+_MOST_TIMES = 20
 # Surer than of a list of words, and of a text that tells rows apart; less than of an id by name.
 _SURE = 0.75
 
@@ -32,19 +34,20 @@ def lines(part: "Text") -> list[str]:
 
 
 def could_be(column: Column) -> Look | None:
-    """Sentences and titles: several words each, as people write them, few of them twice."""
-    if column.is_list or not len(column.present):
+    """Sentences and titles: several words each, as people write them."""
+    if column.is_list or not 0 < len(column.present) <= _MOST_TIMES * column.distinct:
         return None
-    written = pc.mean(pc.match_substring_regex(column.present, _WRITTEN)).as_py()
-    repeated = column.distinct < len(column.present) / 2
-    if written < _WRITTEN_SHARE or repeated:
+    texts = column.present.unique()
+    if pc.mean(pc.match_substring_regex(texts, _WRITTEN)).as_py() < _WRITTEN_SHARE:
         return None
-    words = Words(LONGEST, lower=True).lists(spaced(column.present, WHITE + PUNCTUATION))
-    lengths = pc.list_value_length(words).to_numpy()
+    plain = prepared(column.present, WHITE + PUNCTUATION, lower=True)
+    split = Words(LONGEST).lists(plain)
+    lengths = pc.list_value_length(split).to_numpy()
     if lengths.mean() < _FEWEST_WORDS:
         return None
     length = int(np.quantile(lengths, 0.95))
     look = column.look(_SURE, f"sentences or titles; 95 % have at most {length} words")
+    look = replace(look, distinct=pc.count_distinct(split.flatten()).as_py())
     return look.written(
         kind="text",
         vocabulary=column.name,

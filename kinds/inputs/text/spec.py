@@ -20,11 +20,11 @@ class Text(SeveralPart):
     `title: {kind: text, vocabulary: word, length: 12, combine: mean}` and
     `pairs: {kind: text, column: title, vocabulary: pair, ngram: 2, length: 12, combine: mean}`.
 
-    The exported file takes the text as it is, and splits it. Only a space can separate words there,
-    so the scorer and the page put one in the place of each tab, end of line and, if it is dropped,
-    punctuation mark. Who feeds the file without them does the same: its metadata has these
-    characters as the `spaces` of the column. The file needs opset 20, so it has no
-    `--profile bigquery`.
+    The exported file takes the whole text, and splits it. Only a space can separate words there, so
+    the scorer and the page put one in the place of each tab, end of line and, if it is dropped,
+    punctuation mark, and they do `lower`. Who feeds the file without them does the same: its
+    metadata says `spaces` and `lower` of the column, and the model's card shows them. Such a file
+    has opset 20, which `--profile bigquery` cannot have.
     """
 
     PREPARED: ClassVar = SeveralPart.PREPARED | {"keep", "lower", "punctuation", "ngram"}
@@ -38,7 +38,7 @@ class Text(SeveralPart):
     keep: Keep = "first"
     """Which values count where a text has more than `length`."""
     lower: bool = False
-    """Whether A to Z become a to z. Other letters stay as they are, since programs do not agree on
+    """Whether A to Z become a to z. Other letters stay as they are, since runtimes do not agree on
     them."""
     punctuation: Literal["keep", "drop"] = "keep"
     """With `drop` the punctuation marks of ASCII separate words as white space does."""
@@ -58,4 +58,4 @@ class Text(SeveralPart):
         return WHITE + (PUNCTUATION if self.punctuation == "drop" else "")
 
     def words(self) -> Words:
-        return Words(self.length, self.keep, self.separator, self.lower, self.ngram)
+        return Words(self.length, self.keep, self.separator, self.ngram)
