@@ -8,11 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kinds.analysis import Analysis
-from kinds.columns import Field, Reading
+from kinds.columns import Field, Kind, Reading
 from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
+
+_COMPARED: Kind = "text"
+"""What the columns are that tell rows apart: keys, and those of the split."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,9 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    texts = {f.column: f for f in [*inputs.values(), *heads.values()] if f.kind == "text"}
-    keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
-    split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
+    texts = {f.column: f for f in [*inputs.values(), *heads.values()] if f.kind == _COMPARED}
+    keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
+    split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
     return Fields(inputs, heads, keys, split, weight)
 
 

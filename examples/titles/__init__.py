@@ -1,0 +1,1 @@
+"""Films by their titles: text and lists, on films that nobody in training has rated."""
