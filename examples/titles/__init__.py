@@ -1,1 +1,1 @@
-"""Films by their titles: text and lists, on films that nobody in training has rated."""
+"""Films by their titles and genres: text and lists in the place of an id."""

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from chain import read_json, through_all_stages, words
+from chain import read_json, through_all_stages, trained_for, words
 
 from examples.titles import rows
 from pipeline.failures import Exit, Failure
@@ -66,14 +66,17 @@ def test_no_folder_is_one_clear_message(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
     table = rows.made_up(8000)
-    return through_all_stages(read_spec(SPEC), table, tmp_path_factory.mktemp("titles") / "out")
+    # Fewer rows than the spec is for: larger steps.
+    spec = trained_for(read_spec(SPEC), learning_rate=0.005)
+    return through_all_stages(spec, table, tmp_path_factory.mktemp("titles") / "out")
 
 
-def test_films_that_nobody_has_rated_are_rated_by_their_titles(output: Path) -> None:
+def test_films_are_rated_by_their_titles_better_than_by_one_input_alone(output: Path) -> None:
     metrics = read_json(output / "run" / "metrics.json")
     reached = metrics["test"]["rating"]["root_mean_squared_error"]
-    constant = metrics["baselines"]["rating"]["constant"]["test"]["root_mean_squared_error"]
-    assert reached < 0.85 * constant
+    baselines = metrics["baselines"]["rating"]
+    for simple in ("constant", "strongest_input"):
+        assert reached < 0.9 * baselines[simple]["test"]["root_mean_squared_error"], simple
 
 
 def test_every_row_is_scored_and_a_title_that_differs_in_case_and_marks_only_is_the_same(
