@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from kinds.columns import Field
 from kinds.lists import last
+from kinds.word_lists import word_lists
 from kinds.words import Words
 
 Scale = Literal["standard", "log"]
@@ -44,7 +45,7 @@ class Analysis:
     def lists(self, column: pa.Array) -> pa.Array | None:
         """Of each cell of the typed column the texts that count; None where a cell is one text."""
         if self.words is not None:
-            return self.words.lists(column)
+            return word_lists(self.words, column)
         if not pa.types.is_list(column.type):
             return None
         return column if self.length is None else last(column, self.length)

@@ -19,9 +19,6 @@ from kinds.columns import texts
 from kinds.columns.columns import Bad
 from kinds.tensors import Element
 
-# White space beside the space, and the punctuation that a keyboard has.
-WHITE = "\t\n\v\f\r"
-PUNCTUATION = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 # None of a word that is in the rows of a vocabulary, and some that code for words gets wrong.
 HARD_PASSAGES = {
     "unseen": ("\x1f no such word \x1f", "0 " * 40, "NULL", "nan"),

@@ -15,7 +15,6 @@ from hard_texts import HARD
 from onnx import TensorProto, helper
 
 from kinds.columns import Field, cast
-from kinds.columns.passages import PUNCTUATION, WHITE
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.several.network import left_padded
 from kinds.inputs.text import graph, onnx, prepare, show
@@ -25,8 +24,10 @@ from kinds.looks import Column
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.prepare import Known
 from kinds.tensors import ML_OPSET, NEWEST_OPSET, feature
-from kinds.words import Keep
+from kinds.word_lists import word_lists
+from kinds.words import PUNCTUATION, WHITE, Keep
 from pipeline.failures import Failure
+from pipeline.fields import fields_of
 from pipeline.spec.file import parse_spec
 
 SPECS = [
@@ -150,7 +151,7 @@ def test_no_other_character_of_unicode_separates_words_or_is_made_small() -> Non
     every = [chr(code) for code in range(1, 0x110000) if not 0xD800 <= code < 0xE000]
     texts: list[str | None] = [f"a{letter}b" for letter in every]
     column = typed(part, texts)
-    made = part.words().lists(column)
+    made = word_lists(part.words(), column)
     splits = {every[at] for at in np.flatnonzero(list_lengths(made) == 2)}
     assert splits == {" ", *WHITE}
     small = {every[at] for at in np.flatnonzero(pc.not_equal(pc.list_element(made, 0), texts))}
@@ -207,6 +208,15 @@ def test_words_of_texts_are_never_read_as_values() -> None:
         parse_spec(spec_with("", "size: 10, reading: values"))
     with pytest.raises(ValueError, match="only texts are read"):
         Field("x", "passage", reading="values")
+
+
+def test_a_text_that_is_also_a_key_is_carried_as_it_is() -> None:
+    text = spec_with("lower: true").replace("name: texts", "name: texts\nkeys: [title]")
+    fields = fields_of(parse_spec(text))
+    rows = pa.RecordBatch.from_pydict({"title": ["A\tB"], "y": ["1"]})
+    row = cast(rows, fields.all())[0].to_pylist()[0]
+    assert row[fields.inputs["title"].output] == "a b"
+    assert row[fields.keys["title"].output] == row[fields.split["title"].output] == "A\tB"
 
 
 def spec_with(settings: str, vocabulary: str = "size: 10") -> str:

@@ -16,8 +16,8 @@ from chain import read_json, through_all_stages, words
 from hard_texts import HARD
 
 from examples.made_up_rows import rows_for
-from kinds.columns import passages
 from kinds.tensors import NEWEST_OPSET
+from kinds.words import PUNCTUATION, WHITE
 from pipeline.failures import Exit, Failure
 from pipeline.spec.file import parse_spec
 from serving import ask, export, page, score
@@ -174,7 +174,7 @@ def test_the_card_says_what_becomes_a_space(stages: Path) -> None:
     assert '- note: ``"\\t\\n\\u000b\\f\\r"``\n' in said
     (title,) = [line for line in said.splitlines() if line.startswith("- title: ")]
     listed = title.removeprefix("- title: ``").removesuffix("``, lower case")
-    assert json.loads(listed) == passages.WHITE + passages.PUNCTUATION
+    assert json.loads(listed) == WHITE + PUNCTUATION
 
 
 ANSWERED = """(count) => new Promise((done) => {

@@ -1,4 +1,4 @@
-"""A text in the transform graph: what kinds.words does, of tensors."""
+"""A text in the transform graph: what kinds.word_lists does, of tensors."""
 
 from typing import Any
 

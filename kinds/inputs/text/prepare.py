@@ -14,6 +14,7 @@ from kinds.inputs.ids.prepare import unknown as unknown
 from kinds.inputs.text.spec import Text
 from kinds.lists import list_lengths, lists_of
 from kinds.prepare import Anomaly, Findings, Known
+from kinds.word_lists import word_lists
 
 
 def field(part: Text, column: str) -> Field:
@@ -25,7 +26,7 @@ def analysis(part: Text, field: Field) -> Analysis:
 
 
 def features(name: str, part: Text, column: pa.Array, known: Known) -> dict[str, pa.Array]:
-    lists = part.words().lists(column)
+    lists = word_lists(part.words(), column)
     return {name: lists_of(ids_of(lists.flatten(), known), list_lengths(lists))}
 
 

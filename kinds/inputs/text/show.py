@@ -8,11 +8,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.passages import PUNCTUATION, WHITE, prepared
+from kinds.columns.passages import prepared
 from kinds.inputs.ids.show import missing as missing
 from kinds.inputs.ids.show import popular, worths
 from kinds.looks import LONGEST, Column, Look
-from kinds.words import Words
+from kinds.word_lists import word_lists
+from kinds.words import PUNCTUATION, WHITE, Words
 
 if TYPE_CHECKING:
     from kinds.inputs.text.spec import Text
@@ -41,7 +42,7 @@ def could_be(column: Column) -> Look | None:
     if pc.mean(pc.match_substring_regex(texts, _WRITTEN)).as_py() < _WRITTEN_SHARE:
         return None
     plain = prepared(column.present, WHITE + PUNCTUATION, lower=True)
-    split = Words(LONGEST).lists(plain)
+    split = word_lists(Words(LONGEST), plain)
     lengths = pc.list_value_length(split).to_numpy()
     if lengths.mean() < _FEWEST_WORDS:
         return None

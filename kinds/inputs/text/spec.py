@@ -4,10 +4,9 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from kinds.columns.passages import PUNCTUATION, WHITE
 from kinds.inputs.several.spec import SeveralPart
 from kinds.settings import Count, Separator
-from kinds.words import MOST_IN_A_RUN, Keep, Words
+from kinds.words import MOST_IN_A_RUN, PUNCTUATION, WHITE, Keep, Words
 
 
 class Text(SeveralPart):
