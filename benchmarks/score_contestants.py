@@ -36,8 +36,7 @@ Array = NDArray[Any]
 
 def prepared(source: trained_run.TrainedRun, table: pa.Table) -> Features:
     """What the network reads of the rows."""
-    named = fields_of(source.spec)
-    fields = {**named.inputs, **named.heads}
+    fields = fields_of(source.spec).raw()
     (batch,) = table.combine_chunks().to_batches()
     typed, good, _ = cast(batch, list(dict.fromkeys(fields.values())))
     if len(good) != table.num_rows:

@@ -20,12 +20,15 @@ import pyarrow.parquet as pq
 from kinds.heads import show as heads
 from kinds.inputs import show as inputs
 from pipeline.failures import Exit, Failure, main
-from pipeline.spec import ColumnSplit, HashSplit, Spec
+from pipeline.sides.times import time_text, times_of
+from pipeline.spec import ColumnSplit, HashSplit, LastSplit, Spec, TimeSplit
 from pipeline.spec.file import read_spec
 
 # Few enough values that a few thousand rows show each of them often.
 VALUES, LABELS = 40, 8
 MISSING = 0.05
+# In microseconds.
+DAY = 86_400_000_000
 
 
 def run(argv: Sequence[str]) -> None:
@@ -53,8 +56,9 @@ def rows_for(spec: Spec, count: int, seed: int, *, missing: float = MISSING) -> 
     worth: dict[str, np.ndarray] = {}
     for name, part in spec.inputs.items():
         show, texts = inputs.KINDS[part.kind], texts_of(spec, name)
-        column, worth[name] = show.made_up(part, texts, count, missing, random)
-        columns[spec.input_column(name)] = column
+        cells, worth[name] = show.made_up(part, texts, count, missing, random)
+        of_each = cells if isinstance(cells, tuple) else (cells,)
+        columns |= zip(spec.input_columns(name), of_each, strict=True)
     for name, head in spec.heads.items():
         signal = signal_of([worth[source] for source in head.inputs or spec.inputs])
         texts = texts_of(spec, name)
@@ -101,6 +105,12 @@ def _other_columns(spec: Spec, count: int, random: np.random.Generator) -> dict[
         list(spec.split.columns) if isinstance(spec.split, HashSplit) else []
     )
     columns = {name: pa.array(_row_names(name, count)) for name in names}
+    if isinstance(spec.split, LastSplit):
+        groups = random.integers(0, max(1, count // 10), count)
+        columns |= {name: pa.array([f"{name} {i}" for i in groups]) for name in spec.split.columns}
+    if isinstance(spec.split, TimeSplit | LastSplit):
+        column = spec.split.order if isinstance(spec.split, LastSplit) else spec.split.column
+        columns[column] = pa.array(_times(spec.split, count, random))
     if isinstance(spec.split, ColumnSplit):
         sides = [*spec.split.eval, *spec.split.test]
         sides += [f"other {i}" for i in range(8 * len(sides))]
@@ -110,6 +120,16 @@ def _other_columns(spec: Spec, count: int, random: np.random.Generator) -> dict[
     if spec.weight is not None:
         columns[spec.weight] = pa.array(random.uniform(0.5, 2.0, count))
     return columns
+
+
+def _times(split: TimeSplit | LastSplit, count: int, random: np.random.Generator) -> list[str]:
+    """Days, or whatever a split says: a tenth of them on each held-out side."""
+    said = [one for one in (split.eval, split.test) if isinstance(one, str)]
+    found = times_of(pa.array(said or ["2024-11-01", "2024-12-01"]))
+    first, last = int(found.at[0]), int(found.at[-1])
+    step = max(last - first, DAY)
+    places = random.integers(first - 8 * step, last + step, count)
+    return [time_text(int(at), int(found.kind[0])) for at in places]
 
 
 def _row_names(column: str, count: int) -> Iterable[str]:

@@ -1,6 +1,6 @@
 """Kinds of columns, inputs and heads: everything about a kind is in its folder.
 
-    kinds/columns/                       what a raw cell becomes: text, list, number, flag
+    kinds/columns/                       what a raw cell becomes: text, list, number, flag, date
     kinds/inputs/category/  sequence/ ...
     kinds/heads/classification/  ...     one small module a stage:
         spec.py       the settings, and which of them prepare depends on         pydantic

@@ -39,8 +39,8 @@ class Analysis:
 
     @property
     def is_number(self) -> bool:
-        """Whether the values are numbers, and otherwise texts."""
-        return self.field.column_type.is_number()
+        """Whether the values lie along a line, and otherwise are texts."""
+        return self.field.column_type.on_a_line() is not None
 
     def lists(self, column: pa.Array) -> pa.Array | None:
         """Of each cell of the typed column the texts that count; None where a cell is one text."""
@@ -62,8 +62,10 @@ class Analysis:
         return values, len(column) - len(values)
 
     def numbers(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
-        """The numbers, NaN where one is missing."""
-        return rows.column(self.field.output).to_numpy(zero_copy_only=False)
+        """The numbers, NaN where one is missing; of a date its day."""
+        line = self.field.column_type.on_a_line()
+        assert line is not None
+        return line(rows.column(self.field.output))
 
 
 def is_missing(texts: pa.Array) -> pa.Array:

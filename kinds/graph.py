@@ -23,7 +23,8 @@ class Graph(Protocol):
     ) -> dict[str, Any]:
         """The features by name, [batch, 1] or ragged, of a raw feature, [batch] or ragged.
 
-        `look_up` is a LookUp in the vocabulary, None without one.
+        An input that reads several columns has a tuple of raw features. `look_up` is a LookUp in
+        the vocabulary, None without one.
         """
 
 

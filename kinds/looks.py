@@ -20,6 +20,16 @@ LONGEST = 50
 _FLAGS = {frozenset(pair) for pair in (("0", "1"), ("0.0", "1.0"), ("f", "t"), ("n", "y"))} | {
     frozenset(pair) for pair in (("false", "true"), ("no", "yes"))
 }
+# Formats of dates that can be told from other values, how surely, and how they begin. Numbers of
+# seconds cannot, and days before months only where a day is beyond 12.
+_DATES = {
+    "iso": (0.97, r"^[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+    "YMD": (0.85, r"^(19|20)[0-9]{6}$"),
+    "Y/M/D": (0.95, r"^[0-9]{4}/"),
+    "D.M.Y": (0.95, r"^[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}"),
+    "D/M/Y": (0.6, r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"),
+    "M/D/Y": (0.6, r"^[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}"),
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +50,13 @@ class Look:
     def written(self, **settings: Any) -> "Look":
         """The same with the settings of a kind."""
         return replace(self, settings=settings)
+
+
+def _date(form: str, times: pa.Array) -> Mapping[str, Any]:
+    """The settings of a date; the hour only where there are times of day."""
+    has_hours = bool((times.cast(pa.int64()).to_numpy() % 86_400).any())
+    settings: dict[str, Any] = {"format": form} if form != "iso" else {}
+    return settings | ({} if has_hours else {"parts": "[month, weekday, days]"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,6 +84,20 @@ class Column:
             said = "numbers from 0 up, a few of them far above the others"
             return self.look(0.8, said, settings={"scale": "log"})
         return self.look(0.8, "numbers")
+
+    @cached_property
+    def date(self) -> Look | None:
+        """Days or points in time, all written in one way that hardly anything else is."""
+        if self.is_list:
+            return None
+        batch = pa.RecordBatch.from_arrays([self.present], names=["x"])
+        for form, (surely, pattern) in _DATES.items():
+            if self.distinct < 2 or not self.all_match(pattern):
+                continue
+            typed, _, bad = cast(batch, [Field("x", "date", dates=form)])
+            if not bad:
+                return self.look(surely, f"dates, {form}", settings=_date(form, typed.column(0)))
+        return None
 
     @cached_property
     def text(self) -> Look | None:

@@ -69,16 +69,20 @@ class Prepare(Protocol):
     """What prepare asks each kind. `part` are the settings."""
 
     def field(self, part: Any, column: str) -> Field:
-        """The type that a column of the rows becomes."""
+        """The type that a column of the rows becomes, asked for each of them."""
 
     def analysis(self, part: Any, field: Field) -> Analysis:
-        """What is to be learned from the typed column of the training rows."""
+        """What is to be learned from the (first) typed column of the training rows."""
 
-    def features(self, name: str, part: Any, column: pa.Array, known: Known) -> dict[str, pa.Array]:
-        """The typed column of a batch as features: list<int64> or list<float> by name."""
+    def features(self, name: str, part: Any, column: Any, known: Known) -> dict[str, pa.Array]:
+        """The typed column of a batch as features: list<int64> or list<float> by name.
+
+        An input that reads several columns has a tuple of them.
+        """
 
     def feature_names(self, name: str, part: Any) -> list[str]:
-        """The features that are written to examples, the one called `name` first."""
+        """The features that are written to examples; where one is called `name`, it is the
+        first."""
 
     def unknown(self, name: str, part: Any, features: pa.RecordBatch, size: int) -> Which:
         """Which rows of a batch of features have a value that its vocabulary does not hold."""

@@ -3,6 +3,7 @@
     "word"          a column, as the scorer feeds it      "top_k"         how many labels to give
     "/feature/age"  a feature, as the network takes it    "/output/next"  what the network gives
     "next.labels"   a result                              "/head/next/k"  a step in between
+    "/memory/next/share", ".../labels", ".../masses"      what the memories of a head say
 
 Whoever changes a name or what a tensor holds counts FORMAT up: the scorer refuses other files.
 Standard library only.
@@ -20,6 +21,9 @@ MOST_BYTES = 2**31 - 1
 TOP_K = "top_k"
 INNER = "/"
 """What the names of all tensors begin with that are neither a column nor a result."""
+
+MEMORY = "/memory/"
+"""What the names of tensors begin with that memories are made of."""
 
 Element = Literal["float", "uint8", "int32", "int64", "string"]
 Tensor = tuple[str, Element]
@@ -58,3 +62,8 @@ def within_input(name: str, step: str) -> str:
 def within_head(name: str, step: str) -> str:
     """A step from the network's output for a head to its results."""
     return f"/head/{name}/{step}"
+
+
+def within_memory(head: str, step: str) -> str:
+    """A step from features to what the memories of a head say."""
+    return f"{MEMORY}{head}/{step}"

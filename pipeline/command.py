@@ -21,6 +21,7 @@ WORDS = {
     "train": "trainer.task",
     "export": "serving.export",
     "score": "serving.score",
+    "folds": "pipeline.folds",
     "report": "serving.report",
     "ask": "serving.ask",
     "page": "serving.page",

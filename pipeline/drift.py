@@ -3,8 +3,9 @@
     python -m pipeline.drift --data OUT/data --input 'new/*.csv' [--json FILE] [--fail-on-drift]
 
 Reads new rows, labelled or not, and holds every input, and every head whose column is there,
-against the statistics of prepared data (pipeline.distributions.distances). Scoring does so with
-the rows that it scores, by what the model knows: `python -m serving.score --drift`.
+against the statistics of prepared data (pipeline.distributions.distances); of memories, in how many
+rows they know the value. Scoring does so with the inputs of the rows that it scores, by what the
+model knows: `python -m serving.score --drift`.
 
 A missing input or a column of another type ends with exit code 4; a distance above its threshold
 is a warning, or exit code 4 too with --fail-on-drift. No Beam, no TensorFlow.
@@ -13,16 +14,16 @@ is a warning, or exit code 4 too with --fail-on-drift. No Beam, no TensorFlow.
 import argparse
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from kinds.analysis import Analysis
 from kinds.columns import cast
 from pipeline import manifest, rows
-from pipeline import spec as specs
 from pipeline.distributions import Distribution
-from pipeline.distributions.distances import Drift, add_thresholds, limits
+from pipeline.distributions.distances import Distance, Drift, add_thresholds, limits
 from pipeline.distributions.drift_counter import DriftCounter
+from pipeline.distributions.memory_drift import MemoryDrift
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import analyses_of, fields_of
 from pipeline.folders.data import DataFolder
@@ -32,9 +33,9 @@ from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old = distributions(options.data)
-    spec, csv = DataFolder(options.data).spec, csv_of(options)
-    new = NewRows(spec, old, rows.expand(options.input), options.max_bad_fraction, csv)
-    found = Drift(new.count, list(new.counter.distances()), limits(options))
+    data, csv = DataFolder(options.data), csv_of(options)
+    new = NewRows(data, old, rows.expand(options.input), options.max_bad_fraction, csv)
+    found = Drift(new.count, list(new.distances()), limits(options))
     print("\n".join(found.lines()))
     if options.json:
         manifest.write_text(options.json, json.dumps(found.content(), indent=2))
@@ -57,7 +58,7 @@ class NewRows:
 
     def __init__(
         self,
-        spec: specs.Spec,
+        data: DataFolder,
         old: Mapping[str, Distribution],
         paths: Sequence[str],
         max_bad_fraction: float,
@@ -65,16 +66,21 @@ class NewRows:
     ) -> None:
         self.count, self._csv = 0, csv
         self._bad: Counter[str] = Counter()
+        spec, fields = data.spec, fields_of(data.spec)
         analyses = {
             name: one
-            for name, one in analyses_of(spec, fields_of(spec)).items()
+            for name, one in analyses_of(spec, fields).items()
             if name in spec.inputs or _all_have(paths, one, csv)
         }
         self._fields = list(dict.fromkeys(one.field for one in analyses.values()))
-        self.counter = DriftCounter(analyses, old)
+        self.counter, self._memories = DriftCounter(analyses, old), MemoryDrift(data, fields)
         for path in paths:
             self._read(path)
         self._check(max_bad_fraction)
+
+    def distances(self) -> Iterator[Distance]:
+        yield from self.counter.distances()
+        yield from self._memories.distances()
 
     def _read(self, path: str) -> None:
         columns = list(dict.fromkeys(field.column for field in self._fields))
@@ -91,6 +97,7 @@ class NewRows:
             self.count += raw.rows.num_rows + len(raw.broken)
             self._bad.update(bad.why for bad in [*raw.broken, *rejected])
             self.counter.add(typed)
+            self._memories.add(typed)
 
     def _check(self, max_bad_fraction: float) -> None:
         if self.count == 0:

@@ -3,7 +3,7 @@
 No column is read twice in one type. Shared by prepare and export.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
+from pipeline.sides.times import time_field
 
 _COMPARED: Kind = "text"
 """What the columns are that tell rows apart: keys, and those of the split."""
@@ -20,9 +21,12 @@ _COMPARED: Kind = "text"
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a spec, by what they are for; the same Field may serve several uses."""
+    """The fields of a spec, by what they are for; the same Field may serve several uses.
 
-    inputs: dict[str, Field]
+    An input has one for each column that it reads.
+    """
+
+    inputs: dict[str, tuple[Field, ...]]
     heads: dict[str, Field]
     keys: dict[str, Field]
     split: dict[str, Field]
@@ -30,21 +34,44 @@ class Fields:
 
     def all(self) -> list[Field]:
         """Every field once, in the order of their first use."""
-        uses = [*self.inputs.values(), *self.heads.values()]
+        uses = [*self.of_inputs(), *self.heads.values()]
         uses += [*self.keys.values(), *self.split.values()]
         return list(dict.fromkeys(uses + [self.weight] * (self.weight is not None)))  # type: ignore[list-item]
+
+    def of_inputs(self) -> list[Field]:
+        """The fields of all inputs, each once."""
+        return list(dict.fromkeys(field for fields in self.inputs.values() for field in fields))
+
+    def of(self, name: str) -> tuple[Field, ...]:
+        """The fields of an input or a head."""
+        return self.inputs[name] if name in self.inputs else (self.heads[name],)
+
+    def raw(self) -> dict[str, Field]:
+        """Raw feature to the field that it is made from: inputs by name, then heads.
+
+        Further columns of an input are called `NAME.2` and so on.
+        """
+        own = {
+            raw: field
+            for name, fields in self.inputs.items()
+            for raw, field in zip(raw_names(name, len(fields)), fields, strict=True)
+        }
+        return own | self.heads
 
     def columns(self) -> list[str]:
         return list(dict.fromkeys(field.column for field in self.all()))
 
     def sampled(self) -> list[Field]:
         """The fields of inputs, keys and heads: what a row that is to be scored has."""
-        uses = [*self.inputs.values(), *self.heads.values(), *self.keys.values()]
+        uses = [*self.of_inputs(), *self.heads.values(), *self.keys.values()]
         return list(dict.fromkeys(uses))
 
     def read_as(self, readings: Mapping[str, Reading]) -> "Fields":
         """The same columns; `readings` has how each input and head reads them."""
-        inputs = {name: _read(field, readings[name]) for name, field in self.inputs.items()}
+        inputs = {
+            name: tuple(_read(field, readings[name]) for field in fields)
+            for name, fields in self.inputs.items()
+        }
         heads = {name: _read(field, readings[name]) for name, field in self.heads.items()}
         return replace(self, inputs=inputs, heads=heads)
 
@@ -55,9 +82,12 @@ def fields_of(spec: specs.Spec) -> Fields:
     A column that is needed in two types (a number that is also a key) gives two fields. The first
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
-    named, readings = _Names(), _readings(spec)
+    named, readings = _Names(spec.missing_words), _readings(spec)
     inputs = {
-        name: named(_read(INPUTS[part.kind].field(part, spec.input_column(name)), readings[name]))
+        name: tuple(
+            named(_read(INPUTS[part.kind].field(part, column), readings[name]))
+            for column in spec.input_columns(name)
+        )
         for name, part in spec.inputs.items()
     }
     heads = {
@@ -68,9 +98,12 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    texts = {f.column: f for f in [*inputs.values(), *heads.values()] if f.kind == _COMPARED}
+    read = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    texts = {field.column: field for field in read if field.kind == _COMPARED}
     keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
+    if (column := _time_column(spec.split)) and (known := time_field(read, column)):
+        split[column] = known
     return Fields(inputs, heads, keys, split, weight)
 
 
@@ -82,8 +115,22 @@ def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
 
 def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
     """What is to be learned of each input and head."""
-    columns = fields.inputs | fields.heads
-    return {n: kind.analysis(part, columns[n]) for n, (kind, part) in kinds_of(spec).items()}
+    kinds = kinds_of(spec).items()
+    return {name: kind.analysis(part, fields.of(name)[0]) for name, (kind, part) in kinds}
+
+
+def raw_names(name: str, columns: int) -> list[str]:
+    """What the raw features of an input are called that reads so many columns.
+
+    >>> raw_names("items", 2)
+    ['items', 'items.2']
+    """
+    return [name, *(f"{name}.{number}" for number in range(2, columns + 1))][:columns]
+
+
+def one_or_all(columns: Sequence[Any]) -> Any:
+    """What kinds are given: the only column, or a tuple of several."""
+    return columns[0] if len(columns) == 1 else tuple(columns)
 
 
 def _readings(spec: specs.Spec) -> dict[str, Reading]:
@@ -93,16 +140,19 @@ def _readings(spec: specs.Spec) -> dict[str, Reading]:
 
 
 def _read(field: Field, reading: Reading) -> Field:
-    return replace(field, reading=reading)
+    """Only texts are read in several ways."""
+    is_number = field.column_type.element() != "string"
+    return field if is_number else replace(field, reading=reading)
 
 
 class _Names:
-    """Gives each different field a name of its own."""
+    """Gives each different field a name of its own, and all the words for a missing value."""
 
-    def __init__(self) -> None:
-        self._fields: dict[str, Field] = {}
+    def __init__(self, missing_words: tuple[str, ...]) -> None:
+        self._words, self._fields = missing_words, dict[str, Field]()
 
     def __call__(self, field: Field) -> Field:
+        field = replace(field, missing_words=self._words)
         for name in _candidates(field):
             taken = self._fields.setdefault(name, field)
             if taken == field:
@@ -119,7 +169,20 @@ def _candidates(field: Field) -> Iterator[str]:
         number += 1
 
 
+def _time_column(split: specs.Split) -> str | None:
+    """The column of a split that says when."""
+    if isinstance(split, specs.LastSplit):
+        return split.order
+    return split.column if isinstance(split, specs.TimeSplit) else None
+
+
 def _split_columns(split: specs.Split) -> tuple[str, ...]:
-    if isinstance(split, specs.HashSplit):
-        return split.columns
-    return (split.column,) if isinstance(split, specs.ColumnSplit) else ()
+    """In the order in which pipeline.sides takes them."""
+    match split:
+        case specs.HashSplit():
+            return split.columns
+        case specs.ColumnSplit() | specs.TimeSplit():
+            return (split.column,)
+        case specs.LastSplit():
+            return (*split.columns, split.order)
+    return ()

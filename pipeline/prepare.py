@@ -112,11 +112,13 @@ def prepare(
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
         # Beam takes seconds to import; a finished stage does without it.
         with quiet_import():
-            from pipeline.preparing import analysis_cache, beam_graph, publishing
+            from pipeline.preparing import analysis_cache, beam_graph, choosing, publishing
         known = None
         if cache is not None:
             made_for = [spec.preparation_hash(), *_code(), *csv.arguments()]
             known = analysis_cache.opened(cache, contents, spec.split, made_for)
+        if spec.memory == "auto":
+            spec = choosing.chosen(spec, fields, paths, csv)
         values = {name: list(entries) for name, entries in first.items()}
         with _work(output) as work:
             result = publishing.Result(

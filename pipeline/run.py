@@ -28,7 +28,7 @@ from pipeline.folders.output import Output
 from pipeline.manifest import lock
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
-from pipeline.spec import Spec
+from pipeline.spec import HashSplit, RowSplit, Spec
 from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
@@ -186,6 +186,8 @@ def run(arguments: Sequence[str]) -> None:
     if beam_options and "prepare" not in options.stages:
         rule = "options that are not ours are Beam's, for the prepare stage alone"
         raise Failure(Exit.USAGE, rule, received=" ".join(beam_options))
+    if options.fold is not None:
+        options.set.append(fold_setting(options.spec, options.set, options.fold))
     spec = read_spec(options.spec, settings=options.set)
     chosen = commands(
         options.spec,
@@ -214,6 +216,16 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
+
+
+def fold_setting(spec: str | Path, settings: Sequence[str], fold: str) -> str:
+    """One more setting, which makes the fold, such as 3/5, the test side. Raises Failure 2 for a
+    split that has no folds."""
+    split = read_spec(spec, settings=settings).split
+    if not isinstance(split, HashSplit | RowSplit):
+        rule = "folds need a split by hash or by row, in which any part may be the test side"
+        raise Failure(Exit.USAGE, rule, received=f"by: {split.by}")
+    return f"split.fold={fold}"
 
 
 def config(spec: Spec, chosen: Sequence[Command]) -> str:
@@ -253,6 +265,8 @@ def _stages(text: str) -> tuple[str, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
+        # All options once more would not leave room for them on a screen.
+        usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
         epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
         "(other options go to Apache Beam, for example --direct_num_workers=2)",
@@ -282,6 +296,11 @@ def _parser() -> argparse.ArgumentParser:
         nargs="+",
         choices=(*SIDES, ALL),
         help="score the rows of these sides of the split (eval test; all with --score)",
+    )
+    parser.add_argument(
+        "--fold",
+        metavar="3/5",
+        help="test on the third fifth of the rows (pipeline.folds)",
     )
     parser.add_argument(
         "--keep",

@@ -17,6 +17,7 @@ from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
 from kinds.heads.metrics import below
 from kinds.heads.show import KINDS
+from kinds.memory import parts
 from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
@@ -54,6 +55,7 @@ def render(data: ReportData) -> str:
         head_figures=head_figures,
         shown_guesses=shown_guesses,
         metric_rows=metric_rows,
+        part_rows=part_rows,
         ended=data.run.get("ended"),
     )
 
@@ -149,6 +151,12 @@ def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
         best = lost.index(min(known)) if is_one else None
         rows.append(MetricRow(measure, values, best, measure in worse))
     return rows
+
+
+def part_rows(data: ReportData, name: str) -> tuple[list[str], list[tuple[str, list[Any]]]]:
+    """The titles of a head's parts, and (metric, its value for each), where it has memories."""
+    found = parts.columns(data.metrics.get("memory", {}).get(name, {}))
+    return [title for title, _ in found], parts.rows(found) if found else []
 
 
 def head_figures(data: ReportData, name: str) -> Iterator[charts.Figure]:

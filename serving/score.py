@@ -99,6 +99,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         raise Failure(Exit.USAGE, rule)
     beside = [*kept, *by_side.names()]
     _check_columns(files, kept, scorer, options.heads, by_side, csv, long=options.long)
+    by_side.see(files, csv)
     started = time.monotonic()
     names, uses_int8 = scorer.schema(options.heads).names, scorer.uses_int8(options.heads)
     is_drift = options.drift or options.fail_on_drift
@@ -207,7 +208,7 @@ def _batches(
     columns += by_side.columns
     batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS, csv))
     for file, raw in islice(batches, skip, None):
-        chosen, sides, unfit = by_side.of(file, raw.rows)
+        chosen, sides, unfit = by_side.of(file, raw)
         rows = raw.rows if len(chosen) == raw.rows.num_rows else raw.rows.take(pa.array(chosen))
         typed, good, more = cast(rows, scorer.metadata.fields)
         seen = UnknownValues()

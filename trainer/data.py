@@ -6,7 +6,7 @@ flat in the number of rows.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
@@ -15,6 +15,8 @@ import tensorflow as tf
 
 from kinds.heads import network as heads
 from kinds.inputs import network as inputs
+from kinds.memory.averages import FOLDS, WIDTH
+from kinds.memory.averages.network import LookUp
 from kinds.names import WEIGHT
 from kinds.parsing import ONE_NUMBER, Arrays, Feature
 from pipeline.spec import Spec
@@ -29,11 +31,17 @@ STACKS_AT_ONCE = 2
 
 @dataclass(frozen=True)
 class ExampleFeatures:
-    """What is read of an example: features of the inputs, and the targets by head."""
+    """What is read of an example: features of the inputs, and the targets by head.
+
+    `averages` are features that memories make of the inputs'. Where the rows were counted
+    themselves, `counted`, they are made of the rows of other folds.
+    """
 
     inputs: dict[str, Feature]
     targets: dict[str, Feature]
     weighted: bool
+    averages: Mapping[str, LookUp] = field(default_factory=dict)
+    counted: bool = False
 
     def parsing(self) -> dict[str, Any]:
         weight = {WEIGHT: ONE_NUMBER} if self.weighted else {}
@@ -57,7 +65,7 @@ def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
 class Batch(NamedTuple):
     """`batch` examples. The last batch of a split is filled up with rows of weight 0.
 
-    features: name -> int32 [batch], int32 [batch, length] or float32 [batch]
+    features: name -> int32 [batch], int32 [batch, length], float32 [batch] or [batch, width]
     targets: head -> int32 [batch] (-1 missing), int32 [batch, labels] (-1 missing, -2 no label)
         or float32 [batch] (NaN missing)
     weights: float32 [batch]
@@ -193,19 +201,29 @@ def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) ->
     """Those of the serialised examples [rows] whose places are asked for, as a Batch. Places after
     the last row are filled up with copies of it: valid values, and no weight."""
     rows = tf.size(serialized)
-    found = tf.io.parse_example(
-        tf.gather(serialized, tf.minimum(place, rows - 1)), features.parsing()
-    )
+    serialized = tf.gather(serialized, tf.minimum(place, rows - 1))
+    found = tf.io.parse_example(serialized, features.parsing())
     given = {name: feature.tensor(found[name]) for name, feature in features.inputs.items()}
+    folds = _folds(serialized, features.counted)
+    given |= {name: average(given, folds) for name, average in features.averages.items()}
     targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
     weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
     return Batch(given, targets, tf.where(place < rows, weights, 0.0))
 
 
+def _folds(serialized: tf.Tensor, counted: bool) -> tf.Tensor:
+    """Equal examples are in one fold; prepare finds it in the same way (preparing.averages)."""
+    if not counted:
+        return tf.fill(tf.shape(serialized), tf.constant(FOLDS, tf.int64))
+    return tf.strings.to_hash_bucket_fast(serialized, FOLDS)
+
+
 def batch_signature(features: ExampleFeatures, batch_size: int) -> Batch:
     """The shapes of a Batch, for a tf.function that is traced once."""
+    averages = tf.TensorSpec([batch_size, WIDTH], tf.float32)
     return Batch(
-        {name: feature.signature(batch_size) for name, feature in features.inputs.items()},
+        {name: feature.signature(batch_size) for name, feature in features.inputs.items()}
+        | dict.fromkeys(features.averages, averages),
         {name: feature.signature(batch_size) for name, feature in features.targets.items()},
         tf.TensorSpec([batch_size], tf.float32),
     )

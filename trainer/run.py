@@ -1,7 +1,7 @@
 """A run: everything that it has before its first step, made from a data folder and a spec."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import tensorflow as tf
 from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
+from kinds.memory.averages.network import look_up
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
@@ -25,7 +26,8 @@ from trainer.data import (
     step_batches,
     steps_per_epoch,
 )
-from trainer.network import Network, build_network, shared_group
+from trainer.network import MEMORY, Network, build_network, shared_group
+from trainer.network.memories import build_memories
 from trainer.network.output_layers import outputs_of
 from trainer.objective import HeadLoss, head_losses, prior_of
 from trainer.phases.schedule import frozen_blocks, phase_plans
@@ -63,15 +65,15 @@ class Run:
         self, split: str, *, order: tuple[int, int] | None = None, skip: int = 0
     ) -> tf.data.Dataset:
         size = self.spec.training.batch_size
-        files = self.data.files(split)
-        return batches(files, self.features, batch_size=size, order=order, skip=skip)
+        features = replace(self.features, counted=split == "train")
+        return batches(self.data.files(split), features, batch_size=size, order=order, skip=skip)
 
     def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
         return step_batches(
             self.data.files("train"),
-            self.features,
+            replace(self.features, counted=True),
             batch_size=training.batch_size,
             own=self.workers.share(training.batch_size),
             order=(training.seed, epoch),
@@ -115,9 +117,10 @@ def make_run(
         priors[name] = prior_of(head, TrainTargets(name, train_columns, *own))
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
-    network = build_network(spec, data.entries, bias, seed=settings.seed)
+    memories = build_memories(spec, data, bias)
+    network = build_network(spec, data.entries, bias, seed=settings.seed, memories=memories)
     resting = map(shared_group, frozen_blocks(phase_plans(spec)))
-    variables = network.variables(without=resting)
+    variables = network.variables(without=[*resting, MEMORY])
     optimizer = build_optimizer(
         settings.optimizer,
         variables,
@@ -168,6 +171,8 @@ def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Ru
     counted = min(rows, ROWS_COUNTED)
     read = batches(data.files("train"), features, batch_size=size, order=order)
     train_columns = collect(read.take(steps_per_epoch(counted, size)), features, counted)
+    averages = {name: look_up(memory) for name, memory in data.averages(spec).items()}
+    features = replace(features, averages=averages)
     return make_run(data, spec, train_columns, features, workers), train_columns
 
 

@@ -21,6 +21,7 @@ from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
 from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
+from trainer.evaluation.gates import judge_parts
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
 from trainer.options import Options
@@ -32,6 +33,7 @@ from trainer.reporting.tables import (
     below_lines,
     metrics_table,
     parameter_table,
+    parts_tables,
     phase_summary,
     speed_line,
 )
@@ -81,6 +83,8 @@ def train_and_publish(
     work.made_from_path.unlink()
     RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
     print(metrics_table(metrics, show_test=options.show_test))
+    if lines := parts_tables(metrics):
+        print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
     print(f"\ntrain: {options.output}")
@@ -133,15 +137,17 @@ def make_run_folder(
     print(speed_line(epochs_and_phases), flush=True)
     if summary := phase_summary(epochs_and_phases):
         print(summary, flush=True)
+    with lasting("fit the temperatures"):
+        temperatures = fit_temperatures(run)
+    parts = judge_parts(run, temperatures) if run.network.memories else {}
     held_out = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
         metrics = held_out | {"baselines": baselines(run, train_columns)}
     kinds = {name: head.kind for name, head in run.spec.heads.items()}
     metrics["below_baseline"] = below_baselines(metrics, kinds)
-    with lasting("fit the temperatures"):
-        temperatures = fit_temperatures(run)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
+    metrics |= {"memory": parts} if parts else {}
     with lasting("save the model"):
         model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
         model.save(work.keras_model)

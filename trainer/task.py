@@ -85,7 +85,7 @@ def chosen_spec(data: DataFolder, path: str | None, settings: Sequence[str]) -> 
     if path is None:
         spec = parse_spec(data.spec.to_json(), settings=settings)
     else:
-        spec = read_spec(path, settings=settings).read_as(data.spec.readings())
+        spec = read_spec(path, settings=settings).prepared_as(data.spec)
     if spec.preparation_hash() != data.spec.preparation_hash():
         rule = (
             "--spec and --set may differ from the spec of the data in shared, trunk, training and "

@@ -1,4 +1,4 @@
-"""Raw columns to the types that a spec asks for: text, passages, lists, numbers, flags.
+"""Raw columns to the types that a spec asks for: text, passages, lists, numbers, flags, dates.
 
 Every row is either good in all fields or rejected with a reason. Work is done a column at a time;
 Python looks at single values only where one of them did not fit. This module knows no spec and no
@@ -15,8 +15,10 @@ import pyarrow.compute as pc
 
 from kinds.columns.columns import Bad, Indices, JsonLists, Unreadable, Values, only, plain, where
 from kinds.columns.columns import is_missing as is_missing
+from kinds.columns.dates import FORMATS
 from kinds.columns.json_lists import json_text
-from kinds.columns.passages import prepared
+from kinds.columns.missing import without_words
+from kinds.columns.numerals import PLAIN, Numerals
 from kinds.columns.readings import Reading as Reading
 from kinds.columns.readings import as_read
 from kinds.columns.texts import text
@@ -35,7 +37,8 @@ class Field:
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
     whether they stand for the values of a type (kinds.columns.readings), of passages `spaces` which
-    characters become a space, and `lower` whether A to Z become small (kinds.columns.passages).
+    characters become a space, and `lower` whether A to Z become small, of a date `dates` how it is
+    written, of a number `numerals`; a cell that is one of `missing_words` holds no value.
     """
 
     column: str
@@ -45,6 +48,9 @@ class Field:
     nonnegative: bool = False
     name: str = ""
     reading: Reading = "words"
+    dates: str = "iso"
+    numerals: Numerals = PLAIN
+    missing_words: tuple[str, ...] = ()
     spaces: str = ""
     lower: bool = False
 
@@ -55,6 +61,8 @@ class Field:
         has_words = is_number or self.column_type.is_split_in_file()
         if self.reading not in get_args(Reading) or (self.reading == "values" and has_words):
             raise ValueError("only texts are read as words or as values")
+        if self.dates not in FORMATS:
+            raise ValueError(f"a date must have a format, one of {[*FORMATS]}")
         if self.nonnegative and not is_number:
             raise ValueError("only a number can be negative")
         if (self.spaces or self.lower) and not self.column_type.is_split_in_file():
@@ -106,8 +114,8 @@ def cast(
     """Types the columns and leaves out the rows that do not fit.
 
     Returns the typed good rows (text: string; list: list<string>; number and flag: float32 with
-    NaN for missing), int64 indices of the good rows in `rows`, and each other row once, with the
-    first field that refused it; its `row` is an index in `rows`.
+    NaN for missing; date: timestamp[s]), int64 indices of the good rows in `rows`, and each other
+    row once, with the first field that refused it; its `row` is an index in `rows`.
 
     >>> rows = pa.RecordBatch.from_pydict({"x": ["1.5", "", "two"]})
     >>> typed, good, rejected = cast(rows, [Field("x", "number")])
@@ -197,15 +205,14 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
         column, problems = only(column)
     column, not_text = plain(column)
     problems += not_text
+    column = without_words(column, field.missing_words)
     try:
-        array, more = field.column_type.typed(column, field.separator)
+        array, more = field.column_type.typed(column, field)
     except Unreadable:
         rule = f"column {field.column!r} must be readable as {field.kind}"
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     array = as_read(array, field.reading)
-    if field.spaces or field.lower:
-        array = prepared(array, field.spaces, lower=field.lower)
     if field.required:
         problems.append(Bad("missing", where(is_missing(array))))
     if field.nonnegative:

@@ -1,5 +1,6 @@
 """Arrow columns whatever they are to become: plain arrays, checked text, what is bad in them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,6 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 Indices = npt.NDArray[np.int64]
+# A typed column -> float32 [rows], NaN where a value is missing.
+Line = Callable[[pa.Array], npt.NDArray[np.float32]]
 # A missing text in raw features: no UTF-8 text holds this byte, so it is not the empty text.
 MISSING = b"\xff"
 TEXTS = pa.list_(pa.string())

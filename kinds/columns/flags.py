@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns.columns import Bad, Unreadable, where
+from kinds.columns.missing import without_blanks
 from kinds.columns.numbers import arrow as arrow
 from kinds.columns.numbers import element as element
 from kinds.columns.numbers import fed as fed
@@ -15,21 +17,23 @@ from kinds.columns.numbers import is_split_in_file as is_split_in_file
 from kinds.columns.numbers import raw as raw
 from kinds.columns.texts import text
 
+if TYPE_CHECKING:
+    from kinds.columns import Field
+
 # A column of flags with a missing one is often written as numbers with a point.
 _TRUE = ("1", "1.0", "true", "yes", "t", "y")
 _FALSE = ("0", "0.0", "false", "no", "f", "n")
 
 
-def is_number() -> bool:
-    return False
+def on_a_line() -> None:
+    return None
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """1 and 0. Raises Unreadable."""
     if pa.types.is_nested(column.type) or pa.types.is_temporal(column.type):
         raise Unreadable
-    said = pc.utf8_lower(pc.utf8_trim_whitespace(text(column)))
-    said = pc.if_else(pc.equal(said, ""), None, said)
+    said = pc.utf8_lower(without_blanks(text(column)))
     true = pc.is_in(said, pa.array(_TRUE))
     known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(_FALSE))), said.is_null())
     values = pc.if_else(said.is_null(), math.nan, true.cast(pa.float64())).cast(pa.float32())

@@ -1,7 +1,7 @@
 """The column type `list`: any number of texts a row, null where the list is missing."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from kinds.columns.texts import HARD_TEXTS, strings, text
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
 
+if TYPE_CHECKING:
+    from kinds.columns import Field
+
 _LISTS = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
 
 
@@ -25,11 +28,11 @@ def is_list() -> bool:
     return True
 
 
-def is_number() -> bool:
-    return False
+def on_a_line() -> None:
+    return None
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """Lists of texts, of lists and of text that is JSON or has separators. Raises Unreadable."""
     if _is_list(column.type):
         return _native_list(column)
@@ -44,7 +47,7 @@ def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
     if len(at):
         texts = pc.if_else(pa.array(is_json), pa.scalar(None, texts.type), texts)
     split = pc.split_pattern(
-        texts, separator, memory_pool=large_rows.pool(texts.nbytes, len(texts))
+        texts, field.separator, memory_pool=large_rows.pool(texts.nbytes, len(texts))
     )
     if pc.any(empty := pc.equal(texts, "")).as_py():
         split = pc.if_else(empty, pa.scalar([], split.type), split)

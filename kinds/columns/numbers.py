@@ -2,31 +2,40 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import Bad, Unreadable, where
+from kinds.columns.columns import Bad, Line, Unreadable, where
+from kinds.columns.missing import NAN, without_blanks
+from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
 from kinds.lists import one_each
 from kinds.tensors import Element
 
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+if TYPE_CHECKING:
+    from kinds.columns import Field
+
 _INFINITE = r"^[+-]?(?i:inf|infinity)$"
-_NAN = r"^[+-]?(?i:nan)$"
 # As a column of flags gives them: a text is not to be another number than what it was made of.
 _FLAGS = {"true": 1.0, "false": 0.0}
 
 
-def is_number() -> bool:
-    return True
+def on_a_line() -> Line:
+    return _numbers
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+def _numbers(column: pa.Array) -> npt.NDArray[np.float32]:
+    numbers: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False)
+    return numbers
+
+
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """Numbers of text, numbers, dates, times and flags. Raises Unreadable."""
     if pa.types.is_string(column.type):
-        values, problems = _parsed(column)
+        values, problems = _parsed(without_blanks(column), field.numerals)
     else:
         values, problems = _native_number(column), []
     small = values.cast(pa.float32(), safe=False)
@@ -58,21 +67,23 @@ def _native_number(column: pa.Array) -> pa.Array:
     return column.cast(pa.float64(), safe=False)
 
 
-def _parsed(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+def _parsed(said: pa.Array, numerals: Numerals) -> tuple[pa.Array, list[Bad]]:
     """float64 of text, null for missing. Indices of what is not a number."""
-    said = pc.utf8_trim_whitespace(column)
-    said = pc.if_else(pc.equal(said, ""), None, said)
+    if numerals != PLAIN:
+        said, percent = plain_numbers(said, numerals)
+        values, problems = _parsed(said, PLAIN)
+        return pc.if_else(percent, pc.divide(values, 100.0), values), problems
     try:
         values = said.cast(pa.float64())
         if not pc.any(pc.invert(pc.is_finite(values))).as_py():
             return values, []
     except pa.ArrowInvalid:
         pass
-    plain = pc.match_substring_regex(said, _NUMBER)
+    plain = pc.match_substring_regex(said, NUMBER)
     digits = pc.utf8_ltrim(pc.if_else(plain, said, None), "+")
     infinite = pc.match_substring_regex(said, _INFINITE)
     values = pc.if_else(infinite, math.inf, digits.cast(pa.float64()))
-    known = pc.or_(pc.or_(plain, infinite), pc.match_substring_regex(said, _NAN))
+    known = pc.or_(pc.or_(plain, infinite), pc.match_substring_regex(said, NAN))
     lower = pc.utf8_lower(said)
     for flag_text, value in _FLAGS.items():
         is_flag = pc.equal(lower, flag_text)
@@ -94,8 +105,7 @@ def element() -> Element:
 
 def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     """The number, NaN where it is missing."""
-    numbers: npt.NDArray[np.float32] = column.to_numpy(zero_copy_only=False)
-    return numbers
+    return _numbers(column)
 
 
 def is_split_in_file() -> bool:

@@ -9,7 +9,7 @@ whoever feeds it without this code.
 
 import string
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,9 @@ import pyarrow as pa
 from kinds.columns import texts
 from kinds.columns.columns import Bad
 from kinds.tensors import Element
+
+if TYPE_CHECKING:
+    from kinds.columns import Field
 
 # None of a word that is in the rows of a vocabulary, and some that code for words gets wrong.
 HARD_PASSAGES = {
@@ -60,12 +63,15 @@ def is_list() -> bool:
     return False
 
 
-def is_number() -> bool:
-    return False
+def on_a_line() -> None:
+    return None
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
-    return texts.text(column), []
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
+    plain = texts.text(column)
+    if field.spaces or field.lower:
+        plain = prepared(plain, field.spaces, lower=field.lower)
+    return plain, []
 
 
 def element() -> Element:

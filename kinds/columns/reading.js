@@ -16,6 +16,12 @@ function asRead(field, text) {
   return Number.isNaN(utc.getTime()) ? text : `${utc.toISOString().slice(0, 19).replace("T", " ")}${end}Z`;
 }
 
+// A cell, empty where it is one of the words that say that there is no value (kinds/columns/missing.py).
+function withoutWords(field, text) {
+  const value = (said) => asRead({ reading: "values" }, said.trim());
+  return field.missing_words.some((word) => value(word) === value(text)) ? "" : text;
+}
+
 // The elements of a list as Python or numpy writes it, null for any other text.
 function pythonList(text) {
   const one = "'(?:[^'\\\\\\n]|\\\\['\"\\\\nrt])*'|\"(?:[^\"\\\\\\n]|\\\\['\"\\\\nrt])*\"|[+-]?(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)(?:e[+-]?[0-9]+)?|True|False|None|nan";

@@ -12,6 +12,7 @@ A text stays what it is, unless it is read as a value (kinds.columns.readings).
 """
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,9 @@ from kinds.columns.columns import MISSING, Bad, Unreadable, where
 from kinds.columns.readings import point_in_time
 from kinds.lists import one_each
 from kinds.tensors import Element
+
+if TYPE_CHECKING:
+    from kinds.columns import Field
 
 HARD_TEXTS = {
     "unseen": ("\x1f no such value \x1f", "0" * 40, "NULL", "nan"),
@@ -108,11 +112,11 @@ def is_list() -> bool:
     return False
 
 
-def is_number() -> bool:
-    return False
+def on_a_line() -> None:
+    return None
 
 
-def typed(column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     return text(column), []
 
 

@@ -2,17 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from importlib import import_module
-from typing import Any, Literal, Protocol, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast, get_args
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from kinds.answers import check
-from kinds.columns.columns import Bad
+from kinds.columns.columns import Bad, Line
 from kinds.tensors import Element
 
-Kind = Literal["text", "passage", "list", "number", "flag"]
+if TYPE_CHECKING:
+    from kinds.columns import Field
+
+Kind = Literal["text", "passage", "list", "number", "flag", "date"]
 
 
 class ColumnType(Protocol):
@@ -22,10 +25,10 @@ class ColumnType(Protocol):
     def is_list(self) -> bool:
         """Whether a cell holds any number of values."""
 
-    def is_number(self) -> bool:
-        """Whether values are spread along a line; others are counted one by one."""
+    def on_a_line(self) -> Line | None:
+        """Where the values lie along a line, if they do; others are counted one by one."""
 
-    def typed(self, column: pa.Array, separator: str) -> tuple[pa.Array, list[Bad]]:
+    def typed(self, column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
         """A raw column without extension types -> the typed one and what does not fit.
 
         A value that is missing is null, or NaN among numbers. Raises Unreadable.
@@ -44,7 +47,7 @@ class ColumnType(Protocol):
         """Whether the file splits a cell, which makes each row of a batch as wide as the widest."""
 
     def raw(self, column: pa.Array) -> pa.Array:
-        """A typed column -> lists of bytes or float32, as the transform graph takes it."""
+        """A typed column -> lists of bytes, float32 or int64, as the transform graph takes it."""
 
     def hard_cells(self) -> Mapping[str, Sequence[Any]]:
         """Four typed cells by name: what an exported file is most likely to read otherwise."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from kinds.answers import answers
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
+from kinds.memory.mixture import Mixture
 
 # These do not say how good a prediction is.
 NO_MERIT = ("targets", "auc_error_at_most", "expected_calibration_error")
@@ -26,6 +27,10 @@ class Metrics(Protocol):
         """What `add` needs of the rows of which the file gives `output` [rows, ...]: logits where
         the head has labels. The row `owners[i]` has the target `targets[i]`: a number, or the id of
         a label."""
+
+    def mixed(self, output: Array, mixture: Mixture) -> Array:
+        """What stands for the network's `output` [rows, ...] once the head's memories are mixed
+        in."""
 
     def restored(self, rows: Rows, scale: Scale) -> Rows:
         """Rows as `network.results` makes them, in the target's own unit."""

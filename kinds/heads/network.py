@@ -19,6 +19,7 @@ from kinds.heads.any.network import (
     Weights,
 )
 from kinds.heads.any.priors import Prior
+from kinds.memory.network import Mixture
 from kinds.parsing import Feature, Vector
 
 
@@ -65,6 +66,10 @@ class Network(Protocol):
         self, layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor
     ) -> dict[str, tf.Tensor]:
         """{"loss" and what the metrics need of each row: [batch, ...]}."""
+
+    def mixed(self, logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+        """What stands for the logits [batch, outputs] of the network and of the head's memories
+        together."""
 
     def temperature_sums(self, part: Any) -> TemperatureSums | None:
         """What a temperature is fitted with; None where the head has none."""

@@ -5,14 +5,17 @@ from typing import Protocol
 
 from kinds.answers import answers
 from kinds.heads.score import FileHead
+from kinds.memory.onnx import Mixed
 from kinds.nodes import Nodes
 
 
 class Onnx(Protocol):
-    def add_nodes(self, nodes: Nodes, head: FileHead, labels: Sequence[str]) -> None:
+    def add_nodes(
+        self, nodes: Nodes, head: FileHead, labels: Sequence[str], mixed: Mixed | None
+    ) -> None:
         """Adds the nodes that give the head's `outputs`, of kinds.tensors.output.
 
-        `labels` are those of its vocabulary by id.
+        `labels` are those of its vocabulary by id; `mixed` is what its memories say, if it has any.
         """
 
 

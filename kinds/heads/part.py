@@ -2,9 +2,12 @@
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from kinds.settings import Column, Name, Part, Positive
+
+# From the mean of targets to the scale of the network's outputs.
+Link = Literal["identity", "log", "logit"]
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,9 @@ class HeadPart(Part):
     RESULTS: ClassVar[tuple[str, ...]]
     """What its results are called behind the head's name and a dot."""
 
+    REMEMBERS: ClassVar[bool] = False
+    """Whether it can mix counted memories with the network: then it has the setting `memory`."""
+
     kind: str
     column: Column | None = None
     """The column of the targets; by default the name of the head."""
@@ -40,9 +46,19 @@ class HeadPart(Part):
         """The columns of the results of the head called `name`."""
         return [f"{name}.{result}" for result in self.RESULTS]
 
+    def memories(self) -> tuple[Name, ...]:
+        """The counted memories that the head uses, of labels the first to be asked first; none,
+        unless its kind has a setting for them."""
+        return ()
+
     @abstractmethod
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""
+
+    def link(self) -> Link | None:
+        """The scale on which the network adds up what the targets' mean says; None where the
+        targets have no mean."""
+        return None
 
     @abstractmethod
     def in_file(self) -> dict[str, Any]:

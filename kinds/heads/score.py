@@ -43,6 +43,11 @@ class FileHead:
         return tuple(KINDS[self.kind].columns(self, labels_only=False))
 
 
+def is_mixed(head: FileHead) -> bool:
+    """Whether the head has memories, whose tensors are those of kinds.memory.onnx.mixed."""
+    return bool(head.settings.get("memory"))
+
+
 class Score(Protocol):
     def columns(self, head: FileHead, labels_only: bool) -> dict[str, pa.DataType]:
         """The columns of the results. A list of texts holds labels, best first."""

@@ -11,8 +11,11 @@ class Network(Protocol):
     """What the trainer asks each kind of input."""
 
     def features(self, name: str, part: Any, entries: Mapping[str, int]) -> dict[str, Feature]:
-        """The features of an example that the input reads, by name. What it looks up in a table has
-        the input's own name. `entries` is the number of values of each vocabulary."""
+        """The features of an example that the input reads, by name. `entries` is the number of
+        values of each vocabulary."""
+
+    def ids(self, name: str, part: Any, inputs: Vectors) -> Vector:
+        """[batch] or [batch, length]: the rows of its table that an input with one looks up."""
 
     def vector(
         self, name: str, part: Any, inputs: Vectors, looked_up: Any, entries: Mapping[str, int]

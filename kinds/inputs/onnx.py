@@ -17,13 +17,15 @@ class RawInput:
     """The raw column of an input in the graph, and what prepare has learned for the input.
 
     `length` is how many values of a list the file reads, `values` those of the vocabulary by id,
-    `numbers` the input's part of the statistics.
+    `numbers` the input's part of the statistics. An input that reads several columns has the
+    others as `further`: their names, and how many values of each the file reads.
     """
 
     column: str
     length: int | None = None
     values: Sequence[str] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
+    further: Mapping[str, int | None] = field(default_factory=dict)
 
 
 class Onnx(Protocol):

@@ -1,9 +1,11 @@
 """The settings that all inputs have, and what an input tells the stages. Pydantic only."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from kinds.inputs.keys import Key
 from kinds.settings import Column, Part
 
 
@@ -35,6 +37,15 @@ class InputPart(Part):
     column: Column | None = None
     """The column of the rows; by default the name of the input."""
 
+    def columns(self, name: str) -> tuple[str, ...]:
+        """The columns of the rows that the input called `name` reads, its own first."""
+        return (self.column or name,)
+
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:
         """Where the input called `name` looks ids up; None where it does not."""
+
+    @abstractmethod
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """What a memory can count by: "" is the input's own value, `part` is called `name.part`.
+        `entries` is the number of values of each vocabulary."""

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import pyarrow as pa
 
 from kinds.answers import answers
 from kinds.looks import Column, Look
@@ -29,10 +28,11 @@ class Show(Protocol):
         count: int,
         missing: float,
         random: np.random.Generator,
-    ) -> tuple[pa.Array, np.ndarray]:
+    ) -> tuple[Any, np.ndarray]:
         """Cells, and what each is worth: float [count] of mean 0 and variance near 1.
 
-        A share of the cells is `missing`; `texts` are the values of the vocabulary, if any.
+        An input that reads several columns gives a tuple of their cells. A share of the cells is
+        `missing`; `texts` are the values of the vocabulary, if any.
         """
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pipeline.failures import Exit, Failure
 from pipeline.folders.published import Folder, Within, read_json, write_json
@@ -18,8 +18,12 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from pipeline.storage import stores
 
+if TYPE_CHECKING:
+    from kinds.memory.averages.table import Averages, Remembered
+    from kinds.memory.label_counts import LabelCounts
+
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
-VOCABULARY, LABELS, TRANSFORM = "vocabulary", "labels", "transform"
+VOCABULARY, LABELS, TRANSFORM, MEMORY = "vocabulary", "labels", "transform", "memory"
 # Each value's count, in the order of ids.
 Vocabulary: TypeAlias = dict[str, int]
 # {input or head: {side: {what: number}}}
@@ -37,6 +41,9 @@ class Statistics:
     constant: the inputs and heads whose numbers are all the same
     numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
     labels: how many values of its vocabulary are labels of a head, and how often
+    times: from when to when the rows of each side are, where the split is by time
+    memory: of each memory and each head that uses it, what it holds, and in how many rows of each
+    side it knows the value
     leaks: rows that are on two sides; drift: distances from the rows that --compare named
     """
 
@@ -52,6 +59,8 @@ class Statistics:
     inputs: Shares = field(default_factory=dict)
     heads: Shares = field(default_factory=dict)
     labels: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    times: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    memory: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     leaks: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, str]] = ()
     drift: Any = None
@@ -100,6 +109,26 @@ class PreparedFolder(Folder):
         """How often each value of its vocabulary is a label of the head in train."""
         return read_vocabulary(self.path / LABELS / f"{head}.jsonl")
 
+    def memory(self, name: str, head: str) -> "LabelCounts":
+        """What a memory knows of a head's labels, counted in train."""
+        from kinds.memory.label_counts import LabelCounts
+
+        return LabelCounts.from_arrays(self._read_memory(name, head))
+
+    def averages(self, spec: Spec) -> "dict[str, Remembered]":
+        """The features that memories make for heads that predict numbers, summed up in train."""
+        from kinds.memory.averages import feature_name
+        from kinds.memory.averages.table import Averages, Remembered
+        from kinds.memory.keys import keys_of
+
+        found = {}
+        for name, head in spec.averaged():
+            keys = keys_of(spec.memories[name], spec.inputs, self.entries)
+            averages = Averages(**self._read_memory(name, head))
+            link = spec.heads[head].link() or ""
+            found[feature_name(name, head)] = Remembered(keys, averages, link)
+        return found
+
     def vocabularies(self) -> dict[str, Vocabulary]:
         return {name: self.vocabulary(name) for name in self.spec.vocabularies}
 
@@ -118,9 +147,26 @@ class PreparedFolder(Folder):
         """The same, counted as labels of one head."""
         _write_pairs(self.path / LABELS / f"{head}.jsonl", pairs)
 
+    def write_memory(self, name: str, head: str, known: "LabelCounts | Averages") -> None:
+        import numpy as np
+
+        path = self._memory(name, head)
+        path.parent.mkdir(exist_ok=True)
+        save: Any = np.savez
+        save(path, **known.arrays())
+
+    def _read_memory(self, name: str, head: str) -> dict[str, Any]:
+        import numpy as np
+
+        with np.load(self._memory(name, head), allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def _memory(self, name: str, head: str) -> Path:
+        return self.path / MEMORY / f"{name}.{head}.npz"
+
     def copy_prepared(self, source: "PreparedFolder") -> None:
         """Copies all but the spec from another folder, as far as it is there."""
-        for name in (STATISTICS, SAMPLES, VOCABULARY, LABELS, TRANSFORM):
+        for name in (STATISTICS, SAMPLES, VOCABULARY, LABELS, TRANSFORM, MEMORY):
             if (source.path / name).is_dir():
                 shutil.copytree(source.path / name, self.path / name, dirs_exist_ok=True)
             elif (source.path / name).exists():

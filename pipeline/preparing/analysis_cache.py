@@ -27,11 +27,12 @@ from pipeline.preparing import reading
 from pipeline.preparing.learning import Found, Learn
 from pipeline.preparing.moments import restored, stored
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
-from pipeline.sides import by_file
+from pipeline.sides import by_file, row_hashes
 from pipeline.storage.stores import is_object, is_table
 
 # The files used last are kept up to this size in all.
 CACHE_BYTES = 10 << 30
+FIRST_ROW = np.ones(1, np.int64)
 _META, _DIGEST = b"found", 32
 _SUFFIX = ".found"
 
@@ -42,9 +43,10 @@ class Cache:
     def __init__(self, folder: Path, contents: Mapping[str, str], made_for: str) -> None:
         self._folder, self._contents, self._made_for = folder, dict(contents), made_for
 
-    def load(self, path: str, empty: Found) -> Found | None:
-        """What was found in an input file, or None. `empty` is what was found in no row."""
-        name = self._name(path)
+    def load(self, path: str, empty: Found, split: str = "") -> Found | None:
+        """What was found in an input file, or None. `empty` is what was found in no row; `split`
+        says what is known of the file's sides that its rows do not tell."""
+        name = self._name(path, split)
         try:
             content = name.read_bytes()
             os.utime(name)
@@ -53,15 +55,16 @@ class Cache:
         digest, table = content[:_DIGEST], content[_DIGEST:]
         return _found(table, empty) if hashlib.sha256(table).digest() == digest else None
 
-    def store(self, path: str, found: Found) -> None:
-        name = self._name(path)
+    def store(self, path: str, found: Found, split: str = "") -> None:
+        name = self._name(path, split)
         table = _table_bytes(found)
         partial = name.with_name(f".{uuid.uuid4().hex}")
         partial.write_bytes(hashlib.sha256(table).digest() + table)
         partial.replace(name)
 
-    def _name(self, path: str) -> Path:
-        key = manifest.combined_hash([self._contents[path], self._made_for])
+    def _name(self, path: str, split: str) -> Path:
+        said = [self._contents[path], self._made_for, *[split] * bool(split)]
+        key = manifest.combined_hash(said)
         return self._folder / f"{key}{_SUFFIX}"
 
 
@@ -76,6 +79,9 @@ def opened(
     if isinstance(split, specs.FileSplit):
         side = {path: by_file(path, split.eval, split.test) for path in contents}
         contents = {path: f"{content} {side[path]}" for path, content in contents.items()}
+    if isinstance(split, specs.RowSplit):
+        name = {path: int(row_hashes(path, FIRST_ROW)[0]) for path in contents}
+        contents = {path: f"{content} {name[path]}" for path, content in contents.items()}
     return Cache(folder, contents, manifest.combined_hash(made_for))
 
 
@@ -97,17 +103,20 @@ class FindInFiles(reading.ReadTrainingRows):
         super().__init__(paths, fields, split, csv)
         self._learn, self._cache = learn, cache
 
-    def process(self, part: reading.FilePart) -> Iterator[Found]:
+    def process(
+        self, part: reading.FilePart, known: reading.Known | None = None
+    ) -> Iterator[Found]:
         path, found = self._paths[part.file], self._learn.create_accumulator()
         cache = None if is_table(path) else self._cache
-        if cache and (known := cache.load(path, found)):
-            yield known
+        split = "" if known is None else reading.known_of(known, part.file)
+        if cache and (kept := cache.load(path, found, split)):
+            yield kept
             return
-        for rows in super().process(part):
+        for rows in super().process(part, known):
             found = self._learn.add_input(found, rows)
         found = self._learn.compact(found)
         if cache:
-            cache.store(path, found)
+            cache.store(path, found, split)
         yield found
 
 

@@ -15,6 +15,8 @@ from pipeline.preparing.split_sides import asked_for
 LEAK_SHARE = 0.001
 # Keys that most training rows share with another one do not stand for a row.
 REPEATED_SHARE = 0.5
+# A memory that knows less of the rows is of little use.
+KNOWN_SHARE = 0.1
 _NAMED = 6
 SECTIONS = ("inputs", "heads", "numbers")
 
@@ -31,6 +33,9 @@ def anomalies(
             found += _named(name, _of_targets(spec, findings, name))
         if name in spec.inputs or _has_targets(findings):
             found += _named(name, kind.anomalies(part, findings))
+    for name, heads in statistics.memory.items():
+        for head, said in heads.items():
+            found += _named(name, _of_memory(head, said))
     for side in ("eval", "test"):
         found += _named(side, _of_side(spec, statistics.leaks, side))
     for side in asked_for(spec.split):
@@ -41,7 +46,12 @@ def anomalies(
 
 
 def _named(name: str, found: Iterable[Anomaly]) -> list[dict[str, str]]:
-    return [{"anomaly": kind, "of": name, "said": text} for kind, text in found]
+    return [warning(name, anomaly) for anomaly in found]
+
+
+def warning(of: str, anomaly: Anomaly) -> dict[str, str]:
+    kind, text = anomaly
+    return {"anomaly": kind, "of": of, "said": text}
 
 
 def _findings(
@@ -59,6 +69,20 @@ def _findings(
     listed = len(spread["top"]) + bool(spread["unlisted"])
     distinct = statistics.vocabularies[used[name]]["distinct"] if is_alone else listed
     return Findings(own, is_constant, distinct, tuple(counts[name]), is_alone)
+
+
+def _of_memory(head: str, said: Mapping[str, Any]) -> Iterator[Anomaly]:
+    if not said["values"]:
+        yield (
+            "EMPTY_MEMORY",
+            f"it holds nothing of {head}: no value is in `min_count` training rows",
+        )
+        return
+    for side, share in said["known"].items():
+        if share < KNOWN_SHARE:
+            whose = "that other rows have, too" if side == "train" else "that the memory knows"
+            yield "RARELY_KNOWN", f"only {share:.1%} of the rows of {side} have a value {whose}"
+            return
 
 
 def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomaly]:

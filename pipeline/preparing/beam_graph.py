@@ -3,6 +3,7 @@
     files -> what is found in each -> learned from all ------------+
     files -> all rows ---------------> make features -> write -----+-> prove, publish
 
+Before both, a split that needs to know all rows reads its columns (pipeline.preparing.whole_split).
 The rows are read twice because an in-memory engine would hold what two steps need one after the
 other. Publishing is a step like any other: whoever starts the pipeline need not wait for it.
 Nothing is downloaded: the local engine is FnApiRunner by whatever name it is asked for.
@@ -19,6 +20,7 @@ import apache_beam as beam
 from apache_beam.options.pipeline_options import PipelineOptions, StandardOptions
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
+from pipeline import spec as specs
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 from pipeline.fields import analyses_of
@@ -28,6 +30,7 @@ from pipeline.preparing.examples import MakeFeatures, WriteExamples
 from pipeline.preparing.learning import Join, Learn, Learned
 from pipeline.preparing.lost_workers import no_worker_lost
 from pipeline.preparing.publishing import Result, publish
+from pipeline.preparing.whole_split import ReadSplitColumns, SeeAllRows
 from pipeline.rows import bigquery
 from pipeline.storage import stores
 
@@ -100,10 +103,11 @@ def build(
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
     learn = Learn(analyses_of(spec, fields), spec.vocabularies, first)
+    known = _known_of_all_rows(pipeline, result)
     learned = (
         _rows(pipeline, "Training", result, _parts if cache is None else _files)
         | "FindInFiles"
-        >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv))
+        >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv), known)
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
     reader = reading.ReadRows(
@@ -111,9 +115,9 @@ def build(
         compared_keys=leaks.may_share_keys(spec),
         csv=result.csv,
     )
-    rows = _rows(pipeline, "All", result, _parts) | "ReadRows" >> beam.ParDo(reader).with_outputs(
-        reading.REPORTS, main="rows"
-    )
+    rows = _rows(pipeline, "All", result, _parts) | "ReadRows" >> beam.ParDo(
+        reader, known
+    ).with_outputs(reading.REPORTS, main="rows")
     made = rows["rows"] | "MakeFeatures" >> beam.ParDo(
         MakeFeatures(spec, fields), learned=beam.pvalue.AsSingleton(learned)
     ).with_outputs(reading.REPORTS, main="features")
@@ -125,8 +129,24 @@ def build(
         (written, rows[reading.REPORTS], made[reading.REPORTS])
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
-        | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result)
+        | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result, known)
     )
+
+
+def _known_of_all_rows(pipeline: beam.Pipeline, result: Result) -> Any:
+    """What the split needs to know of all rows, as a side input; None where it needs nothing."""
+    split, fields = result.spec.split, result.fields
+    if not isinstance(split, specs.TimeSplit | specs.LastSplit):
+        return None
+    if not reading.asked_split(split).needs_all_rows:
+        return None
+    reader = ReadSplitColumns(result.paths, fields, split, result.csv)
+    known = (
+        _rows(pipeline, "Split", result, _parts)
+        | "ReadSplitColumns" >> beam.ParDo(reader)
+        | "SeeAllRows" >> beam.CombineGlobally(SeeAllRows(split))
+    )
+    return beam.pvalue.AsSingleton(known)
 
 
 def vocabulary_sizes(learned: Learned) -> dict[str, int]:

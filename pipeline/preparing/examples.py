@@ -20,18 +20,21 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from kinds.memory.averages.counting import FoldSums
+from kinds.memory.counting import PairCounts
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
 from pipeline.fields import Fields, analyses_of
-from pipeline.preparing import example_counts, leaks, reports
+from pipeline.preparing import averages, example_counts, leaks, memories, reports
 from pipeline.preparing.features import features
 from pipeline.preparing.hard_rows import HardRows, hard_rows
 from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
-from pipeline.preparing.reading import REPORTS, as_message, file_of, side_of
+from pipeline.preparing.reading import REPORTS, as_message
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies
 from pipeline.preparing.split_sides import dealt
 from pipeline.sides import SIDES
+from pipeline.sides.origins import file_of, side_of
 from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]
@@ -83,6 +86,8 @@ class WriteExamples(beam.DoFn):
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._sketches: dict[tuple[str, str], Sketch] = {}
         self._labels: dict[str, Tallies] = {}
+        self._memories: dict[Key, PairCounts] = {}
+        self._averages: dict[Key, FoldSums] = {}
 
     def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
         batch, origin = element
@@ -102,7 +107,10 @@ class WriteExamples(beam.DoFn):
         if side == "train":
             for name, counts in example_counts.label_counts(rows, self._spec, sizes).items():
                 self._labels[name] = self._labels.get(name, 0) + counts
+        memories.add(self._memories, rows, self._spec, side, sizes)
         records = self._encoder.encode(rows.select(self._features))
+        if side == "train":
+            averages.add(self._averages, rows, records, self._spec, sizes)
         shards = dealt(origin, self._shards)
         for shard in np.unique(shards).tolist():
             own = np.flatnonzero(shards == shard).tolist()
@@ -123,7 +131,13 @@ class WriteExamples(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
             fragments = tuple(writer.close() for writer in self._writers.values())
-        report = Report(self._counts, fragments, sketches=self._sketches, labels=self._labels)
+        report = Report(
+            *(self._counts, fragments),
+            sketches=self._sketches,
+            labels=self._labels,
+            memories=self._memories,
+            averages=self._averages,
+        )
         yield GlobalWindows.windowed_value(report)
 
 

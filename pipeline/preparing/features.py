@@ -13,7 +13,7 @@ from kinds.lists import one_each
 from kinds.names import WEIGHT
 from kinds.prepare import Known
 from pipeline import spec as specs
-from pipeline.fields import Fields, kinds_of
+from pipeline.fields import Fields, kinds_of, one_or_all
 
 
 def features(
@@ -23,11 +23,11 @@ def features(
 
     How texts are read is known only since all training rows have been seen.
     """
-    columns = fields.inputs | fields.heads
     made: dict[str, pa.Array] = {}
     for name, (kind, part) in kinds_of(spec).items():
-        column = as_read(rows.column(columns[name].output), known[name].reading)
-        made |= kind.features(name, part, column, known[name])
+        own, reading = fields.of(name), known[name].reading
+        columns = [as_read(rows.column(field.output), reading) for field in own]
+        made |= kind.features(name, part, one_or_all(columns), known[name])
     if fields.weight is not None:
         made[WEIGHT] = one_each(rows.column(fields.weight.output))
     return pa.RecordBatch.from_pydict(made)

@@ -152,8 +152,8 @@ def _found(
                 yield places, None
             for places in _text_places(elements):
                 yield _rows_of(places, ends), None
-        elif pa.types.is_floating(column.type):
-            numbers = column.to_numpy(zero_copy_only=False)
+        elif not pa.types.is_string(column.type):
+            numbers = _numbers(column)
             is_missing = np.isnan(numbers)
             yield np.flatnonzero(is_missing), None
             there = np.flatnonzero(~is_missing)
@@ -208,6 +208,13 @@ def _starts(texts: pa.Array) -> npt.NDArray[np.int32]:
     """Where each text begins in the bytes of all, and where the last ends."""
     offsets = np.frombuffer(texts.buffers()[1] or bytes(4), np.int32)
     return offsets[texts.offset : texts.offset + len(texts) + 1]
+
+
+def _numbers(column: pa.Array) -> npt.NDArray[np.float32]:
+    """Numbers, and points in time as numbers; NaN where one is missing."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.int64()).cast(pa.float32(), safe=False)
+    return column.to_numpy(zero_copy_only=False)
 
 
 def _order(numbers: npt.NDArray[np.float32]) -> Keys:

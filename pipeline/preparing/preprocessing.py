@@ -16,6 +16,7 @@ from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
 from kinds.names import WEIGHT
 from pipeline import spec as specs
+from pipeline.fields import one_or_all, raw_names
 from pipeline.preparing.learning import Learned
 
 Tensors = dict[str, Any]
@@ -27,6 +28,7 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
     vocabulary_of = spec.vocabulary_of()
+    columns = {name: len(spec.input_columns(name)) for name in spec.inputs}
 
     def preprocess(raw: Tensors) -> Tensors:
         tables = {
@@ -37,7 +39,8 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
             # Each user has a look-up of its own: an input's features must not hang on the targets,
             # which rows to be scored lack.
             look_up = tables[vocabulary_of[name]].lookup if name in vocabulary_of else None
-            outputs |= kind.features(name, part, raw[name], look_up, learned.known[name])
+            given = one_or_all([raw[one] for one in raw_names(name, columns.get(name, 1))])
+            outputs |= kind.features(name, part, given, look_up, learned.known[name])
         if spec.weight is not None:
             outputs[WEIGHT] = column(raw[WEIGHT])
         return outputs

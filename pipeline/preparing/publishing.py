@@ -29,13 +29,15 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
-from pipeline.preparing import examples, leaks, learning, reading
-from pipeline.preparing.anomalies import anomalies
+from pipeline.preparing import averages, examples, leaks, learning, memories, reading
+from pipeline.preparing.anomalies import anomalies, warning
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
-from pipeline.preparing.split_sides import check_values
+from pipeline.preparing.split_sides import check_times, check_values, times_by_side
+from pipeline.preparing.time_leaks import time_leaks
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from pipeline.sides import SIDES
+from pipeline.sides.origins import place as place_of
 from pipeline.storage import stores
 
 PACKAGES = ("tensorflow", "tensorflow-transform", "apache-beam", "pyarrow")
@@ -64,12 +66,18 @@ class Result:
     csv: Csv = AS_FOUND
 
 
-def publish(report: Report, learned: learning.Learned, result: Result) -> str:
-    """Puts the folder together and in its place; gives its path.
+def publish(
+    report: Report,
+    learned: learning.Learned,
+    result: Result,
+    known: reading.Known | None = None,
+) -> str:
+    """Puts the folder together and in its place; gives its path. `known` is what the split needed
+    to know of all rows.
 
-    Raises Failure: 2 for a value of the split that no row has, 4 for too many bad rows, no rows,
-    none to train on, an empty vocabulary or drift that is to fail, 5 for features that are not
-    those of the transform graph.
+    Raises Failure: 2 for a value or time of the split that no row has, 4 for too many bad rows, no
+    rows, none to train on, an empty vocabulary or drift that is to fail, 5 for features that are
+    not those of the transform graph.
     """
     # Only whoever publishes needs tf.Transform, and with it TensorFlow.
     tensorflow()
@@ -79,15 +87,21 @@ def publish(report: Report, learned: learning.Learned, result: Result) -> str:
         _keep_rejected(report.fragments, folder)
         _check_rows(report, result, folder.rejected)
         _gather(report, result.shards, folder)
+        result = replace(result, spec=result.spec.split_at(_begins(result.spec, known)))
         said = _write_what_was_learned(report, learned, result, folder)
         transform_graph.write(learned, result.spec, result.fields, folder.transform)
         if report.hard is None:
             raise Failure(Exit.FAULT, "the rows to prove the features on were lost")
-        place = partial(reading.place, paths=result.paths)
+        place = partial(place_of, paths=result.paths)
         fields = result.fields.read_as({n: known.reading for n, known in learned.known.items()})
         proof.prove(report.hard, fields, folder.transform, said.numbers, place)
         _put_in_place(folder.path, result, _facts(result.spec, said))
     return result.output
+
+
+def _begins(spec: specs.Spec, known: reading.Known | None) -> tuple[str, ...]:
+    """The times with which the held-out sides of a split by time begin."""
+    return replace(reading.asked_split(spec.split), **(known or {})).begins
 
 
 @contextmanager
@@ -162,6 +176,7 @@ def _check_rows(report: Report, result: Result, rejected: Path) -> None:
         raise Failure(Exit.BAD_ROWS, rule, received=share)
     listed = Counter({key[1]: count for key, count in counts.items() if key[0] == "split"})
     check_values(result.spec.split, listed, report.split_values)
+    check_times(result.spec.split, report.times)
     if total["train"] == 0:
         rule = "the split must leave rows on the training side"
         raise Failure(Exit.BAD_ROWS, rule, received=f"none of {total['read']:,}")
@@ -182,17 +197,26 @@ def _kept(rejected: Path, kept: str) -> str:
 def _write_what_was_learned(
     report: Report, learned: learning.Learned, result: Result, folder: DataFolder
 ) -> Statistics:
-    """The spec, vocabularies, counts of labels and statistics, which it gives."""
+    """The spec, vocabularies, counts of labels, memories and statistics, which it gives."""
     # With the readings: whoever reads rows for this spec reads them so.
     folder.write_spec(result.spec.read_as(learned.readings))
     found = _vocabularies(result.spec, report.counts, learned, folder)
     labels = _labels(result.spec, report.labels, learned, folder)
     paths = list(result.paths)
     said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
-    leaked = leaks.leaks(report.sketches, lambda origin: reading.place(origin, paths))
+    leaked = leaks.leaks(report.sketches, lambda origin: place_of(origin, paths))
     shares = {name: _label_shares(counts) for name, counts in labels.items()}
-    said = replace(said, leaks=leaked, labels=shares)
-    said = replace(said, warnings=anomalies(result.spec, said, found | labels))
+    remembered = memories.write(report.memories, result.spec, folder)
+    shares_known = partial(memories.known_shares, report.memories)
+    averaged = averages.write(report.averages, result.spec, folder, shares_known)
+    for name, of_heads in averaged.items():
+        remembered[name] = remembered.get(name, {}) | of_heads
+    said = replace(said, leaks=leaked, labels=shares, memory=remembered)
+    said = replace(said, times=times_by_side(report.times))
+    warnings = anomalies(result.spec, said, found | labels)
+    late = time_leaks(result.spec, result.fields, report.samples, report.split_values)
+    warnings += [warning(of, anomaly) for of, anomaly in late]
+    said = replace(said, warnings=warnings)
     if result.earlier is not None:
         said = _compared(said, result.earlier, result.fail_on_drift)
     folder.write_statistics(said)
@@ -247,7 +271,7 @@ def _label_shares(counts: Sequence[int]) -> dict[str, int]:
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    columns = {n: spec.input_column(n) for n in spec.inputs}
+    columns = {n: spec.input_columns(n)[0] for n in spec.inputs}
     columns |= {n: spec.head_column(n) for n in spec.heads}
     return [columns[name] for name in spec.counted(vocabulary)]
 

@@ -19,7 +19,7 @@ ORIGIN = "row.origin"
 
 def raw_features(fields: Fields) -> dict[str, Field]:
     """Raw feature to the field that it is made from."""
-    features = {**fields.inputs, **fields.heads}
+    features = fields.raw()
     if fields.weight is not None:
         features[WEIGHT] = fields.weight
     return features

@@ -1,9 +1,11 @@
 """Files of rows as Beam sees them: typed batches, and every row accounted for."""
 
+import hashlib
 import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import apache_beam as beam
@@ -19,13 +21,19 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.preparing import leaks, split_sides
 from pipeline.preparing.leaks import Sketch
-from pipeline.preparing.reports import Fragment, Report, Sample, sampled
+from pipeline.preparing.reports import Fragment, Report, Sample, around, joined, sampled
+from pipeline.preparing.split_sides import Times
 from pipeline.rows import bigquery
 from pipeline.rows.batches import RawBatch
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from pipeline.sides.last_rows import HeldOut
+from pipeline.sides.origins import FILE_BITS, IN_FILE, SIDE_BITS, file_of, origins, side_of
+from pipeline.sides.times import times_of
 from pipeline.storage import stores
 
 REPORTS = "reports"
+# What a split needs to know of all rows, by the names of pipeline.sides.Split.
+Known = dict[str, Any]
 
 
 def nobody(doing: str, rows: int) -> None:
@@ -37,8 +45,6 @@ def nobody(doing: str, rows: int) -> None:
 listener: Callable[[str, int], None] = nobody
 REJECTED = "rejected"
 _MARK = "pipeline failure "
-# An origin is file * 2^42 + row * 4 + side: four million million rows a file, two million files.
-_FILE_BITS, _SIDE_BITS = 42, 2
 
 
 class FilePart(NamedTuple):
@@ -74,7 +80,7 @@ class AsPart(beam.DoFn):
             yield FilePart(self._at, bigquery.raw_batch(self._path, found, self._columns))
 
 
-class _Reader(beam.DoFn):
+class Reader(beam.DoFn):
     """Reads, types and splits one part of a file after the other."""
 
     doing = "write"
@@ -83,58 +89,72 @@ class _Reader(beam.DoFn):
         self, paths: Sequence[str], fields: Fields, split: specs.Split, csv: Csv = AS_FOUND
     ) -> None:
         self._paths, self._fields, self._csv = list(paths), fields, csv
-        self._split = sides.Split.of(split.model_dump())
+        self._split = asked_split(split)
 
-    def _raw(self, path: str, meant: rows.Span | RawBatch) -> Iterator[RawBatch]:
+    def _raw(
+        self, path: str, meant: rows.Span | RawBatch, columns: Sequence[str]
+    ) -> Iterator[RawBatch]:
         if isinstance(meant, RawBatch):
             yield meant
         else:
-            yield from rows.read(path, self._fields.columns(), part=meant, csv=self._csv)
+            yield from rows.read(path, columns, part=meant, csv=self._csv)
 
-    def _batches(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
-        """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch."""
+    def _batches(
+        self, part: FilePart, known: Known | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, pa.RecordBatch, Any, Any]]:
+        """(raw rows, typed good rows, their origin int64 [rows], the rejected) of each batch.
+
+        `known` is what the split needs to know of all rows.
+        """
         at, meant = part
         path, wanted = self._paths[at], self._fields.all()
-        for raw in self._raw(path, meant):
+        split = self._split if known is None else replace(self._split, **known)
+        for raw in self._raw(path, meant, self._fields.columns()):
             typed, good, bad = cast(raw.rows, wanted)
             numbers = raw.numbers()
             rejected = [Rejected(int(numbers[b.row]), b.column, b.reason, b.text) for b in bad]
+            origin = origins(at, numbers[good])
             columns = [typed.column(field.output) for field in self._fields.split.values()]
-            side = self._split.sides(path, columns, typed.num_rows)
-            origin = (at << _FILE_BITS) | (numbers[good] << _SIDE_BITS) | side
+            side = split.sides(path, columns, sides.Rows(numbers[good], origin))
+            if len(nowhere := np.flatnonzero(side == sides.NOWHERE)):
+                cells = columns[-1].take(pa.array(nowhere))
+                column = split.columns[-1]
+                rejected += sides.without_time(column, numbers[good][nowhere], cells)
+                kept = side != sides.NOWHERE
+                typed, origin, side = typed.filter(pa.array(kept)), origin[kept], side[kept]
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
             listener(self.doing, raw.rows.num_rows)
-            yield raw.rows, typed, origin, all_rejected
+            yield raw.rows, typed, origin | side, all_rejected
 
 
-def side_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return origin & ((1 << _SIDE_BITS) - 1)
+def asked_split(split: specs.Split) -> sides.Split:
+    """The split as a spec asks for it, without what an earlier run found."""
+    return sides.Split.of(split.model_dump(exclude={"begins"}))
 
 
-def file_of(origin: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    return origin >> _FILE_BITS
+def known_of(known: Known, file: int) -> str:
+    """A hash of what is known of a split, as far as it is about the rows of a file."""
+    held_out: HeldOut | None = known.get("held_out")
+    if held_out is None:
+        return str(known)
+    rows = [side[file_of(side) == file] & IN_FILE for side in (held_out.eval, held_out.test)]
+    return hashlib.sha256(b"|".join(side.tobytes() for side in rows)).hexdigest()
 
 
-def place(origin: int, paths: Sequence[str]) -> dict[str, Any]:
-    """The file and the row of an origin."""
-    row = (origin & ((1 << _FILE_BITS) - 1)) >> _SIDE_BITS
-    return {"file": paths[origin >> _FILE_BITS], "row": row}
-
-
-class ReadTrainingRows(_Reader):
+class ReadTrainingRows(Reader):
     """Part of a file to the batches of its rows that are on the training side."""
 
     doing = "learn"
 
-    def process(self, part: FilePart) -> Iterator[pa.RecordBatch]:
+    def process(self, part: FilePart, known: Known | None = None) -> Iterator[pa.RecordBatch]:
         with as_message():
-            for _, typed, origin, _ in self._batches(part):
+            for _, typed, origin, _ in self._batches(part, known):
                 kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
                 if kept.num_rows:
                     yield kept
 
 
-class ReadRows(_Reader):
+class ReadRows(Reader):
     """Part of a file to the batches of all its good rows and their origin, int64 [rows].
 
     What is not good goes to a file. The output `reports` counts rows read and rejected, and
@@ -160,17 +180,22 @@ class ReadRows(_Reader):
         self._fragments: list[Fragment] = []
         self._sketches: dict[tuple[str, str], Sketch] = {}
         self._split_values: Counter[str] = Counter()
+        self._times: dict[str, Times] = {}
 
-    def process(self, part: FilePart) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
+    def process(
+        self, part: FilePart, known: Known | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, npt.NDArray[np.int64]]]:
         at = part.file
         with as_message():
-            for raw, typed, origin, rejected in self._batches(part):
+            for raw, typed, origin, rejected in self._batches(part, known):
                 if rejected:
                     self._set_aside(at, rejected)
                 self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
                 self._count_types(raw)
                 if self._split.by == "column":
                     self._count_split_values(typed)
+                if self._split.by in ("time", "last"):
+                    self._measure_times(typed, origin)
                 self._sample(typed, origin)
                 if self._compared_keys:
                     self._compare_keys(typed, origin)
@@ -183,7 +208,7 @@ class ReadRows(_Reader):
         lines = "".join(_line(self._paths[at], bad) for bad in rejected)
         # The name of a file may be more than the locale has letters for.
         stores.write(path, lines.encode(errors="surrogateescape"))
-        first = (at << _FILE_BITS) | (rejected[0].row << _SIDE_BITS)
+        first = (at << FILE_BITS) | (rejected[0].row << SIDE_BITS)
         self._fragments.append(Fragment(REJECTED, at, first, path, len(rejected)))
 
     def _count(self, path: str, raw: int, good: int, rejected: list[Rejected]) -> None:
@@ -206,6 +231,16 @@ class ReadRows(_Reader):
             self._counts["split", value] += found[value]
         self._split_values = split_sides.remembered(self._split_values + found)
 
+    def _measure_times(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
+        *_, field = self._fields.split.values()
+        found = times_of(typed.column(field.output))
+        for number, side in enumerate(sides.SIDES):
+            there = side_of(origin) == number
+            if there.any():
+                at = found.at[there]
+                span = {side: (int(at.min()), int(at.max()), int(found.kind[there][0]))}
+                self._times = joined(self._times, span, around)
+
     def _sample(self, typed: pa.RecordBatch, origin: npt.NDArray[np.int64]) -> None:
         shown = typed.select([field.output for field in self._fields.sampled()])
         hashes = sides.scrambled(origin.astype(np.uint64))
@@ -227,6 +262,7 @@ class ReadRows(_Reader):
         report = Report(
             *(self._counts, tuple(self._fragments), self._samples, self._sketches),
             split_values=self._split_values,
+            times=self._times,
         )
         yield beam.pvalue.TaggedOutput(REPORTS, GlobalWindows.windowed_value(report))
 

@@ -15,10 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.memory import counting
+from kinds.memory.averages import counting as averaging
+from kinds.memory.averages.counting import FoldSums
+from kinds.memory.counting import PairCounts
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
-from pipeline.preparing.split_sides import remembered
+from pipeline.preparing.split_sides import Times, remembered
 from pipeline.sides import Hashes
 from pipeline.storage import stores
 
@@ -53,7 +57,9 @@ class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.preparing.leaks); the hard rows with their features; some
     values of the column that splits, with their counts; of each head with labels, int64 [entries]:
-    how often each is one in train."""
+    how often each is one in train; the counts and the sums of each memory
+    (pipeline.preparing.memories); of each side the times from which to which its rows are, where
+    the split is by them."""
 
     counts: Counter[Key] = field(default_factory=Counter)
     fragments: tuple[Fragment, ...] = ()
@@ -62,6 +68,9 @@ class Report:
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Tallies] = field(default_factory=dict)
+    memories: dict[Key, PairCounts] = field(default_factory=dict)
+    averages: dict[Key, FoldSums] = field(default_factory=dict)
+    times: dict[str, Times] = field(default_factory=dict)
 
 
 def merged(reports: Iterable[Report]) -> Report:
@@ -72,18 +81,26 @@ def merged(reports: Iterable[Report]) -> Report:
 def _both(one: Report, other: Report) -> Report:
     counts = Counter(one.counts)
     counts.update(other.counts)
-    samples = _joined(one.samples, other.samples, smallest)
-    sketches = _joined(one.sketches, other.sketches, leaks.both)
+    samples = joined(one.samples, other.samples, smallest)
+    sketches = joined(one.sketches, other.sketches, leaks.both)
     hard = (
         hard_rows.both(one.hard, other.hard) if one.hard and other.hard else one.hard or other.hard
     )
     values = remembered(one.split_values + other.split_values)
-    labels = _joined(one.labels, other.labels, np.add)
+    labels = joined(one.labels, other.labels, np.add)
+    memories = joined(one.memories, other.memories, lambda *both: counting.merged(both))
+    averages = joined(one.averages, other.averages, lambda *both: averaging.merged(both))
+    times = joined(one.times, other.times, around)
     fragments = one.fragments + other.fragments
-    return Report(counts, fragments, samples, sketches, hard, values, labels)
+    found = (samples, sketches, hard, values, labels, memories, averages, times)
+    return Report(counts, fragments, *found)
 
 
-def _joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
+def around(one: Times, other: Times) -> Times:
+    return min(one[0], other[0]), max(one[1], other[1]), one[2]
+
+
+def joined(one: dict[K, V], other: dict[K, V], join: Callable[[V, V], V]) -> dict[K, V]:
     shared = {key: join(one[key], value) for key, value in other.items() if key in one}
     return one | other | shared
 

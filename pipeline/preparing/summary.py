@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kinds.memory import show as memory
 from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.sides import SIDES
 
@@ -13,6 +14,8 @@ def summary(said: Statistics) -> Iterator[str]:
     total = said.rows
     sides = ", ".join(f"{total[side]:,} {side}" for side in SIDES)
     yield f"rows: {total['read']:,} read = {sides} + {total['rejected']:,} rejected"
+    for side, (first, last) in said.times.items():
+        yield f"  {side}: from {first} to {last}"
     yield from _files(said.files)
     for why, count in said.rejected_by_column.items():
         yield f"  rejected, {why}: {count:,}"
@@ -23,6 +26,10 @@ def summary(said: Statistics) -> Iterator[str]:
             yield f"  {name} is covered in {', '.join(known)}"
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
+    for name, heads in said.memory.items():
+        for head, one in heads.items():
+            yield f"memory {name} of {head}: {memory.cut_off(one)}"
+            yield f"  it knows the value in {memory.known(one)}"
     for column, types in said.types.items():
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"

@@ -25,6 +25,7 @@ from tensorflow_transform.saved.saved_transform_io_v2 import trace_and_update_mo
 from tensorflow_transform.tf_metadata.metadata_io import write_metadata
 from tfx_bsl.tfxio.tensor_adapter import TensorAdapter
 
+from kinds import datetimes
 from kinds.columns.columns import MISSING
 from pipeline import spec as specs
 from pipeline.fields import Fields
@@ -39,6 +40,7 @@ ASSET_SUFFIX = ".tfrecord.gz"
 _MISSING: dict[Any, dict[str, Any]] = {
     tf.string: {"bytes_value": MISSING},
     tf.float32: {"float_value": np.nan},
+    tf.int64: {"int_value": datetimes.MISSING},
 }
 _Default = schema_pb2.TensorRepresentation.DefaultValue
 _TYPES = {tf.string: "BYTES", tf.float32: "FLOAT", tf.int64: "INT"}
@@ -60,7 +62,8 @@ def write(learned: Learned, spec: specs.Spec, fields: Fields, folder: Path) -> N
         context = TFGraphContext(module, temp_dir=None, evaluated_replacements=None)
         function = get_traced_transform_fn(traced, raw, context)
         made = trace_and_update_module(module, function, "transform_fn", False).structured_outputs
-        signature = _signature(module.transform_fn, raw, spec.inputs)
+        inputs = [name for name in fields.raw() if name not in fields.heads]
+        signature = _signature(module.transform_fn, raw, inputs)
         model = str(folder / Layout.TRANSFORM_FN_DIR)
         tf.saved_model.save(module, model, signatures=signature)
     shapes = {name: tf.type_spec_from_value(tensor) for name, tensor in made.items()}
@@ -118,9 +121,15 @@ def _signature(transform: Any, raw: Mapping[str, Any], inputs: Iterable[str]) ->
 
 
 def _parts(name: str, raw: Mapping[str, Any]) -> list[str]:
-    """What the tensors of a raw feature are called. TensorFlow takes no underscore at the begin."""
+    """What the tensors of a raw feature are called. TensorFlow takes no underscore at the begin,
+    and no dot."""
     own = f"arg_{name}" if name.startswith("_") else name
+    own = own if "." not in own else _free(own.replace(".", "_"), raw)
     return [own, _splits(own, raw)] if isinstance(raw[name], tf.RaggedTensorSpec) else [own]
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    return _free(f"{name}_", taken) if name in taken else name
 
 
 def _splits(name: str, taken: Iterable[str]) -> str:

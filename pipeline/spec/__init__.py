@@ -10,18 +10,28 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from kinds.heads.part import Labels
 from kinds.heads.spec import Head
 from kinds.inputs.part import Lookup
 from kinds.inputs.spec import Input
-from kinds.settings import Column, Name, Part, Share, readable_as_yaml
-from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, Vocabulary
+from kinds.memory.spec import Memory
+from kinds.settings import Column, Name, Part, Word, readable_as_yaml
+from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
+from pipeline.spec.splits import (
+    ColumnSplit,
+    FileSplit,
+    HashSplit,
+    LastSplit,
+    RowSplit,
+    Split,
+    TimeSplit,
+)
 from pipeline.spec.training import Phases, Sampled, Training
 
 __all__ = [
@@ -31,72 +41,32 @@ __all__ = [
     "Head",
     "Input",
     "Labels",
+    "LastSplit",
     "Layer",
     "Lookup",
+    "Memory",
     "Part",
     "Phases",
+    "RowSplit",
     "Sampled",
     "Shared",
     "Spec",
+    "Split",
+    "TimeSplit",
     "Training",
     "Trunk",
     "Vocabulary",
 ]
 
 
-class HashSplit(Part):
-    """Rows with the same values in `columns` go to the same side: train, eval or test."""
-
-    by: Literal["hash"]
-    columns: tuple[Column, ...] = Field(min_length=1)
-    """The columns that decide; choose what groups rows that belong together, such as a person."""
-    eval: Share = 0.1
-    """The share of rows that training is evaluated on."""
-    test: Share = 0.1
-    """The share of rows for the final metrics."""
-
-    @model_validator(mode="after")
-    def _some_left_for_training(self) -> Self:
-        if self.eval + self.test >= 1:
-            raise ValueError("`eval` and `test` must leave rows for training")
-        return self
+def _form(memory: Any) -> str:
+    return "auto" if isinstance(memory, str) else "named"
 
 
-class ColumnSplit(Part):
-    """The value of one column decides the side; rows with a value that is not listed train.
-
-    Each listed value must occur in a row; otherwise prepare ends with exit code 2.
-    """
-
-    by: Literal["column"]
-    column: Column
-    """The column that decides."""
-    eval: tuple[str, ...] = Field(min_length=1)
-    """Its values for the rows that training is evaluated on."""
-    test: tuple[str, ...] = ()
-    """Its values for the rows of the final metrics."""
-
-    @model_validator(mode="after")
-    def _no_value_twice(self) -> Self:
-        if both := set(self.eval) & set(self.test):
-            raise ValueError(f"a value cannot be in `eval` and in `test`: {sorted(both)}")
-        return self
-
-
-class FileSplit(Part):
-    """The file's name decides the side; files that match no pattern train.
-
-    Each pattern must match a file; otherwise prepare ends with exit code 2.
-    """
-
-    by: Literal["file"]
-    eval: tuple[str, ...] = Field(min_length=1)
-    """Patterns for the names of the files that training is evaluated on."""
-    test: tuple[str, ...] = ()
-    """Patterns for the names of the files for the final metrics."""
-
-
-Split = Annotated[HashSplit | ColumnSplit | FileSplit, Field(discriminator="by")]
+Memories = Annotated[
+    Annotated[Literal["auto"], Tag("auto")] | Annotated[dict[Name, Memory], Tag("named")],
+    Discriminator(_form),
+]
 
 
 class Spec(Part):
@@ -108,13 +78,19 @@ class Spec(Part):
     """Columns that identify a row: carried through scoring, not learned from."""
     weight: Column | None = None
     """A column that says how much a row counts."""
+    missing_words: tuple[Word, ...] = ()
+    """What cells hold where there is no value, such as `[NA, n/a, "-999"]`: in every column such a
+    cell is a missing value, as an input, a target or a key."""
     vocabularies: dict[Name, Vocabulary] = Field(default={})
     """Which values get ids of their own, under names of your choice."""
     shared: dict[Name, Shared] = Field(default={})
     """Weights that several inputs go through, under names of your choice."""
     inputs: dict[Name, Input] = Field(min_length=1)
     """What the model reads. The name of an input is its column, unless `column` names another."""
-    trunk: Trunk = Trunk()
+    memory: Memories = Field(default={})
+    """What the training rows say of single values, under names of your choice, for heads to use;
+    `auto` lets prepare choose."""
+    trunk: TrunkOrNone = Trunk()
     """The layers between the joined inputs and the heads."""
     heads: dict[Name, Head] = Field(min_length=1)
     """What is predicted. The name of a head is its column, unless `column` names another."""
@@ -128,11 +104,25 @@ class Spec(Part):
         check_parts(self)
         return self
 
-    def input_column(self, name: str) -> str:
-        return self.inputs[name].column or name
+    def input_columns(self, name: str) -> tuple[str, ...]:
+        """The columns that an input reads, its own first."""
+        return self.inputs[name].columns(name)
 
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
+
+    def read(self) -> dict[str, Input]:
+        """The inputs that the network reads; the others are for memories alone."""
+        of_trunk = self.trunk.inputs
+        if of_trunk is None:
+            return self.inputs
+        read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
+        return {name: part for name, part in self.inputs.items() if name in read}
+
+    def read_by_trunk(self) -> list[str]:
+        """The inputs that the trunk reads, in their order."""
+        of_trunk = self.trunk.inputs
+        return [name for name in self.inputs if of_trunk is None or name in of_trunk]
 
     def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
         """Where the inputs over a vocabulary look their ids up; on request those with ids of their
@@ -154,6 +144,47 @@ class Spec(Part):
         inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
 
+    @property
+    def memories(self) -> dict[str, Memory]:
+        """The memories by name; none until prepare has chosen them."""
+        return {} if self.memory == "auto" else self.memory
+
+    def remembered(self) -> list[tuple[str, str]]:
+        """Each memory and a head of labels that mixes it with the network."""
+        return self._memories_of(lambda head: head.labels() is not None)
+
+    def mixed(self) -> dict[str, list[str]]:
+        """{head of labels: the memories that it mixes with the network}"""
+        found: dict[str, list[str]] = {}
+        for memory, head in self.remembered():
+            found.setdefault(head, []).append(memory)
+        return found
+
+    def averaged(self) -> list[tuple[str, str]]:
+        """Each memory and a head of a number whose averages by it the network reads."""
+        return self._memories_of(lambda head: head.link() is not None)
+
+    def _memories_of(self, has: Callable[[Head], bool]) -> list[tuple[str, str]]:
+        heads = ((name, head) for name, head in self.heads.items() if has(head))
+        return [(one, name) for name, head in heads for one in head.memories()]
+
+    def with_memories(
+        self, memories: Mapping[str, Memory], of_heads: Mapping[str, tuple[str, ...]]
+    ) -> Self:
+        """The spec with memories, and those that each head uses."""
+        heads = {
+            name: head.model_copy(update={"memory": of_heads[name]}) if name in of_heads else head
+            for name, head in self.heads.items()
+        }
+        return self.model_copy(update={"memory": dict(memories), "heads": heads})
+
+    def remembering(self, other: "Spec") -> Self:
+        """The spec with the memories of another one, if it leaves their choice to prepare."""
+        if self.memory != "auto":
+            return self
+        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        return self.with_memories(other.memories, of_heads)
+
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
         users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
@@ -168,6 +199,18 @@ class Spec(Part):
         }
         return self.model_copy(update={"vocabularies": vocabularies})
 
+    def split_at(self, begins: tuple[str, ...]) -> Self:
+        """The spec with the times with which the held-out sides of a split by time begin."""
+        if not isinstance(self.split, TimeSplit):
+            return self
+        return self.model_copy(update={"split": self.split.model_copy(update={"begins": begins})})
+
+    def prepared_as(self, data: Self) -> Self:
+        """The spec with what prepare found for that of `data`: readings, where sides begin, and the
+        memories that were its to choose."""
+        begins = data.split.begins if isinstance(data.split, TimeSplit) else ()
+        return self.read_as(data.readings()).split_at(begins).remembering(data)
+
     def readings(self) -> dict[str, Reading | None]:
         """How each vocabulary reads its cells, as far as that is said."""
         return {name: one.reading for name, one in self.vocabularies.items()}
@@ -180,18 +223,28 @@ class Spec(Part):
         said: dict[str, Any] = {
             "keys": self.keys,
             "weight": self.weight,
-            "split": self.split.model_dump(mode="json"),
+            "missing_words": self.missing_words,
+            # Where the shares of a split by time begin follows from the rows.
+            "split": self.split.model_dump(mode="json", exclude={"begins"}),
             "vocabularies": {n: v.model_dump(mode="json") for n, v in self.vocabularies.items()},
             "inputs": {
-                name: (self.input_column(name), _prepared(part))
+                name: (*self.input_columns(name), _prepared(part))
                 for name, part in self.inputs.items()
             },
             "heads": {
                 name: (self.head_column(name), _prepared(part)) for name, part in self.heads.items()
             },
         }
+        if self.memory:
+            said["memory"] = self._prepared_memory()
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
+    def _prepared_memory(self) -> Any:
+        if self.memory == "auto":
+            return self.memory
+        own = {name: _prepared(one) for name, one in self.memory.items()}
+        return own, {name: head.memories() for name, head in self.heads.items()}
 
-def _prepared(part: Input | Head) -> dict[str, Any]:
+
+def _prepared(part: Input | Head | Memory) -> dict[str, Any]:
     return part.model_dump(mode="json", include=set(part.PREPARED))

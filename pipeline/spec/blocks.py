@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from kinds.settings import Count, Part, Share
+from kinds.settings import Count, Name, Part, Share
 from pipeline.spec.training import Phases
 
 Reading = Literal["words", "values"]
@@ -90,11 +90,33 @@ class Shared(Part):
 
 
 class Trunk(Part):
-    """The dense layers between the joined inputs and the heads."""
+    """The dense layers between the joined inputs and the heads. `trunk: none` reads no input: a
+    head with memories then predicts by these alone, and any other only how frequent its targets
+    are."""
 
+    inputs: tuple[Name, ...] | None = None
+    """The inputs that it reads; by default all. One that only a memory counts by need not be among
+    them."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The layers, in the order from the inputs to the heads."""
     dropout: Share = 0.0
     """The dropout after each layer."""
     input_dropout: Share = 0.0
     """The dropout before the first layer."""
+
+    @model_validator(mode="after")
+    def _layers_have_inputs(self) -> Self:
+        if self.inputs == () and self.layers:
+            raise ValueError("`layers` need inputs to read")
+        if self.inputs and len(set(self.inputs)) != len(self.inputs):
+            raise ValueError("`inputs` must not name an input twice")
+        return self
+
+
+def _no_trunk(value: Any) -> Any:
+    return {"inputs": ()} if value == "none" else value
+
+
+TrunkOrNone = Annotated[
+    Trunk, BeforeValidator(_no_trunk, json_schema_input_type=Literal["none"] | Trunk)
+]

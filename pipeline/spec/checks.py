@@ -3,17 +3,24 @@
 The parts themselves are checked where they are defined, in pipeline.spec.
 """
 
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from pipeline.spec.limits import check_names, check_size
 
 if TYPE_CHECKING:
+    from kinds.inputs.keys import Key
+    from kinds.memory.spec import Memory
     from pipeline.spec import Lookup, Spec
+
+# Keys of memories are int64.
+MOST_KEYS = 2**63 - 1
 
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    for check in (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, check_names):
+    checks = (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, _memory)
+    for check in (*checks, check_names):
         check(spec)
     check_size(spec)
 
@@ -28,7 +35,7 @@ def _names(spec: "Spec") -> None:
 
 
 def _columns(spec: "Spec") -> None:
-    inputs = {spec.input_column(name): name for name in spec.inputs}
+    inputs = {column: name for name in spec.inputs for column in spec.input_columns(name)}
     for name in spec.heads:
         column = spec.head_column(name)
         if column in inputs:
@@ -97,7 +104,13 @@ def _shared_blocks(spec: "Spec") -> None:
 
 
 def _heads(spec: "Spec") -> None:
-    tables = {part.table: part for part in spec.lookups().values()}
+    read = spec.read()
+    tables = {part.table: part for name, part in spec.lookups().items() if name in read}
+    for name in spec.trunk.inputs or ():
+        _defined("trunk.inputs", name, spec.inputs, "input")
+    for name, lookup in spec.lookups().items():
+        if name not in read and lookup.through:
+            raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
@@ -111,3 +124,47 @@ def _heads(spec: "Spec") -> None:
                 f"heads.{name}.tied: the table {labels.tied!r} is over the vocabulary "
                 f"{tables[labels.tied].vocabulary!r}, the head over {labels.vocabulary!r}"
             )
+
+
+def _memory(spec: "Spec") -> None:
+    used = [*spec.remembered(), *spec.averaged()]
+    for name, head in used:
+        if spec.memory == "auto":
+            raise ValueError(f"heads.{head}.memory: `memory: auto` chooses it, so leave it out")
+        _defined(f"heads.{head}.memory", name, spec.memories, "memory")
+        if used.count((name, head)) > 1:
+            raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
+    if unused := sorted(set(spec.memories) - {name for name, _ in used}):
+        raise ValueError(f"memory.{unused[0]}: no head uses it")
+    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
+        raise ValueError("memory: `auto` needs a head that can use a memory")
+    offered = _offered(spec)
+    for name, memory in spec.memories.items():
+        _check_keys(f"memory.{name}", memory, offered)
+
+
+def _offered(spec: "Spec") -> "dict[str, Key]":
+    """What memories can count by, with as many ids as there may be."""
+    entries = {name: len(v.values or ()) or v.size for name, v in spec.vocabularies.items()}
+    return {
+        f"{name}.{part}" if part else name: key
+        for name, settings in spec.inputs.items()
+        for part, key in settings.keys(name, entries).items()
+    }
+
+
+def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None:
+    for one in memory.of:
+        if one not in offered:
+            raise ValueError(
+                f"{place}.of: a memory counts by values of inputs that have ids. "
+                f"Received: {one!r}; there are {sorted(offered)}"
+            )
+    keys = [offered[one] for one in memory.of]
+    if memory.reach > 1 and (len(keys) > 1 or keys[0].place != 1):
+        raise ValueError(f"{place}.reach: goes with the last value of a sequence alone in `of`")
+    if (most := prod(key.ids for key in keys)) > MOST_KEYS:
+        raise ValueError(
+            f"{place}.of: the values of the inputs must have at most {MOST_KEYS:,} combinations. "
+            f"Received: up to {most:,}"
+        )

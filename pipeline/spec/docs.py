@@ -15,6 +15,7 @@ from typing import Any
 
 from kinds.heads import spec as heads
 from kinds.inputs import spec as inputs
+from kinds.number_format import NumberFormat
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
@@ -30,10 +31,14 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "The whole": (specs.Spec,),
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
-    "inputs": tuple(inputs.CLASSES),
+    "inputs": (*inputs.CLASSES, NumberFormat),
+    "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
-    "split": (specs.HashSplit, specs.ColumnSplit, specs.FileSplit),
+    "split": (
+        *(specs.HashSplit, specs.RowSplit, specs.ColumnSplit),
+        *(specs.FileSplit, specs.TimeSplit, specs.LastSplit),
+    ),
     "training": (specs.Training, specs.Sampled),
 }
 OPENING = f"""# The spec in full
@@ -144,6 +149,7 @@ TITLES: dict[type[specs.Part], str] = {
     specs.Phases: "`phases`",
     specs.Training: "`training`",
     specs.Sampled: "`sampled`",
+    NumberFormat: "The `format` of a number",
 }
 KINDS = {
     part.__name__: part.model_fields["kind"].default for part in (*inputs.CLASSES, *heads.CLASSES)
@@ -155,10 +161,15 @@ IN_WORDS = {
     "boolean": "`true`, `false`",
     "Phases": "`phases`",
     "Sampled": "`sampled`",
+    "NumberFormat": "[`format`](#the-format-of-a-number)",
     "HashSplit": "`by: hash`",
+    "RowSplit": "`by: row`",
     "ColumnSplit": "`by: column`",
     "FileSplit": "`by: file`",
+    "TimeSplit": "`by: time`",
+    "LastSplit": "`by: last`",
     "Shared": "shared block",
+    "Memory": "memory",
 }
 
 

@@ -19,8 +19,8 @@ def check_names(spec: "Spec") -> None:
     """Raises ValueError where two tensors of the file, or two columns of its scores, would have one
     name."""
     results = {column: name for name, head in spec.heads.items() for column in head.results(name)}
-    for name in spec.inputs:
-        column = spec.input_column(name)
+    columns = [(name, column) for name in spec.inputs for column in spec.input_columns(name)]
+    for name, column in columns:
         if column == TOP_K or column.startswith(INNER):
             raise ValueError(
                 f"inputs.{name}: no input of an exported file is called {TOP_K!r} or begins with "
@@ -61,7 +61,10 @@ def check_size(spec: "Spec", entries: Mapping[str, int] | None = None) -> None:
 def _sizes(spec: "Spec", entries: Mapping[str, int]) -> Iterator[tuple[str, int]]:
     """Places of the spec and how many numbers the file holds for each, at least."""
     tables: dict[str, tuple[str, Lookup]] = {}
+    read = spec.read()
     for name, lookup in spec.lookups(with_own_ids=True).items():
+        if name not in read:
+            continue
         tables.setdefault(lookup.table, (name, lookup))
     for name, lookup in tables.values():
         rows = lookup.rows or entries.get(lookup.vocabulary or "", 0)

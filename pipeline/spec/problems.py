@@ -56,7 +56,9 @@ def _problem(details: Any) -> str:
 
 def _place(location: tuple[str | int, ...]) -> str:
     """The place as the person wrote it: without the union member that pydantic puts into it."""
-    tag_at = {"inputs": 2, "heads": 2, "split": 1}.get(str(location[0]) if location else "")
+    tag_at = {"inputs": 2, "heads": 2, "split": 1, "memory": 1}.get(
+        str(location[0]) if location else ""
+    )
     return ".".join(str(part) for at, part in enumerate(location) if at != tag_at)
 
 

@@ -17,7 +17,9 @@ import pyarrow as pa
 from kinds import tensors
 from kinds.heads.any.metrics import Rows, Totals
 from kinds.heads.metrics import KINDS
-from kinds.heads.score import FileHead
+from kinds.heads.score import FileHead, is_mixed
+from kinds.memory.mixture import Mixture
+from kinds.memory.onnx import mixed
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
@@ -59,7 +61,7 @@ class Evaluation:
             return
         self._labels = self._labels or self._read_labels(typed.slice(0, 1))
         targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
-        outputs = [_measured(head) for head in self._heads]
+        outputs = [tensor for head in self._heads for tensor in _measured(head)]
         reduce = partial(_rows_of_heads, self._heads, targets)
         parts = self._scorer.map_batches(typed, outputs, reduce)
         weights = read_weights(raw, self._weight)
@@ -122,21 +124,31 @@ def _rows_of_heads(
     heads: Sequence[FileHead], targets: Sequence[Target], start: int, outputs: Sequence[Array]
 ) -> list[Rows]:
     """What the metrics of each head need of the rows from `start`: a few numbers a row."""
-    return [
-        KINDS[head.kind].rows(output, *target.part(start, len(output)))
-        for head, target, output in zip(heads, targets, outputs, strict=True)
-    ]
+    found, given = [], iter(outputs)
+    for head, target in zip(heads, targets, strict=True):
+        kind, output = KINDS[head.kind], next(given)
+        if is_mixed(head):
+            share, labels, masses = (next(given) for _ in Mixture._fields)
+            output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
+        found.append(kind.rows(output, *target.part(start, len(output))))
+    return found
 
 
 def _inner_outputs(heads: Sequence[FileHead]) -> dict[str, Element]:
     labelled = [head for head in heads if head.entries is not None]
-    measured: dict[str, Element] = {_measured(head): "float" for head in heads}
+    measured = {tensor: kind for head in heads for tensor, kind in _measured(head).items()}
     return measured | {tensors.labels(head.name): "string" for head in labelled}
 
 
-def _measured(head: FileHead) -> str:
-    """The tensor that metrics are made of: all logits of a label head, else the only output."""
-    return head.outputs[0] if head.entries is None else tensors.output(head.name)
+def _measured(head: FileHead) -> dict[str, Element]:
+    """The tensors that metrics are made of: all logits of a label head, else the only output; and
+    what its memories say."""
+    own = head.outputs[0] if head.entries is None else tensors.output(head.name)
+    found: dict[str, Element] = {own: "float"}
+    if is_mixed(head):
+        share, labels, masses = mixed(head.name)
+        found |= {share: "float", labels: "int64", masses: "float"}
+    return found
 
 
 def table(metrics: Metrics) -> str:

@@ -16,12 +16,19 @@ import yaml
 from kinds.heads import show as heads
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
+from kinds.memory import show as memories
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
 
 
-def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -> str:
-    """The whole card. `examples` is {side: rows}."""
+def card(
+    file: Metadata,
+    spec: Spec,
+    examples: Mapping[str, int],
+    sha256: str,
+    memory: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories."""
     metrics = file.facts.get("metrics", {})
     split = next((s for s in ("test", "eval") if s in metrics), None)
     front = yaml.safe_dump(_front(file, metrics, split), sort_keys=False, allow_unicode=True)
@@ -33,6 +40,7 @@ def card(file: Metadata, spec: Spec, examples: Mapping[str, int], sha256: str) -
         *_before_the_file(file),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
+        *_memories(spec, memory),
         *_measured(file, metrics, split),
         "## Use",
         _USE,
@@ -89,7 +97,7 @@ def _about(spec: Spec, examples: Mapping[str, int]) -> str:
     common = ", ".join(plain(name) for name in spec.shared)
     said = f"Raw rows in, predictions out: one ONNX file with {len(spec.heads)} heads."
     said += f" All examples go through the same common weights ({common})." if common else ""
-    return said + (f" Made from {rows}." if rows else "")
+    return said + (f" Made from {rows}, split {plain(spec.split.said())}." if rows else "")
 
 
 def _inputs(spec: Spec) -> Iterator[list[object]]:
@@ -97,7 +105,7 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         vocabulary = spec.vocabulary_of().get(name)
         kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
-        yield [name, spec.input_column(name), kind, missing]
+        yield [name, ", ".join(spec.input_columns(name)), kind, missing]
 
 
 def _before_the_file(file: Metadata) -> Iterator[str]:
@@ -123,6 +131,14 @@ def _output(head: FileHead) -> list[object]:
         ", ".join(head.outputs),
         "-" if head.entries is None else f"{head.entries:,}",
     ]
+
+
+def _memories(spec: Spec, memory: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    if memory:
+        yield "## Memory"
+        yield _MEMORY
+        of = {name: one.of for name, one in spec.memories.items()}
+        yield table(memories.HEADER, list(memories.rows(of, memory)))
 
 
 def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
@@ -153,6 +169,8 @@ def _made_with(file: Metadata, sha256: str) -> str:
     return f"{plain(rows + versions)}\n\nSHA-256 of the file: {sha256}"
 
 
+_MEMORY = """What the training rows say of single values, counted, is part of the file, and is mixed
+with what the network says."""
 _USE = """The file needs onnxruntime only. With this project's scorer, which also checks it:
 
 ```python

@@ -15,6 +15,7 @@ import pyarrow as pa
 from onnx import TensorProto, helper
 
 from kinds.differences import EXACT_UP_TO, Array, value_difference
+from kinds.heads.metrics import KINDS as MEASURED
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
 from pipeline.console.progress import Progress
@@ -130,6 +131,8 @@ def _add_heads(
     allowed, outputs = tolerances(features), reference.outputs(features)
     for head in heads:
         expected, known = outputs[head.name], labels.get(head.name, ())
+        if mixture := reference.mixture(head.name, features):
+            expected = MEASURED[head.kind].mixed(expected, mixture)
         found = KINDS[head.kind].difference(head, got, expected, known, allowed)
         if found.ties is not None:
             made.ties[head.name] = made.ties.get(head.name, 0) + found.ties
@@ -148,7 +151,8 @@ def tolerances(features: Mapping[str, Array]) -> Array:
     largest = np.zeros(len(next(iter(features.values()))))
     for values in features.values():
         if values.dtype.kind == "f":
-            largest = np.maximum(largest, np.abs(values.astype(np.float64)))
+            sizes = np.abs(values.astype(np.float64)).reshape(len(values), -1)
+            largest = np.maximum(largest, sizes.max(axis=1))
     return np.maximum(1.0, largest / EXACT_UP_TO)
 
 
@@ -158,4 +162,4 @@ def feature_difference(got: Array, expected: Array) -> float:
         return np.inf
     if expected.dtype.kind != "f":
         return 0.0 if np.array_equal(got, expected) else np.inf
-    return value_difference(got, expected, np.ones(len(expected)))
+    return value_difference(got, expected, np.ones(expected.shape))

@@ -2,12 +2,14 @@
 
     column (string, float32) -> LabelEncoder, scaling -> /feature/<name>      kinds.inputs.onnx
     /feature/<name> -> the core, by tf2onnx -> /output/<head>                 serving.exporting.core
+    /feature/<name> -> what memories know -> /memory/<head>/...               kinds.memory.onnx
     /output/<head> -> softmax, TopK, label strings -> <head>.labels, ...      kinds.heads.onnx
 
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -21,23 +23,27 @@ from kinds.heads.score import FileHead
 from kinds.inputs.onnx import KINDS as INPUTS
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.part import InputPart
+from kinds.memory.averages.onnx import add_average
+from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
+from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, ML_OPSET, TOP_K
 from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
 
-_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT}
+_ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
 # What tf2onnx makes of stock Keras layers, and what heads add; kinds of inputs say what they add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
-    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape CumSum Div Elu Equal Erf Exp
+    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Elu Equal Erf Exp
     Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
     HardSigmoid Identity LSTM LayerNormalization LeakyRelu Less LessOrEqual
     Log LogSoftmax MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2
     ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
-    Reshape Round Selu Shape Sigmoid Sign Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
+    Reshape Round Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
     Sum Tanh Tile TopK Transpose Unsqueeze Where
 """
 ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split()).union(
@@ -52,13 +58,20 @@ def assemble(
     file: Metadata,
     values: Mapping[str, Sequence[str]],
     profile: Profile = PROFILES["default"],
+    averages: Mapping[str, Remembered] = MappingProxyType({}),
+    counts: Mapping[str, HeadCounts] = MappingProxyType({}),
 ) -> onnx.ModelProto:
-    """The whole graph of one file. `values` are those of the vocabulary of each input and head."""
+    """The whole graph of one file. `values` are those of the vocabulary of each input and head,
+    `averages` the features that memories make, `counts` what heads know of labels by memories."""
     front, back = Nodes(), Nodes()
     for name, part in inputs.items():
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
+    for name, memory in averages.items():
+        add_average(front, name, memory)
     for head in file.heads:
-        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()))
+        own = counts.get(head.name)
+        mixed = add_mixture(back, head.name, own.gates, own.memories) if own else None
+        HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(
         [*front.nodes, *core.node, *back.nodes],

@@ -65,7 +65,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    made.write_card(card(metadata, source.spec, source.examples, sha256))
+    memory = source.statistics.memory
+    made.write_card(card(metadata, source.spec, source.examples, sha256, memory))
     return path, compared
 
 
@@ -82,21 +83,25 @@ def build(
             file.lengths.get(field.output),
             values.get(name, ()),
             numbers.get(name, {}),
+            {one.output: file.lengths.get(one.output) for one in further},
         )
-        for name, field in source.fields.inputs.items()
+        for name, (field, *further) in source.fields.inputs.items()
     }
-    return assemble(core, source.spec.inputs, raw, file, values, profile), folded
+    inputs, averages = source.spec.inputs, source.averages(source.spec)
+    parts = (core, inputs, raw, file, values, profile, averages, source.counts)
+    return assemble(*parts), folded
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
-    known = {f.output: values[name] for name, f in fields.inputs.items() if name in values}
-    raw_features, samples = {**fields.inputs, **fields.heads}, source.typed_samples
+    parts = (source.transform_graph, source.model, fields.raw(), padding(source))
+    known = {f.output: values[name] for name, (f, *_) in fields.inputs.items() if name in values}
+    samples = source.typed_samples
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
-        Reference(source.transform_graph, source.model, raw_features, padding(source)),
+        Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
         {"held_out": samples, **hard_cases(samples, file.fields, known, at_once)},
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,
@@ -109,7 +114,7 @@ def described(source: TrainedRun) -> Metadata:
     entries = {name: len(source.values[name]) for name in spec.labels()}
     return Metadata(
         name=spec.name,
-        fields=tuple(dict.fromkeys(fields.inputs.values())),
+        fields=tuple(fields.of_inputs()),
         lengths=_column_lengths(source),
         keys=spec.keys,
         heads=tuple(
@@ -126,8 +131,7 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
     """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
     for name, length in source.lengths.items():
-        field = source.fields.inputs[name]
-        if field.column_type.is_list():
+        for field in (f for f in source.fields.inputs[name] if f.column_type.is_list()):
             lengths[field.output] = max(length, lengths.get(field.output, 0))
     return lengths
 

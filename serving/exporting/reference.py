@@ -5,7 +5,7 @@ Neither Beam nor tf.Transform is needed: the transform graph is a TensorFlow Sav
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,9 @@ import tensorflow as tf
 from kinds.columns import Field
 from kinds.columns.lists import left_padded
 from kinds.lists import list_lengths
+from kinds.memory.averages.table import Remembered
+from kinds.memory.head_counts import HeadCounts
+from kinds.memory.mixture import Mixture
 
 Array = npt.NDArray[Any]
 
@@ -26,13 +29,17 @@ Array = npt.NDArray[Any]
 class Reference:
     """`fields` has the typed column of each raw feature: of each input and head.
 
-    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id).
+    `transform` is a loaded transform graph, `padding` maps sequences to (length, missing id),
+    `averages` are the features that memories make of the others, `counts` what heads know of labels
+    by memories.
     """
 
     transform: Any
     model: keras.Model
     fields: Mapping[str, Field]
     padding: Mapping[str, tuple[int, int]]
+    averages: Mapping[str, Remembered] = field(default_factory=dict)
+    counts: Mapping[str, HeadCounts] = field(default_factory=dict)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -41,12 +48,17 @@ class Reference:
         raw = {name: self._raw(name, spec, typed) for name, spec in inputs.items()}
         # A loaded graph takes its tensors one by one, in the order of the names.
         made = graph(*tf.nest.flatten(raw, expand_composites=True))
-        return {name: self._dense(name, made[name]) for name in self.model.input}
+        given = {name: self._dense(name, made[name]) for name in self.model.input if name in made}
+        return given | {name: memory.said(given) for name, memory in self.averages.items()}
 
     def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
         tensors = {name: tf.constant(value) for name, value in features.items()}
         return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+
+    def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
+        """What the memories of a head say of rows with these features, if it has any."""
+        return self.counts[head].mixture(features) if head in self.counts else None
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:

@@ -9,6 +9,8 @@ import keras
 import pyarrow as pa
 
 from kinds.inputs.ids.numbering import missing_id
+from kinds.memory.head_counts import HeadCounts, gates_of
+from kinds.memory.keys import keys_of
 from pipeline.fields import Fields, analyses_of, fields_of
 from pipeline.folders.run import RunFolder
 from serving.exporting.reference import load_transform
@@ -41,6 +43,23 @@ class TrainedRun(RunFolder):
         """How many values count of each input that reads several."""
         found = {n: one.length for n, one in analyses_of(self.spec, self.fields).items()}
         return {name: length for name, length in found.items() if length is not None}
+
+    @cached_property
+    def counts(self) -> dict[str, HeadCounts]:
+        """What each head with memories knows of its labels."""
+        return {
+            name: HeadCounts(
+                gates_of(self.metrics["memory"][name]),
+                {
+                    one: (
+                        keys_of(self.spec.memories[one], self.spec.inputs, self.entries),
+                        self.memory(one, name),
+                    )
+                    for one in memories
+                },
+            )
+            for name, memories in self.spec.mixed().items()
+        }
 
     @cached_property
     def values(self) -> dict[str, Sequence[str]]:

@@ -89,6 +89,8 @@ class FileEmbeddings:
         while waiting:
             name = waiting.pop(0)
             for reader in self._graph.readers[name]:
+                if reader.inputs[0].startswith(tensors.MEMORY):
+                    continue  # tables of counts have a row for each value, too
                 table = self._graph.constants.get(reader.inputs[0])
                 if reader.operation == "Gather" and table is not None:
                     dims = shape(table)

@@ -10,6 +10,7 @@ from types import NoneType
 from typing import Any
 
 from kinds.columns import Field
+from kinds.columns.numerals import Numerals
 from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
@@ -45,6 +46,11 @@ class Metadata:
         return {n: Usual(int(of["size"]), float(of["share"])) for n, of in said.items()}
 
     @property
+    def missing_words(self) -> tuple[str, ...]:
+        """The words that mean a missing value in every column."""
+        return tuple(map(str, self.facts.get("spec", {}).get("missing_words", ())))
+
+    @property
     def split(self) -> Split | None:
         """Which rows it was trained on; None where the file does not say."""
         said = self.facts.get("spec", {}).get("split")
@@ -64,8 +70,9 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    usual = {"reading": "words", "spaces": "", "lower": False}
-    return {key: said for key, said in asdict(one).items() if usual.get(key) != said}
+    later = {"reading", "dates", "numerals", "missing_words", "spaces", "lower"}
+    usual = asdict(Field(one.column, one.kind))
+    return {k: v for k, v in asdict(one).items() if k not in later or v != usual[k]}
 
 
 def _if_any(key: str, value: object) -> dict[str, object]:
@@ -104,9 +111,16 @@ def from_json(text: str) -> Metadata:
 
 
 def _field(said: dict[str, Any]) -> Field:
-    one = Field(**said)
-    _check(one, column=str, kind=str, separator=str, name=str, reading=str, spaces=str)
-    _check(one, required=bool, nonnegative=bool, lower=bool)
+    numerals = Numerals(**said.pop("numerals", {}))
+    _check(numerals, decimal=str, thousands=str, percent=bool, currency=str)
+    words = tuple(said.pop("missing_words", ()))
+    one = Field(numerals=numerals, missing_words=words, **said)
+    _check(one, column=str, kind=str, separator=str, name=str, reading=str, dates=str)
+    _check(one, spaces=str, lower=bool)
+    if not all(isinstance(word, str) for word in words):
+        raise ValueError("missing_words")
+    "".join(words).encode()
+    _check(one, required=bool, nonnegative=bool)
     return one
 
 
@@ -119,7 +133,7 @@ def _head(said: dict[str, Any]) -> FileHead:
     return one
 
 
-def _check(part: Field | FileHead, **kinds: Any) -> None:
+def _check(part: Field | FileHead | Numerals, **kinds: Any) -> None:
     """Raises ValueError where a text is none, or a number, or has half a character."""
     for name, kind in kinds.items():
         value = getattr(part, name)

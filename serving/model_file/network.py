@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from kinds.datetimes import MISSING
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, Tensor, ids, label_count
 from pipeline.failures import Exit, Failure
@@ -24,6 +25,12 @@ from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head
 from serving.model_file.outputs import only_outputs
 
 TRIALS, TRIAL_ROWS = 3, 64
+# What a column holds where there is no value, by its type in the file.
+_NOTHING: dict[str, tuple[Any, Any]] = {
+    "tensor(string)": ("", object),
+    "tensor(float)": (np.nan, np.float32),
+    "tensor(int64)": (MISSING, np.int64),
+}
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -121,8 +128,7 @@ class _Session:
         rows, took = {}, []
         for given in self._session.get_inputs():
             shape = [size if isinstance(size, int) else TRIAL_ROWS for size in given.shape]
-            missing = "" if given.type == "tensor(string)" else np.float32(np.nan)
-            rows[given.name] = np.full(shape, missing, object if missing == "" else np.float32)
+            rows[given.name] = np.full(shape, *_NOTHING[given.type])
         for _ in range(TRIALS):
             started = time.perf_counter()
             self.run(rows)

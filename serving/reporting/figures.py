@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from kinds.charts import Axis, Bars, Chart, Series, percent, spanning
+from kinds.memory import show as memories
 from serving.reporting.report_data import ReportData
 
 CURVE_POINTS = 60
 HEAD, TAIL = 10, 5
 FREQUENT, NEIGHBOURS = 8, 6
+MEMORY_HEADER = memories.HEADER
 
 
 def vocabulary_charts(data: ReportData) -> Iterator[Chart]:
@@ -78,6 +80,12 @@ def label_bars(data: ReportData, head: str) -> Bars:
     left = len(ranked) - len(shown)
     note = f"{left:,} more between the first {HEAD} and the last {TAIL}" if left else ""
     return Bars(f"{head}: head and tail", ("label", "in train", "share"), rows, note)
+
+
+def memory_rows(data: ReportData) -> Iterator[Sequence[str]]:
+    """What each memory holds of each head, under MEMORY_HEADER."""
+    of = {name: one.of for name, one in data.spec.memories.items()}
+    return memories.rows(of, data.statistics.memory)
 
 
 def reject_bars(data: ReportData) -> Bars:

@@ -86,8 +86,7 @@ def shape(lengths: Sequence[int]) -> str:
 def _inputs(spec: Spec) -> Iterator[Box]:
     for name, part in spec.inputs.items():
         lines = KINDS[part.kind].lines(part)
-        column = spec.input_column(name)
-        lines += [f"column {column}"] if column != name else []
+        lines += [f"column {one}" for one in spec.input_columns(name) if one != name]
         yield Box("input", name, tuple(lines), band=_band(part.lookup(name)))
 
 
@@ -97,7 +96,7 @@ def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
         for n, s in weights.get("tables", {}).items()
     }
     bands: dict[str, int] = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.read().items():
         if lookup := part.lookup(name):
             bands[lookup.table] = min(_band(lookup), bands.get(lookup.table, 1))
     for name, band in bands.items():
@@ -145,8 +144,8 @@ def _count(shapes: Mapping[str, Sequence[int]]) -> int:
 
 def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
     """Pairs of keys, each line once for all inputs that go the same way."""
-    ends = {}
-    for name, part in spec.inputs.items():
+    ends, of_trunk = {}, spec.read_by_trunk()
+    for name, part in spec.read().items():
         way = [f"input {name}"]
         if lookup := part.lookup(name):
             way.append(f"table {lookup.table}")
@@ -159,7 +158,7 @@ def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
         if not head.inputs:
             yield "trunk trunk", f"head {name}"
     if not all(head.inputs for head in spec.heads.values()):
-        yield from ((end, "trunk trunk") for end in ends.values())
+        yield from ((ends[name], "trunk trunk") for name in of_trunk)
 
 
 def _placed(boxes: Sequence[Box]) -> Iterator[Placed]:

@@ -105,7 +105,7 @@ def _scored(
 def _shown_rows(rows: pa.RecordBatch, fields: Fields) -> list[dict[str, Any]]:
     """The columns of inputs and keys, each once under its own name."""
     shown: dict[str, pa.Array] = {}
-    for field in [*fields.inputs.values(), *fields.keys.values()]:
+    for field in [*fields.of_inputs(), *fields.keys.values()]:
         name = field.output if field.output in rows.schema.names else field.column
         if name in rows.schema.names:
             shown.setdefault(field.column, rows.column(name))

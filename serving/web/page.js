@@ -43,7 +43,7 @@ function missingNumber(field) {
 }
 
 function feeds(ort, row) {
-  const fed = (field) => of(columnKinds, field.kind).tensor(field, row[field.column] ?? "");
+  const fed = (field) => of(columnKinds, field.kind).tensor(field, withoutWords(field, row[field.column] ?? ""));
   return Object.fromEntries(model.fields.map((field) => [field.name || field.column, new ort.Tensor(...fed(field))]));
 }
 

@@ -151,7 +151,7 @@ def test_a_wrong_number_of_rows_is_refused(text: str) -> None:
 
 def test_the_spec_reads_columns_that_the_rows_have() -> None:
     spec = read_spec(demo.SPEC)
-    columns = {spec.input_column(n) for n in spec.inputs} | {
+    columns = {c for n in spec.inputs for c in spec.input_columns(n)} | {
         spec.head_column(n) for n in spec.heads
     }
     assert columns | set(spec.keys) == set(rows.SCHEMA.names)

@@ -95,7 +95,9 @@ def test_one_block_is_used_by_inputs_of_two_vocabularies() -> None:
 def test_made_up_rows_have_every_column_that_the_spec_names(path: Path) -> None:
     spec = read_spec(path)
     table = rows_for(spec, 50, seed=1)
-    names = {spec.input_column(n) for n in spec.inputs} | {spec.head_column(n) for n in spec.heads}
+    names = {c for n in spec.inputs for c in spec.input_columns(n)} | {
+        spec.head_column(n) for n in spec.heads
+    }
     assert names | set(spec.keys) <= set(table.schema.names)
     assert table.num_rows == 50
 

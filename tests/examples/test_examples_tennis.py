@@ -124,7 +124,7 @@ def test_the_command_reads_archives_and_leaves_early_years_to_the_history(tmp_pa
 
 def test_the_spec_reads_columns_that_the_rows_have() -> None:
     spec = read_spec(SPEC)
-    columns = {spec.input_column(n) for n in spec.inputs} | {
+    columns = {c for n in spec.inputs for c in spec.input_columns(n)} | {
         spec.head_column(n) for n in spec.heads
     }
     assert columns | {"match", "year"} == set(rows.SCHEMA.names)

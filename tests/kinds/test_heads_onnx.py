@@ -42,7 +42,7 @@ def run(
 
 def back(kind: str) -> Nodes:
     nodes, head = Nodes(), FileHead("h", kind, Field("h", "text"), len(LABELS))
-    KINDS[kind].add_nodes(nodes, head, LABELS)
+    KINDS[kind].add_nodes(nodes, head, LABELS, None)
     return nodes
 
 

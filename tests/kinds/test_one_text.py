@@ -100,6 +100,7 @@ inputs:
   seen: {kind: sequence, vocabulary: item, embedding: 8, table: seen, length: 3, separator: "|"}
   promo: {kind: category, vocabulary: promo, embedding: 4}
   day: {kind: category, vocabulary: day, embedding: 4}
+  when: {kind: date, column: day, parts: [weekday, hour, days]}
   amount: {kind: number}
 trunk: {layers: [16]}
 heads:
@@ -313,6 +314,7 @@ SPEC = parse_spec(
     + "".join(
         f"  {name}: {{kind: category, vocabulary: {name}, embedding: 1}}\n" for name in NAMES[:-1]
     )
+    + "  when: {kind: date, column: time, parts: [year, month, day, weekday, hour, days]}\n"
     + "  items: {kind: sequence, vocabulary: items, embedding: 1, length: 4}\n"
     + "  tags: {kind: sequence, vocabulary: tags, embedding: 1, length: 4}\n"
     + "heads: {row: {kind: classification, vocabulary: row}}\n"

@@ -420,4 +420,4 @@ def test_a_run_that_starts_from_another_predicts_as_that_one(output: Path, spec:
 
 def test_quantiles_may_change_without_preparing_anew(spec: Spec) -> None:
     prepared: Sequence[str] = sorted(Quantile.PREPARED)
-    assert prepared == ["kind", "scale"]
+    assert prepared == ["format", "kind", "scale"]

@@ -51,9 +51,9 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     paths: list[str] = []
     read = reading.ReadTrainingRows.process
 
-    def process(self: Any, part: reading.FilePart) -> Any:
+    def process(self: Any, part: reading.FilePart, known: Any = None) -> Any:
         paths.append(Path(self._paths[part.file]).name)
-        return read(self, part)
+        return read(self, part, known)
 
     monkeypatch.setattr(reading.ReadTrainingRows, "process", process)
     return paths

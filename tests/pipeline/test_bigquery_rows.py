@@ -30,7 +30,9 @@ split: {by: hash, columns: [word], eval: 0, test: 0}
 """
 
 
-def _sources(path: str) -> list[beam.io.ReadFromBigQuery]:
+def _sources(
+    path: str, split: str = "by: hash, columns: [word], eval: 0, test: 0"
+) -> list[beam.io.ReadFromBigQuery]:
     """The sources of BigQuery in the graph of prepare."""
     found = []
 
@@ -39,7 +41,7 @@ def _sources(path: str) -> list[beam.io.ReadFromBigQuery]:
             if isinstance(node.transform, beam.io.ReadFromBigQuery):
                 found.append(node.transform)
 
-    spec = parse_spec(SPEC)
+    spec = parse_spec(SPEC.replace("by: hash, columns: [word], eval: 0, test: 0", split))
     pipeline = beam.Pipeline()
     paths = ["gs://bucket/a.csv", *rows.expand([path])]
     result = Result(spec, fields_of(spec), paths, "out", "work", 1, 0.01, "made from")
@@ -57,6 +59,14 @@ def test_the_graph_reads_a_table_for_the_columns_of_the_spec() -> None:
             "table": "project.dataset.table",
             "selected_fields": ["word", "x", "y"],
         }
+
+
+def test_a_split_that_needs_all_rows_reads_a_table_for_the_same_columns_once_more() -> None:
+    # The same columns, as a row's number is a hash of what was read of it.
+    by_last = _sources(TABLE, "by: last, columns: [word], order: at")
+    assert [one._kwargs["selected_fields"] for one in by_last] == [["word", "x", "y", "at"]] * 3
+    assert len(_sources(TABLE, "by: time, column: at")) == 3
+    assert len(_sources(TABLE, "by: time, column: at, eval: 2023, test: 2024")) == 2
 
 
 def test_the_graph_asks_a_query_in_standard_sql() -> None:

@@ -27,10 +27,10 @@ def test_each_use_has_the_type_it_needs() -> None:
     age = Field("age", "number", required=True)
     age_as_text = Field("age", "text", name="age:text")
     assert fields.inputs == {
-        "word": Field("user", "text"),
-        "past": Field("past", "list", separator="|"),
-        "age": age,
-        "old": Field("age", "number", name="age:number"),
+        "word": (Field("user", "text"),),
+        "past": (Field("past", "list", separator="|"),),
+        "age": (age,),
+        "old": (Field("age", "number", name="age:number"),),
     }
     assert fields.heads == {
         "n": Field("n", "number", nonnegative=True),

@@ -8,8 +8,24 @@ import pyarrow as pa
 import pytest
 
 from pipeline.preparing.split_sides import REMEMBERED, check_values, remembered, value_counts
-from pipeline.sides import Split, by_file, by_hash, by_value, hashes, texts_of
-from pipeline.spec import ColumnSplit, FileSplit, HashSplit
+from pipeline.sides import (
+    Rows,
+    Split,
+    by_file,
+    by_hash,
+    by_time,
+    by_value,
+    hashes,
+    row_hashes,
+    texts_of,
+)
+from pipeline.sides.origins import origins
+from pipeline.spec import ColumnSplit, FileSplit, HashSplit, RowSplit
+
+
+def rows(count: int) -> Rows:
+    numbers = np.arange(1, count + 1)
+    return Rows(numbers, origins(0, numbers))
 
 
 def test_shares_are_about_those_asked_for() -> None:
@@ -79,11 +95,48 @@ def test_a_split_of_a_spec_is_the_same_from_its_json() -> None:
     texts = [pa.array(["a", "b", "c", None])]
     for split in (
         HashSplit(by="hash", columns=("k",), eval=0.4, test=0.3),
+        HashSplit(by="hash", columns=("k",), eval=0.4, fold="2/3"),
+        RowSplit(by="row", eval=0.4, test=0.3),
         ColumnSplit(by="column", column="k", eval=("a",), test=("c",)),
         FileSplit(by="file", eval=("*/new*",)),
     ):
         direct, read = (Split.of(split.model_dump(mode=mode)) for mode in ("python", "json"))
         columns = texts[: len(direct.columns)]
-        found = direct.sides("rows/new.csv", columns, 4)
-        assert found.tolist() == read.sides("rows/new.csv", columns, 4).tolist()
+        found = direct.sides("rows/new.csv", columns, rows(4))
+        assert found.tolist() == read.sides("rows/new.csv", columns, rows(4)).tolist()
         assert len(set(found.tolist())) > 1 or split.by == "file"
+
+
+@pytest.mark.parametrize("folds", [2, 3, 7])
+def test_each_row_is_on_the_test_side_of_one_fold_and_on_the_eval_side_of_its_share(
+    folds: int,
+) -> None:
+    keys = [pa.array([f"key {i}" for i in range(20_000)])]
+    sides = [by_hash(keys, 0.1, 0.9, f"{fold}/{folds}") for fold in range(1, folds + 1)]
+    counts = np.array([np.bincount(side, minlength=3) for side in sides])
+    assert (sum((side == 2).astype(int) for side in sides) == 1).all()
+    # Three standard deviations of a binomial with 20,000 draws are under 0.011.
+    shares = [0.9 - 1 / folds, 0.1, 1 / folds]
+    np.testing.assert_allclose(counts / 20_000, [shares] * folds, atol=0.011)
+
+
+def test_a_row_is_by_itself_and_the_same_in_every_format_and_folder() -> None:
+    numbers = np.arange(1, 20_001)
+    split = Split("row", eval=0.2, test=0.1)
+    found = split.sides("rows/d.csv", [], Rows(numbers, numbers))
+    np.testing.assert_allclose(np.bincount(found) / 20_000, [0.7, 0.2, 0.1], atol=0.009)
+    for path in ("d.parquet", "/elsewhere/d.jsonl.gz", "gs://bucket/d.csv"):
+        assert (split.sides(path, [], Rows(numbers, numbers)) == found).all()
+    assert (row_hashes("e.csv", numbers) != row_hashes("d.csv", numbers)).all()
+
+
+def test_a_side_begins_with_its_time_and_a_row_without_one_is_nowhere() -> None:
+    column = pa.array(["2023-12-31T23:59:59", "2024-01-01", "2024-02-01T00:00+01:00", None, "x"])
+    assert by_time(column, ["2024-01-01", "2024-02-01"]).tolist() == [0, 1, 1, -1, -1]
+    assert by_time(column, ["2024-01-01"]).tolist() == [0, 1, 1, -1, -1]
+    years = pa.array(["2021.0", "2022", "2023", "2023-01-01"])
+    assert by_time(years, ["2022", "2023"]).tolist() == [0, 1, 2, 2]
+    assert by_time(years, ["2022", "20230"]).tolist() == [0, 1, 1, -1]
+    assert by_time(column, ["2023", "2024"]).tolist() == [1, 2, 2, -1, -1]
+    assert by_time(column, ["2024", "2024"]).tolist() == [0, 2, 2, -1, -1]
+    assert by_time(years, []).tolist() == [0, 0, 0, 0]

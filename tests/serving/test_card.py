@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from small_run import exported, small_spec
 
 from kinds.columns import Field
 from kinds.heads.score import FileHead
+from kinds.memory.spec import Memory
 from pipeline.spec import Spec
 from serving.exporting.card import card, plain, table
 from serving.model_file.metadata import Metadata
@@ -17,10 +19,11 @@ from serving.model_file.metadata import Metadata
 NAME = "a|b <script>x</script> `*_[y](http://z)\n# h"
 
 
-def made(**facts: object) -> str:
+def made(memory: Mapping[str, Any] | None = None, **facts: object) -> str:
     head = FileHead("next", "classification", Field("next", "text"), 6)
     file = Metadata("small", (Field("word", "text"),), {}, (), (head,), 3, facts=dict(facts))
-    return card(file, small_spec(), {"train": 1000, "test": 100}, "0" * 64)
+    spec = small_spec().with_memories({"by_word": Memory(of=("word",))}, {})
+    return card(file, spec, {"train": 1000, "test": 100}, "0" * 64, memory or {})
 
 
 def front(text: str) -> dict[str, Any]:
@@ -49,6 +52,14 @@ def test_metrics_stand_in_the_front_matter_and_beside_their_baselines() -> None:
     assert {m["name"]: m["value"] for m in result["metrics"]} == {"targets": 100, "log_loss": 1.25}
     assert "| log\\_loss | 1.2500 | 1.5000 | - |" in text
     assert "1,000 rows of train" in text
+
+
+def test_what_memories_hold_stands_in_the_card() -> None:
+    held = {"values": 1200, "pairs": 3000, "bytes": 2e6, "known": {"eval": 0.5}}
+    text = made({"by_word": {"next": held}})
+    assert "| by\\_word | word | next | 1,200 | 3,000 | 2.0 MB | 50.0 % of eval |" in text
+    assert "## Memory" in text
+    assert "## Memory" not in made()
 
 
 def test_a_model_that_was_not_measured_claims_nothing() -> None:

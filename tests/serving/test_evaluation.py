@@ -73,9 +73,9 @@ def keras_outputs() -> dict[str, np.ndarray]:
     run = trained_run.TrainedRun(exported() / "run")
     fields = fields_of(run.spec)
     (batch,) = rows_with_targets().combine_chunks().to_batches()
-    typed, good, _ = cast(batch, list(dict.fromkeys(fields.inputs.values())))
+    typed, good, _ = cast(batch, fields.of_inputs())
     assert len(good) == ROWS
-    reference = Reference(run.transform_graph, run.model, fields.inputs, trained_run.padding(run))
+    reference = Reference(run.transform_graph, run.model, fields.raw(), trained_run.padding(run))
     return reference.outputs(reference.features(typed))
 
 

@@ -44,7 +44,7 @@ def graph(kernel: np.ndarray, bias: np.ndarray, kind: str = "classification") ->
     if kind == "multilabel":
         kernel, bias = kernel[:, :LABELS], bias[:LABELS]
     back = Nodes()
-    KINDS[kind].add_nodes(back, head(kind), [str(at) for at in range(LABELS)])
+    KINDS[kind].add_nodes(back, head(kind), [str(at) for at in range(LABELS)], None)
     layer = [
         helper.make_node("Relu", ["x"], ["/hidden"]),
         helper.make_node("MatMul", ["/hidden", "w"], ["product"]),

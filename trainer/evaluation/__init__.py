@@ -4,6 +4,7 @@ Metrics are exact, over every class and every row they are given.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import tensorflow as tf
 
 from kinds.heads import metrics as heads
 from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
+from kinds.heads.any.network import OutputLayer
 from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
 from kinds.parsing import Arrays
@@ -41,12 +43,26 @@ def make_results_step(run: Run) -> ResultsStep:
 def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
     """{head: {"loss", "weight" and what its metrics need: float32 [batch, ...]}} of a batch."""
     hidden = network.body(batch.features, training=False)
-    found = {}
-    for name, head in network.heads.items():
-        kind, targets = KINDS[head.part.kind], batch.targets[name]
-        weight = batch.weights * kind.row_weights(targets, None)
-        found[name] = {**kind.results(head, hidden[name], targets), "weight": weight}
-    return found
+    return {
+        name: head_results(with_memory(network, head, batch), hidden[name], batch)
+        for name, head in network.heads.items()
+    }
+
+
+def head_results(head: OutputLayer, hidden: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
+    kind, targets = KINDS[head.part.kind], batch.targets[head.name]
+    weight = batch.weights * kind.row_weights(targets, None)
+    return {**kind.results(head, hidden, targets), "weight": weight}
+
+
+def with_memory(network: Network, head: OutputLayer, batch: Batch) -> OutputLayer:
+    """The head as it predicts the rows of a batch, which its memories have not counted."""
+    memory = network.memories.get(head.name)
+    if memory is None:
+        return head
+    mixture, kind = memory.mixture(batch.features), KINDS[head.part.kind]
+    times = memory.inverse_temperature
+    return replace(head, mixed=lambda logits: kind.mixed(times * logits, mixture))
 
 
 def gather_results(

@@ -1,12 +1,14 @@
 """The whole network as one value: body, heads, and who owns which variable.
 
 Every trainable variable belongs to exactly one group: `tables`, each shared block as
-`shared.NAME`, `trunk`, `heads`. These groups say what is trained when; `trainable` is
-never toggled, because a function that is traced already would not notice.
+`shared.NAME`, `trunk`, `heads`, and `memory` where heads have some. These groups say what is
+trained when; `trainable` is never toggled, because a function that is traced already would not
+notice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -14,18 +16,23 @@ import tensorflow as tf
 from keras import layers
 
 from kinds.heads.any.network import OutputLayer
+from kinds.memory.network import HeadMemory
 from pipeline.spec import Spec
 from trainer.network.body import Body, Taps, build_body
 from trainer.network.output_layers import build_output_layers
 
 Groups = dict[str, tuple[tf.Variable, ...]]
 
+MEMORY = "memory"
+"""The group of what is learned of memories: between epochs, never in a step."""
+
 
 @dataclass(frozen=True)
 class Network:
     """`uncertainty` holds log variances of the heads where they weigh themselves, else nothing.
     `learning` is the body as steps and phases compute it (see `first_layer`).
-    `taps` gives the body with a view into a shared block."""
+    `taps` gives the body with a view into a shared block. `memories` are those of the heads that
+    have some."""
 
     body: keras.Model
     learning: keras.Model
@@ -33,6 +40,7 @@ class Network:
     uncertainty: dict[str, tf.Variable]
     groups: Groups
     taps: Callable[[str], Taps]
+    memories: Mapping[str, HeadMemory] = field(default_factory=dict)
 
     def variables(self, *, without: Iterable[str] = ()) -> list[tf.Variable]:
         """The trainable variables of all groups but some, in a fixed order."""
@@ -43,7 +51,8 @@ class Network:
         """Everything that changes in training, dropout seeds included, by name."""
         body = {f"body.{i}": v.value for i, v in enumerate(self.body.variables)}
         heads = {f"head.{i}": v for i, v in enumerate(self.groups["heads"])}
-        return body | heads
+        memory = {f"{MEMORY}.{i}": v for i, v in enumerate(self.groups.get(MEMORY, ()))}
+        return body | heads | memory
 
     def seeds(self) -> list[tf.Variable]:
         """What the dropout of train steps is drawn from: [seed, count] each."""
@@ -58,7 +67,12 @@ def shift_seeds(seeds: Iterable[tf.Variable], by: int) -> None:
 
 
 def build_network(
-    spec: Spec, entries: Mapping[str, int], bias: Mapping[str, np.ndarray], *, seed: int
+    spec: Spec,
+    entries: Mapping[str, int],
+    bias: Mapping[str, np.ndarray],
+    *,
+    seed: int,
+    memories: Mapping[str, HeadMemory] = MappingProxyType({}),
 ) -> Network:
     """Builds body and heads. The same seed gives the same starting weights.
 
@@ -71,16 +85,18 @@ def build_network(
     uncertainty = {name: tf.Variable(0.0, name=f"{name}.uncertainty") for name in own}
     head_variables = [v for head in heads.values() for v in head.variables()]
     head_variables += uncertainty.values()
+    gates = [v for memory in memories.values() for v in memory.gates.variables()]
     groups = group_variables(
         {
             "tables": _variables(body.tables.values()),
             **{shared_group(name): _variables(block) for name, block in body.shared.items()},
             "trunk": _variables(_other_layers(body)),
             "heads": head_variables,
+            **({MEMORY: gates} if gates else {}),
         },
-        [*(v.value for v in body.model.trainable_variables), *head_variables],
+        [*(v.value for v in body.model.trainable_variables), *head_variables, *gates],
     )
-    return Network(body.model, body.learning, heads, uncertainty, groups, body.taps)
+    return Network(body.model, body.learning, heads, uncertainty, groups, body.taps, memories)
 
 
 def shared_group(block: str) -> str:

@@ -8,14 +8,16 @@ are in `output_layers`. Layers that a person did not name have a dot in their na
 meet a name of the spec.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from kinds.inputs.ids.numbering import id_count
 from kinds.inputs.network import KINDS
+from kinds.memory.averages import WIDTH, feature_name
 from pipeline.spec import Layer, Spec, Trunk
 from trainer.data import example_features
 from trainer.network.first_layer import reordered
@@ -72,39 +74,59 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
     plain: Vectors = {}
-    for name, part in spec.inputs.items():
+    for name, part in spec.read().items():
         embedded = None
         if lookup := part.lookup(name):
-            embedded = tables[lookup.table](inputs[name])
+            ids = KINDS[part.kind].ids(name, part, inputs)
+            embedded = tables[lookup.table](ids)
             if lookup.through:
                 plain[name] = embedded
                 uses[lookup.through].append(projections(embedded, shared[lookup.through]))
                 embedded = uses[lookup.through][-1][-1]
         vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
+    averages = averages_by_head(spec)
     hidden = {
         n: joined(f"head.{n}", vectors, h.inputs, spec.trunk)
         for n, h in spec.heads.items()
         if h.inputs
     }
     if len(hidden) < len(spec.heads):
-        top = trunk(joined("trunk", vectors, tuple(spec.inputs), spec.trunk), spec.trunk)
+        further = {name: inputs[name] for own in averages.values() for name in own}
+        of_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
+        whole = joined("trunk", vectors, of_trunk, spec.trunk) if of_trunk else nothing(inputs)
+        top = trunk(whole, spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
+    for name, own in averages.items():
+        beside = [hidden[name], *(inputs[feature] for feature in own)]
+        hidden[name] = layers.Concatenate(name=f"head.{name}.averages")(beside)
     model = keras.Model(inputs, hidden, name=spec.name)
-    return Body(model, reordered(model, spec, plain, vectors), tables, shared, uses)
+    learning = reordered(model, spec, plain, vectors, averages)
+    return Body(model, learning, tables, shared, uses)
+
+
+def averages_by_head(spec: Spec) -> dict[str, list[str]]:
+    """The averages that each head reads beside the trunk's vector. The trunk reads all of them, to
+    weigh them by the row; the head itself adds them up, which takes few steps to learn."""
+    found: dict[str, list[str]] = {}
+    for name, head in spec.averaged():
+        found.setdefault(head, []).append(feature_name(name, head))
+    return found
 
 
 def feature_inputs(spec: Spec, entries: Mapping[str, int]) -> Vectors:
     """One Keras input for each feature of an example, under the feature's name."""
-    return {
+    found = {
         name: keras.Input(feature.shape, dtype=feature.dtype.name, name=name)
         for name, feature in example_features(spec, entries).inputs.items()
     }
+    averages = [name for own in averages_by_head(spec).values() for name in own]
+    return found | {name: keras.Input((WIDTH,), name=name) for name in averages}
 
 
 def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Embedding]:
     """The embedding tables. Those over a vocabulary come first: from the order follows which random
     numbers each starts with."""
-    lookups = [part.lookup(name) for name, part in spec.inputs.items()]
+    lookups = [part.lookup(name) for name, part in spec.read().items()]
     tables: dict[str, layers.Embedding] = {}
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
@@ -132,6 +154,13 @@ def projections(
     for layer in block:
         made.append(layer(made[-1]))
     return made
+
+
+def nothing(inputs: Vectors) -> keras.KerasTensor:
+    """What a trunk without inputs knows of the rows: [batch, 1], all 0."""
+    some = next(iter(inputs.values()))
+    column = ops.reshape(some, (-1, math.prod(some.shape[1:])))[:, :1]
+    return ops.zeros_like(ops.cast(column, "float32"))
 
 
 def joined(

@@ -55,12 +55,18 @@ def _joined_width(part: Any, block: layers.Dense | None) -> int:
     return width if block is None else width // int(block.kernel.shape[0]) * int(block.units)
 
 
-def reordered(stock: keras.Model, spec: Spec, plain: Vectors, joined: Vectors) -> keras.Model:
+def reordered(
+    stock: keras.Model,
+    spec: Spec,
+    plain: Vectors,
+    joined: Vectors,
+    averages: Mapping[str, Sequence[str]],
+) -> keras.Model:
     """The function of `stock`, the body, with its weights. It is `stock` itself where the first
     layer has no linear block in front of it, or another order takes no fewer multiplications.
 
     `plain` holds the looked-up vectors of the inputs that go through a block, `joined` what each
-    input gives to the trunk.
+    input gives to the trunk, `averages` the features that each head reads beside the trunk.
     """
     blocks = {name: _block(stock, spec, name) for name in joined}
     if not any(blocks.values()):
@@ -76,11 +82,18 @@ def reordered(stock: keras.Model, spec: Spec, plain: Vectors, joined: Vectors) -
         hidden = stock.get_layer(f"trunk.{place}")(hidden) if place else hidden
         dropout = f"trunk.{place}.dropout"
         hidden = stock.get_layer(dropout)(hidden) if dropout in names else hidden
-    return keras.Model(stock.input, dict.fromkeys(stock.output, hidden))
+    outputs = {}
+    for head in stock.output:
+        beside = [stock.input[name] for name in averages.get(head, ())]
+        join = stock.get_layer(f"head.{head}.averages") if beside else None
+        outputs[head] = join([hidden, *beside]) if join else hidden
+    return keras.Model(stock.input, outputs)
 
 
 def _block(stock: keras.Model, spec: Spec, name: str) -> layers.Dense | None:
     """The block that the first layer can take in for an input, where that pays."""
+    if name not in spec.inputs:  # an average, which no block is in front of
+        return None
     part = spec.inputs[name]
     lookup = part.lookup(name)
     own_inputs = any(head.inputs for head in spec.heads.values())

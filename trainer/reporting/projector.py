@@ -45,7 +45,12 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
 
 def tables(run: Run) -> Mapping[str, str]:
     """{embedding table: its vocabulary}"""
-    return {lookup.table: lookup.vocabulary or "" for lookup in run.spec.lookups().values()}
+    read = run.spec.read()
+    return {
+        lookup.table: lookup.vocabulary or ""
+        for name, lookup in run.spec.lookups().items()
+        if name in read
+    }
 
 
 def strings_of(run: Run, vocabulary: str, rows: int) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kinds.heads.metrics import below
+from kinds.memory import parts
 
 HELD_OUT = ("eval", "test")
 
@@ -196,6 +197,27 @@ def below_lines(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
         for split in _shown(found, show_test=show_test)
         for head, names in found[split].items()
     )
+
+
+def parts_tables(metrics: Mapping[str, Any]) -> str:
+    """How good each head with memories is, and each of its parts alone; and which part is better
+    than all together, where one is. Empty without memories.
+
+    >>> said = {"network": 4.0, "memories": 3.5, "mixture": 3.25}
+    >>> found = {"parts": {name: {"log_loss": loss} for name, loss in said.items()}}
+    >>> print(parts_tables({"memory": {"word": found}}))
+    word (half of eval)  together  network alone  memories alone
+    log loss               3.2500         4.0000          3.5000
+    """
+    told = []
+    for head, said in metrics.get("memory", {}).items():
+        if found := parts.columns(said):
+            header = [f"{head} (half of eval)", *(title for title, _ in found)]
+            rows = [[m.replace("_", " "), *map(_cell, own)] for m, own in parts.rows(found)]
+            told.append(table(header, rows))
+        if complaint := parts.complaint(head, said):
+            told.append(complaint)
+    return "\n\n".join(told)
 
 
 def head_table(

@@ -4,20 +4,23 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
 from pipeline.folders.run import RunFolder
 from trainer.data import steps_per_epoch
-from trainer.evaluation import make_held_out_loss
+from trainer.evaluation import HeldOutLoss, make_held_out_loss
+from trainer.evaluation.gates import fit_gates
 from trainer.network import shift_seeds
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
 from trainer.run import Run
 from trainer.training import checkpoint
 from trainer.training.due_phases import make_due_phases
-from trainer.training.loop import LoopSettings, train
+from trainer.training.loop import BeforeEpoch, LoopSettings, train
 from trainer.training.optimizer import learning_rate
+from trainer.training.train_state import Judged
 from trainer.training.train_step import Step, make_step, one_then_other
 
 
@@ -39,6 +42,29 @@ def train_step(run: Run, sampled: int) -> Step:
     return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
 
 
+def with_new_gates(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
+    """The loss with gates that are fitted to the network as it is by then."""
+
+    def judged() -> Judged:
+        fit_gates(run)
+        return held_out_loss()
+
+    return judged
+
+
+def gates_then(run: Run, before_epoch: BeforeEpoch) -> BeforeEpoch:
+    """Fits the gates before the first epoch, and before each where nobody judges the one before."""
+    if not run.network.memories:
+        return before_epoch
+
+    def gates_first(epoch: int) -> dict[str, Any]:
+        if epoch == 0 or not run.data.rows("eval"):
+            fit_gates(run)
+        return before_epoch(epoch)
+
+    return gates_first
+
+
 def nothing() -> None:
     """What follows where nothing has to."""
 
@@ -56,9 +82,12 @@ def train_run(
     """
     training = run.spec.training
     rows = run.data.rows("train")
-    total_steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    # A network without inputs starts from how frequent the targets are, the best it can say.
+    learns = run.spec.read() or run.spec.averaged()
+    epochs = training.epochs if learns else 1
+    total_steps = epochs * steps_per_epoch(rows, training.batch_size)
     settings = LoopSettings(
-        epochs=training.epochs,
+        epochs=epochs,
         rows=rows,
         batch_size=training.batch_size,
         rate=lambda step: learning_rate(
@@ -83,7 +112,10 @@ def train_run(
             checkpoint.save(files.checkpoints, run.state(), int(run.train_state.step))
             saved()
 
-    held_out_loss = make_held_out_loss(run) if run.data.rows("eval") else None
+    own_loss = make_held_out_loss(run) if run.data.rows("eval") else None
+    held_out_loss = own_loss and (
+        with_new_gates(run, own_loss) if run.network.memories else own_loss
+    )
     return train(
         run.train_state,
         settings,
@@ -93,5 +125,5 @@ def train_run(
         evaluate=held_out_loss,
         save=save,
         history=chosen if run.workers.is_chief else None,
-        before_epoch=make_due_phases(run, held_out_loss),
+        before_epoch=gates_then(run, make_due_phases(run, own_loss)),
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kinds.memory.mixture import Mixture
 from kinds.names import WEIGHT
 
 Array = npt.NDArray[Any]
@@ -226,6 +227,11 @@ def without(metrics: Metrics, *names: str) -> Metrics:
 def restored(rows: Rows, scale: Scale) -> Rows:
     """Rows of a head whose outputs have no scale."""
     return rows
+
+
+def mixed(output: Array, mixture: Mixture) -> Array:
+    """Of a head that has no memories."""
+    return output
 
 
 def confidence(rows: Rows) -> None:

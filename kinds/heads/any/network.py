@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads.any.metrics import Array, Scale
+from kinds.memory.network import Mixture
 
 # Kernels of heads with few outputs start near 0.
 KERNEL_STDDEV = 0.01
@@ -30,6 +31,7 @@ class OutputLayer:
     kernel: [at least outputs, width]; the table's own variable where the head is tied
     bias: [outputs]
     projection: [hidden, width] where a tied head's hidden vector is wider than the table
+    mixed: what becomes of the logits where the head has memories
     """
 
     name: str
@@ -38,6 +40,7 @@ class OutputLayer:
     bias: tf.Variable
     projection: tf.Variable | None
     tied: bool
+    mixed: Callable[[tf.Tensor], tf.Tensor] | None = None
 
     @property
     def outputs(self) -> int:
@@ -64,7 +67,8 @@ class OutputLayer:
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """[batch, hidden] to [batch, outputs]."""
         product = tf.matmul(self.input(hidden), self.kernel_rows(), transpose_b=True)
-        return tf.nn.bias_add(product, self.bias)
+        logits = tf.nn.bias_add(product, self.bias)
+        return logits if self.mixed is None else self.mixed(logits)
 
 
 class Negatives(NamedTuple):
@@ -199,3 +203,8 @@ def sampler(part: Any, bias: np.ndarray, negatives: int, seed: int) -> None:
 
 def temperature_sums(part: Any) -> None:
     """Of a head without a temperature."""
+
+
+def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+    """Of a head that has no memories."""
+    return logits

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
+from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers import metrics as numbers

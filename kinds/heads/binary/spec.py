@@ -3,6 +3,7 @@
 from typing import ClassVar, Literal
 
 from kinds.heads.numbers.spec import NumberPart
+from kinds.heads.part import Link
 from kinds.settings import Positive
 
 
@@ -14,3 +15,6 @@ class Binary(NumberPart):
     kind: Literal["binary"] = "binary"
     class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None
     """How much a row with each answer counts; `balanced` gives both the same total weight."""
+
+    def link(self) -> Link:
+        return "logit"

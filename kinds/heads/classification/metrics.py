@@ -28,6 +28,7 @@ from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import distribution
 from kinds.heads.labels.metrics import CUTS
+from kinds.memory.mixture import Mixture, log_probabilities
 from kinds.names import WEIGHT
 
 
@@ -62,6 +63,10 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
         "probability": probability,
         "right": best == labels,
     }
+
+
+def mixed(output: Array, mixture: Mixture) -> Array:
+    return log_probabilities(output, mixture)
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:

@@ -27,6 +27,7 @@ from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
+from kinds.memory.network import Mixture, log_probabilities
 from kinds.parsing import ONE_ID, Feature
 
 
@@ -98,6 +99,10 @@ def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
     ties = count_true(z == own[:, None]) - tf.cast(others == own, tf.float32) - 1
     unranked = labels == tf.shape(z)[1] - 1
     return loss, tf.where(unranked, np.inf, 1 + above + ties / 2)
+
+
+def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+    return log_probabilities(logits, mixture)
 
 
 def temperature_sums(part: Classification) -> TemperatureSums:

@@ -1,14 +1,16 @@
 """The settings of a classification."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from kinds.heads.labels.spec import LabelsPart
-from kinds.settings import Positive, Share
+from kinds.settings import Name, Positive, Share
 
 
 class Classification(LabelsPart):
     """One label of a vocabulary, by a softmax. A score lists the likeliest labels in
     `<head>.labels`, best first, and their probabilities in `<head>.scores`."""
+
+    REMEMBERS: ClassVar = True
 
     kind: Literal["classification"] = "classification"
     label_smoothing: Share = 0.0
@@ -16,7 +18,23 @@ class Classification(LabelsPart):
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None
     """How much a row with each label counts; `balanced` gives all labels the same total weight."""
 
+    memory: tuple[Name, ...] = ()
+    """The counted memories that it mixes with the network, those that know most first: where one
+    does not know a row's value, the next is asked, and the network last."""
+
+    def memories(self) -> tuple[Name, ...]:
+        return self.memory
+
+    def in_file(self) -> dict[str, Any]:
+        return {"memory": list(self.memory)} if self.memory else {}
+
     def check(self, place: str, training: Any) -> None:
+        for setting in ("label_smoothing", "class_weights"):
+            if self.memory and getattr(self, setting):
+                raise ValueError(
+                    f"{place}: {setting} changes how labels count and does not go with `memory`, "
+                    "which counts them as they are"
+                )
         if training.sampled and self.label_smoothing > 0:
             raise ValueError(
                 f"{place}: label_smoothing spreads over all classes and does not go with "

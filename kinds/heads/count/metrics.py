@@ -6,6 +6,7 @@ import numpy as np
 
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
+from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows

@@ -7,9 +7,10 @@ from kinds.heads.numbers.prepare import anomalies as anomalies
 from kinds.heads.numbers.prepare import counts as counts
 from kinds.heads.numbers.prepare import feature_names as feature_names
 from kinds.heads.numbers.prepare import features as features
+from kinds.heads.numbers.prepare import field as number_field
 from kinds.heads.numbers.prepare import statistics as statistics
 from kinds.heads.numbers.prepare import unknown as unknown
 
 
 def field(part: Counts, column: str) -> Field:
-    return Field(column, "number", nonnegative=True)
+    return number_field(part, column, nonnegative=True)

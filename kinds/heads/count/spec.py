@@ -2,11 +2,15 @@
 
 from typing import Literal
 
-from kinds.heads.numbers.spec import NumberPart
+from kinds.heads.numbers.spec import MeasuredPart
+from kinds.heads.part import Link
 
 
-class Counts(NumberPart):
+class Counts(MeasuredPart):
     """A count, by a Poisson loss with a logarithmic link. `<head>.value` is the mean that is
     expected."""
 
     kind: Literal["count"] = "count"
+
+    def link(self) -> Link:
+        return "log"

@@ -18,6 +18,7 @@ from kinds.heads.any.metrics import (
     without,
 )
 from kinds.heads.any.metrics import confidence as confidence
+from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS

@@ -18,6 +18,7 @@ from kinds.heads.any.network import (
     with_random_signs,
 )
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
+from kinds.heads.any.network import mixed as mixed
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import scale as scale
 from kinds.heads.any.network import temperature_sums as temperature_sums

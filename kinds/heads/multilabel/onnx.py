@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kinds.heads.labels.onnx import add_count, add_labels, add_top
+from kinds.memory.onnx import Mixed
 from kinds.nodes import Nodes
 from kinds.tensors import output, within_head
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str]) -> None:
+def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixed | None) -> None:
     """[rows, n] logits -> the best labels and their scores [rows, k]."""
     count = add_count(nodes, head, labels)
     values, ids = add_top(nodes, within_head(head.name, "top"), output(head.name), count)

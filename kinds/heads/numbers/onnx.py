@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from kinds.memory.onnx import Mixed
 from kinds.nodes import Nodes
 from kinds.tensors import output
 
@@ -10,6 +11,6 @@ if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str]) -> None:
+def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixed | None) -> None:
     (result,) = head.outputs
     nodes.add("Identity", [output(head.name)], result)

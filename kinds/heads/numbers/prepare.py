@@ -9,9 +9,15 @@ import pyarrow as pa
 
 from kinds.analysis import Analysis
 from kinds.columns import Field
-from kinds.heads.numbers.spec import NumberPart
+from kinds.columns.numerals import Numerals
+from kinds.heads.numbers.spec import MeasuredPart, NumberPart
 from kinds.lists import one_each
 from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
+
+
+def field(part: MeasuredPart, column: str, *, nonnegative: bool = False) -> Field:
+    numerals = Numerals(**part.format.model_dump(exclude_none=True))
+    return Field(column, "number", nonnegative=nonnegative, numerals=numerals)
 
 
 def analysis(part: NumberPart, field: Field) -> Analysis:

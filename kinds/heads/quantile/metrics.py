@@ -7,6 +7,7 @@ import numpy as np
 from kinds.heads.any import metrics as any_head
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
+from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.numbers.metrics import Best, baselines_of
 from kinds.heads.numbers.metrics import rows as rows
 from kinds.heads.scaled.metrics import restored as restored

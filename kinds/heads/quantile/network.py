@@ -17,6 +17,7 @@ from kinds.heads.any.network import (
     weighted_sum,
 )
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
+from kinds.heads.any.network import mixed as mixed
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import temperature_sums as temperature_sums

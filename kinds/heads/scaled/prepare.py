@@ -8,6 +8,7 @@ from kinds.columns import Field
 from kinds.heads.numbers.prepare import anomalies as anomalies
 from kinds.heads.numbers.prepare import counts as counts
 from kinds.heads.numbers.prepare import feature_names as feature_names
+from kinds.heads.numbers.prepare import field as number_field
 from kinds.heads.numbers.prepare import statistics as statistics
 from kinds.heads.numbers.prepare import unknown as unknown
 from kinds.heads.scaled.spec import ScaledPart
@@ -17,7 +18,7 @@ from kinds.scaling.prepare import scaled
 
 
 def field(part: ScaledPart, column: str) -> Field:
-    return Field(column, "number")
+    return number_field(part, column)
 
 
 def analysis(part: ScaledPart, field: Field) -> Analysis:

@@ -2,13 +2,13 @@
 
 from typing import ClassVar, Literal
 
-from kinds.heads.numbers.spec import NumberPart
+from kinds.heads.numbers.spec import MeasuredPart
 
 
-class ScaledPart(NumberPart):
+class ScaledPart(MeasuredPart):
     """A head that predicts a number, or its logarithm, standardised."""
 
-    PREPARED: ClassVar = NumberPart.PREPARED | {"scale"}
+    PREPARED: ClassVar = MeasuredPart.PREPARED | {"scale"}
 
     scale: Literal["standard", "log", "none"] = "standard"
     """What the model predicts: the standardised number, its standardised logarithm, or the number

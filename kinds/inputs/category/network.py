@@ -10,6 +10,10 @@ def features(name: str, part: Category, entries: Mapping[str, int]) -> dict[str,
     return {name: ONE_ID}
 
 
+def ids(name: str, part: Category, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: Category, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:

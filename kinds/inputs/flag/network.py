@@ -11,6 +11,10 @@ def features(name: str, part: Flag, entries: Mapping[str, int]) -> dict[str, Fea
     return numbers.features(name, part.says_missing)
 
 
+def ids(name: str, part: Flag, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: Flag, inputs: Vectors, looked_up: None, entries: Mapping[str, int]
 ) -> Vector:

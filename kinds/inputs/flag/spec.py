@@ -1,7 +1,10 @@
 """The settings of a flag."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+from kinds.inputs.keys import Key
+from kinds.inputs.numbers.naming import missing_flag
 from kinds.inputs.part import InputPart
 
 
@@ -27,3 +30,9 @@ class Flag(InputPart):
 
     def lookup(self, name: str) -> None:
         return None
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """0, 1, or 2 where it is missing."""
+        if not self.says_missing:
+            return {"": Key(name, 2)}
+        return {"": Key(name, 3, missing=2, missing_flag=missing_flag(name))}

@@ -13,6 +13,10 @@ def features(name: str, part: Number, entries: Mapping[str, int]) -> dict[str, F
     return numbers.features(name, part.says_missing)
 
 
+def ids(name: str, part: Number, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: Number, inputs: Vectors, looked_up: Vector | None, entries: Mapping[str, int]
 ) -> Vector:

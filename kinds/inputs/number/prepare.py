@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kinds.analysis import Analysis
 from kinds.columns import Field
+from kinds.columns.numerals import Numerals
 from kinds.inputs.number.spec import LIMIT, Number
 from kinds.inputs.numbers import prepare as numbers
 from kinds.inputs.numbers.naming import missing_flag
@@ -21,7 +22,8 @@ Floats = npt.NDArray[np.float32]
 
 
 def field(part: Number, column: str) -> Field:
-    return Field(column, "number", required=part.missing == "reject")
+    numerals = Numerals(**part.format.model_dump(exclude_none=True))
+    return Field(column, "number", required=part.missing == "reject", numerals=numerals)
 
 
 def analysis(part: Number, field: Field) -> Analysis:

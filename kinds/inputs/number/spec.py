@@ -1,10 +1,13 @@
 """The settings of a number."""
 
+from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from kinds.inputs.keys import Key
 from kinds.inputs.part import InputPart, Lookup
+from kinds.number_format import NumberFormat
 from kinds.settings import Count, Single
 
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
@@ -20,9 +23,11 @@ class Number(InputPart):
     numbers are clipped at 100 standard deviations.
     """
 
-    PREPARED: ClassVar = frozenset({"kind", "scale", "buckets", "missing"})
+    PREPARED: ClassVar = frozenset({"kind", "format", "scale", "buckets", "missing"})
 
     kind: Literal["number"] = "number"
+    format: NumberFormat = NumberFormat()
+    """How the cells of text are written."""
     scale: Literal["standard", "log", "buckets", "none"] = "standard"
     """How the number is scaled."""
     buckets: Annotated[int, Field(ge=2, le=10_000)] | None = None
@@ -49,3 +54,9 @@ class Number(InputPart):
         if self.buckets is None or self.embedding is None:
             return None
         return Lookup(f"{name}.buckets", self.embedding, rows=self.buckets + 1)
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """The bucket; missing numbers have one of their own."""
+        if self.buckets is None:
+            return {}
+        return {"": Key(name, self.buckets + 1, missing=self.buckets)}

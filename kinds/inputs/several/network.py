@@ -41,6 +41,10 @@ def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Ten
     return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
 
 
+def ids(name: str, part: SeveralPart, inputs: Vectors) -> Vector:
+    return inputs[name]
+
+
 def vector(
     name: str, part: SeveralPart, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:

@@ -1,11 +1,16 @@
 """The settings of an input that is several values of a vocabulary."""
 
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
 from kinds.inputs.ids.spec import IdsPart
+from kinds.inputs.keys import Key
 from kinds.settings import Count, Separator
+
+# How many of the last values a memory can count by.
+PLACES = 5
 
 
 class SeveralPart(IdsPart):
@@ -34,3 +39,9 @@ class SeveralPart(IdsPart):
         if self.combine != "attention" and self.attention_heads != 1:
             raise ValueError("`attention_heads` goes with `combine: attention` only")
         return self
+
+    def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
+        """`last` is the last value that counts, `last2` the one before it."""
+        places = range(1, min(self.length, PLACES) + 1)
+        named = {place: "last" if place == 1 else f"last{place}" for place in places}
+        return {called: self.key(name, entries, place) for place, called in named.items()}

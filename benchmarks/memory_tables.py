@@ -1,0 +1,71 @@
+"""The tables of benchmarks.memory: the file of each, and a spec that anybody might write for it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.spec import Spec
+from pipeline.spec.file import parse_spec
+
+COMMON = """
+memory: auto
+trunk: {layers: [128], dropout: 0.2}
+split: {by: column, column: side, eval: [eval], test: [test]}
+training: {epochs: 20, batch_size: 256}
+"""
+SPECS = {
+    "routes.csv": """
+name: routes
+vocabularies: {airline: {}, airport: {}, codeshare: {}, stops: {}}
+inputs:
+  airline: {kind: category, vocabulary: airline}
+  source: {kind: category, vocabulary: airport}
+  codeshare: {kind: category, vocabulary: codeshare}
+  stops: {kind: category, vocabulary: stops}
+heads: {destination: {kind: classification, vocabulary: airport}}
+""",
+    "tags.csv": """
+name: tags
+vocabularies: {user: {}, artist: {size: 25_000}, tag: {size: 25_000}}
+inputs:
+  user: {kind: category, vocabulary: user}
+  artist: {kind: category, vocabulary: artist}
+heads: {tag: {kind: classification, vocabulary: tag}}
+""",
+    "scorers.csv": """
+name: scorers
+vocabularies: {team: {}, scorer: {size: 25_000}}
+inputs:
+  team: {kind: category, vocabulary: team}
+  opponent: {kind: category, vocabulary: team}
+  at_home: {kind: flag}
+heads: {scorer: {kind: classification, vocabulary: scorer}}
+""",
+    "next_item.jsonl": """
+name: next_item
+vocabularies: {item: {size: 25_000}}
+inputs: {items: {kind: sequence, vocabulary: item, length: 50, combine: attention}}
+heads: {next: {kind: classification, vocabulary: item}}
+""",
+}
+
+
+class Table(NamedTuple):
+    """Rows in files, and the spec that is trained with its memories and without."""
+
+    name: str
+    spec: Spec
+    rows: list[str]
+
+    def without_memory(self) -> Spec:
+        return self.spec.with_memories(
+            {}, {n: () for n, h in self.spec.heads.items() if h.REMEMBERS}
+        )
+
+
+def tables(folder: Path) -> list[Table]:
+    """Those whose files are in a folder."""
+    return [
+        Table(Path(name).stem, parse_spec(spec + COMMON, source=name), [str(folder / name)])
+        for name, spec in SPECS.items()
+        if (folder / name).exists()
+    ]

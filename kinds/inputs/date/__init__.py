@@ -1,0 +1,1 @@
+"""The input `date`: a point in time, by parts of the calendar."""

@@ -1,0 +1,23 @@
+"""Keys: the ids of an input by which a counted memory tells rows apart. Standard library only."""
+
+from dataclasses import dataclass
+
+# No id.
+NONE = -1
+
+
+@dataclass(frozen=True)
+class Key:
+    """One id a row, from 0 to `ids` - 1: that of a feature of the examples.
+
+    `place` counts from the end of a row's list, 1 for its last element; None where the feature is
+    one value a row. Where the list is shorter, the id is `missing`; so it is where the feature
+    `missing_flag` is 1. The id `unknown` stands for values of which nothing is known.
+    """
+
+    feature: str
+    ids: int
+    unknown: int = NONE
+    missing: int = NONE
+    place: int | None = None
+    missing_flag: str | None = None

@@ -1,0 +1,1 @@
+"""Counted memory: what the training rows say of a value, kept beside the network."""

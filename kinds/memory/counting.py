@@ -1,0 +1,129 @@
+"""Counts of pairs of a value and a label, a batch at a time, in bounded memory. Pyarrow and numpy.
+
+Up to LIMIT pairs counts are exact. Beyond, the values with the smallest totals are forgotten, and
+then the rarest pairs: of those their value keeps the sum, so that its total stays what it is. What
+is given up is stated: a pair's weight is at least the one here and at most `lost` more, a value's
+total at most `lost_totals` more. Both are summed up over the times that room was made.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.memory.label_counts import LabelCounts, of_pairs
+
+Array = npt.NDArray[Any]
+
+LIMIT = 4_000_000
+# Counts wait as they came until there are this many, then equal pairs are added up.
+COMPACT_AT = 1 << 18
+# The label of what a value's forgotten pairs have in sum; `labels` says how many pairs these were.
+REST = -1
+SCHEMA = pa.schema(
+    [
+        ("key", pa.int64()),
+        ("label", pa.int32()),
+        ("weight", pa.float64()),
+        ("rows", pa.int64()),
+        ("labels", pa.int64()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class PairCounts:
+    """Tables of key, label, weight and number of rows; a pair may be in several."""
+
+    parts: tuple[pa.Table, ...] = ()
+    lost: float = 0.0
+    lost_totals: float = 0.0
+    limit: int = LIMIT
+
+
+def with_pairs(counts: PairCounts, keys: Array, labels: Array, weights: Array) -> PairCounts:
+    """`counts` and one more batch: a row for each pair, which may repeat."""
+    ones = np.ones(len(keys), np.int64)
+    columns = [keys.astype(np.int64), labels.astype(np.int32), weights.astype(np.float64)]
+    table = pa.table([*columns, ones, ones], schema=SCHEMA)
+    return _compacted(replace(counts, parts=(*counts.parts, _summed(table))))
+
+
+def merged(many: Iterable[PairCounts]) -> PairCounts:
+    """All counts together."""
+    lists = list(many)
+    parts = tuple(part for counts in lists for part in counts.parts)
+    lost, lost_totals = (
+        sum(getattr(one, what) for one in lists) for what in ("lost", "lost_totals")
+    )
+    return _compacted(PairCounts(parts, lost, lost_totals, lists[0].limit))
+
+
+def _compacted(counts: PairCounts) -> PairCounts:
+    """Adds up what is new once it is much, or more than what was added up before."""
+    sizes = [part.num_rows for part in counts.parts]
+    most = min(COMPACT_AT, counts.limit)
+    return added(counts) if sum(sizes[1:]) > max(most, sizes[0]) else counts
+
+
+def added(counts: PairCounts) -> PairCounts:
+    """One table, each pair in it once, within the limit."""
+    table = _summed(pa.concat_tables([SCHEMA.empty_table(), *counts.parts]))
+    counts = replace(counts, parts=(table,))
+    return counts if table.num_rows <= counts.limit else _with_room(counts, table)
+
+
+def _summed(table: pa.Table) -> pa.Table:
+    # One thread: sums of floats in the order of the rows are the same in every run.
+    sums = [(name, "sum") for name in ("weight", "rows", "labels")]
+    found = table.group_by(["key", "label"], use_threads=False).aggregate(sums)
+    found = found.rename_columns(SCHEMA.names).combine_chunks()
+    labels = np.where(_of(found, "label") == REST, _of(found, "labels"), 1)
+    return found.set_column(4, "labels", pa.array(labels, pa.int64())).cast(SCHEMA)
+
+
+def _with_room(counts: PairCounts, table: pa.Table) -> PairCounts:
+    """Half of the limit: at most a quarter for what values have lost, the rest for pairs."""
+    table, lost_totals = _frequent_values(table, counts.limit // 4)
+    weight, is_rest = _of(table, "weight"), _of(table, "label") == REST
+    order = np.lexsort((_of(table, "label"), _of(table, "key"), -weight, is_rest))
+    given_up = np.zeros(table.num_rows, bool)
+    given_up[order[counts.limit // 4 :]] = True
+    given_up &= ~is_rest
+    labels = np.where(given_up, REST, _of(table, "label"))
+    lost = float(weight.max(where=given_up, initial=0.0))
+    table = _summed(table.set_column(1, "label", pa.array(labels, pa.int32())))
+    return replace(
+        counts,
+        parts=(table,),
+        lost=counts.lost + max(lost, lost_totals),
+        lost_totals=counts.lost_totals + lost_totals,
+    )
+
+
+def _frequent_values(table: pa.Table, most: int) -> tuple[pa.Table, float]:
+    """The `most` values with the greatest totals, the lower key first, and what others had."""
+    values, value = np.unique(_of(table, "key"), return_inverse=True)
+    totals = np.bincount(value, _of(table, "weight"))
+    if len(values) <= most:
+        return table, 0.0
+    order = np.lexsort((values, -totals))
+    is_kept = np.zeros(len(values), bool)
+    is_kept[order[:most]] = True
+    return table.filter(pa.array(is_kept[value])), float(totals[order[most]])
+
+
+def label_counts(counts: PairCounts, *, most: int, min_count: int) -> LabelCounts:
+    """What a memory knows: of each value with `min_count` rows the `most` heaviest labels."""
+    (table,) = added(counts).parts
+    keys, labels, weights, rows, stand_for = (_of(table, name) for name in SCHEMA.names)
+    return of_pairs(
+        keys, labels, weights, rows, most=most, min_count=min_count, stand_for=stand_for
+    )
+
+
+def _of(table: pa.Table, name: str) -> Array:
+    return table[name].to_numpy()

@@ -1,0 +1,140 @@
+"""Labels counted for each value: what a memory knows of a head that chooses labels.
+
+Numpy only. A value is an int64 key, made of the ids of the memory's inputs. For each the most
+frequent labels are kept with their weights; the total and the number of distinct labels are those
+of all its labels, kept or not.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kinds.memory.keys import places_in
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LabelCounts:
+    """V values with T kept pairs of value and label.
+
+    keys: int64 [V], rising
+    totals: float64 [V], the weights of a value's rows that have a target
+    distinct: int64 [V], how many labels occur with it
+    offsets: int64 [V + 1]; the labels of value v are offsets[v] to offsets[v + 1]
+    labels: int32 [T], the heaviest first, of equal ones the lower id first
+    weights: float64 [T], the weight of the rows of each pair
+    rows: int64 [T], their number: a row left out that was the only one takes its label with it
+    """
+
+    keys: Array
+    totals: Array
+    distinct: Array
+    offsets: Array
+    labels: Array
+    weights: Array
+    rows: Array
+
+    def places(self, keys: Array) -> Array:
+        """The place of each key among the values; V where it is none of them."""
+        return places_in(self.keys, keys)
+
+    @property
+    def unit(self) -> float:
+        """The mean weight of a row, in which totals and weights are measured: what is learned of
+        them must not depend on the scale of the weights."""
+        rows = int(self.rows.sum())
+        return float(self.weights.sum() / rows) if rows and self.weights.any() else 1.0
+
+    def pairs(self, places: Array, labels: Array) -> Array:
+        """Where each label is listed for the value at a place; T where it is not."""
+        owner = np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))
+        width = max(int(self.labels.max(initial=0)), int(labels.max(initial=0))) + 1
+        listed, asked = owner * width + self.labels, places * width + labels
+        order = np.argsort(listed)
+        at = np.searchsorted(listed[order], asked)
+        found = np.append(order, 0)[at]
+        is_there = np.append(listed, -1)[np.where(at < len(listed), found, len(listed))] == asked
+        return np.where(is_there & (labels >= 0), found, len(listed))
+
+    def without(
+        self, places: Array, labels: Array, weights: Array, times: Array
+    ) -> tuple[Array, Array, Array]:
+        """What is left for training rows without what each of them has itself added, its weight
+        as often as it says: the weight of its own label, the total and the number of labels, all 0
+        where nothing is known. A label that is not listed weighs 0, and stays among the number.
+        """
+        at = self.pairs(places, labels)
+        alone = np.append(self.rows, 0)[at] == times
+        is_listed = at < len(self.labels)
+        own = np.append(self.weights, 0.0)[at]
+        of_label = np.where(is_listed & ~alone, np.maximum(own - weights, 0), 0.0)
+        totals = np.maximum(np.append(self.totals, 0.0)[places] - weights, 0)
+        distinct = np.append(self.distinct, 0)[places] - (is_listed & alone)
+        nothing = (distinct <= 0) | (totals <= 0)
+        return of_label, np.where(nothing, 0, totals), np.where(nothing, 0, distinct)
+
+    def file_bytes(self) -> int:
+        return file_bytes(len(self.keys), len(self.labels))
+
+    def arrays(self) -> dict[str, Array]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> "LabelCounts":
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def file_bytes(values: int, pairs: int) -> int:
+    """What the exported file needs: for each value its key, where its labels begin, and three
+    numbers; for each label its id and its share."""
+    return 24 * values + 8 * pairs
+
+
+def of_pairs(
+    keys: Array,
+    labels: Array,
+    weights: Array,
+    rows: Array,
+    *,
+    most: int,
+    min_count: int = 1,
+    stand_for: Array | None = None,
+) -> LabelCounts:
+    """Distinct pairs of value and label, each with its weight and its number of rows. Values with
+    fewer than `min_count` rows are left out; of the others the `most` heaviest labels are kept.
+    A label below 0 is what labels that are not told apart have in sum, each pair of as many as it
+    stands for.
+
+    >>> counts = of_pairs(np.array([7, 3, 7]), np.array([0, 1, 5]), np.array([1.0, 2, 4]),
+    ...                   np.array([1, 2, 4]), most=1)
+    >>> counts.keys.tolist(), counts.totals.tolist(), counts.labels.tolist()
+    ([3, 7], [2.0, 5.0], [1, 5])
+    """
+    values, value = np.unique(keys, return_inverse=True)
+    frequent = np.bincount(value, rows, len(values)) >= min_count
+    renumbered = np.cumsum(frequent) - 1
+    kept = frequent[value]
+    value, labels, weights, rows = renumbered[value[kept]], labels[kept], weights[kept], rows[kept]
+    values = values[frequent]
+    totals = np.bincount(value, weights, len(values))
+    distinct = np.bincount(value, None if stand_for is None else stand_for[kept], len(values))
+    order = np.lexsort((labels, -weights, value))
+    order = order[labels[order] >= 0]
+    value = value[order]
+    place = np.arange(len(value)) - np.searchsorted(value, value)
+    first = order[place < most]
+    value = value[place < most]
+    offsets = np.searchsorted(value, np.arange(len(values) + 1))
+    return LabelCounts(
+        values.astype(np.int64),
+        totals.astype(np.float64),
+        distinct.astype(np.int64),
+        offsets.astype(np.int64),
+        labels[first].astype(np.int32),
+        weights[first].astype(np.float64),
+        rows[first].astype(np.int64),
+    )

@@ -1,0 +1,175 @@
+"""The mixture of a head's network with its counted memories: the reference.
+
+NumPy only. With the memories 1 to K of a head, the most specific first, c_k(l) the weight of label
+l with the row's value in memory k, and n_k that of all its labels:
+
+    s_k(l) = max(c_k(l) - d_k, 0) / n_k       absolute discounting, for the labels that are kept
+    left_k = 1 - sum of s_k                   1 where the value is unknown
+    q_k = s_k + left_k q_(k+1)                what a memory leaves goes to the next one,
+    q_(K+1) = the network's p                 the last one's to the network
+    p = g_0 q_(K+1) + sum of g_k q_k          the gates g are a softmax of a few numbers of the row
+
+(Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) As all this is linear
+in s and in the network, p(l) = share * network(l) + sum of factor_k s_k(l).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kinds.memory.label_counts import LabelCounts
+
+Array = npt.NDArray[Any]
+
+NO_LABEL = -1
+# Of each memory: whether it knows the value, log(1 + n), and the mass that is left.
+SIGNS = 3
+# Less than this share of a total is what sums in float32 leave of nothing.
+NOTHING = 1e-5
+
+
+@dataclass(frozen=True)
+class Gates:
+    """What is learned of a head with K memories.
+
+    bias: [K + 1], of the network first
+    weights: [K + 1, SIGNS * K]
+    discounts: [K], in (0, 1)
+    """
+
+    bias: Array
+    weights: Array
+    discounts: Array
+
+    @classmethod
+    def start(cls, memories: int) -> "Gates":
+        bias, weights = np.zeros(memories + 1), np.zeros((memories + 1, SIGNS * memories))
+        return cls(bias, weights, np.full(memories, 0.5))
+
+    @classmethod
+    def from_flat(cls, flat: Array) -> "Gates":
+        """Of one vector without bounds, as `flat` gives it."""
+        memories = next(k for k in range(len(flat)) if _numbers(k) == len(flat))
+        ends = np.cumsum([memories + 1, (memories + 1) * SIGNS * memories])
+        bias, weights, logits = np.split(np.float64(flat), ends)
+        return cls(bias, weights.reshape(memories + 1, -1), 1 / (1 + np.exp(-logits)))
+
+    def flat(self) -> Array:
+        logits = np.log(self.discounts) - np.log1p(-self.discounts)
+        return np.concatenate([self.bias, self.weights.ravel(), logits])
+
+    def arrays(self) -> dict[str, Array]:
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> "Gates":
+        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+
+
+def _numbers(memories: int) -> int:
+    return (memories + 1) * (1 + SIGNS * memories) + memories
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a memory knows of some rows: the kept labels of each one's value. Weights and totals are
+    in the unit of its counts.
+
+    labels: int [rows, m], NO_LABEL where there are no more
+    weights: [rows, m]
+    totals: [rows], 0 where the value is unknown
+    """
+
+    labels: Array
+    weights: Array
+    totals: Array
+
+
+def seen(counts: LabelCounts, keys: Array) -> Seen:
+    """Of rows with these keys; -1 is no key."""
+    starts = np.append(counts.offsets, counts.offsets[-1])
+    places = counts.places(keys)
+    first, last = starts[places], starts[places + 1]
+    at = first[:, None] + np.arange(max(1, int((last - first).max(initial=0))))
+    there = at < last[:, None]
+    at = np.where(there, at, len(counts.labels))
+    weights = np.append(counts.weights, 0.0) / counts.unit
+    totals = np.append(counts.totals, 0.0) / counts.unit
+    return Seen(np.append(counts.labels, NO_LABEL)[at], weights[at], totals[places])
+
+
+def without(rows: Seen, targets: Array, weights: Array) -> Seen:
+    """The same as counted without the row itself: it has added its weight, in the unit of the
+    counts, to its target."""
+    own = (rows.labels == targets[:, None]) & (targets[:, None] >= 0)
+    counted = np.where(targets >= 0, weights, 0.0)
+    totals = rows.totals - counted
+    totals = np.where(totals > NOTHING * rows.totals, totals, 0.0)
+    return Seen(rows.labels, np.maximum(rows.weights - own * counted[:, None], 0.0), totals)
+
+
+class Mixture(NamedTuple):
+    """p(l) = share * network(l) + the sum of the masses of l.
+
+    share: [rows]
+    labels: int [rows, m], of all memories side by side; a label may be there more than once
+    masses: [rows, m]
+    """
+
+    share: Array
+    labels: Array
+    masses: Array
+
+
+def mixture(gates: Gates, memories: Sequence[Seen]) -> Mixture:
+    shares, signs, left = [], [], []
+    for rows, discount in zip(memories, gates.discounts, strict=True):
+        known = rows.totals > 0
+        above = np.maximum(rows.weights - discount, 0.0)
+        shares.append(np.where(known[:, None], above / np.where(known, rows.totals, 1)[:, None], 0))
+        left.append(np.maximum(1.0 - shares[-1].sum(axis=1), 0.0))
+        signs += [known.astype(np.float64), np.log1p(rows.totals), left[-1]]
+    logits = gates.bias + np.stack(signs, axis=1) @ gates.weights.T
+    gate = np.exp(logits - logits.max(axis=1, keepdims=True))
+    gate /= gate.sum(axis=1, keepdims=True)
+    factors = [gate[:, 1]]
+    for k in range(1, len(memories)):
+        factors.append(gate[:, k + 1] + factors[-1] * left[k - 1])
+    share = gate[:, 0] + factors[-1] * left[-1]
+    masses = [f[:, None] * s for f, s in zip(factors, shares, strict=True)]
+    labels = np.concatenate([rows.labels for rows in memories], axis=1)
+    return Mixture(share, labels, np.concatenate(masses, axis=1))
+
+
+def table_signs(counts: LabelCounts, discount: float) -> Array:
+    """float64 [values + 1, SIGNS] of each value, and of an unknown one: what the gates see."""
+    lengths = np.diff(counts.offsets)
+    above = np.maximum(counts.weights / counts.unit - discount, 0.0)
+    value = np.repeat(np.arange(len(lengths)), lengths)
+    totals = counts.totals / counts.unit
+    left = np.maximum(1.0 - np.bincount(value, above, len(lengths)) / totals, 0.0)
+    signs = np.stack([np.ones_like(totals), np.log1p(totals), left], axis=1)
+    return np.concatenate([signs, [[0.0, 0.0, 1.0]]])
+
+
+def log_probabilities(logits: Array, mixed: Mixture) -> Array:
+    """The log of p, float64 [rows, classes], of the network's logits."""
+    with np.errstate(invalid="ignore", over="ignore"):  # of a row that is not finite
+        own = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
+        own += np.log(mixed.share)[:, None] - np.log(np.exp(own).sum(axis=1, keepdims=True))
+    masses = np.zeros_like(own)
+    rows, place = np.nonzero(mixed.labels != NO_LABEL)
+    np.add.at(masses, (rows, mixed.labels[rows, place]), mixed.masses[rows, place])
+    some = masses > 0
+    own[some] = np.logaddexp(own[some], np.log(masses[some]))
+    return own
+
+
+def log_loss(losses: Array, mixed: Mixture, targets: Array) -> Array:
+    """-log p(target) [rows], of the network's own losses."""
+    mass = np.where(mixed.labels == targets[:, None], mixed.masses, 0.0).sum(axis=1)
+    with np.errstate(divide="ignore"):
+        return -np.logaddexp(np.log(mixed.share) - losses, np.log(mass))

@@ -1,0 +1,211 @@
+"""The mixture of a head's network with its counted memories (kinds.memory.mixture) as tensors."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kinds.memory.key_tensors import Features, looked_up, own
+from kinds.memory.keys import Keys
+from kinds.memory.label_counts import LabelCounts
+from kinds.memory.mixture import NO_LABEL, NOTHING, Gates
+
+# The logarithm of no mass at all, which float32 can add to.
+NONE = -1e30
+SMALLEST = 1e-37
+
+
+class Seen(NamedTuple):
+    """What a memory knows of some rows: labels int32 [rows, m], NO_LABEL where there are no more;
+    weights [rows, m] and totals [rows], in the unit of its counts."""
+
+    labels: tf.Tensor
+    weights: tf.Tensor
+    totals: tf.Tensor
+
+
+class Mixture(NamedTuple):
+    """p(l) = share [rows] * network(l) + the sum of the masses [rows, m] of the labels l."""
+
+    share: tf.Tensor
+    labels: tf.Tensor
+    masses: tf.Tensor
+
+
+class OfTarget(NamedTuple):
+    """The mixture as far as the loss needs it: p(target) = exp(log_share) * network(target) +
+    exp(log_mass), both [rows]."""
+
+    log_share: tf.Tensor
+    log_mass: tf.Tensor
+
+
+class OwnRows(NamedTuple):
+    """The targets and weights [rows] with which rows were counted."""
+
+    targets: tf.Tensor
+    weights: tf.Tensor
+
+
+class Table:
+    """Label counts as variables: as constants they would be a part of every traced function."""
+
+    def __init__(self, name: str, counts: LabelCounts, keys: Keys) -> None:
+        def fixed(what: str, values: Any) -> tf.Variable:
+            return tf.Variable(values, trainable=False, name=f"{name}.{what}")
+
+        offsets = np.append(counts.offsets, counts.offsets[-1])
+        self.most, self.unit, self._of = int(max(1, np.diff(offsets).max())), counts.unit, keys
+        self._keys = fixed("keys", np.append(counts.keys, np.iinfo(np.int64).max))
+        self._totals = fixed("totals", np.float32(np.append(counts.totals, 0.0) / self.unit))
+        self._offsets = fixed("offsets", offsets)
+        self._labels = fixed("labels", np.append(counts.labels, np.int32(NO_LABEL)))
+        self._weights = fixed("weights", np.float32(np.append(counts.weights, 0.0) / self.unit))
+
+    def seen(self, features: Features, left_out: OwnRows | None = None) -> Seen:
+        """Of rows with these features; `left_out` of training rows, which were counted."""
+        found = self._at(self._places(looked_up(self._of, features)))
+        if left_out is None:
+            return found
+        times, _ = own(self._of, features)
+        return without(found, left_out, times / self.unit)
+
+    def _at(self, places: tf.Tensor) -> Seen:
+        first, last = tf.gather(self._offsets, places), tf.gather(self._offsets, places + 1)
+        at = first[:, None] + tf.range(self.most, dtype=tf.int64)
+        at = tf.where(at < last[:, None], at, tf.size(self._labels, tf.int64) - 1)
+        labels, weights = tf.gather(self._labels, at), tf.gather(self._weights, at)
+        return Seen(labels, weights, tf.gather(self._totals, places))
+
+    def _places(self, keys: tf.Tensor) -> tf.Tensor:
+        """The place of each key, that after the last value where it is none of them. In halves, as
+        XLA would make one comparison with all values of `tf.searchsorted`."""
+        values = int(self._keys.shape[0]) - 1
+        place = tf.zeros_like(keys)
+        for step in (1 << bit for bit in reversed(range(values.bit_length()))):
+            further = place + step
+            other = tf.gather(self._keys, tf.minimum(further, values))
+            place = tf.where((further <= values) & (other <= keys), further, place)
+        return tf.where(tf.gather(self._keys, place) == keys, place, values)
+
+
+def without(rows: Seen, own: OwnRows, times: tf.Tensor) -> Seen:
+    """The same as counted without the row itself, whose weight counts so many times."""
+    counted = tf.where(own.targets >= 0, own.weights * times, 0.0)
+    is_own = (rows.labels == own.targets[:, None]) & (own.targets >= 0)[:, None]
+    weights = rows.weights - tf.where(is_own, counted[:, None], 0.0)
+    totals = rows.totals - counted
+    totals = tf.where(totals > NOTHING * rows.totals, totals, 0.0)
+    return Seen(rows.labels, tf.maximum(weights, 0.0), totals)
+
+
+@dataclass(frozen=True)
+class GateVariables:
+    """What is learned of a head with memories: `kinds.memory.mixture.Gates`, the discounts as the
+    logits that they are the sigmoids of."""
+
+    bias: tf.Variable
+    weights: tf.Variable
+    discounts: tf.Variable
+
+    @classmethod
+    def start(cls, name: str, memories: int) -> "GateVariables":
+        gates = Gates.start(memories)
+        return cls(
+            tf.Variable(np.float32(gates.bias), name=f"{name}.gate_bias"),
+            tf.Variable(np.float32(gates.weights), name=f"{name}.gate_weights"),
+            tf.Variable(np.zeros(memories, np.float32), name=f"{name}.discounts"),
+        )
+
+    def variables(self) -> list[tf.Variable]:
+        return [self.bias, self.weights, self.discounts]
+
+    def assign(self, flat: np.ndarray) -> None:
+        """What `Gates.flat` gives."""
+        start = 0
+        for variable in self.variables():
+            end = start + int(np.prod(variable.shape))
+            variable.assign(flat[start:end].reshape(variable.shape).astype(np.float32))
+            start = end
+
+    def flat(self) -> np.ndarray:
+        return np.concatenate([v.numpy().ravel() for v in self.variables()]).astype(np.float64)
+
+
+def _one() -> tf.Variable:
+    return tf.Variable(1.0, trainable=False)
+
+
+@dataclass(frozen=True)
+class HeadMemory:
+    """The memories of a head, the most specific first, and what is learned of them. `constant`
+    [outputs] are the logits of a prediction that knows nothing of a row. The network's are taken
+    times the inverse temperature: 1 until training is over."""
+
+    tables: tuple[Table, ...]
+    gates: GateVariables
+    constant: tf.Tensor
+    inverse_temperature: tf.Variable = field(default_factory=_one)
+
+    def seen(self, features: Features, left_out: OwnRows | None = None) -> list[Seen]:
+        return [table.seen(features, left_out) for table in self.tables]
+
+    def mixture(self, features: Features, left_out: OwnRows | None = None) -> Mixture:
+        return mixture(self.gates, self.seen(features, left_out))
+
+
+def mixture(gates: GateVariables, memories: Sequence[Seen]) -> Mixture:
+    shares, signs, left = [], [], []
+    discounts = tf.unstack(tf.sigmoid(gates.discounts))
+    for rows, discount in zip(memories, discounts, strict=True):
+        known = rows.totals > 0
+        safe = tf.where(known, rows.totals, 1.0)
+        above = tf.nn.relu(rows.weights - discount)
+        shares.append(tf.where(known[:, None], above / safe[:, None], 0.0))
+        left.append(tf.maximum(1.0 - tf.reduce_sum(shares[-1], axis=1), 0.0))
+        signs += [tf.cast(known, tf.float32), tf.math.log1p(rows.totals), left[-1]]
+    logits = tf.nn.bias_add(
+        tf.matmul(tf.stack(signs, axis=1), gates.weights, transpose_b=True), gates.bias
+    )
+    gate = tf.unstack(tf.nn.softmax(logits), axis=1)
+    factors = [gate[1]]
+    for k in range(1, len(memories)):
+        factors.append(gate[k + 1] + factors[-1] * left[k - 1])
+    share = gate[0] + factors[-1] * left[-1]
+    masses = [f[:, None] * s for f, s in zip(factors, shares, strict=True)]
+    labels = tf.concat([rows.labels for rows in memories], axis=1)
+    return Mixture(share, labels, tf.concat(masses, axis=1))
+
+
+def of_target(mixed: Mixture, targets: tf.Tensor) -> OfTarget:
+    own = tf.where(mixed.labels == targets[:, None], mixed.masses, 0.0)
+    return OfTarget(tf.math.log(mixed.share), _log(tf.reduce_sum(own, axis=1)))
+
+
+def _log(mass: tf.Tensor) -> tf.Tensor:
+    """The logarithm, NONE of nothing; its gradient is finite."""
+    return tf.where(mass > 0, tf.math.log(tf.maximum(mass, SMALLEST)), NONE)
+
+
+def mixed_loss(losses: tf.Tensor, mixed: OfTarget) -> tf.Tensor:
+    """-log p(target) [rows], of the network's own losses."""
+    network, memory = mixed.log_share - losses, mixed.log_mass
+    higher = tf.maximum(network, memory)
+    return -(higher + tf.math.log1p(tf.exp(-tf.abs(network - memory))))
+
+
+def log_probabilities(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
+    """The log of p [rows, classes], of the network's logits."""
+    own = tf.nn.log_softmax(logits) + tf.math.log(mixed.share)[:, None]
+    classes = tf.shape(logits)[1]
+    rows = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(mixed.labels))
+    # What stands for no label goes into a column of its own.
+    label = tf.where(mixed.labels == NO_LABEL, classes, mixed.labels)
+    place, shape = tf.stack([rows, label], axis=2), tf.stack([tf.shape(logits)[0], classes + 1])
+    masses = tf.scatter_nd(place, mixed.masses, shape)[:, :-1]
+    memory = _log(masses)
+    higher = tf.maximum(own, memory)
+    both = higher + tf.math.log1p(tf.exp(-tf.abs(own - memory)))
+    return tf.where(masses > 0, both, own)

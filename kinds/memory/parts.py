@@ -1,0 +1,33 @@
+"""The parts of a head with memories: its network, its memories, and all together.
+
+Each is measured on the half of the eval rows that has fitted nothing; the run's metrics hold it
+under "memory". Standard library only.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+NETWORK, MEMORIES, MIXTURE = "network", "memories", "mixture"
+
+Metrics = Mapping[str, float | None]
+
+
+def columns(said: Mapping[str, Any]) -> list[tuple[str, Metrics]]:
+    """(title, metrics) of all together and then of each part alone, of what the metrics of a run
+    say of a head's memory; none where no rows were held out."""
+    parts: dict[str, Metrics] = dict(said.get("parts", {}))
+    if not parts:
+        return []
+    together = parts.pop(MIXTURE)
+    return [("together", together), *((f"{name} alone", own) for name, own in parts.items())]
+
+
+def rows(found: Sequence[tuple[str, Metrics]]) -> list[tuple[str, list[float | None]]]:
+    """(metric, its value in each of the columns)"""
+    return [(metric, [own.get(metric) for _, own in found]) for metric in found[0][1]]
+
+
+def complaint(head: str, said: Mapping[str, Any]) -> str | None:
+    """What is to be said where a part is better than all together."""
+    worse = said.get("worse_than")
+    return worse and f"{head} would be better with {worse} alone"

@@ -1,0 +1,301 @@
+"""The choice of memories for a spec that leaves it to prepare: `memory: auto`.
+
+From a sample of the training rows alone, before anything is trained. A part of it is held out; what
+the counts of the rest say of its labels, one memory after the other, is the measure
+(kinds.memory.back_off). Candidates are all that inputs offer, two of them together, and the last
+few values of a sequence together or with those before them.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from kinds.heads.labels.numbering import MISSING
+from kinds.inputs.keys import Key
+from kinds.lists import list_lengths
+from kinds.memory import back_off
+from kinds.memory.averages import FOLDS, choice
+from kinds.memory.back_off import Chain, Pairs, Share
+from kinds.memory.keys import NO_KEY, keys_of
+from kinds.memory.label_counts import file_bytes
+from kinds.memory.prepare import ids_in
+from kinds.memory.spec import Memory
+from kinds.prepare import flat
+from pipeline import rows, sides
+from pipeline import spec as specs
+from pipeline.fields import Fields, analyses_of
+from pipeline.preparing.features import features
+from pipeline.preparing.learning import Learn
+from pipeline.preparing.reading import FilePart, ReadTrainingRows, failure_in
+from pipeline.rows.csv_dialect import Csv
+from pipeline.storage.stores import is_table
+
+# As many training rows decide; of a large table so many parts are read for them.
+ROWS, PARTS = 500_000, 8
+HELD_OUT = 0.1
+# Of so many values, the best alone, all pairs are tried.
+PAIRED = 12
+# Averages that a head reads at most.
+MOST_AVERAGES = 24
+# How far back in a sequence.
+REACH, PLACES = 3, 3
+# A memory that would be larger in the exported file leaves out the values that occur once.
+MOST_BYTES = 50 << 20
+log = logging.getLogger("pipeline.prepare")
+Array = npt.NDArray[Any]
+
+
+def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> specs.Spec:
+    """The spec with the memories of each head that can use some."""
+    sample, drawn = _sample(spec, fields, paths, csv)
+    if sample is None:
+        return spec.with_memories({}, {})
+    made, sizes = _features(spec, fields, sample)
+    is_held_out = _held_out(spec, fields, sample)
+    memories: dict[str, Memory] = {}
+    of_heads: dict[str, tuple[str, ...]] = {}
+    for head, settings in spec.heads.items():
+        if settings.REMEMBERS and settings.link():
+            averages = _averages(spec, made, sizes, head)
+            log.info("%s", "\n".join(_said_of_averages(head, averages)))
+            memories |= {name: memory for name, (memory, _) in averages.items()}
+            of_heads[head] = tuple(averages)
+        elif settings.REMEMBERS:
+            candidates = _Candidates(spec, made, sizes, head, is_held_out)
+            found = candidates.chain()
+            log.info("%s", "\n".join(_said(head, found)))
+            memories |= {
+                name: _cut(candidates.memories[name], candidates.file_bytes(name) / drawn)
+                for name in found.names
+            }
+            of_heads[head] = found.names
+    return spec.with_memories(memories, of_heads)
+
+
+def _cut(memory: Memory, file_bytes: float) -> Memory:
+    """Without the values that occur once where it would be too large in the exported file."""
+    if file_bytes <= MOST_BYTES:
+        return memory
+    return memory.model_copy(update={"min_count": 2})
+
+
+def _averages(
+    spec: specs.Spec, made: pa.RecordBatch, sizes: Mapping[str, int], head: str
+) -> dict[str, tuple[Memory, float]]:
+    """The memories whose averages of a head's number help, and by what share the squared error
+    falls with each."""
+    target, ids = flat(made, head).astype(np.float64), ids_in(made)
+    there = np.flatnonzero(~np.isnan(target))
+    target, link = target[there], spec.heads[head].link() or ""
+    folds = (sides.scrambled(there.astype(np.uint64)) % np.uint64(FOLDS)).astype(np.int64)
+
+    def column(memory: Memory) -> Array:
+        key = keys_of(memory, spec.inputs, sizes).looked_up(ids)[there]
+        return choice.out_of_fold(key, folds, target, link)
+
+    memories = {_name(one): one for one in (Memory(of=(one,)) for one in _offered(spec, sizes))}
+    columns = {name: column(memory) for name, memory in memories.items()}
+    error = {name: -abs(_correlation(of, target)) for name, of in columns.items()}
+    best = [memories[name].of[0] for name in sorted(error, key=lambda name: error[name])[:PAIRED]]
+    for pair in combinations([one for one in _offered(spec, sizes) if one in best], 2):
+        memory = Memory(of=pair)
+        memories[_name(memory)], columns[_name(memory)] = memory, column(memory)
+    found = choice.chosen(columns, target, MOST_AVERAGES)
+    return {name: (memories[name], share) for name, share in found.items()}
+
+
+def _correlation(one: Array, other: Array) -> float:
+    if not (one.std() > 0 and other.std() > 0):
+        return 0.0
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> Iterator[str]:
+    if not found:
+        yield f"memory: no average helps {head}"
+        return
+    yield f"memory: averages of {head}, and by how much the squared error falls with each:"
+    for name, (_, share) in found.items():
+        yield f"  {name}: {share:.1%}"
+
+
+def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:
+    """What a memory can count by."""
+    return {
+        f"{name}.{part}" if part else name: key
+        for name, settings in spec.inputs.items()
+        for part, key in settings.keys(name, sizes).items()
+        if (key.place or 1) <= PLACES
+    }
+
+
+def _said(head: str, found: Chain) -> Iterator[str]:
+    """What was chosen for a head, and what each memory is worth."""
+    before = f"{found.alone:.3f} with the frequencies of its labels alone"
+    if not found.names:
+        yield f"memory: none helps {head}, whose log loss on held-out training rows is {before}"
+        return
+    yield (
+        f"memory: {head} has a log loss of {found.loss:.3f} on held-out training rows, {before}; "
+        "asked in this order:"
+    )
+    for name, gain in found.gains():
+        yield f"  {name}: {gain:.1%} lower than without it"
+
+
+def _sample(
+    spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv
+) -> tuple[pa.RecordBatch | None, float]:
+    """Typed training rows, drawn evenly: between ROWS and half of them, or all there are; and which
+    share of all they are."""
+    reader, draw = ReadTrainingRows(paths, fields, spec.split, csv), np.random.default_rng(1)
+    kept: list[tuple[Array, pa.RecordBatch]] = []
+    share = 1.0
+    parts, of_all = _parts(paths, csv, draw)
+    try:
+        for part in parts:
+            for batch in reader.process(part):
+                kept += _drawn([(draw.random(batch.num_rows), batch)], share)
+                while sum(len(drawn) for drawn, _ in kept) > ROWS:
+                    share /= 2
+                    kept = _drawn(kept, share)
+    except RuntimeError as error:
+        raise failure_in(error) or error from None
+    batches = [batch for _, batch in kept if batch.num_rows]
+    return pa.concat_batches(batches) if batches else None, share * of_all
+
+
+def _drawn(kept: list[tuple[Array, pa.RecordBatch]], share: float) -> list[Any]:
+    """Rows whose number is below `share`."""
+    if share == 1:
+        return kept
+    below = [(drawn < share, drawn, batch) for drawn, batch in kept]
+    return [(drawn[own], batch.filter(pa.array(own))) for own, drawn, batch in below]
+
+
+def _parts(
+    paths: Sequence[str], csv: Csv, draw: np.random.Generator
+) -> tuple[list[FilePart], float]:
+    """Parts of files, any PARTS of them, and which share of all they are. What is in a table only
+    the engine can read."""
+    files = [at for at, path in enumerate(paths) if not is_table(path)]
+    parts = [FilePart(at, part) for at in files for part in rows.parts(paths[at], csv)]
+    chosen = sorted(draw.permutation(len(parts))[:PARTS].tolist())
+    return [parts[at] for at in chosen], len(chosen) / max(1, len(parts))
+
+
+def _features(
+    spec: specs.Spec, fields: Fields, sample: pa.RecordBatch
+) -> tuple[pa.RecordBatch, dict[str, int]]:
+    """The features of a sample, learned from it alone, and the sizes of its vocabularies."""
+    learn = Learn(analyses_of(spec, fields), spec.vocabularies)
+    found = learn.add_input(learn.create_accumulator(), sample)
+    learned = learn.extract_output(learn.compact(found))
+    sizes = {name: len(entries.values) for name, entries in learned.entries.items()}
+    return features(sample, spec, fields, learned.known), sizes
+
+
+def _held_out(spec: specs.Spec, fields: Fields, sample: pa.RecordBatch) -> Array:
+    """bool [rows]: which rows are held out. Rows that a split keeps together stay together."""
+    if isinstance(spec.split, specs.HashSplit):
+        columns = [sample.column(field.output) for field in fields.split.values()]
+        drawn = sides.scrambled(sides.hashes(columns) ^ np.uint64(0x6D656D6F7279))
+    else:
+        drawn = sides.scrambled(np.arange(1, sample.num_rows + 1, dtype=np.uint64))
+    found: Array = drawn < np.uint64(HELD_OUT * 2**64)
+    return found
+
+
+class _Candidates:
+    """Memories that a head may use, and what each says of the labels of held-out rows."""
+
+    def __init__(
+        self,
+        spec: specs.Spec,
+        made: pa.RecordBatch,
+        sizes: Mapping[str, int],
+        head: str,
+        is_held_out: Array,
+    ) -> None:
+        self._spec, self._sizes, self._ids = spec, sizes, ids_in(made)
+        owner = np.repeat(np.arange(made.num_rows), list_lengths(made.column(head)))
+        labels = flat(made, head)
+        there = labels != MISSING
+        self._owner, self._labels = owner[there], labels[there]
+        self._is_held_out = is_held_out[self._owner]
+        # A label that only held-out rows have is one that nobody knows.
+        self._width = sizes[spec.labels()[head].vocabulary] + 1
+        seen = np.bincount(self._labels[~self._is_held_out], minlength=self._width) > 0
+        self._labels = np.where(seen[self._labels], self._labels, self._width - 1)
+        self.memories: dict[str, Memory] = {}
+        self._shares: dict[str, Share] = {}
+
+    def chain(self) -> Chain:
+        """The memories worth having, in the order in which they are to be asked."""
+        asked = self._labels[self._is_held_out]
+        counted = self._labels[~self._is_held_out]
+        if not len(asked) or not len(counted):
+            return Chain((), 0.0, 0.0, {})
+        last = back_off.frequencies(counted, self._width)[asked]
+        offered = _offered(self._spec, self._sizes)
+        for one, key in offered.items():
+            self._add(Memory(of=(one,)))
+            if key.place == 1:
+                self._add(Memory(of=(one,), reach=REACH))
+        alone = {
+            one: back_off.loss_of([self._shares[_name(Memory(of=(one,)))]], last) for one in offered
+        }
+        for run in _runs(offered):
+            self._add(Memory(of=run))
+        best = sorted(alone, key=lambda one: alone[one])[:PAIRED]
+        for pair in combinations([one for one in offered if one in best], 2):
+            self._add(Memory(of=pair))
+        return back_off.chain(self._shares, last)
+
+    def file_bytes(self, name: str) -> int:
+        """What the exported file needs for the rows of the sample."""
+        keys = keys_of(self.memories[name], self._spec.inputs, self._sizes).looked_up(self._ids)
+        own = keys[self._owner]
+        known = own != NO_KEY
+        values, value = np.unique(own[known], return_inverse=True)
+        pairs = np.unique(value * self._width + self._labels[known])
+        return file_bytes(len(values), len(pairs))
+
+    def _add(self, memory: Memory) -> None:
+        keys, held = keys_of(memory, self._spec.inputs, self._sizes), self._is_held_out
+        looked_up = keys.looked_up(self._ids)[self._owner]
+        asked = Pairs(looked_up[held], self._labels[held])
+        parts = []
+        for key, weight in keys.counted(self._ids):
+            own = key[self._owner]
+            counts = ~held & (own != NO_KEY)
+            parts.append(Pairs(own[counts], self._labels[counts], np.full(counts.sum(), weight)))
+        name = _name(memory)
+        self.memories[name] = memory
+        self._shares[name] = back_off.share(back_off.joined(parts), asked, self._width)
+
+
+def _runs(offered: Mapping[str, Key]) -> Iterator[tuple[str, ...]]:
+    """The last values of each sequence together, from two of them on."""
+    by_feature: dict[str, list[str]] = {}
+    for one, key in offered.items():
+        if key.place is not None:
+            by_feature.setdefault(key.feature, []).append(one)
+    for named in by_feature.values():
+        ordered = sorted(named, key=lambda one: -(offered[one].place or 0))
+        for length in range(2, len(ordered) + 1):
+            yield tuple(ordered[-length:])
+
+
+def _name(memory: Memory) -> str:
+    """
+    >>> _name(Memory(of=("maker", "items.last"))), _name(Memory(of=("items.last",), reach=3))
+    ('by_maker_items_last', 'by_items_last_within_3')
+    """
+    of = "_".join(one.replace(".", "_") for one in memory.of)
+    return f"by_{of}" + (f"_within_{memory.reach}" if memory.reach > 1 else "")

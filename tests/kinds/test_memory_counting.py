@@ -1,0 +1,201 @@
+"""Labels counted for values: equal to a recount in plain Python, and within the stated error."""
+
+from collections import Counter, defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from kinds.inputs.keys import Key
+from kinds.memory.counting import LIMIT, PairCounts, added, label_counts, merged, with_pairs
+from kinds.memory.keys import DECAY, Keys
+from kinds.memory.label_counts import LabelCounts
+from kinds.memory.prepare import counted, ids_in
+
+Row = tuple[int, int, float]
+
+
+def rows(count: int, *, seed: int, values: int = 40, labels: int = 30) -> list[Row]:
+    """Key, label and weight; few keys and labels are frequent."""
+    draw = np.random.default_rng(seed)
+    keys = (values * draw.random(count) ** 3).astype(int)
+    own = (labels * draw.random(count) ** 2 + keys).astype(int) % labels
+    weights = draw.choice([0.5, 1.0, 2.0], count)
+    return list(zip(keys.tolist(), own.tolist(), weights.tolist(), strict=True))
+
+
+def in_batches(found: list[Row], size: int, limit: int = LIMIT) -> PairCounts:
+    counts = PairCounts(limit=limit)
+    for at in range(0, len(found), size):
+        keys, labels, weights = (np.array(one) for one in zip(*found[at : at + size], strict=True))
+        counts = with_pairs(counts, keys, labels, weights)
+    return counts
+
+
+def recounted(found: list[Row]) -> dict[int, dict[int, tuple[float, int]]]:
+    """{key: {label: (weight, rows)}}"""
+    weights: dict[int, Counter[int]] = defaultdict(Counter)
+    times: dict[int, Counter[int]] = defaultdict(Counter)
+    for key, label, weight in found:
+        weights[key][label] += weight  # type: ignore[assignment]
+        times[key][label] += 1
+    return {
+        key: {label: (weight, times[key][label]) for label, weight in own.items()}
+        for key, own in weights.items()
+    }
+
+
+def as_read(counts: LabelCounts) -> dict[int, tuple[float, int, list[tuple[int, float, int]]]]:
+    found = {}
+    for at, key in enumerate(counts.keys.tolist()):
+        own = slice(counts.offsets[at], counts.offsets[at + 1])
+        listed = zip(counts.labels[own], counts.weights[own], counts.rows[own], strict=True)
+        pairs = [(int(label), float(weight), int(rows)) for label, weight, rows in listed]
+        found[key] = (float(counts.totals[at]), int(counts.distinct[at]), pairs)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("most", "min_count"), [(64, 1), (3, 1), (5, 4)])
+def test_counts_are_those_of_a_recount(seed: int, most: int, min_count: int) -> None:
+    found = rows(2000, seed=seed)
+    expected = {}
+    for key, own in recounted(found).items():
+        if sum(times for _, times in own.values()) >= min_count:
+            ordered = sorted(own.items(), key=lambda one: (-one[1][0], one[0]))
+            listed = [(label, weight, times) for label, (weight, times) in ordered[:most]]
+            expected[key] = (sum(weight for weight, _ in own.values()), len(own), listed)
+    counts = label_counts(in_batches(found, 170), most=most, min_count=min_count)
+    assert as_read(counts) == expected
+    assert counts.keys.tolist() == sorted(expected)
+
+
+def test_parts_counted_apart_and_merged_are_the_same() -> None:
+    found = rows(3000, seed=7)
+    whole = label_counts(in_batches(found, 3000), most=64, min_count=1)
+    parts = [in_batches(found[at : at + 700], 100) for at in range(0, 3000, 700)]
+    assert as_read(label_counts(merged(parts), most=64, min_count=1)) == as_read(whole)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("limit", [8, 40, 200])
+def test_with_less_room_counts_are_low_by_at_most_what_is_stated(seed: int, limit: int) -> None:
+    found = rows(3000, seed=seed)
+    true = recounted(found)
+    parts = [in_batches(found[at : at + 1000], 60, limit) for at in range(0, 3000, 1000)]
+    counts = added(merged(parts))
+    assert counts.parts[0].num_rows <= limit
+    assert counts.lost_totals <= counts.lost
+    read = as_read(label_counts(counts, most=1000, min_count=1))
+    for key, own in true.items():
+        total = sum(weight for weight, _ in own.values())
+        low, _, listed = read.get(key, (0.0, 0, []))
+        assert low <= total <= low + counts.lost_totals
+        kept = {label: weight for label, weight, _ in listed}
+        for label, (weight, _) in own.items():
+            assert kept.get(label, 0) <= weight <= kept.get(label, 0) + counts.lost
+        assert low == pytest.approx(total) or counts.lost_totals > 0
+
+
+def test_while_there_is_room_for_all_values_totals_are_exact() -> None:
+    found = rows(3000, seed=3, values=5, labels=300)
+    counts = in_batches(found, 100, limit=60)
+    assert counts.lost > 0
+    read = as_read(label_counts(counts, most=1000, min_count=1))
+    for key, own in recounted(found).items():
+        assert read[key][0] == sum(weight for weight, _ in own.values())
+        assert read[key][1] >= len(own)
+
+
+def test_what_has_no_key_no_target_or_no_weight_does_not_count() -> None:
+    features = pa.RecordBatch.from_pydict(
+        {
+            "maker": pa.array([[3], [4], [3], [3], [5]], pa.list_(pa.int64())),
+            "product": pa.array([[1], [1], [-1], [9], [2]], pa.list_(pa.int64())),
+            "row.weight": pa.array([[1], [1], [1], [0], [0.5]], pa.list_(pa.float32())),
+        }
+    )
+    keys = Keys((Key("maker", 6, unknown=4, missing=5),))
+    counts = label_counts(counted(PairCounts(), keys, features, "product"), most=9, min_count=1)
+    assert as_read(counts) == {3: (1.0, 1, [(1, 1.0, 1)]), 5: (0.5, 1, [(2, 0.5, 1)])}
+
+
+def test_with_reach_a_label_counts_for_earlier_values_too() -> None:
+    features = pa.RecordBatch.from_pydict(
+        {
+            "items": pa.array([[1, 2, 2], [3], []], pa.list_(pa.int64())),
+            "next": pa.array([[0], [4], [5]], pa.list_(pa.int64())),
+        }
+    )
+    part = Key("items", 9, unknown=7, missing=8, place=1)
+    counts = counted(PairCounts(), Keys((part,), reach=3), features, "next")
+    found = as_read(label_counts(counts, most=9, min_count=1))
+    decayed = [1.0, float(np.float32(DECAY)), float(np.float32(DECAY) ** 2)]
+    assert found == {
+        2: (1 + decayed[1], 1, [(0, 1 + decayed[1], 2)]),
+        1: (pytest.approx(decayed[2]), 1, [(0, pytest.approx(decayed[2]), 1)]),
+        3: (1.0, 1, [(4, 1.0, 1)]),
+        8: (1.0, 1, [(5, 1.0, 1)]),
+    }
+    last = counted(PairCounts(), replace(Keys((part,), reach=1)), features, "next")
+    assert as_read(label_counts(last, most=9, min_count=1)).keys() == {2, 3, 8}
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_row_left_out_is_a_recount_without_it(seed: int) -> None:
+    """Also of repeated rows, of rows with weights, and where it was the only one of its value."""
+    found = rows(300, seed=seed, values=60)
+    counts = label_counts(in_batches(found, 300), most=64, min_count=1)
+    keys, labels, weights = (np.array(one) for one in zip(*found, strict=True))
+    ones = np.ones(len(found), np.int64)
+    left = counts.without(counts.places(keys), labels, weights, ones)
+    for at, (key, label, _) in enumerate(found):
+        own = recounted(found[:at] + found[at + 1 :]).get(key, {})
+        expected = own.get(label, (0, 0))[0], sum(weight for weight, _ in own.values()), len(own)
+        assert tuple(one[at] for one in left) == pytest.approx(expected)
+
+
+def test_with_few_labels_listed_a_row_left_out_leaves_the_total_exact() -> None:
+    found = rows(400, seed=5, values=10)
+    counts = label_counts(in_batches(found, 400), most=3, min_count=1)
+    keys, labels, weights = (np.array(one) for one in zip(*found, strict=True))
+    places = counts.places(keys)
+    ones = np.ones(len(found), np.int64)
+    of_label, totals, distinct = counts.without(places, labels, weights, ones)
+    is_listed = counts.pairs(places, labels) < len(counts.labels)
+    assert 0 < is_listed.sum() < len(found)
+    for at, (key, label, _) in enumerate(found):
+        own = recounted(found[:at] + found[at + 1 :])[key]
+        assert totals[at] == pytest.approx(sum(weight for weight, _ in own.values()))
+        assert of_label[at] == pytest.approx(own.get(label, (0, 0))[0] if is_listed[at] else 0)
+        assert 0 <= distinct[at] - len(own) <= (not is_listed[at])
+
+
+def test_rows_that_count_several_times_for_a_value_are_left_out_whole() -> None:
+    part = Key("items", 9, unknown=7, missing=8, place=1)
+    keys, draw = Keys((part,), reach=3), np.random.default_rng(2)
+    lists = [draw.integers(0, 4, draw.integers(0, 4)).tolist() for _ in range(80)]
+    targets = [[int(label)] for label in draw.integers(0, 3, 80)]
+
+    def of_rows(chosen: list[int]) -> tuple[LabelCounts, pa.RecordBatch]:
+        columns = {"items": [lists[at] for at in chosen], "next": [targets[at] for at in chosen]}
+        types = {name: pa.array(values, pa.list_(pa.int64())) for name, values in columns.items()}
+        features = pa.RecordBatch.from_pydict(types)
+        pairs = counted(PairCounts(), keys, features, "next")
+        return label_counts(pairs, most=9, min_count=1), features
+
+    counts, features = of_rows(list(range(80)))
+    key, (share, times) = keys.looked_up(ids_in(features)), keys.own(ids_in(features))
+    labels = np.array(targets)[:, 0]
+    left = counts.without(counts.places(key), labels, share, times)
+    for at in range(80):
+        others, _ = of_rows([other for other in range(80) if other != at])
+        place = others.places(key[at : at + 1])
+        pair = others.pairs(place, labels[at : at + 1])[0]
+        expected = [
+            np.append(others.weights, 0)[pair],
+            np.append(others.totals, 0)[place[0]],
+            np.append(others.distinct, 0)[place[0]],
+        ]
+        np.testing.assert_allclose([one[at] for one in left], expected, atol=1e-6)

@@ -1,0 +1,234 @@
+"""The mixture of a network with counted memories, against a slow computation and recounting."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from tiny_data import floats
+
+from kinds.heads.classification import network as classification
+from kinds.inputs.keys import Key
+from kinds.memory import mixture as reference
+from kinds.memory.keys import Keys
+from kinds.memory.label_counts import LabelCounts, of_pairs
+from kinds.memory.mixture import Gates, Mixture, Seen
+from kinds.memory.network import (
+    GateVariables,
+    HeadMemory,
+    OwnRows,
+    Table,
+    mixed_loss,
+    of_target,
+)
+
+ROWS, LABELS = 60, 9
+Array = np.ndarray[Any, Any]
+
+
+class Rows:
+    """Rows of a target and of two keys, the second one seldom the same."""
+
+    def __init__(self, seed: int, *, weighted: bool = False, missing: bool = False) -> None:
+        draw = np.random.default_rng(seed)
+        self.targets = draw.integers(LABELS, size=ROWS)
+        self.keys = [draw.integers(3, size=ROWS), draw.integers(30, size=ROWS)]
+        self.weights = draw.integers(1, 4, ROWS) / 1.0 if weighted else np.ones(ROWS)
+        if missing:
+            self.targets[draw.random(ROWS) < 0.2] = -1
+        self.gates = Gates(
+            draw.normal(size=3), draw.normal(size=(3, 6)), draw.uniform(0.1, 0.9, size=2)
+        )
+        self.logits = draw.normal(size=(ROWS, LABELS + 1)).astype(np.float32)
+
+    def counts(self, memory: int, kept: Array, most: int = LABELS + 1) -> LabelCounts:
+        """Of the rows that are `kept`: bool [rows]."""
+        kept = kept & (self.targets >= 0)
+        pairs = np.stack([self.keys[memory][kept], self.targets[kept]], axis=1)
+        distinct, at = np.unique(pairs, axis=0, return_inverse=True)
+        weights = np.bincount(at.ravel(), self.weights[kept])
+        rows = np.bincount(at.ravel())
+        return of_pairs(distinct[:, 0], distinct[:, 1], weights, rows, most=most)
+
+
+EVERY = np.ones(ROWS, bool)
+
+
+def slow_probabilities(
+    gates: Gates, logits: Array, memories: Sequence[tuple[dict[int, float], float]]
+) -> Array:
+    """One row by the definitions; `memories` are (weights by label, total)."""
+    network = np.exp(logits.astype(np.float64) - np.logaddexp.reduce(logits.astype(np.float64)))
+    chain, parts, signs = network, list[Array](), list[float]()
+    for (weights, total), d in reversed(list(zip(memories, gates.discounts, strict=True))):
+        s = np.zeros_like(network)
+        for label, weight in weights.items():
+            s[label] = max(weight - d, 0) / total
+        left = 1 - s.sum()
+        chain = s + left * chain
+        parts.insert(0, chain)
+        signs = [float(total > 0), np.log(1 + total), left, *signs]
+    gate = np.exp(gates.bias + gates.weights @ np.array(signs))
+    gate /= gate.sum()
+    return gate[0] * network + sum(g * q for g, q in zip(gate[1:], parts, strict=True))
+
+
+def of_row(counts: LabelCounts, key: int) -> tuple[dict[int, float], float]:
+    place = int(counts.places(np.array([key]))[0])
+    if place == len(counts.keys):
+        return {}, 0.0
+    of = slice(counts.offsets[place], counts.offsets[place + 1])
+    labels, weights = counts.labels[of].tolist(), (counts.weights[of] / counts.unit).tolist()
+    return dict(zip(labels, weights, strict=True)), counts.totals[place] / counts.unit
+
+
+@pytest.mark.parametrize("most", [LABELS, 2])
+def test_the_reference_is_the_chain_of_the_definition(most: int) -> None:
+    rows = Rows(1)
+    tables = [rows.counts(k, np.arange(ROWS) < 40, most) for k in range(2)]
+    looked_up = [reference.seen(t, rows.keys[k]) for k, t in enumerate(tables)]
+    mixed = reference.mixture(rows.gates, looked_up)
+    got = reference.log_probabilities(rows.logits, mixed)
+    for row in range(ROWS):
+        known = [of_row(t, rows.keys[k][row]) for k, t in enumerate(tables)]
+        expected = slow_probabilities(rows.gates, rows.logits[row], known)
+        np.testing.assert_allclose(np.exp(got[row]), expected, rtol=1e-9)
+    np.testing.assert_allclose(np.exp(got).sum(axis=1), 1)
+    losses = np.logaddexp.reduce(rows.logits.astype(np.float64), axis=1)
+    losses -= rows.logits[np.arange(ROWS), rows.targets]
+    of_target = reference.log_loss(losses, mixed, rows.targets)
+    np.testing.assert_allclose(of_target, -got[np.arange(ROWS), rows.targets], rtol=1e-6)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_row_left_out_is_as_if_it_had_not_been_counted(weighted: bool) -> None:
+    rows = Rows(2, weighted=weighted, missing=True)
+    for k in range(2):
+        counts = rows.counts(k, EVERY)
+        # Recounted in the unit of all the rows.
+        left_out = reference.without(
+            reference.seen(counts, rows.keys[k]), rows.targets, rows.weights / counts.unit
+        )
+        for row in range(ROWS):
+            again = rows.counts(k, np.arange(ROWS) != row)
+            weights, total = of_row(again, rows.keys[k][row])
+            scale = again.unit / counts.unit
+            there = left_out.weights[row] > 1e-9
+            got = dict(zip(left_out.labels[row][there], left_out.weights[row][there], strict=True))
+            assert got == pytest.approx({lab: scale * w for lab, w in weights.items()})
+            assert left_out.totals[row] == pytest.approx(scale * total)
+
+
+def test_a_label_that_is_not_kept_leaves_the_total_all_the_same() -> None:
+    counts = of_pairs(
+        np.zeros(2, int), np.array([4, 7]), np.array([3.0, 1.0]), np.array([3, 1]), most=1
+    )
+    left_out = reference.without(reference.seen(counts, np.array([0])), np.array([7]), np.ones(1))
+    assert (left_out.labels.tolist(), left_out.weights.tolist()) == ([[4]], [[3.0]])
+    assert left_out.totals.tolist() == [3.0]
+
+
+def test_a_value_of_one_row_is_unknown_to_that_row_and_the_gates_fall_back() -> None:
+    counts = of_pairs(np.array([5]), np.array([2]), np.ones(1), np.ones(1, int), most=4)
+    seen = reference.without(reference.seen(counts, np.array([5])), np.array([2]), np.ones(1))
+    mixed = reference.mixture(Gates.start(1), [seen])
+    assert mixed.share.tolist() == [1.0] and not mixed.masses.any()
+
+
+def test_the_scale_of_the_weights_changes_nothing() -> None:
+    rows = Rows(3)
+    once = reference.seen(rows.counts(0, EVERY), rows.keys[0])
+    rows.weights = 0.01 * rows.weights
+    again = reference.seen(rows.counts(0, EVERY), rows.keys[0])
+    for name in ("labels", "weights", "totals"):
+        np.testing.assert_allclose(getattr(once, name), getattr(again, name))
+
+
+def test_gates_are_one_vector_and_back() -> None:
+    gates = Rows(4).gates
+    again = Gates.from_flat(gates.flat())
+    for name, values in gates.arrays().items():
+        np.testing.assert_allclose(values, again.arrays()[name])
+
+
+def head_memory(rows: Rows, most: int = LABELS + 1) -> HeadMemory:
+    variables = GateVariables.start("head", 2)
+    variables.assign(rows.gates.flat())
+
+    tables = [
+        Table(f"m{k}", rows.counts(k, EVERY, most), Keys((Key(f"key{k}", 2**62),)))
+        for k in range(2)
+    ]
+    return HeadMemory(tuple(tables), variables, tf.zeros([LABELS + 1]))
+
+
+def features_of(rows: Rows) -> dict[str, tf.Tensor]:
+    return {f"key{k}": tf.constant(keys, tf.int64) for k, keys in enumerate(rows.keys)}
+
+
+def numpy_mixture(rows: Rows, counted: Rows, most: int, *, left_out: bool) -> Mixture:
+    memories: list[Seen] = []
+    for k in range(2):
+        counts = counted.counts(k, EVERY, most)
+        found = reference.seen(counts, rows.keys[k])
+        own = rows.weights / counts.unit
+        memories.append(reference.without(found, rows.targets, own) if left_out else found)
+    return reference.mixture(rows.gates, memories)
+
+
+@pytest.mark.parametrize("most", [LABELS + 1, 2])
+@pytest.mark.parametrize("left_out", [False, True])
+def test_tensorflow_mixes_as_the_reference_does(most: int, left_out: bool) -> None:
+    rows = Rows(5, weighted=True, missing=True)
+    memory = head_memory(rows, most)
+    rows.keys[0][:5] = -1
+    rows.keys[1][:9] = 2**60
+    own = OwnRows(tf.constant(rows.targets, tf.int32), tf.constant(rows.weights, tf.float32))
+    got = memory.mixture(features_of(rows), own if left_out else None)
+    expected = numpy_mixture(rows, Rows(5, weighted=True, missing=True), most, left_out=left_out)
+    np.testing.assert_allclose(got.share, expected.share, rtol=1e-5)
+    logits = tf.constant(rows.logits)
+    np.testing.assert_allclose(
+        classification.mixed(logits, got),
+        reference.log_probabilities(rows.logits, expected),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+def test_the_gradient_of_the_gates_is_that_of_the_dense_mixture() -> None:
+    rows = Rows(6)
+    memory, targets = head_memory(rows), tf.constant(rows.targets, tf.int32)
+    own = OwnRows(targets, tf.constant(rows.weights, tf.float32))
+    logits, results = tf.constant(rows.logits), []
+    for dense in (False, True):
+        with tf.GradientTape() as tape:
+            mixed = memory.mixture(features_of(rows), own)
+            if dense:
+                log_p = classification.mixed(logits, mixed)
+                losses = -tf.gather(log_p, targets, batch_dims=1)
+            else:
+                alone = -tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
+                losses = mixed_loss(alone, of_target(mixed, targets))
+            total = tf.reduce_sum(losses)
+        results.append([losses, *tape.gradient(total, memory.gates.variables())])
+    for ours, autodiff in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, autodiff, rtol=2e-4, atol=2e-5)
+
+
+def test_no_mass_at_all_leaves_the_network_alone_and_every_gradient_finite() -> None:
+    rows = Rows(10)
+    memory, targets = head_memory(rows), tf.constant(rows.targets, tf.int32)
+    features = {name: keys + 1000 for name, keys in features_of(rows).items()}
+    logits = tf.constant(rows.logits)
+    alone = -tf.gather(tf.nn.log_softmax(logits), targets, batch_dims=1)
+    with tf.GradientTape() as tape:
+        mixed = memory.mixture(features)
+        losses = mixed_loss(alone, of_target(mixed, targets))
+    np.testing.assert_allclose(losses, alone, rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(
+        classification.mixed(logits, mixed).numpy().argsort(axis=1), rows.logits.argsort(axis=1)
+    )
+    for gradient in tape.gradient(losses, memory.gates.variables()):
+        assert np.isfinite(floats(tf.convert_to_tensor(gradient))).all()

@@ -1,0 +1,111 @@
+"""`memory: auto`: prepare finds what the labels hang on, says so, and writes it into the spec."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from pipeline import prepare
+from pipeline.failures import Failure
+from pipeline.fields import fields_of
+from pipeline.folders.data import DataFolder
+from pipeline.preparing import choosing
+from pipeline.rows.csv_dialect import AS_FOUND
+from pipeline.spec.file import parse_spec
+from trainer.task import chosen_spec
+
+SPEC = """
+name: chosen
+vocabularies: {maker: {}, month: {}, colour: {}, word: {}, product: {}}
+inputs:
+  maker: {kind: category, vocabulary: maker}
+  month: {kind: category, vocabulary: month}
+  colour: {kind: category, vocabulary: colour}
+  words: {kind: sequence, vocabulary: word, length: 4}
+heads: {product: {kind: classification, vocabulary: product}}
+memory: auto
+split: {by: hash, columns: [maker, row]}
+"""
+ROWS = 4000
+
+
+def write(path: Path, *, by: str) -> str:
+    """Rows whose products follow from `by`, nine times in ten."""
+    draw = np.random.default_rng(3)
+    maker, month, colour = (draw.integers(0, count, ROWS) for count in (20, 12, 5))
+    words = draw.integers(0, 30, (ROWS, 4))
+    follows = {"pair": maker * 12 + month, "last": words[:, -1] * 7, "nothing": 0 * maker}[by]
+    product = np.where(draw.random(ROWS) < 0.9, follows, draw.integers(0, 240, ROWS))
+    columns = {
+        "maker": maker.astype(str),
+        "month": month.astype(str),
+        "colour": colour.astype(str),
+        "words": [" ".join(row) for row in words.astype(str).tolist()],
+        "product": np.char.add("p", product.astype(str)),
+        "row": np.arange(ROWS).astype(str),
+    }
+    pyarrow.parquet.write_table(pa.table(columns), path)
+    return str(path)
+
+
+def prepared(folder: Path, *, by: str) -> DataFolder:
+    rows = write(folder / "rows.parquet", by=by)
+    prepare.prepare(parse_spec(SPEC), [rows], folder / "data")
+    return DataFolder(folder / "data").verified()
+
+
+@pytest.mark.parametrize(("by", "first"), [("pair", ("maker", "month")), ("last", ("words.last",))])
+def test_what_the_labels_follow_from_is_asked_first(
+    by: str, first: tuple[str, ...], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("pipeline").propagate = True
+    with caplog.at_level(logging.INFO, "pipeline.prepare"):
+        data = prepared(tmp_path, by=by)
+    names = data.spec.heads["product"].memories()
+    assert data.spec.memories[names[0]].of == first
+    assert len(data.memory(names[0], "product").keys) == (240 if by == "pair" else 30)
+    said = next(text for text in caplog.messages if text.startswith("memory: product"))
+    assert f"\n  {names[0]}: " in said
+
+
+def test_a_spec_that_leaves_the_choice_open_trains_with_what_was_chosen(tmp_path: Path) -> None:
+    data = prepared(tmp_path, by="pair")
+    (tmp_path / "spec.yaml").write_text(SPEC)
+    spec = chosen_spec(data, str(tmp_path / "spec.yaml"), ["training.epochs=3"])
+    assert spec.memories == data.spec.memories
+    assert spec.heads["product"].memories() == data.spec.heads["product"].memories()
+    assert spec.training.epochs == 3
+
+
+def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:
+    data = prepared(tmp_path, by="nothing")
+    assert data.spec.memories == {} and data.spec.heads["product"].memories() == ()
+
+
+def test_it_is_refused_where_no_head_could_use_one() -> None:
+    spec = SPEC.replace("{kind: classification, vocabulary: product}", "{kind: binary}")
+    with pytest.raises(Failure, match="memory: `auto` needs a head that can use a memory"):
+        parse_spec(spec.replace(", product: {}", ""))
+
+
+def test_a_memory_too_large_for_the_file_leaves_out_values_that_occur_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "MOST_BYTES", 240 * 24)
+    spec = prepared(tmp_path, by="pair").spec
+    assert {one.of: one.min_count for one in spec.memories.values()}["maker", "month"] == 2
+
+
+def test_of_more_rows_than_are_wanted_an_even_sample_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choosing, "ROWS", 1500)
+    spec = parse_spec(SPEC)
+    rows = [write(tmp_path / "rows.parquet", by="last")]
+    sample, share = choosing._sample(spec, fields_of(spec), rows, AS_FOUND)
+    assert sample is not None and 600 <= sample.num_rows <= 1500 and share == 0.25
+    words = sample.column("words")
+    assert len(set(map(tuple, words.to_pylist()))) > 600

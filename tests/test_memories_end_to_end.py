@@ -1,0 +1,196 @@
+"""Heads with memories through all stages: what is counted, mixed, exported and scored."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import tensorflow as tf
+from chain import read_json, through_all_stages, words
+
+from kinds.memory import parts
+from pipeline.spec.file import parse_spec
+from serving import score
+from serving.exporting.trained_run import TrainedRun
+from serving.report import render
+from serving.reporting.report_data import read
+from serving.scorer import Scorer
+from trainer.data import Batch
+from trainer.data_folder import read_data
+from trainer.run import open_run
+from trainer.training.train import train_run
+from trainer.training.train_step import Step, make_step
+
+Array = np.ndarray[Any, Any]
+
+SPEC = """
+name: remembering
+keys: [row]
+weight: often
+vocabularies: {maker: {size: 20}, shop: {}, item: {}, product: {size: 40}}
+inputs:
+  maker: {kind: category, vocabulary: maker, embedding: 4}
+  shop: {kind: category, vocabulary: shop, embedding: 4}
+  items: {kind: sequence, vocabulary: item, length: 3, embedding: 4, combine: mean}
+  paid: {kind: flag}
+memory:
+  by_maker_shop: {of: [maker, shop]}
+  by_maker: {of: [maker], labels: 5}
+  by_last: {of: [items.last], reach: 2}
+  by_paid: {of: [paid, shop]}
+trunk: {layers: [8]}
+heads:
+  product: {kind: classification, vocabulary: product, top_k: 5,
+            memory: [by_maker_shop, by_maker, by_last]}
+  again: {kind: classification, column: product, vocabulary: product, memory: [by_paid]}
+  plain: {kind: classification, column: product, vocabulary: product}
+split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
+training: {epochs: 2, batch_size: 128, learning_rate: 0.01}
+"""
+ROWS = 3000
+
+
+def table(seed: int = 5) -> pa.Table:
+    """The product follows from maker and shop, mostly; some makers are too rare for a place in the
+    vocabulary, some cells are missing."""
+    draw = np.random.default_rng(seed)
+    maker = np.minimum(draw.geometric(0.1, ROWS), 40)
+    shop = draw.integers(4, size=ROWS)
+    product = np.where(
+        draw.random(ROWS) < 0.7, (7 * maker + 3 * shop) % 50, draw.integers(50, size=ROWS)
+    )
+    items = [[f"i{(product[at] + back) % 30}" for back in range(at % 4)] for at in range(ROWS)]
+    return pa.table(
+        {
+            "row": np.arange(ROWS),
+            "maker": pa.array([f"m{one}" for one in maker], mask=draw.random(ROWS) < 0.05),
+            "shop": [f"s{one}" for one in shop],
+            "items": items,
+            "paid": pa.array(draw.random(ROWS) < 0.5, mask=draw.random(ROWS) < 0.1),
+            "product": pa.array([f"p{one}" for one in product], mask=draw.random(ROWS) < 0.05),
+            "often": draw.integers(1, 4, ROWS) / 2,
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def output(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return through_all_stages(parse_spec(SPEC), table(), tmp_path_factory.mktemp("memories") / "o")
+
+
+def test_the_file_is_as_good_as_the_trained_model(output: Path, tmp_path: Path) -> None:
+    """Metrics of the file on the rows of test are those that the run measured there."""
+    options = ("--side", "test", "--evaluate", "--output", tmp_path / "scores.parquet")
+    model = output / "model" / "model.onnx"
+    score.run(words("--model", model, "--input", output / "rows.parquet", *options))
+    of_file = read_json(tmp_path / "scores.parquet.metrics.json")
+    of_run = read_json(output / "run" / "metrics.json")["test"]
+    for head in ("product", "again"):
+        for name, value in of_run[head].items():
+            assert of_file[head][name] == pytest.approx(value, rel=1e-4, abs=1e-5), (head, name)
+
+
+def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
+    output: Path,
+) -> None:
+    metrics = read_json(output / "run" / "metrics.json")
+    said = metrics["memory"]["product"]
+    assert [name for name, _ in parts.columns(said)] == [
+        "together",
+        "network alone",
+        *(f"{name} alone" for name in ("by_maker_shop", "by_maker", "by_last", "memories")),
+    ]
+    losses = {name: own["log_loss"] for name, own in said["parts"].items()}
+    assert min(losses, key=lambda name: losses[name]) in ("mixture", "memories")
+    assert losses["memories"] < losses["network"] and losses["by_maker_shop"] < losses["by_maker"]
+    assert said["worse_than"] is None
+    assert metrics["test"]["product"]["log_loss"] < metrics["test"]["plain"]["log_loss"]
+
+
+def test_labels_are_ranked_once_each_by_probabilities(output: Path) -> None:
+    rows = table().slice(0, 200)
+    scorer = Scorer(output / "model" / "model.onnx")
+    scores = scorer.score(rows, top_k=40, heads=["product"])
+    for at in range(rows.num_rows):
+        labels, found = (
+            scores.column(f"product.{one}")[at].as_py() for one in ("labels", "scores")
+        )
+        assert len(set(labels)) == len(labels) == 40
+        assert found == sorted(found, reverse=True) and sum(found) < 1 + 1e-5
+
+
+def test_the_report_shows_each_part(output: Path) -> None:
+    html = render(read(output / "run", output / "model" / "model.onnx"))
+    assert "its memories, on half of eval" in html and "by_maker_shop alone" in html
+
+
+def test_a_network_without_inputs_leaves_it_to_the_memories(tmp_path: Path) -> None:
+    said = SPEC.replace("trunk: {layers: [8]}", "trunk: none").replace(", reach: 2", "")
+    output = through_all_stages(parse_spec(said), table(), tmp_path / "o")
+    metrics = read_json(output / "run" / "metrics.json")
+    history = (output / "run" / "history.jsonl").read_text().splitlines()
+    assert len([line for line in history if "epoch" in json.loads(line)]) == 1
+    of_test = metrics["test"]
+    constant = metrics["baselines"]["plain"]["constant"]["test"]
+    assert of_test["plain"]["log_loss"] == pytest.approx(constant["log_loss"], rel=0.02)
+    assert of_test["product"]["log_loss"] < of_test["plain"]["log_loss"] - 0.5
+    weights = TrainedRun(output / "run").model.count_params()
+    assert weights == 3 * 2 * 41  # a bias, and a factor of nothing, for each label of each head
+
+
+def test_a_killed_run_with_memories_ends_with_the_same_bits(
+    output: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = read_data(output / "data")
+    whole, killed, resumed = (open_run(data, data.spec)[0] for _ in range(3))
+    for folder in ("whole", "killed"):
+        (tmp_path / folder).mkdir()
+    train_run(whole, tmp_path / "whole")
+
+    def stopping(*arguments: Any) -> Step:
+        step, calls = make_step(*arguments), iter(range(1, 1_000))
+
+        def counted(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
+            if next(calls) == 20:
+                os.kill(os.getpid(), signal.SIGTERM)
+            return step(batch, rate)
+
+        return counted
+
+    with monkeypatch.context() as patch:
+        patch.setattr("trainer.training.train.make_step", stopping)
+        with pytest.raises(SystemExit):
+            train_run(killed, tmp_path / "killed")
+    train_run(resumed, tmp_path / "killed")
+    gates = [name for name in whole.state() if name.startswith("memory.")]
+    assert len(gates) == 6
+    for name, variable in whole.state().items():
+        np.testing.assert_array_equal(variable, resumed.state()[name], err_msg=name)
+
+
+def test_int8_leaves_heads_with_memories_alone(output: Path) -> None:
+    scorer = Scorer(output / "model" / "model.onnx", labels_only=True)
+    assert not scorer.uses_int8(["product"])
+    rows = table().slice(0, 50)
+    every = Scorer(output / "model" / "model.onnx").score(rows, heads=["product"])
+    only = scorer.score(rows, heads=["product"])
+    assert only.column("product.labels").equals(every.column("product.labels"))
+
+
+def test_rows_in_which_nothing_is_known_are_scored(output: Path) -> None:
+    scorer = Scorer(output / "model" / "model.onnx")
+    rows = pa.table(
+        {
+            "row": [1, 2],
+            "maker": ["nobody", None],
+            "shop": ["nowhere", ""],
+            "items": [["nothing"], []],
+            "paid": [None, True],
+        }
+    )
+    scores = scorer.score(rows)
+    assert all(len(one) == 5 for one in scores.column("product.labels").to_pylist())

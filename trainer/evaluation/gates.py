@@ -1,0 +1,248 @@
+"""Gates: how far a head believes its memories and how far its network, fitted on held-out rows.
+
+They are a few dozen numbers, so half of the eval rows fit them, and the other half says how good
+the mixture is and each of its parts alone. No step knows of memories. On rows that it trains on,
+the network is better than it will be on others, and gates would believe it; and a network that
+learns as a part of the mixture stops learning what the counts can say, which was worse wherever it
+was tried.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from kinds.heads.any.network import OutputLayer
+from kinds.heads.network import KINDS
+from kinds.memory.mixture import Gates
+from kinds.memory.network import (
+    GateVariables,
+    HeadMemory,
+    OwnRows,
+    Seen,
+    mixed_loss,
+    mixture,
+    of_target,
+)
+from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
+from trainer.data import Batch, steps_per_epoch
+from trainer.evaluation import gather_results, head_results, summarise
+from trainer.phases.descent import Vector, lbfgs
+from trainer.run import Run
+
+# Of both halves together.
+ROWS_AT_MOST = 65_536
+EVALUATIONS = 100
+# What is learned is expected to be about this far from 0: so few rows cannot throw it far.
+DEVIATION = 3.0
+# A difference of so many standard errors is none of chance.
+ERRORS = 2.0
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A head with some of its memories, or none, beside its network, or beside a prediction that
+    knows nothing of a row."""
+
+    head: OutputLayer
+    memory: HeadMemory
+    constant: bool = False
+
+    def alone(self) -> OutputLayer:
+        """Without the memories."""
+        return replace(self.head, mixed=self._own)
+
+    def layer(self, batch: Batch) -> OutputLayer:
+        """As it predicts the rows of a batch."""
+        if not self.memory.tables:
+            return self.alone()
+        mixed = self.memory.mixture(batch.features)
+        kind = KINDS[self.head.part.kind]
+        return replace(self.head, mixed=lambda logits: kind.mixed(self._own(logits), mixed))
+
+    def _own(self, logits: tf.Tensor) -> tf.Tensor:
+        if self.constant:
+            return tf.zeros_like(logits) + self.memory.constant
+        return logits * self.memory.inverse_temperature
+
+
+class GateRows(NamedTuple):
+    """Rows that gates are fitted on: the losses without memories, weights and targets [rows], and
+    what each memory knows of them."""
+
+    losses: tf.Tensor
+    weights: tf.Tensor
+    targets: tf.Tensor
+    seen: tuple[Seen, ...]
+
+
+def fit_gates(run: Run) -> None:
+    """Fits the gates of all heads with memories, on half of the eval rows; without any, on training
+    rows, each left out of what its memories have counted."""
+    predictors = [
+        Predictor(head, run.network.memories[name])
+        for name, head in run.network.heads.items()
+        if name in run.network.memories
+    ]
+    _fit(run, {predictor.head.name: predictor for predictor in predictors})
+
+
+def _fit(run: Run, predictors: Mapping[str, Predictor]) -> None:
+    for name, rows in _gate_rows(run, predictors).items():
+        gates = predictors[name].memory.gates
+        objective = _Objective(gates, rows)
+        found = lbfgs.minimise(objective, gates.flat(), max_evaluations=EVALUATIONS)
+        # Machines that are not quite alike must still have the same gates.
+        [flat] = run.workers.chiefs(found.point)
+        gates.assign(flat)
+
+
+class _Objective:
+    """The mean loss of a mixture, and its gradient, as functions of the flat gates."""
+
+    def __init__(self, gates: GateVariables, rows: GateRows) -> None:
+        self._gates, self._rows = gates, rows
+        self._pass = tf.function(self._value, autograph=False)
+
+    def __call__(self, flat: Vector) -> tuple[float, Vector]:
+        self._gates.assign(flat)
+        value, gradients = self._pass(self._rows)
+        gradient = np.concatenate([g.numpy().ravel() for g in gradients]).astype(np.float64)
+        total = max(1.0, float(np.sum(self._rows.weights.numpy(), dtype=np.float64)))
+        expected = flat / (DEVIATION**2 * total)
+        return float(value) + float(flat @ expected) / 2, gradient + expected
+
+    def _value(self, rows: GateRows) -> tuple[tf.Tensor, list[tf.Tensor]]:
+        variables = self._gates.variables()
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(variables)
+            mixed = of_target(mixture(self._gates, rows.seen), rows.targets)
+            sums = tf.reduce_sum(mixed_loss(rows.losses, mixed) * rows.weights)
+            mean = sums / tf.maximum(tf.reduce_sum(rows.weights), 1e-30)
+        return mean, tape.gradient(mean, variables)
+
+
+def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateRows]:
+    split = "eval" if run.data.rows("eval") else "train"
+    left_out = split == "train"
+
+    @tf.function(input_signature=[run.signature()], autograph=False)
+    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+        hidden = run.network.body(batch.features, training=False)
+        found = {}
+        for name, predictor in predictors.items():
+            head = predictor.head
+            targets = batch.targets[head.name]
+            results = head_results(predictor.alone(), hidden[head.name], batch)
+            own = OwnRows(targets, batch.weights) if left_out else None
+            seen = predictor.memory.seen(batch.features, own)
+            found[name] = {n: results[n] for n in ("loss", "weight")} | {"target": targets}
+            found[name] |= {
+                f"{k}.{f}": v for k, of in enumerate(seen) for f, v in of._asdict().items()
+            }
+        return found
+
+    every = _some_rows(run, split, step, "fit the gates")
+    return {
+        name: _half(found, len(predictors[name].memory.tables)) for name, found in every.items()
+    }
+
+
+def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
+    def of(what: str) -> tf.Tensor:
+        return tf.constant(found[what][::2])
+
+    seen = (Seen(*(of(f"{k}.{name}") for name in Seen._fields)) for k in range(memories))
+    return GateRows(of("loss"), of("weight"), of("target"), tuple(seen))
+
+
+def _some_rows(run: Run, split: str, step: Any, title: str) -> dict[str, dict[str, np.ndarray]]:
+    """The results of the first rows of a split, in the order of its files, which prepare has dealt
+    out at random: every second one is half of them."""
+    size, rows = run.spec.training.batch_size, min(run.data.rows(split), ROWS_AT_MOST)
+    batches = run.batches(split).take(steps_per_epoch(rows, size))
+    return gather_results(step, batches, rows, title)
+
+
+def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
+    """Fits the gates of the trained network at its temperature, and says of each head how good the
+    mixture is, and each of its parts alone, on eval rows that have fitted nothing. `worse_than`
+    names the part that is clearly better than the mixture; None is as it should be."""
+    heads = {name: run.network.heads[name] for name in run.network.memories}
+    for name in heads:
+        inverse = 1.0 / temperatures.get(name, 1.0)
+        run.network.memories[name].inverse_temperature.assign(inverse)
+    fit_gates(run)
+    said: dict[str, dict[str, Any]] = {
+        name: {"gates": _gates(run.network.memories[name])} for name in heads
+    }
+    if not run.data.rows("eval"):
+        return said
+    parts = {f"{n}/{part}": p for n, head in heads.items() for part, p in _parts(run, head)}
+    fitted = {n: p for n, p in parts.items() if p.constant}
+    _fit(run, fitted)
+    results = _some_rows(run, "eval", _results_step(run, parts), "judge the parts of the mixtures")
+    for name, head in heads.items():
+        own = {
+            n.removeprefix(f"{name}/"): {what: v[1::2] for what, v in found.items()}
+            for n, found in results.items()
+            if n.startswith(f"{name}/")
+        }
+        scale = run.scales[name]
+        metrics = {part: summarise(head.part, found, scale) for part, found in own.items()}
+        said[name] |= {"parts": metrics, "worse_than": clearly_better(own)}
+    return said
+
+
+def _gates(memory: HeadMemory) -> dict[str, Any]:
+    return {n: v.tolist() for n, v in Gates.from_flat(memory.gates.flat()).arrays().items()}
+
+
+def _parts(run: Run, head: OutputLayer) -> Sequence[tuple[str, Predictor]]:
+    memory = run.network.memories[head.name]
+    names = head.part.memories()
+
+    def counted(which: Sequence[int]) -> Predictor:
+        tables = tuple(memory.tables[k] for k in which)
+        gates = GateVariables.start(head.name, len(tables))
+        return Predictor(head, replace(memory, tables=tables, gates=gates), constant=True)
+
+    singles = [(names[k], counted([k])) for k in range(len(names))] if len(names) > 1 else []
+    return [
+        (NETWORK, Predictor(head, replace(memory, tables=()))),
+        *singles,
+        (MEMORIES, counted(range(len(names)))),
+        (MIXTURE, Predictor(head, memory)),
+    ]
+
+
+def _results_step(run: Run, parts: Mapping[str, Predictor]) -> Any:
+    @tf.function(input_signature=[run.signature()], autograph=False)
+    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+        hidden = run.network.body(batch.features, training=False)
+        return {
+            name: head_results(part.layer(batch), hidden[part.head.name], batch)
+            for name, part in parts.items()
+        }
+
+    return step
+
+
+def clearly_better(parts: Mapping[str, Mapping[str, np.ndarray]]) -> str | None:
+    """The part whose mean loss is lowest, where it is below the mixture's by more than chance.
+
+    >>> some = {"weight": np.ones(4), "loss": np.array([1.0, 2.0, 3.0, 4.0])}
+    >>> clearly_better({"network": {**some, "loss": some["loss"] - 0.5}, "mixture": some})
+    'network'
+    """
+    weights = np.float64(parts[MIXTURE]["weight"])
+    if not weights.any():
+        return None
+    means = {n: np.average(found["loss"], weights=weights) for n, found in parts.items()}
+    best = min((mean, name) for name, mean in means.items() if name != MIXTURE)[1]
+    more = np.float64(parts[MIXTURE]["loss"]) - parts[best]["loss"]
+    mean = np.average(more, weights=weights)
+    error = np.sqrt((weights**2 * (more - mean) ** 2).sum()) / weights.sum()
+    return best if mean > ERRORS * error else None
