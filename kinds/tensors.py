@@ -9,7 +9,7 @@ Whoever changes a name or what a tensor holds counts FORMAT up: the scorer refus
 Standard library only.
 """
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 FORMAT = 2
 # What every file is stamped with, smaller ones of serving.exporting.profiles aside, and what a file
@@ -27,6 +27,16 @@ MEMORY = "/memory/"
 
 Element = Literal["float", "uint8", "int32", "int64", "string"]
 Tensor = tuple[str, Element]
+
+
+class Mixed(NamedTuple):
+    """What the memories of a head say, as names of tensors: share float32 [rows, 1] of the network,
+    labels int64 [rows, m] and masses float32 [rows, m]. A label is there once; what stands for none
+    is below 0 and has no mass."""
+
+    share: str
+    labels: str
+    masses: str
 
 
 def feature(name: str) -> str:
@@ -67,3 +77,7 @@ def within_head(name: str, step: str) -> str:
 def within_memory(head: str, step: str) -> str:
     """A step from features to what the memories of a head say."""
     return f"{MEMORY}{head}/{step}"
+
+
+def mixed(head: str) -> Mixed:
+    return Mixed(*(within_memory(head, name) for name in Mixed._fields))

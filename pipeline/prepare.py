@@ -32,6 +32,7 @@ from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import infer, split_sides
+from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.preparing.summary import summary
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec.file import add_set, read_spec
@@ -45,7 +46,7 @@ log = logging.getLogger("pipeline.prepare")
 def run(argv: Sequence[str]) -> None:
     args, beam_args = _arguments(argv)
     if args.infer:
-        print(infer.spec_for(rows.expand(args.infer), csv_of(args)), end="")
+        print(infer.spec_for(rows.expand(args.infer), csv_of(args), wishes_of(args)), end="")
         return
     _log_to_stderr()
     spec = read_spec(args.spec, settings=args.set)
@@ -206,6 +207,7 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         allow_abbrev=False,
     )
     parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
+    add_wishes(parser)
     parser.add_argument("--spec", help="a YAML file, here or at gs:// or s3://")
     add_set(parser)
     parser.add_argument(
@@ -235,6 +237,8 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):
         parser.error("--spec, --input and --output are needed, or --infer")
+    if wishes_of(args).any and not args.infer:
+        parser.error("what is said about the rows goes with --infer: a spec says it itself")
     return args, beam_args
 
 

@@ -17,7 +17,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any
@@ -26,6 +26,7 @@ from pipeline.console.run_table import Finished, published, table
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
 from pipeline.manifest import lock
+from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
 from pipeline.spec import HashSplit, RowSplit, Spec
@@ -33,6 +34,11 @@ from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
 ALL = "all"
+QUICK_MINUTES = 0.5
+# What is kept of the minutes for a stage that comes after training: to load its libraries, and so
+# much for each second that prepare took, as both grow with rows, ids and labels.
+SECONDS_OF_STAGE = {"export": 7.0, "score": 1.5, "report": 1.5}
+SHARE_OF_PREPARE = {"export": 0.1, "score": 0.2, "report": 0.1}
 
 
 @dataclass(frozen=True)
@@ -162,12 +168,30 @@ def run_all(
 def run_each(chosen: Sequence[Command], output: str | Path) -> Iterator[Finished]:
     """Runs stages one after the other; each is yielded when it is done. Raises StageFailed."""
     # Taken before any stage has loaded its libraries: a second run is told at once.
+    started, prepared = time.monotonic(), 0.0
+    after = [command.stage for command in chosen]
     with lock(Path(output), inside=True):
         for command in chosen:
             before = published(command.result)
+            after.remove(command.stage)
+            if command.stage == "train":
+                spent = time.monotonic() - started + kept_for(after, prepared)
+                command = replace(
+                    command, arguments=(*command.arguments, "--spent", f"{spent:.0f}")
+                )
             seconds = run_stage(command)
+            prepared += seconds * (command.stage == "prepare")
             made = published(command.result) != before
             yield Finished(command.stage, command.result, seconds, made)
+
+
+def kept_for(stages: Sequence[str], prepared: float) -> float:
+    """The seconds that stages after training are likely to take, where prepare took `prepared`.
+
+    >>> kept_for(["export", "score"], 10.0)
+    11.5
+    """
+    return sum(SECONDS_OF_STAGE[one] + SHARE_OF_PREPARE[one] * prepared for one in stages)
 
 
 class _Call(ModuleType):
@@ -182,13 +206,19 @@ sys.modules[__name__].__class__ = _Call
 
 def run(arguments: Sequence[str]) -> None:
     """The command. Options that are not ours go to Beam, in the prepare stage."""
-    options, beam_options = _parser().parse_known_args(arguments)
+    parser = _parser()
+    options, beam_options = parser.parse_known_args(arguments)
+    if options.spec is not None and wishes_of(options).any:
+        parser.error("what is said about the rows goes without --spec: a spec says it itself")
     if beam_options and "prepare" not in options.stages:
         rule = "options that are not ours are Beam's, for the prepare stage alone"
         raise Failure(Exit.USAGE, rule, received=" ".join(beam_options))
+    if options.spec is None:
+        options.spec = first_spec(options)
     if options.fold is not None:
         options.set.append(fold_setting(options.spec, options.set, options.fold))
-    spec = read_spec(options.spec, settings=options.set)
+    settings = [*options.set, *minutes_of(options)]
+    spec = read_spec(options.spec, settings=settings)
     chosen = commands(
         options.spec,
         options.input,
@@ -197,7 +227,7 @@ def run(arguments: Sequence[str]) -> None:
         score=options.score,
         keep=options.keep,
         side=options.side,
-        settings=options.set,
+        settings=settings,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,
         show_test=options.show_test,
@@ -216,6 +246,47 @@ def run(arguments: Sequence[str]) -> None:
         print(f"{done}{failed}", file=sys.stderr)
         sys.exit(failed.exit_code)
     print(f"\n{table(finished)}")
+    if "train" in options.stages:
+        print("\n".join(verdict(options.output)))
+
+
+def minutes_of(options: argparse.Namespace) -> list[str]:
+    """The time that there is, as a setting of the spec."""
+    minutes = QUICK_MINUTES if options.quick else options.minutes
+    return [] if minutes is None else [f"training.minutes={minutes}"]
+
+
+def verdict(output: Path) -> list[str]:
+    """What a run that is there says of its heads beside what is simpler, after an empty line."""
+    folder = Output(output).run
+    said = folder.manifest.facts.get("verdict", []) if published(folder.path) else []
+    return ["", *said] if said else []
+
+
+def first_spec(options: argparse.Namespace) -> Path:
+    """The path of the spec that is in the output folder, or is written there from the rows.
+
+    Raises Failure 3 where a spec is there that predicts something else.
+    """
+    # Looks at all rows, which a run with a spec has no use for.
+    from pipeline import rows
+    from pipeline.preparing import infer
+
+    path, said = Output(options.output).spec, wishes_of(options)
+    if path.exists() and not options.force:
+        own = read_spec(path)
+        there = [own.head_column(name) for name in own.heads]
+        if said.targets and {*there} != {*said.targets}:
+            rule = f"{path} must predict what --target says; --force writes it anew"
+            raise Failure(Exit.OCCUPIED, rule, received=f"it predicts {', '.join(there)}")
+        print(f"spec: {path} is there and stays; --force writes it anew", file=sys.stderr)
+        return path
+    print("── look at the rows ──", file=sys.stderr, flush=True)
+    text = infer.spec_for(rows.expand(options.input), csv_of(options), said)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr, flush=True)
+    return path
 
 
 def fold_setting(spec: str | Path, settings: Sequence[str], fold: str) -> str:
@@ -231,7 +302,7 @@ def fold_setting(spec: str | Path, settings: Sequence[str], fold: str) -> str:
 def config(spec: Spec, chosen: Sequence[Command]) -> str:
     """What a run would do, as JSON: the spec with every default, and each stage's command."""
     stages = {c.stage: shlex.join(["python", "-m", *c.arguments]) for c in chosen}
-    return json.dumps({"spec": spec.model_dump(mode="json"), "stages": stages}, indent=2)
+    return json.dumps({"spec": json.loads(spec.to_json()), "stages": stages}, indent=2)
 
 
 def _clean_environment() -> dict[str, str]:
@@ -268,13 +339,17 @@ def _parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Example: python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
+        epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
+        "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
         "(other options go to Apache Beam, for example --direct_num_workers=2)",
         allow_abbrev=False,
     )
     parser.add_argument(
-        "--spec", required=True, help="the spec: a YAML file, here or at gs:// or s3://"
+        "--spec",
+        help="the spec: a YAML file, here or at gs:// or s3:// (default: OUT/spec.yaml, which is "
+        "written from the rows)",
     )
+    add_wishes(parser)
     add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
     add_csv(parser)
@@ -311,6 +386,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--max-bad-fraction", type=float, default=0.01, help="share of bad rows to tolerate (0.01)"
+    )
+    length = parser.add_mutually_exclusive_group()
+    length.add_argument(
+        "--minutes", type=float, help="how long all of it may take, with `training: auto` (5)"
+    )
+    length.add_argument(
+        "--quick", action="store_true", help="a first answer in about half a minute"
     )
     parser.add_argument("--force", action="store_true", help="replace results of other inputs")
     parser.add_argument(

@@ -38,4 +38,6 @@ def read_json(path: Path) -> Any:
 def trained_for(spec: Spec, **training: Any) -> Spec:
     """The spec with other settings of its training."""
     said = spec.model_dump(mode="json")
-    return Spec.model_validate({**said, "training": {**said["training"], **training}})
+    return Spec.model_validate(
+        {**said, "training": {**said["training"], "auto": False, **training}}
+    )

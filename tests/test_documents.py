@@ -54,6 +54,7 @@ SMALL = [
     f"vocabularies.identifier={{values: {IDENTIFIERS}}}",
     "vocabularies.package.min_count=1",
     "trunk.layers=[16]",
+    "training.auto=false",
     "training.epochs=1",
     "training.batch_size=64",
 ]

@@ -44,6 +44,7 @@ vocabularies: {words: {}}
 inputs: {word: {kind: category, vocabulary: words, embedding: 4}, x: {kind: number}}
 heads: {y: {kind: binary}}
 split: {by: hash, columns: [key], eval: 0.2, test: 0.1}
+training: {}
 """
 
 

@@ -31,7 +31,7 @@ SPEC = """
 name: remembering
 keys: [row]
 weight: often
-vocabularies: {maker: {size: 20}, shop: {}, item: {}, product: {size: 40}}
+vocabularies: {maker: {size: 20}, shop: {}, item: {}, product: {size: 40}, tag: {size: 12}}
 inputs:
   maker: {kind: category, vocabulary: maker, embedding: 4}
   shop: {kind: category, vocabulary: shop, embedding: 4}
@@ -47,6 +47,8 @@ heads:
   product: {kind: classification, vocabulary: product, top_k: 5,
             memory: [by_maker_shop, by_maker, by_last]}
   again: {kind: classification, column: product, vocabulary: product, memory: [by_paid]}
+  tags: {kind: multilabel, vocabulary: tag, memory: [by_maker_shop, by_maker]}
+  plain_tags: {kind: multilabel, column: tags, vocabulary: tag}
   plain: {kind: classification, column: product, vocabulary: product}
 split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
 training: {epochs: 2, batch_size: 128, learning_rate: 0.01}
@@ -64,6 +66,10 @@ def table(seed: int = 5) -> pa.Table:
         draw.random(ROWS) < 0.7, (7 * maker + 3 * shop) % 50, draw.integers(50, size=ROWS)
     )
     items = [[f"i{(product[at] + back) % 30}" for back in range(at % 4)] for at in range(ROWS)]
+    tags = [
+        sorted({f"t{one % 15}" for one in range(product[at], product[at] + at % 3)})
+        for at in range(ROWS)
+    ]
     return pa.table(
         {
             "row": np.arange(ROWS),
@@ -72,6 +78,7 @@ def table(seed: int = 5) -> pa.Table:
             "items": items,
             "paid": pa.array(draw.random(ROWS) < 0.5, mask=draw.random(ROWS) < 0.1),
             "product": pa.array([f"p{one}" for one in product], mask=draw.random(ROWS) < 0.05),
+            "tags": pa.array(tags, pa.list_(pa.string()), mask=draw.random(ROWS) < 0.05),
             "often": draw.integers(1, 4, ROWS) / 2,
         }
     )
@@ -89,7 +96,7 @@ def test_the_file_is_as_good_as_the_trained_model(output: Path, tmp_path: Path) 
     score.run(words("--model", model, "--input", output / "rows.parquet", *options))
     of_file = read_json(tmp_path / "scores.parquet.metrics.json")
     of_run = read_json(output / "run" / "metrics.json")["test"]
-    for head in ("product", "again"):
+    for head in ("product", "again", "tags"):
         for name, value in of_run[head].items():
             assert of_file[head][name] == pytest.approx(value, rel=1e-4, abs=1e-5), (head, name)
 
@@ -109,6 +116,8 @@ def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
     assert losses["memories"] < losses["network"] and losses["by_maker_shop"] < losses["by_maker"]
     assert said["worse_than"] is None
     assert metrics["test"]["product"]["log_loss"] < metrics["test"]["plain"]["log_loss"]
+    assert metrics["memory"]["tags"]["worse_than"] is None
+    assert metrics["test"]["tags"]["log_loss"] < metrics["test"]["plain_tags"]["log_loss"]
 
 
 def test_labels_are_ranked_once_each_by_probabilities(output: Path) -> None:
@@ -138,8 +147,10 @@ def test_a_network_without_inputs_leaves_it_to_the_memories(tmp_path: Path) -> N
     constant = metrics["baselines"]["plain"]["constant"]["test"]
     assert of_test["plain"]["log_loss"] == pytest.approx(constant["log_loss"], rel=0.02)
     assert of_test["product"]["log_loss"] < of_test["plain"]["log_loss"] - 0.5
+    assert of_test["tags"]["log_loss"] < of_test["plain_tags"]["log_loss"]
     weights = TrainedRun(output / "run").model.count_params()
-    assert weights == 3 * 2 * 41  # a bias, and a factor of nothing, for each label of each head
+    # A bias, and a factor of nothing, for each output of each head.
+    assert weights == 2 * (3 * 41 + 2 * 12)
 
 
 def test_a_killed_run_with_memories_ends_with_the_same_bits(
@@ -167,7 +178,7 @@ def test_a_killed_run_with_memories_ends_with_the_same_bits(
             train_run(killed, tmp_path / "killed")
     train_run(resumed, tmp_path / "killed")
     gates = [name for name in whole.state() if name.startswith("memory.")]
-    assert len(gates) == 6
+    assert len(gates) == 9
     for name, variable in whole.state().items():
         np.testing.assert_array_equal(variable, resumed.state()[name], err_msg=name)
 
@@ -192,5 +203,5 @@ def test_rows_in_which_nothing_is_known_are_scored(output: Path) -> None:
             "paid": [None, True],
         }
     )
-    scores = scorer.score(rows)
+    scores = scorer.score(rows, top_k=5)
     assert all(len(one) == 5 for one in scores.column("product.labels").to_pylist())

@@ -6,8 +6,9 @@ it: `--training.learning_rate=0.01`, and those of `training` without their first
 
 import argparse
 import json
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
@@ -26,6 +27,8 @@ class Options:
     checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
     tensorboard: where event files go, if not into `output`
     show_test: whether the table at the end has the metrics on test, too
+    spent: seconds of `training.minutes` that are others'
+    started: when the command began, as time.monotonic has it
     """
 
     data: str
@@ -38,6 +41,8 @@ class Options:
     checkpoints: str | None
     tensorboard: str | None
     show_test: bool = False
+    spent: float = 0.0
+    started: float = field(default_factory=time.monotonic)
 
 
 def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str) -> Options:
@@ -51,14 +56,20 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
         data=given.data,
         output=output,
         spec=given.spec,
-        settings=(*given.set, *settings_in(others)),
+        settings=(*given.set, *minutes_of(given), *settings_in(others)),
         force=given.force,
         warm_start=given.warm_start,
         print_config=given.print_config,
         checkpoints=given.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
         tensorboard=given.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
         show_test=given.show_test,
+        spent=given.spent,
     )
+
+
+def minutes_of(given: argparse.Namespace) -> list[str]:
+    """`--minutes` as a setting of the spec."""
+    return [] if given.minutes is None else [f"training.minutes={given.minutes}"]
 
 
 def settings_in(arguments: Sequence[str]) -> list[str]:
@@ -127,6 +138,8 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
     add("--print-config", action="store_true", help="print the spec as it would be used, and end")
     add_set(parser)
+    add("--minutes", type=float, help="training.minutes: how long `training: auto` may take (5)")
+    add("--spent", type=float, default=0.0, help="seconds of these that others take")
     add("--show-test", action="store_true", help="show the metrics on test, too, not on eval alone")
     add("--checkpoints", help="keep a copy of the unfinished run here (AIP_CHECKPOINT_DIR)")
     add("--tensorboard", help="where event files go (AIP_TENSORBOARD_LOG_DIR)")

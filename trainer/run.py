@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,8 +18,10 @@ from pipeline.folders.data import DataFolder
 from pipeline.spec import Spec
 from pipeline.spec.limits import check_size
 from trainer.data import (
+    ROWS_TO_SHUFFLE,
     Batch,
     ExampleFeatures,
+    RowsInMemory,
     batch_signature,
     batches,
     collect,
@@ -71,6 +74,8 @@ class Run:
     def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
+        if self.data.rows("train") <= ROWS_TO_SHUFFLE:
+            return self._train_rows.batches((training.seed, epoch), skip)
         return step_batches(
             self.data.files("train"),
             replace(self.features, counted=True),
@@ -79,6 +84,12 @@ class Run:
             order=(training.seed, epoch),
             skip=skip,
         )
+
+    @cached_property
+    def _train_rows(self) -> RowsInMemory:
+        size = self.spec.training.batch_size
+        files, own = self.data.files("train"), self.workers.share(size)
+        return RowsInMemory(files, replace(self.features, counted=True), batch_size=size, own=own)
 
     def own_signature(self) -> Batch:
         """Of a batch of `train_batches`."""
@@ -165,15 +176,26 @@ def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler
 
 def open_run(data: DataFolder, spec: Spec, workers: Workers = ALONE) -> tuple[Run, Arrays]:
     """The run, and the train columns that it was made with (see ROWS_COUNTED)."""
+    train_columns = count_train_rows(data, spec)
+    features = run_features(data, spec)
+    return make_run(data, spec, train_columns, features, workers), train_columns
+
+
+def run_features(data: DataFolder, spec: Spec) -> ExampleFeatures:
+    """What the examples hold, and what the spec's memories make of it."""
+    averages = {name: look_up(memory) for name, memory in data.averages(spec).items()}
+    return replace(example_features(spec, data.entries), averages=averages)
+
+
+def count_train_rows(data: DataFolder, spec: Spec) -> Arrays:
+    """The train columns that priors, class weights and baselines are counted from: the same
+    whatever the batch size is."""
     features = example_features(spec, data.entries)
     rows, size = data.rows("train"), spec.training.batch_size
     order = (spec.training.seed, 0) if rows > ROWS_COUNTED else None
     counted = min(rows, ROWS_COUNTED)
     read = batches(data.files("train"), features, batch_size=size, order=order)
-    train_columns = collect(read.take(steps_per_epoch(counted, size)), features, counted)
-    averages = {name: look_up(memory) for name, memory in data.averages(spec).items()}
-    features = replace(features, averages=averages)
-    return make_run(data, spec, train_columns, features, workers), train_columns
+    return collect(read.take(steps_per_epoch(counted, size)), features, counted)
 
 
 def target_scales(spec: Spec, numbers: Mapping[str, Any]) -> dict[str, Scale]:

@@ -78,6 +78,12 @@ def check(
         rule = "a search needs rows in the eval split: they say which trial is the best"
         raise Failure(Exit.USAGE, rule, received=0)
     path = spec or DataFolder(data).spec_path
+    if read_spec(path, settings=settings).training.auto:
+        rule = (
+            "a search needs a spec that leaves nothing to `training: auto`, such as the spec.json "
+            "of a run, with --spec"
+        )
+        raise Failure(Exit.USAGE, rule, received=path)
     for end in ("low", "high"):
         tried = [f"{place}={_end(values, end)}" for place, values in ranges.items()]
         read_spec(path, settings=[*settings, *tried])

@@ -4,6 +4,7 @@ The command, which has taken the lock by then and read what it was told, is trai
 """
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from trainer.evaluation.gates import judge_parts
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
 from trainer.options import Options
+from trainer.recipe.rules import MINUTES, as_before, first
+from trainer.recipe.trials import counted_facts, tried
 from trainer.reporting.history import History, scalars, write_scalars
 from trainer.reporting.projector import write_projector
 from trainer.reporting.tables import (
@@ -38,7 +41,8 @@ from trainer.reporting.tables import (
     speed_line,
 )
 from trainer.reporting.tracking import tracked
-from trainer.run import Run, open_run
+from trainer.reporting.verdict import verdict
+from trainer.run import Run, count_train_rows, make_run, run_features
 from trainer.storage import copy_in, keep_copy
 from trainer.training import checkpoint
 from trainer.training.train import nothing, train_run
@@ -57,22 +61,51 @@ def train_stage(
         if agreed(workers, made_from, done):
             return True
         exact_arithmetic()
+        work = RunFolder(staging(output))
+        if workers.is_chief:
+            work = resumed_staging(output, made_from, force=options.force, copy=options.checkpoints)
         with lasting("count the training rows"):
-            run, train_columns = open_run(data, spec, workers)
+            train_columns = count_train_rows(data, spec)
+        if spec.training.auto:
+            spec = closed(options, data, spec, train_columns, work, workers)
+        run = make_run(data, spec, train_columns, run_features(data, spec), workers)
         if options.warm_start:
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:
-            train_and_publish(options, run, train_columns, output, made_from)
+            train_and_publish(options, run, train_columns, work, output, made_from)
         else:
-            train_run(run, staging(output))
+            train_run(run, work.path)
     return False
 
 
+def closed(
+    options: Options,
+    data: DataFolder,
+    said: Spec,
+    train_columns: Arrays,
+    work: RunFolder,
+    workers: Workers,
+) -> Spec:
+    """The spec with all that it leaves open: by trials, by the rules alone where several machines
+    or devices would have to agree on a clock, or as the run had it whose weights are the start."""
+    if options.warm_start:
+        return as_before(said, RunFolder(Path(options.warm_start)).spec)
+    if workers.devices > 1:
+        return first(said, counted_facts(said, data))
+    seconds = 60 * (said.training.minutes or MINUTES) - options.spent
+    seconds -= time.monotonic() - options.started
+    return tried(work, said, data, train_columns, seconds, copying(work.path, options))
+
+
 def train_and_publish(
-    options: Options, run: Run, train_columns: Arrays, output: Path, made_from: str
+    options: Options,
+    run: Run,
+    train_columns: Arrays,
+    work: RunFolder,
+    output: Path,
+    made_from: str,
 ) -> None:
     """What the chief does: trains and publishes the folder."""
-    work = resumed_staging(output, made_from, force=options.force, copy=options.checkpoints)
     events = options.tensorboard or str(work.events)
     with tracked(run.spec, work.path, os.environ) as tracking:
         told = (*tracking.epochs, *tuner_reports(os.environ))
@@ -81,13 +114,16 @@ def train_and_publish(
         metrics, ended = make_run_folder(run, train_columns, work, history, saved)
         tracking.result(metrics)
     work.made_from_path.unlink()
-    RunFolder(output).publish(made_from, {**run_facts(run), "ended": ended.facts()})
+    kinds = {name: head.kind for name, head in run.spec.heads.items()}
+    said = verdict(metrics, kinds, run.data.statistics)
+    facts = {**run_facts(run), "ended": ended.facts(), "verdict": said}
+    RunFolder(output).publish(made_from, facts)
     print(metrics_table(metrics, show_test=options.show_test))
     if lines := parts_tables(metrics):
         print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
-    print(f"\ntrain: {options.output}")
+    print("\n".join(["", *said, "", f"train: {options.output}"]))
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:
@@ -129,7 +165,11 @@ def make_run_folder(
 ) -> tuple[dict[str, Any], Ended]:
     """Trains, measures and saves into `work`; gives the metrics, and how training ended."""
     print(parameter_table(parameters(run.network)), flush=True)
-    ended = train_run(run, work.path, history=history, saved=saved)
+    # The trials have trained it already.
+    by_trials = work.trials_path.exists()
+    ended = train_run(
+        run, work.path, history=history, saved=saved, time_is_up=lambda: by_trials, quiet=by_trials
+    )
     print(ended.line(), flush=True)
     with lasting("write the projector"):
         write_projector(run, history.events)

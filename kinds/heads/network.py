@@ -71,6 +71,14 @@ class Network(Protocol):
         """What stands for the logits [batch, outputs] of the network and of the head's memories
         together."""
 
+    def mixing(
+        self, layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """{what `mixed_losses` needs of each row beside the mixture: [batch, ...]}"""
+
+    def mixed_losses(self, rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+        """The losses [rows] of what the network and the head's memories say together."""
+
     def temperature_sums(self, part: Any) -> TemperatureSums | None:
         """What a temperature is fitted with; None where the head has none."""
 

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from kinds.answers import answers
 from kinds.heads.score import FileHead
-from kinds.memory.onnx import Mixed
 from kinds.nodes import Nodes
+from kinds.tensors import Mixed
 
 
 class Onnx(Protocol):

@@ -15,12 +15,13 @@ class Labels:
     """The labels that a head chooses from: those of a `vocabulary`.
 
     `top_k` is how many a score lists by default, `tied` the embedding table over the same
-    vocabulary that is also used as the head's weights.
+    vocabulary that is also used as the head's weights. `several`: whether a row may have several.
     """
 
     vocabulary: str
     top_k: int
     tied: str | None
+    several: bool = False
 
 
 class HeadPart(Part):
@@ -32,7 +33,7 @@ class HeadPart(Part):
     """What its results are called behind the head's name and a dot."""
 
     REMEMBERS: ClassVar[bool] = False
-    """Whether it can mix counted memories with the network: then it has the setting `memory`."""
+    """Whether `memory: auto` chooses memories for it."""
 
     kind: str
     column: Column | None = None

@@ -21,6 +21,8 @@ from kinds.memory.label_counts import LabelCounts
 Array = npt.NDArray[Any]
 # A memory is chosen if it makes the loss smaller by this share.
 LEAST_GAIN = 0.005
+# What is chosen from a hundred is by chance some standard errors better than nothing.
+ERRORS = 3.0
 # A discount that learned nothing from the counts would be about this.
 USUAL_DISCOUNT = 0.7
 
@@ -150,31 +152,47 @@ def _places(rising: Array, wanted: Array) -> tuple[Array, Array]:
 
 def loss_of(shares: Sequence[Share], last: Array) -> float:
     """The log loss of rows whose labels are `last` probable where nothing else is known."""
+    return _loss(_asked(shares, last))
+
+
+def _asked(shares: Sequence[Share], last: Array) -> Array:
     asked = last
     for one in reversed(shares):
         asked = one.own + one.left * asked
-    return _loss(asked)
+    return asked
 
 
 def chain(shares: Mapping[str, Share], last: Array, *, least_gain: float = LEAST_GAIN) -> Chain:
     """One memory after the other is taken, and put where in the order it helps most, as long as the
-    loss becomes smaller by the `least_gain`; then whatever is not worth that any more goes."""
+    loss becomes smaller by the `least_gain`, and by more than chance; then whatever is not worth
+    that any more goes."""
     names: list[str] = []
-    alone = loss = _loss(last)
+    found = last
     while len(names) < len(shares):
-        found, name, place = min(_longer(names, shares, last))
-        if found > (1 - least_gain) * loss:
+        _, name, place = min(_longer(names, shares, last))
+        longer = [*names[:place], name, *names[place:]]
+        more = _asked([shares[one] for one in longer], last)
+        if not _is_worth(found, more, least_gain):
             break
-        names.insert(place, name)
-        loss = found
+        names, found = longer, more
     while names:
-        without = _without(names, shares, last)
-        name = min(without, key=lambda one: without[one])
-        if loss <= (1 - least_gain) * without[name]:
-            return Chain(tuple(names), alone, loss, without)
+        without = {
+            name: _asked([shares[one] for one in names if one != name], last) for name in names
+        }
+        losses = {name: _loss(asked) for name, asked in without.items()}
+        name = min(losses, key=lambda one: losses[one])
+        if _is_worth(without[name], found, least_gain):
+            return Chain(tuple(names), _loss(last), _loss(found), losses)
         names.remove(name)
-        loss = without[name]
-    return Chain((), alone, alone, {})
+        found = without[name]
+    return Chain((), _loss(last), _loss(last), {})
+
+
+def _is_worth(before: Array, after: Array, least_gain: float) -> bool:
+    """Whether the mean loss has fallen by that share of it, and clearly."""
+    gain = np.log(after) - np.log(before)
+    error = float(gain.std() / np.sqrt(len(gain)))
+    return bool(gain.mean() >= max(least_gain * _loss(before), ERRORS * error) and gain.any())
 
 
 def _longer(
@@ -192,12 +210,6 @@ def _longer(
         if place < len(names):
             own = shares[names[place]]
             said, left = said + left * own.own, left * own.left
-
-
-def _without(names: Sequence[str], shares: Mapping[str, Share], last: Array) -> dict[str, float]:
-    return {
-        name: loss_of([shares[other] for other in names if other != name], last) for name in names
-    }
 
 
 def _loss(probabilities: Array) -> float:

@@ -23,6 +23,8 @@ LIMIT = 4_000_000
 COMPACT_AT = 1 << 18
 # The label of what a value's forgotten pairs have in sum; `labels` says how many pairs these were.
 REST = -1
+# The label of the rows of a value, where a row may have several labels or none.
+ROWS = -2
 SCHEMA = pa.schema(
     [
         ("key", pa.int64()),
@@ -92,7 +94,7 @@ def _with_room(counts: PairCounts, table: pa.Table) -> PairCounts:
     order = np.lexsort((_of(table, "label"), _of(table, "key"), -weight, is_rest))
     given_up = np.zeros(table.num_rows, bool)
     given_up[order[counts.limit // 4 :]] = True
-    given_up &= ~is_rest
+    given_up &= _of(table, "label") >= 0
     labels = np.where(given_up, REST, _of(table, "label"))
     lost = float(weight.max(where=given_up, initial=0.0))
     table = _summed(table.set_column(1, "label", pa.array(labels, pa.int32())))
@@ -123,6 +125,22 @@ def label_counts(counts: PairCounts, *, most: int, min_count: int) -> LabelCount
     return of_pairs(
         keys, labels, weights, rows, most=most, min_count=min_count, stand_for=stand_for
     )
+
+
+def row_counts(counts: PairCounts, *, most: int, min_count: int) -> LabelCounts:
+    """The same of rows that may have several labels: a value's total is the weight of its rows."""
+    (table,) = added(counts).parts
+    labels = _of(table, "label")
+    rows = table.filter(pa.array(labels == ROWS))
+    rows = rows.filter(pa.array(_of(rows, "rows") >= min_count)).sort_by("key")
+    there = np.isin(_of(table, "key"), _of(rows, "key")) & (labels != ROWS)
+    # A value is known, too, of which no row has a label.
+    none = np.zeros(rows.num_rows, np.int64)
+    nothing = [_of(rows, "key"), none + REST, none * 0.0, none, none]
+    own = (_of(table.filter(pa.array(there)), name) for name in SCHEMA.names)
+    columns = [np.concatenate(pair) for pair in zip(own, nothing, strict=True)]
+    found = of_pairs(*columns[:-1], most=most, min_count=0, stand_for=columns[-1])
+    return replace(found, totals=_of(rows, "weight"))
 
 
 def _of(table: pa.Table, name: str) -> Array:

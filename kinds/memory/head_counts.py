@@ -16,16 +16,18 @@ Array = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class HeadCounts:
-    """`memories` {name: its keys and counts} are in the order of the gates."""
+    """`memories` {name: its keys and counts} are in the order of the gates; `several`: whether a
+    row may have several labels."""
 
     gates: Gates
     memories: Mapping[str, tuple[Keys, LabelCounts]]
+    several: bool
 
     def mixture(self, features: Mapping[str, Array]) -> Mixture:
         """Of rows with these features, as the network takes them."""
         ids_of = padded_ids(features)
         found = [seen(counts, keys.looked_up(ids_of)) for keys, counts in self.memories.values()]
-        return mixture(self.gates, found)
+        return mixture(self.gates, found, several=self.several)
 
 
 def gates_of(said: Mapping[str, Any]) -> Gates:

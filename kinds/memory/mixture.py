@@ -11,6 +11,11 @@ l with the row's value in memory k, and n_k that of all its labels:
 
 (Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) As all this is linear
 in s and in the network, p(l) = share * network(l) + sum of factor_k s_k(l).
+
+Where a row may have several labels, each is a yes or no of its own and n_k the weight of the rows.
+Then the next one's probability is mixed in as of b_k rows, b_k = d_k / (1 - d_k):
+
+    s_k(l) = c_k(l) / (n_k + b_k)             left_k = b_k / (n_k + b_k)
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,6 +34,22 @@ NO_LABEL = -1
 SIGNS = 3
 # Less than this share of a total is what sums in float32 leave of nothing.
 NOTHING = 1e-5
+# How far from 1 a probability stays of which the odds are asked.
+LEAST = 1e-7
+
+
+def share(weights: Array, totals: Array, discount: float, *, several: bool) -> Array:
+    """What a memory gives labels of these weights, of values with these totals."""
+    if several:
+        return np.asarray(weights / (totals + discount / (1 - discount)))
+    return np.asarray(np.maximum(weights - discount, 0.0) / np.where(totals > 0, totals, 1.0))
+
+
+def left(listed: Array, totals: Array, discount: float, *, several: bool) -> Array:
+    """What is left to the next one, where `listed` is the sum of what the labels were given."""
+    further = discount / (1 - discount)
+    rest = further / (totals + further) if several else np.maximum(1.0 - listed, 0.0)
+    return np.asarray(np.where(totals > 0, rest, 1.0))
 
 
 @dataclass(frozen=True)
@@ -124,34 +145,41 @@ class Mixture(NamedTuple):
     masses: Array
 
 
-def mixture(gates: Gates, memories: Sequence[Seen]) -> Mixture:
-    shares, signs, left = [], [], []
+def mixture(gates: Gates, memories: Sequence[Seen], *, several: bool = False) -> Mixture:
+    """`several`: whether a row may have several labels."""
+    shares, signs, lefts = [], [], []
     for rows, discount in zip(memories, gates.discounts, strict=True):
-        known = rows.totals > 0
-        above = np.maximum(rows.weights - discount, 0.0)
-        shares.append(np.where(known[:, None], above / np.where(known, rows.totals, 1)[:, None], 0))
-        left.append(np.maximum(1.0 - shares[-1].sum(axis=1), 0.0))
-        signs += [known.astype(np.float64), np.log1p(rows.totals), left[-1]]
+        shares.append(share(rows.weights, rows.totals[:, None], discount, several=several))
+        lefts.append(left(shares[-1].sum(axis=1), rows.totals, discount, several=several))
+        signs += [(rows.totals > 0).astype(np.float64), np.log1p(rows.totals), lefts[-1]]
     logits = gates.bias + np.stack(signs, axis=1) @ gates.weights.T
     gate = np.exp(logits - logits.max(axis=1, keepdims=True))
     gate /= gate.sum(axis=1, keepdims=True)
     factors = [gate[:, 1]]
     for k in range(1, len(memories)):
-        factors.append(gate[:, k + 1] + factors[-1] * left[k - 1])
-    share = gate[:, 0] + factors[-1] * left[-1]
+        factors.append(gate[:, k + 1] + factors[-1] * lefts[k - 1])
+    of_network = gate[:, 0] + factors[-1] * lefts[-1]
     masses = [f[:, None] * s for f, s in zip(factors, shares, strict=True)]
     labels = np.concatenate([rows.labels for rows in memories], axis=1)
-    return Mixture(share, labels, np.concatenate(masses, axis=1))
+    return Mixture(of_network, labels, np.concatenate(masses, axis=1))
 
 
-def table_signs(counts: LabelCounts, discount: float) -> Array:
+def table_shares(counts: LabelCounts, discount: float, *, several: bool) -> Array:
+    """float64 [pairs]: what each label is given with its value."""
+    totals = np.repeat(counts.totals, np.diff(counts.offsets)) / counts.unit
+    return share(counts.weights / counts.unit, totals, discount, several=several)
+
+
+def table_signs(counts: LabelCounts, discount: float, *, several: bool) -> Array:
     """float64 [values + 1, SIGNS] of each value, and of an unknown one: what the gates see."""
-    lengths = np.diff(counts.offsets)
-    above = np.maximum(counts.weights / counts.unit - discount, 0.0)
-    value = np.repeat(np.arange(len(lengths)), lengths)
-    totals = counts.totals / counts.unit
-    left = np.maximum(1.0 - np.bincount(value, above, len(lengths)) / totals, 0.0)
-    signs = np.stack([np.ones_like(totals), np.log1p(totals), left], axis=1)
+    totals, lengths = counts.totals / counts.unit, np.diff(counts.offsets)
+    value, shares = (
+        np.repeat(np.arange(len(lengths)), lengths),
+        table_shares(counts, discount, several=several),
+    )
+    listed = np.bincount(value, shares, len(lengths))
+    rest = left(listed, totals, discount, several=several)
+    signs = np.stack([np.ones_like(totals), np.log1p(totals), rest], axis=1)
     return np.concatenate([signs, [[0.0, 0.0, 1.0]]])
 
 
@@ -160,12 +188,29 @@ def log_probabilities(logits: Array, mixed: Mixture) -> Array:
     with np.errstate(invalid="ignore", over="ignore"):  # of a row that is not finite
         own = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
         own += np.log(mixed.share)[:, None] - np.log(np.exp(own).sum(axis=1, keepdims=True))
-    masses = np.zeros_like(own)
-    rows, place = np.nonzero(mixed.labels != NO_LABEL)
-    np.add.at(masses, (rows, mixed.labels[rows, place]), mixed.masses[rows, place])
+    masses = _dense(mixed, own.shape)
     some = masses > 0
     own[some] = np.logaddexp(own[some], np.log(masses[some]))
     return own
+
+
+def _dense(mixed: Mixture, shape: tuple[int, ...]) -> Array:
+    """The masses of all labels, float64 [rows, labels]."""
+    masses = np.zeros(shape)
+    rows, place = np.nonzero(mixed.labels != NO_LABEL)
+    np.add.at(masses, (rows, mixed.labels[rows, place]), mixed.masses[rows, place])
+    return masses
+
+
+def log_odds(logits: Array, mixed: Mixture) -> Array:
+    """log(p / (1 - p)), float64 [rows, labels], of the logits of a network that gives each label a
+    yes or no of its own."""
+    log_p = np.log(mixed.share)[:, None] - np.logaddexp(0, -logits.astype(np.float64))
+    masses = _dense(mixed, logits.shape)
+    some = masses > 0
+    log_p[some] = np.logaddexp(log_p[some], np.log(masses[some]))
+    log_p = np.minimum(log_p, -LEAST)
+    return log_p - np.log(-np.expm1(log_p))
 
 
 def log_loss(losses: Array, mixed: Mixture, targets: Array) -> Array:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from kinds.memory.key_tensors import Features, looked_up, own
 from kinds.memory.keys import Keys
 from kinds.memory.label_counts import LabelCounts
-from kinds.memory.mixture import NO_LABEL, NOTHING, Gates
+from kinds.memory.mixture import LEAST, NO_LABEL, NOTHING, Gates
 
 # The logarithm of no mass at all, which float32 can add to.
 NONE = -1e30
@@ -43,7 +43,8 @@ class OfTarget(NamedTuple):
 
 
 class OwnRows(NamedTuple):
-    """The targets and weights [rows] with which rows were counted."""
+    """The targets, [rows] or [rows, labels], below 0 where there are none, and the weights [rows]
+    with which rows were counted; of such a row whose target is missing the weight is 0."""
 
     targets: tf.Tensor
     weights: tf.Tensor
@@ -93,9 +94,10 @@ class Table:
 
 def without(rows: Seen, own: OwnRows, times: tf.Tensor) -> Seen:
     """The same as counted without the row itself, whose weight counts so many times."""
-    counted = tf.where(own.targets >= 0, own.weights * times, 0.0)
-    is_own = (rows.labels == own.targets[:, None]) & (own.targets >= 0)[:, None]
-    weights = rows.weights - tf.where(is_own, counted[:, None], 0.0)
+    counted = own.weights * times
+    targets = tf.reshape(own.targets, [tf.shape(rows.labels)[0], -1])
+    same = (rows.labels[:, :, None] == targets[:, None, :]) & (targets >= 0)[:, None, :]
+    weights = rows.weights - tf.where(tf.reduce_any(same, axis=2), counted[:, None], 0.0)
     totals = rows.totals - counted
     totals = tf.where(totals > NOTHING * rows.totals, totals, 0.0)
     return Seen(rows.labels, tf.maximum(weights, 0.0), totals)
@@ -142,29 +144,36 @@ def _one() -> tf.Variable:
 class HeadMemory:
     """The memories of a head, the most specific first, and what is learned of them. `constant`
     [outputs] are the logits of a prediction that knows nothing of a row. The network's are taken
-    times the inverse temperature: 1 until training is over."""
+    times the inverse temperature: 1 until training is over. `several`: whether a row may have
+    several labels."""
 
     tables: tuple[Table, ...]
     gates: GateVariables
     constant: tf.Tensor
+    several: bool = False
     inverse_temperature: tf.Variable = field(default_factory=_one)
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> list[Seen]:
         return [table.seen(features, left_out) for table in self.tables]
 
     def mixture(self, features: Features, left_out: OwnRows | None = None) -> Mixture:
-        return mixture(self.gates, self.seen(features, left_out))
+        return mixture(self.gates, self.seen(features, left_out), several=self.several)
 
 
-def mixture(gates: GateVariables, memories: Sequence[Seen]) -> Mixture:
+def mixture(gates: GateVariables, memories: Sequence[Seen], *, several: bool = False) -> Mixture:
     shares, signs, left = [], [], []
     discounts = tf.unstack(tf.sigmoid(gates.discounts))
     for rows, discount in zip(memories, discounts, strict=True):
         known = rows.totals > 0
-        safe = tf.where(known, rows.totals, 1.0)
-        above = tf.nn.relu(rows.weights - discount)
-        shares.append(tf.where(known[:, None], above / safe[:, None], 0.0))
-        left.append(tf.maximum(1.0 - tf.reduce_sum(shares[-1], axis=1), 0.0))
+        further = discount / (1.0 - discount)
+        if several:
+            shares.append(rows.weights / (rows.totals + further)[:, None])
+            rest = further / (rows.totals + further)
+        else:
+            safe = tf.where(known, rows.totals, 1.0)
+            shares.append(tf.nn.relu(rows.weights - discount) / safe[:, None])
+            rest = tf.maximum(1.0 - tf.reduce_sum(shares[-1], axis=1), 0.0)
+        left.append(tf.where(known, rest, 1.0))
         signs += [tf.cast(known, tf.float32), tf.math.log1p(rows.totals), left[-1]]
     logits = tf.nn.bias_add(
         tf.matmul(tf.stack(signs, axis=1), gates.weights, transpose_b=True), gates.bias
@@ -199,11 +208,24 @@ def mixed_loss(losses: tf.Tensor, mixed: OfTarget) -> tf.Tensor:
 def log_probabilities(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
     """The log of p [rows, classes], of the network's logits."""
     own = tf.nn.log_softmax(logits) + tf.math.log(mixed.share)[:, None]
-    classes = tf.shape(logits)[1]
-    rows = tf.broadcast_to(tf.range(tf.shape(logits)[0])[:, None], tf.shape(mixed.labels))
+    return _with_masses(own, mixed)
+
+
+def log_odds(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
+    """log(p / (1 - p)) [rows, labels], of the logits of a network that gives each label a yes or no
+    of its own."""
+    own = tf.math.log_sigmoid(logits) + tf.math.log(mixed.share)[:, None]
+    log_p = tf.minimum(_with_masses(own, mixed), -LEAST)
+    return log_p - tf.math.log(-tf.math.expm1(log_p))
+
+
+def _with_masses(own: tf.Tensor, mixed: Mixture) -> tf.Tensor:
+    """log(exp(own) + mass) [rows, labels]."""
+    labels = tf.shape(own)[1]
+    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(mixed.labels))
     # What stands for no label goes into a column of its own.
-    label = tf.where(mixed.labels == NO_LABEL, classes, mixed.labels)
-    place, shape = tf.stack([rows, label], axis=2), tf.stack([tf.shape(logits)[0], classes + 1])
+    label = tf.where(mixed.labels == NO_LABEL, labels, mixed.labels)
+    place, shape = tf.stack([rows, label], axis=2), tf.stack([tf.shape(own)[0], labels + 1])
     masses = tf.scatter_nd(place, mixed.masses, shape)[:, :-1]
     memory = _log(masses)
     higher = tf.maximum(own, memory)

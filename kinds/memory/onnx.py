@@ -9,35 +9,21 @@ head makes of it is in its own folder.
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.memory.keys import NO_KEY
-from kinds.memory.mixture import NO_LABEL, SIGNS, table_signs
-from kinds.tensors import feature, within_memory
+from kinds.memory.mixture import NO_LABEL, SIGNS, table_shares, table_signs
+from kinds.memory.place_nodes import add_places
+from kinds.tensors import Mixed, mixed, within_memory
 
 if TYPE_CHECKING:
-    from kinds.inputs.keys import Key
     from kinds.memory.keys import Keys
     from kinds.memory.label_counts import LabelCounts
-    from kinds.memory.mixture import Gates
+    from kinds.memory.mixture import Array, Gates
     from kinds.nodes import Nodes
 
 _FLOAT, _INT64, _BOOL = 1, 7, 9
-
-
-class Mixed(NamedTuple):
-    """Names of tensors: share float32 [rows, 1], labels int64 [rows, m] and masses float32
-    [rows, m]. Each label is there once; what stands for none is NO_LABEL and has no mass."""
-
-    share: str
-    labels: str
-    masses: str
-
-
-def mixed(head: str) -> Mixed:
-    return Mixed(*(within_memory(head, name) for name in Mixed._fields))
 
 
 def add_mixture(
@@ -45,15 +31,18 @@ def add_mixture(
     head: str,
     gates: "Gates",
     memories: Mapping[str, tuple["Keys", "LabelCounts"]],
+    *,
+    several: bool,
 ) -> Mixed:
-    """`memories` {name: its keys and counts}, in the order of the gates."""
+    """`memories` {name: its keys and counts}, in the order of the gates; `several`: whether a row
+    may have several labels."""
     place = partial(within_memory, head)
     signs, lists = [], []
     for (name, (keys, counts)), discount in zip(memories.items(), gates.discounts, strict=True):
         of = _Memory(nodes, partial(within_memory, f"{head}/{name}"))
-        at = of.value(keys, counts)
-        signs.append(of.signs(at, counts, discount))
-        lists.append(of.lists(at, counts, discount))
+        at = add_places(nodes, within_memory(f"{head}/{name}", "value"), keys, counts.keys)
+        signs.append(of.signs(at, table_signs(counts, discount, several=several)))
+        lists.append(of.lists(at, counts, table_shares(counts, discount, several=several)))
     made = mixed(head)
     joined = nodes.add("Concat", signs, place("signs"), axis=1)
     factors = _factors(nodes, place, gates, joined, made.share)
@@ -109,68 +98,19 @@ class _Memory:
     def _constant(self, name: str, value: object, dtype: object) -> str:
         return self._nodes.constant(self._place(name), value, dtype)
 
-    def value(self, keys: "Keys", counts: "LabelCounts") -> str:
-        """int64 [rows]: the place of each row's value; the number of values where it is unknown."""
-        parts = [self._ids(part, f"part_{i}") for i, part in enumerate(keys.parts)]
-        if len(parts) == 1:
-            every = np.arange(keys.parts[0].ids)
-            every = np.where(every == keys.parts[0].unknown, NO_KEY, every)
-            places = self._constant("places", counts.places(every), np.int64)
-            return self._add("Gather", [places, parts[0]], "value")
-        key = parts[0]
-        for i, (part, own) in enumerate(zip(keys.parts[1:], parts[1:], strict=True), start=1):
-            radix = self._constant(f"ids_{i}", part.ids, np.int64)
-            key = self._add("Mul", [key, radix], f"shifted_{i}")
-            key = self._add("Add", [key, own], f"key_{i}")
-        unknown = [
-            self._add(
-                "Equal", [own, self._constant(f"unknown_{i}", part.unknown, np.int64)], f"no_{i}"
-            )
-            for i, (part, own) in enumerate(zip(keys.parts, parts, strict=True))
-            if part.unknown is not None
-        ]
-        for i, no in enumerate(unknown):
-            nothing = self._constant(f"nothing_{i}", NO_KEY, np.int64)
-            key = self._add("Where", [no, nothing, key], f"known_{i}")
-        values = len(counts.keys)
-        return self._add(
-            "LabelEncoder",
-            [key],
-            "value",
-            domain="ai.onnx.ml",
-            keys_int64s=[NO_KEY, *counts.keys.tolist()],
-            values_int64s=[values, *range(values)],
-            default_int64=values,
-        )
-
-    def _ids(self, key: "Key", name: str) -> str:
-        ids = feature(key.feature)
-        if key.place is not None:
-            at = self._constant(f"{name}/at", -key.place, np.int64)
-            ids = self._add("Gather", [ids, at], f"{name}/of_list", axis=1)
-        ids = self._add("Cast", [ids], f"{name}/ids", to=_INT64)
-        if key.missing_flag is None:
-            return ids
-        half = self._constant(f"{name}/half", 0.5, np.float32)
-        missing = self._constant(f"{name}/missing", key.missing, np.int64)
-        is_missing = self._add("Greater", [feature(key.missing_flag), half], f"{name}/is_missing")
-        return self._add("Where", [is_missing, missing, ids], f"{name}/or_missing")
-
-    def signs(self, value: str, counts: "LabelCounts", discount: float) -> str:
+    def signs(self, value: str, of_values: "Array") -> str:
         """float32 [rows, SIGNS]"""
-        table = self._constant("of_value", table_signs(counts, discount), np.float32)
+        table = self._constant("of_value", of_values, np.float32)
         return self._add("Gather", [table, value], "signs")
 
-    def lists(self, value: str, counts: "LabelCounts", discount: float) -> tuple[str, str]:
+    def lists(self, value: str, counts: "LabelCounts", of_labels: "Array") -> tuple[str, str]:
         """int32 and float32 [rows, m]: the labels of each row's value and what it says of them; m
         is the longest list of the rows."""
         lengths = np.append(np.diff(counts.offsets), 0)
         starts = self._constant("starts", counts.offsets, np.int64)
         sizes = self._constant("sizes", lengths, np.int64)
         labels = self._constant("all_labels", np.append(counts.labels, NO_LABEL), np.int32)
-        above = np.maximum(counts.weights / counts.unit - discount, 0.0)
-        totals = np.repeat(counts.totals / counts.unit, np.diff(counts.offsets))
-        shares = self._constant("all_shares", np.append(above / totals, 0.0), np.float32)
+        shares = self._constant("all_shares", np.append(of_labels, 0.0), np.float32)
         zero, one = (self._constant(str(n), n, np.int64) for n in (0, 1))
         axis = self._constant("axis", [1], np.int64)
         start = self._add("Gather", [starts, value], "start")

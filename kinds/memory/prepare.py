@@ -10,7 +10,7 @@ import pyarrow as pa
 from kinds.heads.labels.numbering import MISSING
 from kinds.inputs.keys import Key
 from kinds.lists import list_lengths
-from kinds.memory.counting import PairCounts, with_pairs
+from kinds.memory.counting import ROWS, PairCounts, with_pairs
 from kinds.memory.keys import NO_KEY, Keys
 from kinds.names import WEIGHT
 from kinds.prepare import flat
@@ -18,13 +18,27 @@ from kinds.prepare import flat
 Array = npt.NDArray[Any]
 
 
-def counted(counts: PairCounts, keys: Keys, features: pa.RecordBatch, head: str) -> PairCounts:
-    """`counts` and the rows of a batch of features that have a target and count for something."""
+def counted(
+    counts: PairCounts,
+    keys: Keys,
+    features: pa.RecordBatch,
+    head: str,
+    *,
+    several: bool = False,
+) -> PairCounts:
+    """`counts` and the rows of a batch of features that have a target and count for something. With
+    `several` labels a row, the rows are counted as well."""
     labels = flat(features, head)
     row = np.repeat(np.arange(features.num_rows), list_lengths(features.column(head)))
     weight = weights_in(features)[row]
-    there = (labels != MISSING) & (weight > 0)
+    there, is_missing = (labels != MISSING) & (weight > 0), row[labels == MISSING]
     labels, row, weight = labels[there], row[there], weight[there]
+    if several:
+        known = weights_in(features) > 0
+        known[is_missing] = False
+        labels = np.concatenate([labels, np.full(known.sum(), ROWS)])
+        row = np.concatenate([row, np.flatnonzero(known)])
+        weight = weights_in(features)[row]
     for key, share in keys.counted(ids_in(features)):
         known = key[row] != NO_KEY
         counts = with_pairs(counts, key[row][known], labels[known], share * weight[known])

@@ -16,7 +16,8 @@ def rows(
     for name, heads in said.items():
         for head, one in heads.items():
             size = f"{one['bytes'] / 1e6:.1f} MB"
-            held = [f"{one[what]:,}" for what in ("values", "pairs")]
+            # Of a number there are no labels.
+            held = [f"{one[what]:,}" if what in one else "-" for what in ("values", "pairs")]
             yield [name, " and ".join(of[name]), head, *held, size, known(one)]
 
 
@@ -34,12 +35,16 @@ def cut_off(one: Mapping[str, Any]) -> str:
     >>> said = {"values": 1200, "pairs": 3000, "below_min_count": 0, "beyond_labels": 20}
     >>> cut_off(said)
     '1,200 values with 3,000 labels; 20 labels beyond `labels`'
+    >>> cut_off({"values": 1200, "rows_forgotten_at_most": 0})
+    '1,200 values'
     """
     reasons = {
         "below_min_count": "values too rare",
         "beyond_labels": "labels beyond `labels`",
         "weights_low_by_at_most": "is the most by which a count may be low",
+        "rows_forgotten_at_most": "rows at most are forgotten",
         "totals_low_by_at_most": "is the most by which the count of a value may be low",
     }
     cut = [f"{one[what]:,.10g} {why}" for what, why in reasons.items() if one.get(what)]
-    return "; ".join([f"{one['values']:,} values with {one['pairs']:,} labels", *cut])
+    labels = f" with {one['pairs']:,} labels" if "pairs" in one else ""
+    return "; ".join([f"{one['values']:,} values{labels}", *cut])

@@ -11,6 +11,7 @@ from pipeline.folders.run import RunFolder
 class Output:
     """OUT."""
 
+    spec = Within("spec.yaml")
     scores, report = Within("scores.parquet"), Within("report.html")
 
     def __init__(self, path: Path) -> None:

@@ -20,8 +20,11 @@ class RunFolder(PreparedFolder):
     history_path = Within("history.jsonl")
     # What TensorBoard shows.
     events = Within("tensorboard")
+    # What `training: auto` has tried, and with which outcome.
+    trials_path = Within("trials.json")
     # Of an unfinished run: what it is made from, and where it goes on after a kill.
     made_from_path, checkpoints = Within(".made-from"), Within("checkpoints")
+    trials = Within("trials")
 
     @cached_property
     def metrics(self) -> Mapping[str, Any]:
@@ -30,6 +33,11 @@ class RunFolder(PreparedFolder):
 
     def history(self) -> list[dict[str, Any]]:
         return read_json_lines(self.history_path) if self.history_path.exists() else []
+
+    def tried(self) -> list[dict[str, Any]]:
+        """The trials of `training: auto`, none where the spec left nothing open."""
+        found: list[dict[str, Any]] = []
+        return read_json(self.trials_path) if self.trials_path.exists() else found
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         write_json(self.metrics_path, metrics)

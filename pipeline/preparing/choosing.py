@@ -241,7 +241,12 @@ class _Candidates:
         counted = self._labels[~self._is_held_out]
         if not len(asked) or not len(counted):
             return Chain((), 0.0, 0.0, {})
-        last = back_off.frequencies(counted, self._width)[asked]
+        frequencies = back_off.frequencies(counted, self._width)
+        # All that held-out rows alone have stands under one label.
+        frequencies[-1] += frequencies[:-1][
+            np.bincount(counted, minlength=self._width)[:-1] == 0
+        ].sum()
+        last = frequencies[asked]
         offered = _offered(self._spec, self._sizes)
         for one, key in offered.items():
             self._add(Memory(of=(one,)))

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from kinds.memory import prepare
 from kinds.memory.averages.table import Averages
-from kinds.memory.counting import SCHEMA, PairCounts, added, label_counts
+from kinds.memory.counting import SCHEMA, PairCounts, added, label_counts, row_counts
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.label_counts import LabelCounts
 from pipeline import spec as specs
@@ -39,7 +39,8 @@ def add(
         found[name, side] = prepare.values_of(of_rows, keys, rows)
         for head in _heads(spec, name) if side == "train" else ():
             pairs = found.get((name, side, head), PairCounts())
-            found[name, side, head] = prepare.counted(pairs, keys, rows, head)
+            several = spec.labels()[head].several
+            found[name, side, head] = prepare.counted(pairs, keys, rows, head, several=several)
 
 
 def _heads(spec: specs.Spec, memory: str) -> list[str]:
@@ -53,7 +54,8 @@ def write(
     said: dict[str, dict[str, Any]] = {}
     for name, head in spec.remembered():
         memory, pairs = spec.memories[name], added(found[name, "train", head])
-        counts = label_counts(pairs, most=memory.labels, min_count=memory.min_count)
+        counted = row_counts if spec.labels()[head].several else label_counts
+        counts = counted(pairs, most=memory.labels, min_count=memory.min_count)
         folder.write_memory(name, head, counts)
         known = known_shares(found, name, counts)
         said.setdefault(name, {})[head] = _said(counts, pairs) | {"known": known}

@@ -32,7 +32,7 @@ from pipeline.spec.splits import (
     Split,
     TimeSplit,
 )
-from pipeline.spec.training import Phases, Sampled, Training
+from pipeline.spec.training import AUTO, Phases, Sampled, Training, TrainingOrAuto
 
 __all__ = [
     "ColumnSplit",
@@ -96,8 +96,8 @@ class Spec(Part):
     """What is predicted. The name of a head is its column, unless `column` names another."""
     split: Split
     """Which rows train and which are held out."""
-    training: Training = Training()
-    """How the weights are learned, and for how long."""
+    training: TrainingOrAuto = AUTO
+    """How the weights are learned, and for how long; `auto` by default."""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:
@@ -216,7 +216,9 @@ class Spec(Part):
         return {name: one.reading for name, one in self.vocabularies.items()}
 
     def to_json(self) -> str:
-        return readable_as_yaml(self.model_dump_json(indent=2)) + "\n"
+        """With every default; where some are still to be chosen, only with what was said."""
+        said = self.model_dump_json(indent=2, exclude_unset=self.training.auto)
+        return readable_as_yaml(said) + "\n"
 
     def preparation_hash(self) -> str:
         """SHA-256 of all that prepare depends on: the rows it makes stay valid while this does."""

@@ -50,6 +50,8 @@ def parse_spec(text: str, *, source: str = "spec", settings: Sequence[str] = ())
     if not isinstance(said, dict):
         rule = f"{source}: must be a mapping of settings"
         raise Failure(Exit.USAGE, rule, received=f"{said!r:.80}" if text.strip() else "nothing")
+    if settings and said.get("training", "auto") == "auto":
+        said["training"] = {"auto": True}
     for setting in settings:
         _change(said, setting)
     try:

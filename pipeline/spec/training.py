@@ -1,8 +1,8 @@
 """The parts of a spec about training: phases, sampled classes, everything else."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from kinds.settings import Count, Part, Positive, Seed, Share, Whole
 
@@ -44,10 +44,23 @@ class Sampled(Part):
 
 
 class Training(Part):
-    """How the weights are learned."""
+    """How the weights are learned.
 
+    With `training: auto`, which is short for `{auto: true}` and holds where a spec has no
+    `training`, everything that is not set is chosen for the rows.
+    """
+
+    auto: bool = False
+    """Choose what is not set from the number of rows, labels and ids, and by trials: epochs, steps,
+    batch size, rate, its schedule and warm-up, decay, patience, `sampled`, `precision`, the layers
+    and the dropout of `trunk`, and the `embedding` of inputs over a vocabulary. The run's folder
+    has the spec with all that was chosen."""
+    minutes: Positive | None = None
+    """How long training may take with `auto`; 5 by default."""
     epochs: Count = 10
     """Passes over the training rows."""
+    steps: Count | None = None
+    """The steps of the whole run, if that is fewer than the epochs have."""
     batch_size: Count = 1024
     """Rows in one step."""
     optimizer: Literal["adam", "adagrad", "sgd"] = "adam"
@@ -79,3 +92,22 @@ class Training(Part):
     """The type in which training multiplies the matrices of a softmax head, and the trunk's first
     one behind a shared matrix; sums, weights and everything that is measured are float32. bfloat16
     pays on processors with instructions for it."""
+
+    @model_validator(mode="after")
+    def _minutes_go_with_auto(self) -> Self:
+        if self.minutes is not None and not self.auto:
+            raise ValueError("`minutes` goes with `auto: true` only")
+        return self
+
+
+AUTO = Training(auto=True)
+
+
+def training_from_word(value: Any) -> Any:
+    return {"auto": True} if value == "auto" else value
+
+
+TrainingOrAuto = Annotated[
+    Training,
+    BeforeValidator(training_from_word, json_schema_input_type=Training | Literal["auto"]),
+]

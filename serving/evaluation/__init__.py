@@ -19,8 +19,7 @@ from kinds.heads.any.metrics import Rows, Totals
 from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead, is_mixed
 from kinds.memory.mixture import Mixture
-from kinds.memory.onnx import mixed
-from kinds.tensors import Element
+from kinds.tensors import Element, mixed
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from serving.evaluation.targets import Target, read_target, read_weights

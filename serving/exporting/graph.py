@@ -28,7 +28,7 @@ from kinds.memory.averages.table import Remembered
 from kinds.memory.head_counts import HeadCounts
 from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
-from kinds.tensors import INNER, ML_OPSET, TOP_K
+from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed
 from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
@@ -69,8 +69,7 @@ def assemble(
     for name, memory in averages.items():
         add_average(front, name, memory)
     for head in file.heads:
-        own = counts.get(head.name)
-        mixed = add_mixture(back, head.name, own.gates, own.memories) if own else None
+        mixed = _mixed(back, head.name, counts) if head.name in counts else None
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(
@@ -106,6 +105,11 @@ def _opset(nodes: Sequence[onnx.NodeProto], profile: Profile) -> int:
             )
             raise Failure(Exit.USAGE, rule, received=f"{node.op_type} for {node.name}")
     return opset
+
+
+def _mixed(nodes: Nodes, head: str, counts: Mapping[str, HeadCounts]) -> Mixed:
+    own = counts[head]
+    return add_mixture(nodes, head, own.gates, own.memories, several=own.several)
 
 
 def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:

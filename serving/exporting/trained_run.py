@@ -57,6 +57,7 @@ class TrainedRun(RunFolder):
                     )
                     for one in memories
                 },
+                self.spec.labels()[name].several,
             )
             for name, memories in self.spec.mixed().items()
         }

@@ -16,7 +16,7 @@ from kinds.looks import Column
         (["1.5", "2", ""] * 9, {"number", "category"}),
         (["a", "b"] * 9, {"category"}),
         (["01", "02"] * 9, {"category"}),
-        (["p q r p", "r q p p"] * 9, {"category", "sequence"}),
+        ([f"{at} q r p" for at in range(27)], {"category", "sequence"}),
         ([["p", "q"], []] * 9, {"sequence"}),
     ],
 )

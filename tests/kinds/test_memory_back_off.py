@@ -133,3 +133,15 @@ def test_nothing_is_chosen_where_nothing_helps() -> None:
     assert back_off.chain({}, np.full(10, 0.5)).names == ()
     useless = Share(np.zeros(10), np.ones(10))
     assert back_off.chain({"useless": useless}, np.full(10, 0.5)).names == ()
+
+
+def test_what_helps_by_chance_alone_is_not_chosen() -> None:
+    """A hundred memories of nothing, of which the best gains more than .5 % on few rows."""
+    last = np.full(200, 0.2)
+    shares = {}
+    for seed in range(100):
+        own = np.random.default_rng(seed).choice([0.0, 0.2], 200, p=[0.725, 0.275])
+        shares[str(seed)] = Share(own, np.full(200, 0.8))
+    best = min(back_off.loss_of([one], last) for one in shares.values())
+    assert best < 0.995 * back_off.loss_of([], last)
+    assert back_off.chain(shares, last).names == ()

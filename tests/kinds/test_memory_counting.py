@@ -8,10 +8,19 @@ import pyarrow as pa
 import pytest
 
 from kinds.inputs.keys import Key
-from kinds.memory.counting import LIMIT, PairCounts, added, label_counts, merged, with_pairs
+from kinds.memory.counting import (
+    LIMIT,
+    PairCounts,
+    added,
+    label_counts,
+    merged,
+    row_counts,
+    with_pairs,
+)
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
 from kinds.memory.prepare import counted, ids_in
+from kinds.names import WEIGHT
 
 Row = tuple[int, int, float]
 
@@ -199,3 +208,22 @@ def test_rows_that_count_several_times_for_a_value_are_left_out_whole() -> None:
             np.append(others.distinct, 0)[place[0]],
         ]
         np.testing.assert_allclose([one[at] for one in left], expected, atol=1e-6)
+
+
+def test_of_rows_with_several_labels_the_rows_are_the_total() -> None:
+    rows = pa.record_batch(
+        {
+            "maker": pa.array([[1], [1], [1], [2], [2], [3]], pa.list_(pa.int64())),
+            "tags": pa.array([[0, 4], [4], [], [], [-1], [-1]], pa.list_(pa.int64())),
+            WEIGHT: pa.array([[1.0], [2.0], [0.5], [1.0], [1.0], [1.0]], pa.list_(pa.float32())),
+        }
+    )
+    keys = Keys((Key("maker", 9),))
+    pairs = counted(PairCounts(), keys, rows, "tags", several=True)
+    counts = row_counts(pairs, most=9, min_count=1)
+    assert counts.keys.tolist() == [1, 2] and counts.totals.tolist() == [3.5, 1.0]
+    assert counts.labels.tolist() == [4, 0] and counts.weights.tolist() == [3.0, 1.0]
+    assert counts.distinct.tolist() == [2, 0] and counts.offsets.tolist() == [0, 2, 2]
+    often = row_counts(pairs, most=1, min_count=2)
+    assert often.keys.tolist() == [1] and often.labels.tolist() == [4]
+    assert often.distinct.tolist() == [2]

@@ -1,6 +1,7 @@
 """The mixture of a network with counted memories, against a slow computation and recounting."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import tensorflow as tf
 from tiny_data import floats
 
 from kinds.heads.classification import network as classification
+from kinds.heads.multilabel import network as multilabel
 from kinds.inputs.keys import Key
 from kinds.memory import mixture as reference
 from kinds.memory.keys import Keys
@@ -21,7 +23,9 @@ from kinds.memory.network import (
     Table,
     mixed_loss,
     of_target,
+    without,
 )
+from kinds.memory.network import Seen as Found
 
 ROWS, LABELS = 60, 9
 Array = np.ndarray[Any, Any]
@@ -184,7 +188,8 @@ def test_tensorflow_mixes_as_the_reference_does(most: int, left_out: bool) -> No
     memory = head_memory(rows, most)
     rows.keys[0][:5] = -1
     rows.keys[1][:9] = 2**60
-    own = OwnRows(tf.constant(rows.targets, tf.int32), tf.constant(rows.weights, tf.float32))
+    weights = np.where(rows.targets >= 0, rows.weights, 0)
+    own = OwnRows(tf.constant(rows.targets, tf.int32), tf.constant(weights, tf.float32))
     got = memory.mixture(features_of(rows), own if left_out else None)
     expected = numpy_mixture(rows, Rows(5, weighted=True, missing=True), most, left_out=left_out)
     np.testing.assert_allclose(got.share, expected.share, rtol=1e-5)
@@ -232,3 +237,43 @@ def test_no_mass_at_all_leaves_the_network_alone_and_every_gradient_finite() -> 
     )
     for gradient in tape.gradient(losses, memory.gates.variables()):
         assert np.isfinite(floats(tf.convert_to_tensor(gradient))).all()
+
+
+def test_of_several_labels_each_is_shrunk_to_what_comes_next() -> None:
+    """One memory: (c + b sigmoid(z)) / (n + b), and the gate mixes it with the network."""
+    rows, discount = Rows(11), 0.6
+    counts = rows.counts(0, EVERY)
+    gates = Gates(np.zeros(2), np.zeros((2, 3)), np.array([discount]))
+    mixed = reference.mixture(gates, [reference.seen(counts, rows.keys[0])], several=True)
+    odds = reference.log_odds(rows.logits, mixed)
+    further = discount / (1 - discount)
+    for row in range(ROWS):
+        weights, total = of_row(counts, rows.keys[0][row])
+        network = 1 / (1 + np.exp(-rows.logits[row].astype(np.float64)))
+        of_label = np.array([weights.get(label, 0.0) for label in range(LABELS + 1)])
+        counted = (of_label + further * network) / (total + further)
+        expected = (network + counted) / 2
+        np.testing.assert_allclose(1 / (1 + np.exp(-odds[row])), expected, rtol=1e-6)
+
+
+def test_tensorflow_mixes_several_labels_as_the_reference_does() -> None:
+    rows = Rows(12)
+    memory = replace(head_memory(rows), several=True)
+    got = memory.mixture(features_of(rows))
+    seen = [reference.seen(rows.counts(k, EVERY), rows.keys[k]) for k in range(2)]
+    expected = reference.log_odds(rows.logits, reference.mixture(rows.gates, seen, several=True))
+    logits = tf.constant(rows.logits)
+    np.testing.assert_allclose(multilabel.mixed(logits, got), expected, rtol=1e-4, atol=1e-5)
+    sets = np.stack([rows.targets, (rows.targets + 1) % LABELS], axis=1)
+    is_label = np.zeros(rows.logits.shape, np.int8)
+    np.put_along_axis(is_label, sets, 1, axis=1)
+    losses = multilabel.mixed_losses({"logits": logits, "labels": tf.constant(is_label)}, got)
+    p = 1 / (1 + np.exp(-expected))
+    slow = -np.where(is_label, np.log(p), np.log1p(-p)).sum(axis=1)
+    np.testing.assert_allclose(losses, slow, rtol=1e-4)
+
+
+def test_a_row_of_several_labels_is_left_out_with_all_of_them() -> None:
+    seen = Found(tf.constant([[2, 5, 7]]), tf.constant([[3.0, 2.0, 1.0]]), tf.constant([4.0]))
+    left = without(seen, OwnRows(tf.constant([[5, 7, -2]]), tf.ones([1])), tf.ones([1]))
+    assert left.weights.numpy().tolist() == [[3.0, 1.0, 0.0]] and float(left.totals[0]) == 3.0

@@ -59,18 +59,26 @@ LABELS = [str(label) for label in range(CLASSES - 1)]
 class Model:
     """A classification with memories of random counts: in a file, and as the reference has it."""
 
-    def __init__(self, names: list[str], most: int = 64, opset: int = 18) -> None:
+    def __init__(
+        self,
+        names: list[str],
+        most: int = 64,
+        opset: int = 18,
+        kind: str = "classification",
+    ) -> None:
         draw, k = np.random.default_rng(3), len(names)
+        self.several = kind == "multilabel"
+        self.labels = [*LABELS, "last"] if self.several else LABELS
         self.tables = {name: counted(MEMORIES[name], draw, most) for name in names}
         self.gates = Gates(
             draw.normal(size=k + 1),
             draw.normal(size=(k + 1, 3 * k)),
             draw.uniform(0.1, 0.9, size=k),
         )
-        nodes, head = Nodes(), FileHead("h", "classification", Field("h", "text"), len(LABELS))
+        nodes, head = Nodes(), FileHead("h", kind, Field("h", "text"), len(self.labels))
         memories = {name: (MEMORIES[name], table) for name, table in self.tables.items()}
-        mixed = add_mixture(nodes, "h", self.gates, memories)
-        KINDS["classification"].add_nodes(nodes, head, LABELS, mixed)
+        mixed = add_mixture(nodes, "h", self.gates, memories, several=self.several)
+        KINDS[kind].add_nodes(nodes, head, self.labels, mixed)
         read = {name for node in nodes.nodes for name in node.input}
         given = [(feature(n), v) for n, v in features(draw, 1).items()]
         given.append((output("h"), np.zeros((1, CLASSES), np.float32)))
@@ -115,7 +123,10 @@ class Model:
             reference.seen(table, MEMORIES[name].looked_up(padded_ids(given)))
             for name, table in self.tables.items()
         ]
-        return reference.log_probabilities(logits, reference.mixture(self.gates, seen))
+        mixed = reference.mixture(self.gates, seen, several=self.several)
+        if self.several:
+            return reference.log_odds(logits, mixed)
+        return reference.log_probabilities(logits, mixed)
 
 
 def best_of(log_p: Array, k: int) -> Array:
@@ -181,3 +192,21 @@ def test_a_memory_without_values_and_a_batch_of_one_row(
     logits = np.arange(CLASSES, dtype=np.float32)[None]
     ids, *_ = model.run(given, logits, 3)
     assert ids.tolist() == [[CLASSES - 2, CLASSES - 3, CLASSES - 4]]
+
+
+@pytest.mark.parametrize("k", [1, 5, CLASSES])
+@pytest.mark.parametrize("names", [["by_last"], [*MEMORIES]])
+def test_each_label_of_several_has_the_probability_of_its_own_mixture(
+    names: list[str], k: int
+) -> None:
+    draw, model = np.random.default_rng(6), Model(names, kind="multilabel")
+    given = features(draw, ROWS)
+    logits = draw.normal(size=(ROWS, CLASSES), scale=3).astype(np.float32)
+    ids, scores, *mixed = model.run(given, logits, k)
+    odds = model.expected(given, logits)
+    np.testing.assert_array_equal(ids, np.argsort(-odds, axis=1, kind="stable")[:, :k])
+    chosen = np.take_along_axis(odds, ids, 1)
+    np.testing.assert_allclose(scores, 1 / (1 + np.exp(-chosen)), rtol=1e-5)
+    share, labels, masses = mixed
+    again = reference.log_odds(logits, Mixture(share[:, 0], labels, masses))
+    np.testing.assert_allclose(again, odds, rtol=1e-5, atol=1e-6)

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from kinds.columns import Field, cast
 from kinds.inputs.onnx import RawInput
+from kinds.inputs.sequence import show as sequence_show
 from kinds.inputs.several.network import left_padded
 from kinds.inputs.text import graph, onnx, prepare, show
 from kinds.inputs.text.spec import Text
@@ -241,24 +242,40 @@ def test_only_ascii_and_only_of_passages_becomes_a_space() -> None:
         Field("x", "passage", spaces="\u00a0")
 
 
+TITLES = [
+    f"{start} {noun} of {place} ({year})"
+    for start in ("The", "A", "Return of the", "My")
+    for noun in ("Robot", "Wedding", "Sheriff")
+    for place in ("Paris", "Tucson", "Kyoto")
+    for year in (1970, 1985)
+]
+TOKENS = [f"self . {name} ( {one} ) ;" for name in ("get", "put", "pop") for one in "abcdefghij"]
+
+
 @pytest.mark.parametrize(
     ("texts", "is_text"),
     [
-        (["The Lord of the Rings", "A Man and a Woman", "Two for the Road, Please"], True),
-        (["What a day, isn't it?", "Never mind. Go on!", "Das ist ein Satz."], True),
-        (["Ärger im Büro heute", "Über den Wolken dort", "Ölpreis steigt wieder an"], True),
-        (["Toy Story", "Heat", "Sabrina"], False),
-        (["self . assert ( x", "for a in range (", "return x + 1 ;"], False),
-        (["a b c d e"] * 3, False),
-        (["The same old story again"] * 21, False),
-        ([["The", "Lord"], ["Of"]], False),
+        (TITLES, True),
+        ([f"{title}! Isn't it?" for title in TITLES], True),
+        ([title.replace("The", "Über die") for title in TITLES], True),
+        (TOKENS, False),
+        (["Toy", "Heat", "Sabrina"] * 20, False),
+        ([["The", "Lord"], ["Of"]] * 20, False),
+        ([f"Drama, {other}" for other in ("Comedy", "Action", "Western")] * 20, False),
     ],
 )
-def test_sentences_look_like_texts_and_tokens_do_not(texts: list[Any], is_text: bool) -> None:
-    look = show.could_be(Column("title", "title", pa.array(texts)))
+def test_titles_look_like_texts_and_tokens_do_not(texts: list[Any], is_text: bool) -> None:
+    column = Column("title", "title", pa.array(texts))
+    look = show.could_be(column)
     assert (look is not None) == is_text
     if look is not None:
-        said = ", ".join(f"{setting}: {value}" for setting, value in look.settings.items())
-        spec = spec_with("").replace("kind: text, vocabulary: word, length: 4", said)
-        part = parse_spec(spec.replace("{word:", "{title:")).inputs["title"]
-        assert isinstance(part, Text) and part.lower and part.punctuation == "drop"
+        sequence = sequence_show.could_be(column)
+        assert sequence is None or look.sure > sequence.sure
+        part = Text(**look.settings)
+        assert part.lower and part.punctuation == "drop" and part.length in (7, 8, 9, 10)
+
+
+def test_a_column_of_which_somebody_says_so_is_a_text() -> None:
+    said = show.could_be(Column("x", "x", pa.array(["a b", "c"]), said="text"))
+    assert said is not None and said.sure > 2
+    assert show.could_be(Column("x", "x", pa.array(TITLES), said="id")) is None

@@ -15,6 +15,7 @@ from kinds.looks import Column
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.infer import spec_for
+from pipeline.preparing.inferring.wishes import Wishes
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 
@@ -81,7 +82,7 @@ def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
     assert said["text"]["length"] == 6
     assert {name: head.kind for name, head in spec.heads.items()} == {"label": "classification"}
     assert spec.keys == ("row",)
-    assert spec.split.model_dump()["columns"] == ("user id",)
+    assert spec.split.model_dump()["columns"] == ("row",)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +90,9 @@ def test_each_column_has_the_kind_that_it_looks_like(spec: Spec) -> None:
     [
         ("price:", r"a few of them far above.*; \d+ different, 10\.0% missing"),
         ("zip:", "leading zeros.*none missing"),
-        ("label:", "by its name: 'label'.*4 different"),
+        ("label:", '"label" is predicted, a guess, by its name: text; 4 different'),
         ("sure:", "two values that say yes and no; 2 different"),
-        ("item_id:", "ids by the column's name; \\d+ different"),
+        ("item_id:", "ids: a name of ids.*; \\d+ different"),
         ("coupon:", "one value or none; 1 different, 99.8% missing"),
         ("keys:", "whole numbers that rise"),
     ],
@@ -101,11 +102,13 @@ def test_the_reason_stands_above(text: str, line: str, said: str) -> None:
     (at,) = [
         at for at, one in enumerate(lines) if one.strip().startswith(line) and "size" not in one
     ]
-    assert re.search(said, lines[at - 1])
+    above = at - next(n for n in range(1, at) if not lines[at - n].strip().startswith("#")) + 1
+    assert re.search(said, " ".join(line.strip(" #") for line in lines[above:at]))
     assert 'left out: "nothing": no value at all' in text
     assert 'left out: "same": one value only' in text
     for column in ("when", "day"):
-        assert f'left out: "{column}": times; give numbers such as the hour' in text
+        out = " ".join(line.strip(" #") for line in lines)
+        assert re.search(f'left out: "{column}": (times|days) as .*; give numbers such as', out)
 
 
 def test_prepare_takes_it(path: str, text: str, tmp_path: Path) -> None:
@@ -134,7 +137,8 @@ def test_the_head_follows_its_column(
     columns: dict[str, list[object]], head: str, tmp_path: Path
 ) -> None:
     pyarrow.parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
-    spec = parse_spec(spec_for([str(tmp_path / "a.parquet")]))
+    said = Wishes(targets=(list(columns)[1],))
+    spec = parse_spec(spec_for([str(tmp_path / "a.parquet")], said=said))
     assert [(name, h.kind) for name, h in spec.heads.items()] == [(list(columns)[1], head)]
 
 
@@ -149,7 +153,7 @@ def test_rows_that_no_spec_fits(tmp_path: Path, content: str) -> None:
 @pytest.mark.parametrize("pair", [("0", "1"), ("1.0", "0.0"), ("True", "False"), ("y", "n")])
 def test_what_casting_takes_for_a_flag_looks_like_one(pair: tuple[str, str]) -> None:
     column = pa.array([*pair, "", *pair], pa.string())
-    assert Column("x", "x", column).flag is not None
+    assert Column("x", "x", column).is_flag
     rows = pa.RecordBatch.from_arrays([column], names=["x"])
     assert cast(rows, [Field("x", "flag")])[2] == []
 
@@ -162,7 +166,7 @@ def test_names_of_columns_come_back_whatever_they_hold(tmp_path: Path) -> None:
     lines = [",".join(f"{at % 3}{row % 2}" for at in range(len(columns))) for row in range(4)]
     header = ",".join('"' + column.replace('"', '""') + '"' for column in columns)
     rows.write_text("\n".join([header, *lines]) + "\n", encoding="utf-8")
-    spec = parse_spec(spec_for([str(rows)]))
+    spec = parse_spec(spec_for([str(rows)], said=Wishes(targets=("a\u2028b",))))
     read = [c for name in spec.inputs for c in spec.input_columns(name)]
     read += [spec.head_column(name) for name in spec.heads]
     assert sorted(read) == sorted(columns)

@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,16 @@ import pytest
 
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import csv_of
-from pipeline.run import Command, StageFailed, _parser, commands, run, run_all, run_stage
+from pipeline.run import (
+    Command,
+    StageFailed,
+    _parser,
+    commands,
+    minutes_of,
+    run,
+    run_all,
+    run_stage,
+)
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
 
@@ -126,7 +136,23 @@ def test_the_command_hands_all_it_was_told_to_the_stages(
     wanted = commands(
         "spec.yaml", ["a.csv", "b.csv"], output, beam_options=["--runner=FlinkRunner"], **said
     )
+    *others, spent = started[1].arguments
+    assert others.pop() == "--spent"
+    # Of a clock, and what is kept for three stages after a prepare of one second.
+    assert 10 <= float(spent) <= 20
+    started[1] = replace(started[1], arguments=tuple(others))
     assert started == wanted
+
+
+def test_minutes_are_a_setting_of_the_spec() -> None:
+    def minutes(*more: str) -> list[str]:
+        return minutes_of(_parser().parse_args([*WANTED, *more]))
+
+    assert minutes() == []
+    assert minutes("--minutes", "2") == ["training.minutes=2.0"]
+    assert minutes("--quick") == ["training.minutes=0.5"]
+    with pytest.raises(SystemExit):
+        minutes("--quick", "--minutes", "2")
 
 
 def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:

@@ -257,12 +257,31 @@ def test_settings_change_any_place_and_are_checked_as_the_spec_is() -> None:
     assert spec.keys == ("line", "age")
     assert parse_spec(parse_spec(spec_with()).to_json(), settings=settings) == spec
     assert parse_spec(spec_with(), settings=["training.epochs=2", "training.epochs=3"]) == (
-        parse_spec(spec_with(training__epochs=3))
+        parse_spec(spec_with(training__auto=True, training__epochs=3))
     )
     with pytest.raises(Failure, match=r"^spec: training\.epochs: .* Received: 0"):
         parse_spec(spec_with(), settings=["training.epochs=0"])
     with pytest.raises(Failure, match=r"^spec: training\.speed: no such setting"):
         parse_spec(spec_with(), settings=["training.speed=9"])
+
+
+def test_training_is_auto_unless_its_settings_are_said() -> None:
+    left_out = parse_spec(spec_with())
+    assert left_out.training.auto
+    assert parse_spec(spec_with(training="auto")) == left_out
+    assert not parse_spec(spec_with(training={"epochs": 3})).training.auto
+    assert parse_spec(spec_with(), settings=["training.minutes=2"]).training.minutes == 2
+    with pytest.raises(Failure, match="`minutes` goes with `auto: true` only"):
+        parse_spec(spec_with(training={"minutes": 2}))
+
+
+def test_a_spec_that_leaves_something_open_is_saved_with_what_was_said_and_no_more() -> None:
+    said = parse_spec(spec_with(), settings=["training.epochs=3", "trunk.dropout=0.5"])
+    saved = parse_spec(said.to_json())
+    assert saved == said
+    assert saved.training.model_fields_set == {"auto", "epochs"}
+    assert saved.trunk.model_fields_set == {"dropout"}
+    assert saved.preparation_hash() == parse_spec(spec_with(training={})).preparation_hash()
 
 
 @pytest.mark.parametrize("setting", ["epochs", "=3", "name.x=1", "keys.0=a", "training.epochs=["])

@@ -23,6 +23,7 @@ from pipeline.failures import Exit, Failure
 from trainer.data import (
     Batch,
     ExampleFeatures,
+    RowsInMemory,
     batch_signature,
     batches,
     collect,
@@ -97,6 +98,26 @@ def test_an_epoch_holds_each_row_once_in_an_order_of_its_own(tmp_path: Path) -> 
     assert first == again
     assert first != second != plain
     assert sorted(plain) == sorted(first) == sorted(second)
+
+
+@pytest.mark.parametrize("skip", [0, 1, 3, 5, 9])
+@pytest.mark.parametrize("own", [range(16), range(4, 8)], ids=["alone", "a worker"])
+def test_rows_in_memory_make_the_batches_that_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, skip: int, own: range
+) -> None:
+    """Stacks have fewer rows than an epoch."""
+    monkeypatch.setattr("trainer.data.ROWS_OF_A_STACK", 32)
+    data = read_data(tiny_data(tmp_path / "data"))
+    files = data.files("train")
+    kept = RowsInMemory(files, FEATURES, batch_size=16, own=own)
+    for epoch in range(2):
+        order = (1, epoch)
+        read = list(step_batches(files, FEATURES, batch_size=16, own=own, order=order, skip=skip))
+        made = list(kept.batches(order, skip))
+        assert len(made) == len(read)
+        for one, other in zip(made, read, strict=True):
+            for a, b in zip(tf.nest.flatten(one), tf.nest.flatten(other), strict=True):
+                np.testing.assert_array_equal(a, b)
 
 
 def test_a_part_of_an_epoch_has_rows_of_all_parts_of_the_input(

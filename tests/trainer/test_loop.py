@@ -144,6 +144,27 @@ def test_the_time_left_is_that_of_the_run(
     assert left == ["0:06", "0:23", "0:10"]
 
 
+def test_the_last_epoch_may_be_cut_short(tmp_path: Path) -> None:
+    made = script([4.0, 3.0, 2.0])
+    ended = made.train(tmp_path / "history", settings(epochs=3, last_step=2 * STEPS + 1))
+    assert int(made.train_state.step) == 2 * STEPS + 1
+    assert made.said[-3:] == ["step", "evaluate", "save"] and ended.why == "all are done"
+    assert lines(tmp_path / "history")[-1]["train"] == {"label": 1.0}
+
+
+def test_when_the_time_is_up_it_ends_with_the_step_and_judges_it(tmp_path: Path) -> None:
+    made = script([4.0, 3.0])
+    ended = made.train(
+        tmp_path / "history",
+        settings(),
+        time_is_up=lambda: int(made.train_state.step) >= STEPS + 1,
+    )
+    assert int(made.train_state.step) == STEPS + 1
+    assert (ended.kept, ended.time_was_up, ended.why) == (2, True, "the time was up")
+    again = made.train(tmp_path / "history", settings(), time_is_up=lambda: True)
+    assert int(made.train_state.step) == STEPS + 1 and again == ended
+
+
 def test_without_patience_it_runs_to_the_end(tmp_path: Path) -> None:
     made = script([1.0, 2.0, 3.0, 4.0])
     made.train(tmp_path / "history", settings(patience=None))

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_data import tiny_data
+from tiny_data import tiny_data, tiny_spec
 
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import lock
@@ -99,6 +99,14 @@ def test_a_place_or_value_that_the_spec_has_not_is_refused_before_the_first_tria
             run(["--data", str(data), "--output", str(tmp_path / "s"), "--range", wrong])
         assert failed.value.exit_code == Exit.USAGE
     assert not (tmp_path / "s").exists()
+
+
+def test_a_spec_that_leaves_training_open_is_refused(tmp_path: Path) -> None:
+    said = {"training: {epochs: 3, batch_size: 16, learning_rate: 0.01, patience: null}": ""}
+    data = tiny_data(tmp_path / "data", spec=tiny_spec(replace=said))
+    with pytest.raises(Failure, match="leaves nothing to `training: auto`") as failed:
+        run(["--data", str(data), "--output", str(tmp_path / "s")])
+    assert failed.value.exit_code == Exit.USAGE
 
 
 def test_without_optuna_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

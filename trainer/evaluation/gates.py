@@ -22,9 +22,7 @@ from kinds.memory.network import (
     HeadMemory,
     OwnRows,
     Seen,
-    mixed_loss,
     mixture,
-    of_target,
 )
 from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
@@ -34,6 +32,8 @@ from trainer.run import Run
 
 # Of both halves together.
 ROWS_AT_MOST = 65_536
+# Of heads whose loss takes all logits of a row, so many logits are kept.
+LOGITS_AT_MOST = 1 << 25
 EVALUATIONS = 100
 # What is learned is expected to be about this far from 0: so few rows cannot throw it far.
 DEVIATION = 3.0
@@ -69,12 +69,11 @@ class Predictor:
 
 
 class GateRows(NamedTuple):
-    """Rows that gates are fitted on: the losses without memories, weights and targets [rows], and
-    what each memory knows of them."""
+    """Rows that gates are fitted on: what the head's kind needs of each without memories, the
+    weights [rows], and what each memory knows of them."""
 
-    losses: tf.Tensor
+    alone: dict[str, tf.Tensor]
     weights: tf.Tensor
-    targets: tf.Tensor
     seen: tuple[Seen, ...]
 
 
@@ -92,7 +91,7 @@ def fit_gates(run: Run) -> None:
 def _fit(run: Run, predictors: Mapping[str, Predictor]) -> None:
     for name, rows in _gate_rows(run, predictors).items():
         gates = predictors[name].memory.gates
-        objective = _Objective(gates, rows)
+        objective = _Objective(predictors[name], rows)
         found = lbfgs.minimise(objective, gates.flat(), max_evaluations=EVALUATIONS)
         # Machines that are not quite alike must still have the same gates.
         [flat] = run.workers.chiefs(found.point)
@@ -102,8 +101,10 @@ def _fit(run: Run, predictors: Mapping[str, Predictor]) -> None:
 class _Objective:
     """The mean loss of a mixture, and its gradient, as functions of the flat gates."""
 
-    def __init__(self, gates: GateVariables, rows: GateRows) -> None:
-        self._gates, self._rows = gates, rows
+    def __init__(self, predictor: Predictor, rows: GateRows) -> None:
+        self._gates, self._rows = predictor.memory.gates, rows
+        self._kind = KINDS[predictor.head.part.kind]
+        self._several = predictor.memory.several
         self._pass = tf.function(self._value, autograph=False)
 
     def __call__(self, flat: Vector) -> tuple[float, Vector]:
@@ -118,8 +119,8 @@ class _Objective:
         variables = self._gates.variables()
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(variables)
-            mixed = of_target(mixture(self._gates, rows.seen), rows.targets)
-            sums = tf.reduce_sum(mixed_loss(rows.losses, mixed) * rows.weights)
+            mixed = mixture(self._gates, rows.seen, several=self._several)
+            sums = tf.reduce_sum(self._kind.mixed_losses(rows.alone, mixed) * rows.weights)
             mean = sums / tf.maximum(tf.reduce_sum(rows.weights), 1e-30)
         return mean, tape.gradient(mean, variables)
 
@@ -133,18 +134,21 @@ def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateR
         hidden = run.network.body(batch.features, training=False)
         found = {}
         for name, predictor in predictors.items():
-            head = predictor.head
+            head, kind = predictor.head, KINDS[predictor.head.part.kind]
             targets = batch.targets[head.name]
-            results = head_results(predictor.alone(), hidden[head.name], batch)
-            own = OwnRows(targets, batch.weights) if left_out else None
+            weights = batch.weights * kind.row_weights(targets, None)
+            own = OwnRows(targets, weights) if left_out else None
             seen = predictor.memory.seen(batch.features, own)
-            found[name] = {n: results[n] for n in ("loss", "weight")} | {"target": targets}
+            alone = kind.mixing(predictor.alone(), hidden[head.name], targets)
+            found[name] = {f"alone.{n}": v for n, v in alone.items()} | {"weight": weights}
             found[name] |= {
                 f"{k}.{f}": v for k, of in enumerate(seen) for f, v in of._asdict().items()
             }
         return found
 
-    every = _some_rows(run, split, step, "fit the gates")
+    outputs = max([p.head.outputs for p in predictors.values() if p.memory.several], default=1)
+    rows = min(ROWS_AT_MOST, max(2, LOGITS_AT_MOST // outputs))
+    every = _some_rows(run, split, step, "fit the gates", rows)
     return {
         name: _half(found, len(predictors[name].memory.tables)) for name, found in every.items()
     }
@@ -154,14 +158,17 @@ def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
     def of(what: str) -> tf.Tensor:
         return tf.constant(found[what][::2])
 
+    alone = {n.removeprefix("alone."): of(n) for n in found if n.startswith("alone.")}
     seen = (Seen(*(of(f"{k}.{name}") for name in Seen._fields)) for k in range(memories))
-    return GateRows(of("loss"), of("weight"), of("target"), tuple(seen))
+    return GateRows(alone, of("weight"), tuple(seen))
 
 
-def _some_rows(run: Run, split: str, step: Any, title: str) -> dict[str, dict[str, np.ndarray]]:
+def _some_rows(
+    run: Run, split: str, step: Any, title: str, most: int = ROWS_AT_MOST
+) -> dict[str, dict[str, np.ndarray]]:
     """The results of the first rows of a split, in the order of its files, which prepare has dealt
     out at random: every second one is half of them."""
-    size, rows = run.spec.training.batch_size, min(run.data.rows(split), ROWS_AT_MOST)
+    size, rows = run.spec.training.batch_size, min(run.data.rows(split), most)
     batches = run.batches(split).take(steps_per_epoch(rows, size))
     return gather_results(step, batches, rows, title)
 

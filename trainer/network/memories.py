@@ -17,6 +17,7 @@ def build_memories(
     """Of the heads that have some. `bias` is where each output bias starts: {head: [outputs]}."""
     found = {}
     for name, memories in spec.mixed().items():
+        several = spec.labels()[name].several
         tables = tuple(
             Table(
                 f"{name}.{one}",
@@ -26,5 +27,5 @@ def build_memories(
             for one in memories
         )
         gates = GateVariables.start(name, len(tables))
-        found[name] = HeadMemory(tables, gates, tf.constant(bias[name], tf.float32))
+        found[name] = HeadMemory(tables, gates, tf.constant(bias[name], tf.float32), several)
     return found

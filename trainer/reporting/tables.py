@@ -35,18 +35,22 @@ def parameter_table(parameters: Mapping[str, int]) -> str:
 @dataclass(frozen=True)
 class Ended:
     """How a run came to its end: after how many of its epochs, how long ago the held-out loss was
-    lowest, which epoch's weights are kept (None for the last), and their held-out loss."""
+    lowest, which epoch's weights are kept (None for the last), their held-out loss, and whether it
+    was the time that ended it."""
 
     epochs: int
     of: int
     waited: int
     kept: int | None
     held_out_loss: float
+    time_was_up: bool = False
 
     @property
     def why(self) -> str:
         if self.epochs >= self.of:
             return "all are done"
+        if self.time_was_up:
+            return "the time was up"
         return f"the held-out loss was not lower in the last {self.waited} (patience)"
 
     def line(self) -> str:

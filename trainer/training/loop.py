@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +44,11 @@ def nothing_before(epoch: int) -> dict[str, Any]:
     return {}
 
 
+def time_enough() -> bool:
+    """For a run that may take as long as it takes."""
+    return False
+
+
 class Left(NamedTuple):
     """What follows an epoch: other epochs, and the seconds between two of them so far."""
 
@@ -53,7 +59,9 @@ class Left(NamedTuple):
 @dataclass(frozen=True)
 class LoopSettings:
     """How long and how fast: `rows` of an epoch, `rate` as a function of the steps done, `patience`
-    in epochs, `sampled` as the steps at the start of the run that sample classes."""
+    in epochs, `sampled` as the steps at the start of the run that sample classes, `last_step` as
+    those of the whole run if the last epoch is cut short. What is `quiet` prints no line for each
+    epoch."""
 
     epochs: int
     rows: int
@@ -61,10 +69,18 @@ class LoopSettings:
     rate: Callable[[int], float]
     patience: int | None
     sampled: int = 0
+    last_step: int | None = None
+    quiet: bool = False
 
     @property
     def steps(self) -> int:
         return steps_per_epoch(self.rows, self.batch_size)
+
+    def steps_of(self, epoch: int) -> int:
+        """The last epoch may be cut short."""
+        if self.last_step is None:
+            return self.steps
+        return min(self.steps, self.last_step - epoch * self.steps)
 
     def kind(self, step: int) -> str:
         """What the step that follows `step` earlier ones sums over."""
@@ -90,6 +106,7 @@ def train(
     save: Callable[[], None],
     history: History | None,
     before_epoch: BeforeEpoch = nothing_before,
+    time_is_up: Callable[[], bool] = time_enough,
 ) -> Ended:
     """Runs the epochs that are left, puts the best weights back at the end, and says why it ended.
 
@@ -97,6 +114,7 @@ def train(
     history: what is told of it, but not by every worker
     batches: (epoch, how many to skip) to the rest of that epoch's batches
     evaluate: judges by held-out rows; None keeps the last weights
+    time_is_up: asked after each step; the run ends with the step, judged as it is
     Raises Failure at the first loss that is not finite. On SIGTERM it saves and exits with 143.
     """
     tell = history.append if history else _nobody
@@ -106,7 +124,7 @@ def train(
         coming: Iterator[Batch] | None = None
         step: Step | None = None
         between = 0.0
-        while not is_over(state, settings):
+        while not (is_over(state, settings) or (int(state.finished) and time_is_up())):
             epoch = int(state.finished)
             done = int(state.step) - epoch * settings.steps
             coming = coming or iter(batches(epoch, done))
@@ -116,7 +134,7 @@ def train(
             paces = Paces()
             left = Left(settings.epochs - epoch - 1, between)
             facts = run_epoch(
-                state, settings, epoch, heads, step, coming, save, stopped, paces, left
+                state, settings, epoch, heads, step, coming, save, stopped, paces, left, time_is_up
             )
             since = time.monotonic()
             with paces.waiting(settings.kind(int(state.step) - 1)):
@@ -130,7 +148,7 @@ def train(
             state.losses.assign(tf.zeros_like(state.losses))
             save()
             between = time.monotonic() - since
-            if history:
+            if history and not settings.quiet:
                 print(epoch_line(epoch + 1, settings.epochs, facts), file=sys.stderr, flush=True)
             if stopped():
                 ended(f"after step {int(state.step):,}")
@@ -146,7 +164,8 @@ def put_best_back(state: TrainState, settings: LoopSettings, *, judged: bool) ->
             variable.assign(best)
     finished, waited = int(state.finished), int(state.waited)
     kept = finished - waited if judged else None
-    return Ended(finished, settings.epochs, waited, kept, float(state.best_loss))
+    time_was_up = not is_over(state, settings)
+    return Ended(finished, settings.epochs, waited, kept, float(state.best_loss), time_was_up)
 
 
 def is_over(state: TrainState, settings: LoopSettings) -> bool:
@@ -183,25 +202,30 @@ def run_epoch(
     stopped: Callable[[], bool],
     paces: Paces,
     left: Left,
+    time_is_up: Callable[[], bool],
 ) -> dict[str, Any]:
     """The steps of an epoch that are left, over the rest of its batches; gives their
     losses and speed. `paces` takes in their time."""
     done = int(state.step) - epoch * settings.steps
+    steps = settings.steps_of(epoch)
     losses = Losses(heads, epoch, done, state.losses.numpy())
     started = saved = time.monotonic()
     rate, before = 0.0, epoch * settings.steps
     progress = Progress(
         f"epoch {epoch + 1} of {settings.epochs}",
-        total=settings.steps,
+        total=steps,
         unit="steps",
         before=done,
         later=left.epochs * settings.steps,
         more=(left.epochs + 1) * left.between,
+        brief=settings.quiet,
     )
 
     def end(seconds: float) -> None:
         paces.waited(settings.kind(int(state.step) - 1), seconds)
 
+    if steps < settings.steps:
+        batches = islice(batches, steps - done)
     for place, batch, waited in timed(batches, start=done, end=end):
         rate = settings.rate(before + place)
         losses.add(step(batch, tf.constant(rate, tf.float32)), before + place)
@@ -213,10 +237,12 @@ def run_epoch(
             saved = time.monotonic()
             if stopped():
                 ended(f"after step {int(state.step):,}")
-    means = settings.mean(losses.read(), settings.steps)
-    progress.end(settings.steps, losses.note(settings))
+        if time_is_up():
+            break
+    means = settings.mean(losses.read(), losses.steps)
+    progress.end(losses.steps, losses.note(settings))
     seconds = time.monotonic() - started
-    rows = settings.rows - done * settings.batch_size
+    rows = min(settings.rows, losses.steps * settings.batch_size) - done * settings.batch_size
     return {
         "steps": int(state.step),
         "learning_rate": rate,

@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.folders.run import RunFolder
+from pipeline.spec import Training
 from trainer.data import steps_per_epoch
 from trainer.evaluation import HeldOutLoss, make_held_out_loss
 from trainer.evaluation.gates import fit_gates
@@ -18,10 +19,22 @@ from trainer.reporting.tables import Ended
 from trainer.run import Run
 from trainer.training import checkpoint
 from trainer.training.due_phases import make_due_phases
-from trainer.training.loop import BeforeEpoch, LoopSettings, train
+from trainer.training.loop import BeforeEpoch, LoopSettings, time_enough, train
 from trainer.training.optimizer import learning_rate
 from trainer.training.train_state import Judged
 from trainer.training.train_step import Step, make_step, one_then_other
+
+
+def steps_of_run(training: Training, rows: int) -> int:
+    """Those of all epochs, or as many as `training.steps`.
+
+    >>> steps_of_run(Training(epochs=3, batch_size=100), 250)
+    9
+    >>> steps_of_run(Training(epochs=3, batch_size=100, steps=7), 250)
+    7
+    """
+    steps = training.epochs * steps_per_epoch(rows, training.batch_size)
+    return steps if training.steps is None else min(steps, training.steps)
 
 
 def sampled_steps(run: Run, total_steps: int) -> int:
@@ -42,8 +55,11 @@ def train_step(run: Run, sampled: int) -> Step:
     return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
 
 
-def with_new_gates(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
-    """The loss with gates that are fitted to the network as it is by then."""
+def judge_of(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
+    """What an epoch is judged by: the loss, where there are gates with those that are fitted to the
+    network as it is by then."""
+    if not run.network.memories:
+        return held_out_loss
 
     def judged() -> Judged:
         fit_gates(run)
@@ -75,19 +91,22 @@ def train_run(
     *,
     history: History | None = None,
     saved: Callable[[], None] = nothing,
+    time_is_up: Callable[[], bool] = time_enough,
+    quiet: bool = False,
 ) -> Ended:
     """Trains from the newest checkpoint in `work`, or from the start. The history (by default
     that in `work`) gets a line for each epoch, and one before it where phases open the epoch.
-    `saved` is called after each checkpoint. Of several workers only the chief reads and writes.
+    `saved` is called after each checkpoint, `time_is_up` is asked after each step. What is `quiet`
+    says nothing of its epochs. Of several workers only the chief reads and writes.
     """
     training = run.spec.training
     rows = run.data.rows("train")
     # A network without inputs starts from how frequent the targets are, the best it can say.
     learns = run.spec.read() or run.spec.averaged()
-    epochs = training.epochs if learns else 1
-    total_steps = epochs * steps_per_epoch(rows, training.batch_size)
+    of_epoch = steps_per_epoch(rows, training.batch_size)
+    total_steps = steps_of_run(training, rows) if learns else of_epoch
     settings = LoopSettings(
-        epochs=epochs,
+        epochs=steps_per_epoch(total_steps, of_epoch),
         rows=rows,
         batch_size=training.batch_size,
         rate=lambda step: learning_rate(
@@ -99,10 +118,13 @@ def train_run(
         ),
         patience=training.patience,
         sampled=sampled_steps(run, total_steps),
+        last_step=total_steps,
+        quiet=quiet,
     )
     files = RunFolder(work)
     chosen = history or History(files.history_path, str(files.events))
-    if run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state()):
+    restored = run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state())
+    if restored and not quiet:
         print(f"goes on after step {int(run.train_state.step):,}", flush=True)
     run.workers.take_over(run.state())
     shift_seeds(run.network.seeds(), run.workers.place)
@@ -113,17 +135,15 @@ def train_run(
             saved()
 
     own_loss = make_held_out_loss(run) if run.data.rows("eval") else None
-    held_out_loss = own_loss and (
-        with_new_gates(run, own_loss) if run.network.memories else own_loss
-    )
     return train(
         run.train_state,
         settings,
         heads=list(run.network.heads),
         make_step=lambda: train_step(run, settings.sampled),
         batches=run.train_batches,
-        evaluate=held_out_loss,
+        evaluate=own_loss and judge_of(run, own_loss),
         save=save,
         history=chosen if run.workers.is_chief else None,
         before_epoch=gates_then(run, make_due_phases(run, own_loss)),
+        time_is_up=time_is_up,
     )

@@ -208,3 +208,13 @@ def temperature_sums(part: Any) -> None:
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     """Of a head that has no memories."""
     return logits
+
+
+def mixing(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """Of a head that has no memories."""
+    return {}
+
+
+def mixed_losses(rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+    """Of a head that has no memories."""
+    return tf.zeros_like(mixture.share)

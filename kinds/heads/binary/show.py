@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from kinds.charts import Figure
 from kinds.heads import calibration
+from kinds.heads.binary.looks import could_be as could_be
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import mistakes_title as mistakes_title
 from kinds.heads.labels.show import task as task
-from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.binary.spec import Binary
@@ -43,11 +43,6 @@ def answer(head: "FileHead", outputs: Sequence[float]) -> Iterator[str]:
 
 def script() -> Path:
     return Path(__file__).with_name("page.js")
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.flag
-    return look and look.written(kind="binary")
 
 
 def made_up(

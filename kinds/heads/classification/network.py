@@ -27,7 +27,7 @@ from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
-from kinds.memory.network import Mixture, log_probabilities
+from kinds.memory.network import Mixture, log_probabilities, mixed_loss, of_target
 from kinds.parsing import ONE_ID, Feature
 
 
@@ -103,6 +103,16 @@ def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor
 
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     return log_probabilities(logits, mixture)
+
+
+def mixing(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    target, _ = known(targets)
+    loss, _ = loss_and_rank(layer.logits(hidden), target)
+    return {"loss": loss, "target": target}
+
+
+def mixed_losses(rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+    return mixed_loss(rows["loss"], of_target(mixture, rows["target"]))
 
 
 def temperature_sums(part: Classification) -> TemperatureSums:

@@ -8,13 +8,13 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.charts import Bars, Figure, Table, percent
+from kinds.heads.classification.looks import could_be as could_be
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import answer as answer
 from kinds.heads.labels.show import calibrated, slices
 from kinds.heads.labels.show import mistakes_title as mistakes_title
 from kinds.heads.labels.show import script as script
 from kinds.heads.labels.show import task as task
-from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.classification.spec import Classification
@@ -80,11 +80,6 @@ def confused_pairs(
         if not guess.right and guess.target in known
     )
     return [(target, answer, rows) for (target, answer), rows in pairs.most_common(PAIRS)]
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.text
-    return look and look.written(kind="classification", vocabulary=column.name)
 
 
 def made_up(

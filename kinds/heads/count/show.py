@@ -6,21 +6,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from kinds.heads.count.looks import could_be as could_be
 from kinds.heads.numbers.show import answer as answer
 from kinds.heads.numbers.show import figures as figures
 from kinds.heads.numbers.show import guesses as guesses
 from kinds.heads.numbers.show import mistakes_title as mistakes_title
 from kinds.heads.numbers.show import script as script
 from kinds.heads.numbers.show import task as task
-from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.heads.count.spec import Counts
-
-
-def could_be(column: Column) -> Look | None:
-    """Never guessed: whole numbers from 0 up are not always counts."""
-    return None
 
 
 def made_up(

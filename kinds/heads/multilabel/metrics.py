@@ -18,11 +18,11 @@ from kinds.heads.any.metrics import (
     without,
 )
 from kinds.heads.any.metrics import confidence as confidence
-from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS
 from kinds.heads.labels.metrics import CUTS
+from kinds.memory.mixture import Mixture, log_odds
 from kinds.names import WEIGHT
 
 
@@ -44,6 +44,10 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
     best = np.argsort(-output, axis=1, kind="stable")[:, : max(CUTS)]
     hits = np.take_along_axis(sets, best, axis=1)
     return {"loss": loss, "hits": hits, "labels": sets.sum(axis=1)}
+
+
+def mixed(output: Array, mixture: Mixture) -> Array:
+    return log_odds(output, mixture)
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:

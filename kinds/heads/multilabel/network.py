@@ -18,7 +18,6 @@ from kinds.heads.any.network import (
     with_random_signs,
 )
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
-from kinds.heads.any.network import mixed as mixed
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import scale as scale
 from kinds.heads.any.network import temperature_sums as temperature_sums
@@ -30,6 +29,7 @@ from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
 from kinds.heads.labels.numbering import MISSING
 from kinds.heads.multilabel.spec import Multilabel
+from kinds.memory.network import Mixture, log_odds
 from kinds.parsing import SEVERAL_IDS, Arrays, Feature
 
 # Fills up a row that has fewer labels than another one of the batch.
@@ -91,6 +91,23 @@ pseudo_loss = partial(with_random_signs, of_sigmoid)
 def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
     z = layer.logits(hidden)
     return {"loss": set_losses(z, targets), **hits_and_labels(z, targets)}
+
+
+def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
+    return log_odds(logits, mixture)
+
+
+def mixing(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """The logits, and which labels a row has, as numbers of one byte."""
+    labels = tf.where(targets >= 0, targets, layer.outputs)
+    is_label = tf.reduce_max(tf.one_hot(labels, layer.outputs, dtype=tf.int8), axis=1)
+    return {"logits": layer.logits(hidden), "labels": is_label}
+
+
+def mixed_losses(rows: Mapping[str, tf.Tensor], mixture: Mixture) -> tf.Tensor:
+    z = log_odds(rows["logits"], mixture)
+    own = tf.reduce_sum(tf.cast(rows["labels"], tf.float32) * z, axis=1)
+    return tf.reduce_sum(tf.math.softplus(z), axis=1) - own
 
 
 def hits_and_labels(z: tf.Tensor, labels: tf.Tensor) -> dict[str, tf.Tensor]:

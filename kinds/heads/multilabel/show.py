@@ -13,7 +13,7 @@ from kinds.heads.labels.show import calibrated, slices
 from kinds.heads.labels.show import mistakes_title as mistakes_title
 from kinds.heads.labels.show import script as script
 from kinds.heads.labels.show import task as task
-from kinds.looks import Column, Look
+from kinds.heads.multilabel.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.heads.multilabel.spec import Multilabel
@@ -30,11 +30,6 @@ def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) ->
 
 def figures(scored: Scored) -> Iterator[Figure]:
     return calibrated(scored.head.name, scored.guesses)
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.elements
-    return look and look.written(kind="multilabel", vocabulary=column.name)
 
 
 def made_up(

@@ -1,9 +1,10 @@
 """The settings of a multilabel head."""
 
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from kinds.heads.labels.spec import LabelsPart
-from kinds.settings import Separator
+from kinds.heads.part import Labels
+from kinds.settings import Name, Separator
 
 
 class Multilabel(LabelsPart):
@@ -15,3 +16,14 @@ class Multilabel(LabelsPart):
     kind: Literal["multilabel"] = "multilabel"
     separator: Separator = " "
     """What separates the labels if the column holds text."""
+    memory: tuple[Name, ...] = ()
+    """The counted memories that it mixes with the network, those that know most first."""
+
+    def labels(self) -> Labels:
+        return Labels(self.vocabulary, self.top_k, self.tied, several=True)
+
+    def memories(self) -> tuple[Name, ...]:
+        return self.memory
+
+    def in_file(self) -> dict[str, Any]:
+        return {"memory": list(self.memory)} if self.memory else {}

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from kinds.memory.onnx import Mixed
 from kinds.nodes import Nodes
-from kinds.tensors import output
+from kinds.tensors import Mixed, output
 
 if TYPE_CHECKING:
     from kinds.heads.score import FileHead

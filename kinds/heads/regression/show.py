@@ -12,15 +12,10 @@ from kinds.heads.numbers.show import guesses as guesses
 from kinds.heads.numbers.show import mistakes_title as mistakes_title
 from kinds.heads.numbers.show import script as script
 from kinds.heads.numbers.show import task as task
-from kinds.looks import Column, Look
+from kinds.heads.regression.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.heads.regression.spec import Regression
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.number
-    return look and look.written(kind="regression", **look.settings)
 
 
 def made_up(

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from kinds.inputs.category.looks import could_be as could_be
 from kinds.inputs.ids.show import missing as missing
 from kinds.inputs.ids.show import popular, worths
-from kinds.looks import Column, Look
 
 if TYPE_CHECKING:
     from kinds.inputs.category.spec import Category
@@ -16,11 +16,6 @@ if TYPE_CHECKING:
 
 def lines(part: "Category") -> list[str]:
     return [f"one {part.vocabulary}"]
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.flag or column.text
-    return look and look.written(kind="category", vocabulary=column.name)
 
 
 def made_up(

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.looks import Column, Look
+from kinds.inputs.date.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.date.spec import Date
@@ -21,11 +21,6 @@ def lines(part: "Date") -> list[str]:
 
 def missing(part: "Date") -> str:
     return "said by ids and flags of its own" if part.missing is None else "the row is bad"
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.date
-    return look and look.written(kind="date", **look.settings)
 
 
 def made_up(

@@ -1,13 +1,12 @@
 """A flag, shown."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from kinds.looks import Column, Look
+from kinds.inputs.flag.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.flag.spec import Flag
@@ -22,11 +21,6 @@ def lines(part: "Flag") -> list[str]:
 
 def missing(part: "Flag") -> str:
     return "no, and a second feature says so" if part.says_missing else "the row is bad"
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.flag
-    return look and replace(look.written(kind="flag"), sure=_SURE)
 
 
 def made_up(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from kinds.looks import Column, Look
+from kinds.inputs.number.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.number.spec import Number
@@ -20,11 +20,6 @@ def missing(part: "Number") -> str:
     if part.buckets is not None:
         return "an id of its own"
     return "the mean" if part.missing is None else str(part.missing)
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.number
-    return look and look.written(kind="number", **look.settings)
 
 
 def made_up(

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from kinds.inputs.ids.show import missing as missing
 from kinds.inputs.ids.show import popular, worths
-from kinds.looks import Column, Look
+from kinds.inputs.sequence.looks import could_be as could_be
 
 if TYPE_CHECKING:
     from kinds.inputs.sequence.spec import Sequence
@@ -17,11 +17,6 @@ if TYPE_CHECKING:
 def lines(part: "Sequence") -> list[str]:
     units = f" {part.units}" if part.units else ""
     return [f"last {part.length} of {part.vocabulary}", f"{part.combine}{units}"]
-
-
-def could_be(column: Column) -> Look | None:
-    look = column.elements
-    return look and look.written(kind="sequence", vocabulary=column.name, **look.settings)
 
 
 def made_up(

@@ -1,0 +1,7 @@
+"""What speaks for a column being a yes or no."""
+
+from kinds.looks import Column, Look
+
+
+def could_be(column: Column) -> Look | None:
+    return Look(0.95, "two values that say yes and no") if column.is_flag else None

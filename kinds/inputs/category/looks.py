@@ -1,0 +1,27 @@
+"""What speaks for a column being a category: its values come again and stand for themselves."""
+
+from kinds.looks import Column, Look, ids
+
+
+def could_be(column: Column) -> Look | None:
+    if column.is_list or column.said == "text" or (column.is_time and column.said != "id"):
+        return None
+    sure, reason, against = _found(column)
+    return Look(sure, reason, against, {"vocabulary": column.name})
+
+
+def _found(column: Column) -> tuple[float, str, str]:
+    if column.said == "id":
+        return 2.0, "ids, as was said", ""
+    if column.is_flag:
+        return 0.95, "two values that say yes and no", ""
+    if column.distinct == 1:
+        return 0.9, "one value or none", ""
+    if (verdict := ids.verdict(column)) is not None:
+        sure = 0.85 if verdict.are_ids else 0.2
+        return 0.2 if column.is_unique else sure, f"ids: {verdict.of_ids}", verdict.of_numbers
+    if (form := column.form) is not None:
+        return 0.1, f"numbers, {form.said}" if form.said else "numbers", ""
+    if column.is_nearly_unique:
+        return 0.1, "text, nearly every row has its own", ""
+    return 0.5, "text", ""

@@ -1,0 +1,110 @@
+"""Texts that are numbers, also as people write them: with commas, currencies, percent, NA."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
+
+_NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na>)$"
+# NaN is a missing number without being said so.
+_NAN = "^[+-]?(?i:nan)$"
+_SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
+_MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
+_SAID = {
+    (".", ","): "thousands with commas",
+    (",", ""): "decimal commas",
+    (",", "."): "decimal commas and thousands with points",
+    (".", " "): "thousands with spaces",
+    (".", "'"): "thousands with apostrophes",
+    (",", " "): "decimal commas and thousands with spaces",
+}
+_MANY = 1000
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """The texts as numbers, NaN where one of the `words` says that there is none. `settings` is how
+    they are written, if not plainly, and `said` the same for a person."""
+
+    values: np.ndarray
+    words: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    said: str = ""
+
+
+def numbers_in(texts: pa.Array) -> Numbers | None:
+    """The texts as numbers, None where they are none.
+
+    >>> numbers_in(pa.array(["1", "NA", "2.5"])).values
+    array([1. , nan, 2.5])
+    >>> numbers_in(pa.array(["$1,200.50", "$3.20"])).settings
+    {'thousands': ',', 'currency': '$'}
+    """
+    try:
+        # In the usual case one look is enough.
+        values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+        if np.isfinite(values).all():
+            return Numbers(values)
+    except pa.ArrowInvalid:
+        pass
+    texts = pc.utf8_trim_whitespace(texts)
+    absent = pc.match_substring_regex(texts, _NONE)
+    left = texts.filter(pc.invert(absent))
+    # Few numbers beside many other words are labels such as "10" beside "none".
+    if 2 * len(left) < len(texts) or not len(left):
+        return None
+    gone = texts.filter(absent)
+    words = tuple(gone.filter(pc.invert(pc.match_substring_regex(gone, _NAN))).unique().to_pylist())
+    there = pc.if_else(absent, None, texts)
+    if _all(left, NUMBER):
+        return Numbers(_floats(there), words)
+    for numerals in _ways(left):
+        if _all(left, numerals.pattern()):
+            plain, percent = plain_numbers(there, numerals)
+            values = _floats(plain)
+            hundredths = percent.to_numpy(zero_copy_only=False)
+            return Numbers(np.where(hundredths, values / 100, values), words, *_settings(numerals))
+    return None
+
+
+def _floats(texts: pa.Array) -> np.ndarray:
+    plain = pc.utf8_ltrim(texts, "+").cast(pa.float64())
+    return np.asarray(pc.fill_null(plain, np.nan).to_numpy(zero_copy_only=False))
+
+
+def _ways(texts: pa.Array) -> Iterator[Numerals]:
+    """The ways in which these may be written, the plainest first."""
+    some = texts[:_MANY].to_pylist()
+    if not all(any(letter.isdigit() for letter in text) for text in some):
+        return
+    signs = {sign for text in some for sign in _SIGN.findall(text)} - {"e", "E"}
+    if len(signs) > 1:
+        return
+    currency = next(iter(signs), "")
+    percent = any("%" in text for text in some)
+    for decimal, thousands in _MARKS:
+        # 0,123 is no group of digits.
+        if thousands == "," and pc.any(pc.match_substring_regex(texts, "^[^0-9]*0,")).as_py():
+            continue
+        one = Numerals(decimal, thousands, percent, currency)
+        if one != PLAIN:
+            yield one
+
+
+def _settings(numerals: Numerals) -> tuple[dict[str, Any], str]:
+    said = [_SAID.get((numerals.decimal, numerals.thousands), "")]
+    said += [f"in {numerals.currency}"] * bool(numerals.currency) + ["in %"] * numerals.percent
+    settings = {
+        name: value for name, value in vars(numerals).items() if value != getattr(PLAIN, name)
+    }
+    return settings, " ".join(word for word in said if word)
+
+
+def _all(texts: pa.Array, pattern: str) -> bool:
+    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())

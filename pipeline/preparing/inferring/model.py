@@ -1,0 +1,194 @@
+"""A model that fits the rows: vocabularies and their sizes, embeddings, the trunk, training."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kinds.looks import Counted, names
+from pipeline.preparing.inferring import relations
+from pipeline.preparing.inferring.roles import Part, Roles
+
+# Numbers in the exported file, four bytes each: what vocabularies may take of it.
+_MOST_NUMBERS = 100_000_000
+# From so large a share of new values on, those that occur once stand for them.
+_NEW = 0.002
+_FEW_VALUES = 100
+# Softmax heads with more labels than this sample some of them.
+SAMPLED_FROM = 5_000
+_TIED_WIDTH = 64
+
+
+@dataclass(eq=False)
+class Vocabulary:
+    """Values of some parts, which are looked up in one place."""
+
+    name: str
+    parts: list[Part]
+    width: int = 0
+    size: int = 0
+    min_count: int = 1
+    counted: list[Part] = field(default_factory=list)
+    said: str = ""
+
+    @property
+    def largest(self) -> Counted:
+        return max((part.values for part in self.parts), key=lambda of: of.distinct)
+
+    def entries(self) -> int:
+        """About how many values get an id."""
+        of = self.largest
+        return min(self.size, of.distinct - (of.once if self.min_count > 1 else 0))
+
+
+@dataclass
+class Model:
+    """What stands in a spec beside the columns."""
+
+    vocabularies: list[Vocabulary]
+    # The table that a head takes its weights from.
+    tied: dict[Part, str]
+    layers: list[int]
+    dropout: float
+    training: dict[str, Any]
+
+    def by_part(self) -> dict[Part, Vocabulary]:
+        return {part: one for one in self.vocabularies for part in one.parts}
+
+
+def model_for(roles: Roles) -> Model:
+    rows = round(roles.sample.read / max(roles.sample.share, 1e-9))
+    vocabularies = _vocabularies(roles)
+    labels = max((v.largest.distinct for v in vocabularies if _has(v, roles.heads)), default=1)
+    for one in vocabularies:
+        _sized(one, roles, rows)
+    layers = [_units(rows, labels)]
+    _bound(vocabularies, layers[-1], roles)
+    tied: dict[Part, str] = {}
+    for one in vocabularies:
+        lists = [part for part in one.parts if part.column.holds_target]
+        for head in (part for part in one.parts if part in roles.heads and lists):
+            tied[head] = one.name
+    dropout = 0.1 if rows >= 100_000 else 0.2
+    return Model(vocabularies, tied, layers, dropout, _training(rows, labels))
+
+
+def _has(vocabulary: Vocabulary, parts: Sequence[Part]) -> bool:
+    return any(part in parts for part in vocabulary.parts)
+
+
+def _vocabularies(roles: Roles) -> list[Vocabulary]:
+    """One for each part that looks values up; columns over the same values have one together."""
+    parts = [p for p in [*roles.inputs, *roles.heads] if "vocabulary" in p.look.settings]
+    by_column = {part.column: part for part in parts}
+    groups = relations.shared({part.column: part.values for part in parts})
+    found: list[Vocabulary] = []
+    for group in groups:
+        own = [by_column[column] for column in group]
+        found.append(Vocabulary(_name([c.name for c in group], parts), own))
+    grouped = {part for one in found for part in one.parts}
+    single = [Vocabulary(part.column.name, [part]) for part in parts if part not in grouped]
+    place = {part: at for at, part in enumerate(parts)}
+    return sorted(found + single, key=lambda one: place[one.parts[0]])
+
+
+def _name(columns: Sequence[str], parts: Sequence[Part]) -> str:
+    """What the names of columns over the same values have in common, or the first of them."""
+    common = set.intersection(*({*names.words(column)} for column in columns))
+    words = [w for w in names.words(columns[0]) if w in common - names.IDS and not w.isdigit()]
+    name = "_".join(words)
+    taken = {part.column.name for part in parts}.difference(columns)
+    return columns[0] if not name or name in taken or not name.isidentifier() else name
+
+
+def _sized(one: Vocabulary, roles: Roles, rows: int) -> None:
+    head = next((part for part in one.parts if part in roles.heads), None)
+    of = one.largest
+    inputs = [part for part in one.parts if part in roles.inputs]
+    if head is not None and len(one.parts) > 1:
+        one.counted = _counted(head, inputs)
+    decides = head.values if head is not None and one.counted else of
+    if decides.new >= _NEW and of.distinct > _FEW_VALUES:
+        one.min_count = 2
+    else:
+        one.counted = []
+    one.size = _round(of.distinct)
+    kept = one.entries()
+    one.width = 8 if kept <= 10 else 16 if kept <= 100 else 32 if kept <= 1000 else 50
+    if rows < 2000:
+        one.width = min(one.width, 8)
+    if any(part.column.holds_target for part in inputs):
+        one.width = _TIED_WIDTH
+    one.said = _said(one)
+
+
+def _counted(head: Part, inputs: Sequence[Part]) -> list[Part]:
+    """The head alone, where its labels are nearly all values of the inputs: then the values that
+    occur once are those that it hardly learns."""
+    lists = any(part.column.holds_target for part in inputs)
+    return [head] if lists and relations.covers(head.values, inputs[0].values, 0.9) else []
+
+
+def _said(one: Vocabulary) -> str:
+    of = one.largest
+    said = (
+        f"{of.distinct:,} value{'s' * (of.distinct != 1)}"
+        if not of.lost
+        else f"more than {of.distinct:,} values"
+    )
+    if len(one.parts) > 1:
+        shared = ", ".join(part.column.name for part in one.parts)
+        said += f" at most; {shared} have most of theirs in common"
+    if one.min_count > 1:
+        new = max(part.values.new for part in (one.counted or one.parts))
+        said += f"; {new:.1%} of what comes is new: values seen once stand for it"
+    return said
+
+
+def _round(count: int) -> int:
+    """
+    >>> [_round(count) for count in (3, 100, 101, 3418, 20_033)]
+    [100, 100, 200, 5000, 50000]
+    """
+    size = 100
+    for step in (2, 2.5, 2) * 6:
+        if size >= count:
+            break
+        size = int(size * step)
+    return size
+
+
+def _bound(vocabularies: Sequence[Vocabulary], units: int, roles: Roles) -> None:
+    """Takes values from the largest vocabularies where the file would be too large."""
+
+    def numbers(one: Vocabulary) -> int:
+        heads = sum(part in roles.heads for part in one.parts)
+        tables = any(part in roles.inputs for part in one.parts)
+        return one.entries() * (one.width * tables + units * heads)
+
+    while sum(map(numbers, vocabularies)) > _MOST_NUMBERS:
+        one = max(vocabularies, key=numbers)
+        one.size = one.entries() // 2
+        one.said += f"; {one.size:,} of them, so that the file stays below 400 MB"
+
+
+def _units(rows: int, labels: int) -> int:
+    if labels > SAMPLED_FROM:
+        return 128
+    return 32 if rows < 1000 else 64 if rows < 10_000 else 128 if rows < 50_000 else 256
+
+
+def _training(rows: int, labels: int) -> dict[str, Any]:
+    """The recipe of docs/training.md, with batches and epochs by the number of rows."""
+    batch = 32 if rows < 2000 else 128 if rows < 20_000 else 512 if rows < 1_000_000 else 1024
+    epochs = 40 if rows < 2000 else 20 if rows < 20_000 else 8 if rows < 200_000 else 4
+    said: dict[str, Any] = {
+        "epochs": epochs,
+        "batch_size": batch,
+        "learning_rate": 0.007,
+        "schedule": "linear",
+        "warmup_steps": 50,
+        "weight_decay": 0.3,
+    }
+    if labels > SAMPLED_FROM:
+        said["sampled"] = {"share": 0.97, "negatives": 1024}
+    return said

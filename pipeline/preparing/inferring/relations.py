@@ -1,0 +1,252 @@
+"""Columns compared: which say the same, which give the target away, which share their values."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kinds.looks import FEW, Column, Counted, names, order
+
+_LABELS = 3
+_ENOUGH = 50
+# Of the errors of a constant answer, and of the variance, so little is left by one column alone.
+_LEFT_OF_ERRORS, _LEFT_OF_VARIANCE = 0.02, 0.002
+_SEED = 2
+_OVERLAP, _LEAST_SHARED = 0.6, 20
+_MOST_COMPARED = 60
+_BY_CHANCE = 10
+
+
+@dataclass(frozen=True)
+class Target:
+    """A target of the sample's rows: as numbers that have means, and as labels if it has some."""
+
+    column: Column
+    numbers: Sequence[np.ndarray]
+    labels: np.ndarray | None
+
+
+def target_of(column: Column, *, is_number: bool) -> Target:
+    if column.is_list:
+        return Target(column, (), None)
+    if is_number and column.row_numbers is not None:
+        return Target(column, (column.row_numbers,), None)
+    labels = column.codes
+    frequent = np.argsort(-np.bincount(labels[labels >= 0]))[:_LABELS]
+    said = [np.where(labels < 0, np.nan, labels == label) for label in frequent]
+    return Target(column, said if column.distinct > 2 else said[:1], labels)
+
+
+def smoothness(column: Column, targets: Sequence[Target]) -> float | None:
+    """How far the targets follow the order of a column's whole numbers (kinds.looks.order)."""
+    if not column.is_whole or column.row_numbers is None:
+        return None
+    rows = column.row_numbers
+    found = [order.smoothness(rows, numbers) for one in targets for numbers in one.numbers]
+    known = [one for one in found if one is not None]
+    return float(np.mean(known)) if known else None
+
+
+def gives_away(column: Column, target: Target) -> str:
+    """What a column alone says of the target, in words, where that is too much; else empty."""
+    if column.is_list or len(column.values) < _ENOUGH:
+        return ""
+    if target.labels is not None:
+        return _gives_label(column, target.labels)
+    return _gives_number(column, target.numbers[0]) if target.numbers else ""
+
+
+def _halves(rows: int) -> np.ndarray:
+    return np.random.default_rng(_SEED).random(rows) < 0.5
+
+
+def _gives_label(column: Column, labels: np.ndarray) -> str:
+    there = labels >= 0
+    constant = np.bincount(labels[there]).max() / max(1, there.sum())
+    for guess in _answers(column, labels, there):
+        known = (guess >= 0) & there
+        if known.sum() < _ENOUGH or known.sum() < 0.2 * there.sum():
+            continue
+        right = float((guess[known] == labels[known]).mean())
+        if 1 - right <= _LEFT_OF_ERRORS * (1 - constant):
+            return f"alone it gives the target in {right:.2%} of the rows"
+    return ""
+
+
+def _answers(column: Column, labels: np.ndarray, there: np.ndarray) -> Iterator[np.ndarray]:
+    """Labels that half of the rows give for the other half, -1 where none: by equal values, and by
+    the nearest number."""
+    learn = _halves(len(labels)) & there
+    codes = column.codes
+    own = learn & (codes >= 0)
+    pairs, counts = np.unique(np.stack([codes[own], labels[own]]), axis=1, return_counts=True)
+    best = np.full(codes.max(initial=0) + 1, -1, np.int64)
+    rising = np.argsort(counts, kind="stable")
+    best[pairs[0][rising]] = pairs[1][rising]
+    yield np.where(learn | (codes < 0), -1, best[codes])
+    if (near := _nearest(column, learn)) is not None:
+        yield np.where(near >= 0, labels[near], -1)
+
+
+def _nearest(column: Column, learn: np.ndarray) -> np.ndarray | None:
+    """int [rows]: of the other half the row of the first one whose number is nearest, else -1."""
+    rows = column.row_numbers
+    if rows is None or column.distinct < FEW:
+        return None
+    known = np.flatnonzero(learn & np.isfinite(rows))
+    asked = np.flatnonzero(~learn & np.isfinite(rows))
+    if not len(known) or not len(asked):
+        return None
+    known = known[np.argsort(rows[known], kind="stable")]
+    above = np.clip(np.searchsorted(rows[known], rows[asked]), 1, max(1, len(known) - 1))
+    pair = known[np.stack([above - 1, np.minimum(above, len(known) - 1)])]
+    nearer = np.abs(rows[pair] - rows[asked]).argmin(axis=0)
+    near = np.full(len(rows), -1, np.int64)
+    near[asked] = pair[nearer, np.arange(len(asked))]
+    return near
+
+
+def _gives_number(column: Column, numbers: np.ndarray) -> str:
+    there = np.isfinite(numbers)
+    learn = _halves(len(numbers)) & there
+    # Of places in their order a few numbers far above the others do not decide.
+    numbers = _places(numbers)
+    spread = float(np.var(numbers[there])) if there.any() else 0.0
+    for said in _means(column, numbers, learn):
+        known = np.isfinite(said) & there & ~learn
+        if known.sum() < _ENOUGH or known.sum() < 0.2 * there.sum() or not spread:
+            continue
+        left = float(np.mean((said[known] - numbers[known]) ** 2)) / spread
+        if left <= _LEFT_OF_VARIANCE:
+            return f"alone it explains {1 - left:.2%} of the variance of the target's ranks"
+    return ""
+
+
+def _places(numbers: np.ndarray) -> np.ndarray:
+    """The rank of each number; equal ones have the same."""
+    _, place, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    ranks = np.cumsum(counts) - counts / 2
+    return np.where(np.isfinite(numbers), ranks[place], np.nan)
+
+
+def _means(column: Column, numbers: np.ndarray, learn: np.ndarray) -> Iterator[np.ndarray]:
+    codes = column.codes
+    own = learn & (codes >= 0)
+    rows = np.bincount(codes[own], minlength=codes.max(initial=0) + 1)
+    sums = np.bincount(codes[own], numbers[own], minlength=len(rows))
+    means = np.where(rows > 0, sums / np.maximum(rows, 1), np.nan)
+    yield np.where(codes >= 0, means[codes], np.nan)
+    if (near := _nearest(column, learn)) is not None:
+        yield np.where(near >= 0, numbers[near], np.nan)
+
+
+def repeated(columns: Sequence[Column]) -> dict[Column, str]:
+    """Columns that say what an earlier one says, with why."""
+    found: dict[Column, str] = {}
+    first: dict[bytes, Column] = {}
+    plain = [c for c in columns if not c.is_list and len(c.values) > FEW]
+    for column in plain:
+        earlier = first.setdefault(column.codes.tobytes(), column)
+        if earlier is column:
+            continue
+        if earlier.values.equals(column.values):
+            found[column] = f"the same as {earlier.column!r} in every row"
+        elif not column.is_unique:
+            found[column] = f"says what {earlier.column!r} says: each value goes with one of it"
+    left = [c for c in plain if c not in found and c.distinct > _LEAST_SHARED and not c.is_unique]
+    left = [column for column in left if column.numbers is None or column.is_whole]
+    for one, other in combinations(left[:_MOST_COMPARED], 2):
+        if one not in found and other not in found and _go_together(one, other):
+            found[other] = f"says what {one.column!r} says: nearly each value goes with one of it"
+    return found
+
+
+def _go_together(one: Column, other: Column) -> bool:
+    """Whether a value of either column tells the other's, in nearly all rows that could differ."""
+    low, high = sorted((one.distinct, other.distinct))
+    if low < 0.9 * high:
+        return False
+    there = (one.codes >= 0) & (other.codes >= 0)
+    if there.mean() < 0.9:
+        return False
+    rows = one.codes[there], other.codes[there]
+    pairs = np.unique(rows[0] * (rows[1].max() + 1) + rows[1])
+    seen = [len(np.unique(codes)) for codes in rows]
+    return bool(len(pairs) <= 1.05 * min(seen) and there.sum() > 1.2 * max(seen))
+
+
+def shared(columns: Mapping[Column, Counted]) -> list[list[Column]]:
+    """Columns over the same values, as lists. The dict has what each looks up."""
+    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_SHARED][:_MOST_COMPARED]
+    groups: list[list[Column]] = []
+    for column in compared:
+        own = [g for g in groups if any(_overlap(column, one, columns) for one in g)]
+        if own:
+            own[0].append(column)
+        else:
+            groups.append([column])
+    return [group for group in groups if len(group) > 1]
+
+
+def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
+    """Whether the values of two columns are the same things: most of the fewer are among the
+    others, and not only because both are numbers from 1 up."""
+    small, large = sorted((of[one], of[other]), key=lambda counted: counted.distinct)
+    both = pc.sum(pc.is_in(small.values, large.values)).as_py() or 0
+    if both < _OVERLAP * small.distinct or large.distinct > 20 * small.distinct:
+        return False
+    few, many = _as_numbers(small.values), _as_numbers(large.values)
+    if few is None or many is None:
+        return True
+    room = float(np.ptp(few)) + 1
+    by_chance = ((many >= few.min()) & (many <= few.max())).sum() / room
+    if both / small.distinct > 2 * by_chance:
+        return True
+    alike = {*names.words(one.column)} & {*names.words(other.column)} & names.THINGS
+    same = both / (small.distinct + large.distinct - both)
+    return bool(same >= 0.8 or alike)
+
+
+def _as_numbers(values: pa.Array) -> np.ndarray | None:
+    try:
+        return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:
+        return None
+
+
+def keys_of_two(columns: Sequence[Column]) -> tuple[Column, Column] | None:
+    """Two columns whose values never come together twice, though by chance they would."""
+    found = []
+    for one, other in combinations(columns, 2):
+        rows = len(one.values)
+        expected = rows**2 / 2 * _alike(one.codes) * _alike(other.codes)
+        if expected < _BY_CHANCE or (one.codes < 0).any() or (other.codes < 0).any():
+            continue
+        if len(np.unique(one.codes * (other.codes.max() + 1) + other.codes)) == rows:
+            found.append((expected, one, other))
+    if not found:
+        return None
+    _, one, other = max(found, key=lambda pair: pair[0])
+    return one, other
+
+
+def _alike(codes: np.ndarray) -> float:
+    """How probable it is that two rows have the same value."""
+    shares = np.bincount(codes[codes >= 0]) / max(1, len(codes))
+    return float((shares**2).sum())
+
+
+def holds(lists: Column, target: Column) -> bool:
+    """Whether a column's lists are of the target's values: most labels that occur stand in them."""
+    if target.is_list or target.distinct < _LEAST_SHARED:
+        return False
+    return covers(lists.elements, target.counted, 0.5)
+
+
+def covers(one: Counted, other: Counted, least: float) -> bool:
+    """Whether so much of what occurs of others are values of `one`."""
+    known = pc.is_in(other.values, one.values).to_numpy(zero_copy_only=False)
+    return bool(other.counts[known].sum() > least * other.total)

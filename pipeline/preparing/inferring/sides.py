@@ -1,0 +1,180 @@
+"""Which rows are held out: by a column that says so, or so that what belongs together stays so."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kinds.looks import FEW, Column, ids, names
+
+_TRAIN = frozenset(("train", "training", "trn", "tr", "learn", "fit"))
+_EVAL = frozenset(("eval", "evaluation", "val", "valid", "validation", "validate", "dev"))
+_EVAL |= frozenset(("development", "tune"))
+_TEST = frozenset(("test", "testing", "tst", "holdout", "held-out", "heldout", "hold-out", "oos"))
+_FOLDS = frozenset(("fold", "folds", "cv", "kfold"))
+_MOST_FOLDS = 20
+_SHARES = {"eval": 0.1, "test": 0.1}
+
+
+@dataclass(frozen=True)
+class Held:
+    """A column's values that say that a row is held out, in eval and in test."""
+
+    column: Column
+    eval: tuple[str, ...]
+    test: tuple[str, ...]
+    why: str
+
+    def split(self) -> "Split":
+        said = {"by": "column", "column": self.column.column, "eval": [*self.eval]}
+        return Split(said | ({"test": [*self.test]} if self.test else {}), self.why)
+
+
+@dataclass(frozen=True)
+class Split:
+    """The settings of a split, and why. Of the columns `new` a held-out row has values that no
+    training row has: there is nothing to learn from them."""
+
+    settings: Mapping[str, Any]
+    why: str
+    new: tuple[Column, ...] = ()
+
+
+def by_value(column: Column, *, said: bool = False) -> Held | None:
+    """What a column holds out by its values, if it does. `said` is that somebody named it."""
+    if column.is_list or not 2 <= column.distinct <= _MOST_FOLDS:
+        return None
+    texts = sorted(column.counted.values.to_pylist())
+    return _by_words(column, texts) or _by_flag(column, texts) or _by_fold(column, texts, said)
+
+
+def _by_words(column: Column, texts: Sequence[str]) -> Held | None:
+    plain = {text: text.strip().lower().replace("_", "-") for text in texts}
+    train, held, test = (
+        tuple(text for text in texts if plain[text] in said) for said in (_TRAIN, _EVAL, _TEST)
+    )
+    if not train or len(train) + len(held) + len(test) < len(texts):
+        return None
+    why = f"the values of {column.column!r} say it"
+    if not held:
+        return Held(column, test, (), f"{why}; without rows for eval, those of test are eval's")
+    return Held(column, held, test, why)
+
+
+def _by_flag(column: Column, texts: Sequence[str]) -> Held | None:
+    """A column such as is_test or train."""
+    words = {*names.words(column.column)} - {"is", "in", "for"}
+    if not column.is_flag or len(words) != 1 or not words <= _TRAIN | _EVAL | _TEST:
+        return None
+    yes = tuple(t for t in texts if t.strip().lower() in ("1", "1.0", "true", "yes", "t", "y"))
+    held = tuple(t for t in texts if t not in yes) if words <= _TRAIN else yes
+    return Held(column, held, (), f"{column.column!r} says which rows are not to train")
+
+
+def _by_fold(column: Column, texts: list[str], said: bool) -> Held | None:
+    named = names.says(column.column, _FOLDS)
+    if not (named or said) or (not said and column.counted.total < FEW):
+        return None
+    numbers = column.plain_numbers
+    if numbers is not None:
+        texts = [texts[at] for at in np.argsort([float(text) for text in texts], kind="stable")]
+    elif not said:
+        return None
+    if len(texts) == 2:
+        return Held(column, (texts[-1],), (), f"the last value of {column.column!r} is held out")
+    why = f"the last two values of {column.column!r} are held out"
+    return Held(column, (texts[-2],), (texts[-1],), why)
+
+
+def by_columns(columns: Sequence[Column], why: str, new: tuple[Column, ...] = ()) -> Split:
+    """Rows with the same values in these columns stay together; otherwise chance decides."""
+    said = {"by": "hash", "columns": [column.column for column in columns]}
+    return Split({**said, **_SHARES}, why, new)
+
+
+def found(
+    inputs: Sequence[Column],
+    keys: Sequence[Column],
+    pair: Sequence[Column],
+    others: Sequence[Column],
+) -> Split:
+    """The split where no column decides. `pair` are keys of two columns, `others` what else the
+    rows have."""
+    every = [*inputs, *others]
+    groups = [column for column in every if _is_group(column)]
+    if any(column.holds_target for column in inputs):
+        own = _of_histories(groups, pair, _times(every))
+        if own is not None:
+            return own
+    visits = [column for column in groups if names.says(column.column, names.VISITS)]
+    if visits:
+        each = visits[0].counted.total / visits[0].distinct
+        why = f"rows of one {visits[0].column!r} belong together ({each:.1f} rows each)"
+        return by_columns(visits[:1], why, (visits[0],))
+    for column in _times(every):
+        if is_sorted(column) or {*names.words(column.column)} <= names.TIMES | names.EVENTS:
+            why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
+            return Split({"by": "time", "column": column.column, **_SHARES}, why)
+    if keys:
+        return by_columns(
+            keys, "by chance; the key tells rows apart, rows of one key stay together"
+        )
+    if pair:
+        said = " and ".join(repr(column.column) for column in pair)
+        return by_columns(pair, f"by chance; no two rows have the same {said}")
+    plain = [column for column in inputs if not column.is_list]
+    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > 0.5:
+        many = "many rows are" if alike else "no two rows are"
+        return Split({"by": "row", **_SHARES}, f"by chance; {many} alike in all inputs")
+    return by_columns(plain, "by chance; rows that are alike in all inputs stay together")
+
+
+def _of_histories(
+    groups: Sequence[Column], pair: Sequence[Column], times: Sequence[Column]
+) -> Split | None:
+    """Where rows have the past of somebody in lists, what comes last of each is held out."""
+    owners = [c for c in groups if c in pair or names.says_thing(c.column)]
+    if not owners:
+        return None
+    owner = owners[0]
+    steps = [c for c in pair if c is not owner and c.is_whole] if owner in pair else []
+    for order in [*times, *steps]:
+        said = {"by": "last", "columns": [owner.column], "order": order.column}
+        return Split(said, f"what comes last of each {owner.column!r} by {order.column!r}")
+    why = f"by chance; rows of one {owner.column!r} have much of their lists in common"
+    return by_columns([owner], why, (owner,))
+
+
+def _alike(columns: Sequence[Column]) -> float:
+    """The share of the sample's rows that have another one before them with the same values."""
+    mixed = np.zeros(len(columns[0].values), np.int64)
+    for column in columns:
+        _, mixed = np.unique(mixed * (column.distinct + 2) + column.codes, return_inverse=True)
+    return 1 - len(np.unique(mixed)) / max(1, len(mixed))
+
+
+def _is_group(column: Column) -> bool:
+    """Whether a column's values come a few times each, as those of somebody or something do."""
+    of = column.counted
+    if column.is_list or column.is_time or of.distinct < FEW or of.total < 2 * of.distinct:
+        return False
+    verdict = ids.verdict(column)
+    return column.numbers is None or (verdict is not None and verdict.are_ids)
+
+
+def _times(columns: Sequence[Column]) -> list[Column]:
+    """The columns by which a split can put all rows in time, that with most times first."""
+    fit = [c for c in columns if c.is_time and c.missing == 0 and c.distinct >= FEW and _is_read(c)]
+    return sorted(fit, key=lambda column: -column.distinct)
+
+
+def _is_read(column: Column) -> bool:
+    """Whether a split by time reads a column: it takes ISO days and times, and numbers."""
+    return column.time is None or column.time.format in ("iso", "YMD")
+
+
+def is_sorted(column: Column) -> bool:
+    """Whether the rows come in the order of a column of times."""
+    points = column.points
+    return points is not None and bool((np.diff(points[np.isfinite(points)]) >= 0).all())

@@ -1,0 +1,83 @@
+"""What somebody says of the rows on the command line, and a question where no target is clear."""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
+
+_SHOWN = 12
+Ask = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """Columns by what they are to be; what is not said is found out."""
+
+    targets: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    split: str = ""
+    texts: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    def check(self, names: Sequence[str]) -> None:
+        """Raises Failure 2 for a column that the rows do not have."""
+        said = [*self.targets, *self.keys, *self.texts, *self.ids]
+        said += [self.split] if self.split else []
+        if missing := [name for name in said if name not in names]:
+            rule = f"the rows must have the columns that are named; missing: {missing}"
+            raise Failure(Exit.USAGE, rule + near_columns(missing, names), received=[*names][:50])
+
+    @property
+    def any(self) -> bool:
+        return self != Wishes()
+
+
+def add_wishes(parser: argparse.ArgumentParser) -> None:
+    """The options of the commands that look at rows."""
+    group = parser.add_argument_group("about the rows, where there is no spec yet")
+    said = "column to predict; several may be named"
+    group.add_argument("--target", nargs="+", default=(), metavar="COLUMN", help=said)
+    said = "columns that tell rows apart (default: found)"
+    group.add_argument("--keys", nargs="+", default=(), metavar="COLUMN", help=said)
+    said = "column that says which rows are held out, or whose values stay together"
+    group.add_argument("--split", default="", metavar="COLUMN", help=said)
+    said = "column of running text: its words are learned from"
+    group.add_argument("--text", nargs="+", default=(), metavar="COLUMN", help=said)
+    said = "column of ids, also where they are numbers"
+    group.add_argument("--id", nargs="+", default=(), metavar="COLUMN", help=said)
+
+
+def wishes_of(options: argparse.Namespace) -> Wishes:
+    """What was said with the options of `add_wishes`."""
+    return Wishes(
+        *(tuple(options.target), tuple(options.keys), options.split),
+        *(tuple(options.text), tuple(options.id)),
+    )
+
+
+def asked(candidates: Sequence[str]) -> str:
+    """The target that somebody chooses on a terminal. Raises Failure 2 where nobody is there."""
+    shown = candidates[:_SHOWN]
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        more = f" and {len(candidates) - _SHOWN:,} more" if len(candidates) > _SHOWN else ""
+        rule = "it is not clear what to predict: --target COLUMN says it"
+        raise Failure(
+            Exit.USAGE, rule, received=f"columns that it may be: {', '.join(shown)}{more}"
+        )
+    print("What is to be predicted?", file=sys.stderr)
+    for number, name in enumerate(shown, 1):
+        print(f"  {number:>2}  {name}", file=sys.stderr)
+    while True:
+        print(f"Number or name [{shown[0]}]: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line:
+            raise Failure(Exit.USAGE, "a target must be chosen: --target COLUMN says it")
+        said = line.strip() or shown[0]
+        if said in candidates:
+            return said
+        if said.isdecimal() and 1 <= int(said) <= len(shown):
+            return shown[int(said) - 1]
+        print(f"There is no {said!r} among them.", file=sys.stderr)

@@ -1,0 +1,352 @@
+"""What columns say of each other in an inferred spec: targets, keys, splits, vocabularies."""
+
+import csv
+import io
+import json
+import random
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from pipeline import prepare
+from pipeline.failures import Exit, Failure
+from pipeline.preparing import infer
+from pipeline.preparing.inferring import sample
+from pipeline.preparing.inferring.wishes import Wishes, asked
+from pipeline.rows.csv_dialect import AS_FOUND
+from pipeline.spec import Spec
+from pipeline.spec.file import parse_spec
+
+R = random.Random
+Columns: TypeAlias = dict[str, list[Any]]
+TOWNS = [f"{a}{b}{c}" for a in "BDFGKLMNPRST" for b in "aeiou" for c in "LMNR"]
+
+
+def _write(path: Path, columns: Mapping[str, list[Any]]) -> str:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+    return str(path)
+
+
+def _inferred(path: str, **said: Any) -> tuple[Spec, str]:
+    text = infer.spec_for([path], said=Wishes(**said))
+    return parse_spec(text), " ".join(line.strip(" #") for line in text.splitlines())
+
+
+def _columns(**more: list[Any]) -> Columns:
+    r = R(3)
+    own: Columns = {"shop": r.choices("ABCD", k=600), "x": [r.random() for _ in range(600)]}
+    return {**own, **more, "label": r.choices(["u", "v", "w"], k=600)}
+
+
+def test_a_column_that_repeats_another_is_left_out_and_named(tmp_path: Path) -> None:
+    columns = _columns()
+    towns = R(1).choices(TOWNS, k=600)
+    codes = {town: 700 + 13 * at for at, town in enumerate(TOWNS)}
+    columns |= {"town": towns, "again": towns, "town_code": [codes[town] for town in towns]}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert set(spec.inputs) == {"shop", "x", "town"}
+    assert "left out: \"again\": the same as 'town' in every row" in text
+    assert "left out: \"town_code\": says what 'town' says" in text
+
+
+def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path: Path) -> None:
+    columns = _columns()
+    r = R(2)
+    columns["verdict"] = [f"{label}{r.randint(1, 5)}" for label in columns["label"]]
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert set(spec.inputs) == {"shop", "x"}
+    assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
+
+
+def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: Path) -> None:
+    columns = _columns()
+    price = [round(R(at).lognormvariate(3, 1), 4) for at in range(600)]
+    columns |= {"with_tax": [f"{1.19 * p + 0.5:.4f}" for p in price], "price": price}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
+    assert "with_tax" not in spec.inputs
+    assert re.search(
+        r'left out: "with_tax": alone it explains (9\d|100)\.\d+% of the variance', text
+    )
+
+
+def test_a_good_column_that_is_not_too_good_stays(tmp_path: Path) -> None:
+    columns, r = _columns(), R(4)
+    columns["hint"] = [one if r.random() < 0.9 else r.choice("uvw") for one in columns["label"]]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert "hint" in spec.inputs
+
+
+def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> None:
+    """And those are ids that have a target each, whatever their order; names say nothing here."""
+    r = R(5)
+    worth = {one: r.random() for one in range(60)}
+    a, b = (r.choices(range(60), k=4000) for _ in range(2))
+    target = [round(worth[x] + y / 60 + 0.05 * r.random(), 4) for x, y in zip(a, b, strict=True)]
+    columns: Columns = {"a": a, "b": b, "out": target}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("out",))
+    assert {name: part.kind for name, part in spec.inputs.items()} == {
+        "a": "category",
+        "b": "number",
+    }
+    assert "the target does not follow their order" in text
+    assert "the target follows their order" in text
+
+
+def test_columns_over_the_same_values_have_one_vocabulary(tmp_path: Path) -> None:
+    r = R(6)
+    columns: Columns = {
+        "from_town": r.choices(TOWNS, k=2000),
+        "via": r.choices(TOWNS[:100], k=2000),
+        "user": r.choices(range(1, 150), k=2000),
+        "item": r.choices(range(1, 400), k=2000),
+        "to_town": r.choices(TOWNS, k=2000),
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("to_town",))
+    assert spec.heads["to_town"].model_dump()["vocabulary"] == "from_town"
+    own = {name: part.model_dump()["vocabulary"] for name, part in spec.inputs.items()}
+    assert own == {"from_town": "from_town", "via": "from_town", "user": "user", "item": "item"}
+    assert "have most of theirs in common" in text
+
+
+def test_two_columns_that_never_come_together_twice_are_keys(tmp_path: Path) -> None:
+    r = R(7)
+    pairs = r.sample([(u, i) for u in range(60) for i in range(80)], 2000)
+    columns: Columns = {
+        "userId": [u for u, _ in pairs],
+        "movieId": [i for _, i in pairs],
+        "rating": [r.randint(1, 10) / 2 for _ in pairs],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("rating",))
+    assert spec.keys == ("userId", "movieId")
+    assert set(spec.inputs) == {"userId", "movieId"}
+    assert getattr(spec.split, "columns", ()) == ("userId", "movieId")
+    assert "no two rows have the same values of both" in text
+
+
+def _histories(path: Path) -> str:
+    r = R(8)
+    items = [f"i{at}" for at in range(90)]
+    with path.open("w", encoding="utf-8") as file:
+        for user in range(120):
+            seen = r.choices(items, k=12)
+            for step in range(1, 12):
+                row = {"user": f"u{user}", "step": step, "items": seen[:step], "next": seen[step]}
+                file.write(json.dumps(row) + "\n")
+    return str(path)
+
+
+def test_lists_of_the_targets_values_share_its_vocabulary_and_tie_the_head(tmp_path: Path) -> None:
+    spec, _ = _inferred(_histories(tmp_path / "a.jsonl"))
+    head = spec.heads["next"].model_dump()
+    assert (head["vocabulary"], head["tied"]) == ("items", "items")
+    (items, last) = (spec.inputs[name].model_dump() for name in ("items", "items_last"))
+    assert (items["combine"], last["combine"], last["length"]) == ("mean", "concat", 3)
+
+
+def test_what_comes_last_of_each_history_is_held_out(tmp_path: Path) -> None:
+    spec, text = _inferred(_histories(tmp_path / "a.jsonl"))
+    said = spec.split.model_dump()
+    assert (said["by"], said["columns"], said["order"]) == ("last", ("user",), "step")
+    assert "what comes last of each 'user'" in text
+
+
+def test_rows_whose_lists_overlap_stay_on_one_side_where_nothing_puts_them_in_order(
+    tmp_path: Path,
+) -> None:
+    content = Path(_histories(tmp_path / "a.jsonl")).read_text()
+    rows = [json.loads(line) for line in content.splitlines()]
+    lines = [json.dumps({k: v for k, v in row.items() if k != "step"}) for row in rows]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    spec, text = _inferred(str(tmp_path / "a.jsonl"))
+    assert getattr(spec.split, "columns", ()) == ("user",)
+    assert "user" not in spec.inputs
+    assert "values that training never saw" in text
+
+
+@pytest.mark.parametrize(("name", "by"), [("order_date", "time"), ("birth_date", "row")])
+def test_rows_with_the_time_of_an_event_are_split_by_it(name: str, by: str, tmp_path: Path) -> None:
+    days = [f"2024-{1 + at % 12:02d}-{1 + at % 28:02d}" for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(**{name: days})), targets=("label",))
+    assert spec.split.by == by
+
+
+def test_rows_that_come_in_the_order_of_time_are_split_by_it(tmp_path: Path) -> None:
+    days = [f"{1950 + at // 12}-{1 + at % 12:02d}-01" for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(entry=days)), targets=("label",))
+    assert spec.split.model_dump() | {"eval": 0.1} == spec.split.model_dump()
+    assert spec.split.by == "time"
+
+
+def test_rows_of_few_values_are_drawn_one_by_one(tmp_path: Path) -> None:
+    r = R(13)
+    columns = {name: r.choices("abc", k=600) for name in ("p", "q", "label")}
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.split.by == "row"
+
+
+def test_what_is_seen_a_few_times_and_never_again_decides_the_split(tmp_path: Path) -> None:
+    columns = _columns(session_id=[f"s{at // 4}" for at in range(600)])
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert getattr(spec.split, "columns", ()) == ("session_id",)
+    assert set(spec.inputs) == {"shop", "x"}
+
+
+@pytest.mark.parametrize(
+    ("values", "eval_values", "test_values"),
+    [
+        (["train", "train", "val", "test"], ("val",), ("test",)),
+        (["Training", "Training", "Validation"], ("Validation",), ()),
+        (["train", "train", "train", "test"], ("test",), ()),
+        (["0", "1", "2", "3", "10"], ("3",), ("10",)),
+    ],
+)
+def test_the_values_of_a_column_say_which_rows_are_held_out(
+    values: list[str], eval_values: tuple[str, ...], test_values: tuple[str, ...], tmp_path: Path
+) -> None:
+    columns = _columns(fold=R(9).choices(values, k=600))
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    said = spec.split.model_dump()
+    assert (said["column"], said["eval"], said["test"]) == ("fold", eval_values, test_values)
+
+
+def test_vocabularies_are_as_large_as_all_rows_need_however_they_are_sorted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of a file that is sorted the first rows have few of the values, and so has a small sample."""
+    monkeypatch.setattr(sample, "ROWS", 1000)
+    rows = [f"c{at // 3:05d}" for at in range(36_000)]
+    columns = {"code": rows, "label": R(10).choices("uv", k=len(rows))}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.vocabularies["code"].size >= 12_000
+    assert "12,000 different" in text
+
+
+def test_the_sample_comes_from_all_parts_of_all_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "ROWS", 1000)
+    paths = []
+    for file in range(3):
+        table = pa.table({"at": [f"{file}-{at}" for at in range(9000)]})
+        paths.append(str(tmp_path / f"{file}.parquet"))
+        pyarrow.parquet.write_table(table, paths[-1], row_group_size=1000)
+    found = sample.read(paths, AS_FOUND)
+    assert (found.read, found.share) == (27_000, 1.0)
+    assert 400 <= found.rows <= 1000
+    parts = {tuple(map(int, cell.split("-"))) for cell in found.columns["at"].values.to_pylist()}
+    assert {(file, at // 1000) for file, at in parts} == {
+        (f, p) for f in range(3) for p in range(9)
+    }
+    assert found.columns["at"].counted.distinct == 27_000
+
+
+@pytest.mark.parametrize("suffix", ["csv", "csv.gz", "jsonl"])
+def test_of_files_that_are_too_large_every_part_is_read_in_part(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sample, "READ_BYTES", 1 << 20)
+    path = tmp_path / f"a.{suffix}"
+    lines = [f"{at},{'x' * 40}\n" for at in range(200_000)]
+    if suffix == "jsonl":
+        lines = [json.dumps({"at": at, "text": "x" * 40}) + "\n" for at in range(200_000)]
+    content = ("" if suffix == "jsonl" else "at,text\n") + "".join(lines)
+    opened: Callable[..., Any] = open
+    if suffix.endswith("gz"):
+        import gzip
+
+        opened = gzip.open
+    with opened(path, "wt", encoding="utf-8") as file:
+        file.write(content)
+    found = sample.read([str(path)], AS_FOUND)
+    assert found.read < 120_000
+    assert 0 < found.share < 0.6
+    last = max(int(cell) for cell in found.columns["at"].values.to_pylist())
+    assert last > 120_000
+
+
+def test_where_the_target_is_not_clear_a_script_ends_with_the_candidates(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    r = R(11)
+    flags = {name: r.choices(["true", "false"], k=300) for name in ("home", "own", "penalty")}
+    path = _write(tmp_path / "a.csv", {"team": r.choices(TOWNS, k=300), **flags})
+    with pytest.raises(Failure, match="it is not clear what to predict") as failure:
+        prepare.run(["--infer", path])
+    assert failure.value.exit_code == Exit.USAGE
+    assert {*flags} <= {*re.findall(r"\w+", str(failure.value))}
+    prepare.run(["--infer", path, "--target", "own", "penalty"])
+    assert [*parse_spec(capsys.readouterr().out).heads] == ["own", "penalty"]
+
+
+def test_a_person_at_a_terminal_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for line, expected in (("2\n", "b"), ("c\n", "c"), ("\n", "a"), ("9\nb\n", "b")):
+        monkeypatch.setattr(sys, "stdin", Terminal(line))
+        assert asked(["a", "b", "c"]) == expected
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    with pytest.raises(Failure, match="a target must be chosen"):
+        asked(["a", "b"])
+
+
+def test_what_is_said_of_columns_goes_before_what_they_look_like(tmp_path: Path) -> None:
+    r = R(12)
+    columns = _columns(
+        height=[round(r.gauss(50, 9)) for _ in range(600)],
+        remark=r.choices(["all good", "not so good", "bad"], k=600),
+        group=r.choices(TOWNS, k=600),
+    )
+    path = _write(tmp_path / "a.csv", columns)
+    said = {"ids": ("height",), "texts": ("remark",), "split": "group", "keys": ("shop", "x")}
+    spec, _ = _inferred(path, targets=("label",), **said)
+    assert spec.inputs["height"].kind == "category"
+    assert spec.inputs["remark"].model_dump()["length"] == 3
+    assert spec.split.model_dump()["columns"] == ("group",)
+    assert spec.keys == ("shop", "x")
+    with pytest.raises(Failure, match=r"missing: \['lable'\]; near 'lable': 'label'"):
+        _inferred(path, targets=("lable",))
+
+
+def test_a_nested_column_does_not_stop_the_others(tmp_path: Path) -> None:
+    lines = [
+        json.dumps({"meta": {"a": at}, "x": at / 4, "label": "uv"[at % 2]}) for at in range(60)
+    ]
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    spec, text = _inferred(str(tmp_path / "a.jsonl"))
+    assert set(spec.inputs) == {"x"}
+    assert 'left out: "meta": neither plain values nor flat lists' in text
+
+
+def test_rows_of_which_none_fits_the_header_end_it_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y,label\n1,2\n3\n4,5,6,7\n")
+    with pytest.raises(Failure, match=r"a row that fits its header.*3 that do not") as failure:
+        _inferred(str(tmp_path / "a.csv"))
+    assert failure.value.exit_code == Exit.BAD_ROWS
+
+
+def test_an_empty_file_beside_others_is_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("")
+    path = _write(tmp_path / "b.csv", _columns())
+    text = infer.spec_for([str(tmp_path / "a.csv"), path])
+    assert text == infer.spec_for([path])
+
+
+def test_a_column_that_only_some_files_have_is_left_out(tmp_path: Path) -> None:
+    paths = [
+        _write(tmp_path / "a.csv", _columns()),
+        _write(tmp_path / "b.csv", _columns(y=[1] * 600)),
+    ]
+    text = infer.spec_for(paths)
+    assert re.search(r'left out: "y": not in .*a\.csv', text)

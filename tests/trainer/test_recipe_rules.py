@@ -1,0 +1,115 @@
+"""The rules of the recipe: what they fill in, and that what a spec says stays as it is."""
+
+from dataclasses import replace
+
+import pytest
+
+from pipeline.spec import Spec
+from pipeline.spec.file import parse_spec
+from trainer.recipe.rules import Facts, batch_size, first, groups, in_order, moves, widths
+
+OPEN = """
+name: open
+vocabularies: {word: {}, place: {}, label: {size: 25_000}}
+inputs:
+  word: {kind: category, vocabulary: word}
+  before: {kind: sequence, vocabulary: word, length: 3}
+  place: {kind: category, vocabulary: place}
+  age: {kind: number}
+heads: {label: {kind: classification, vocabulary: label}, bought: {kind: binary}}
+split: {by: hash, columns: [age]}
+"""
+FEW = Facts(4_000, {"word": 40, "place": 9_000, "label": 12}, {"label": 13, "bought": 1}, ids=100)
+MANY = Facts(
+    400_000,
+    {"word": 40, "place": 9_000, "label": 20_000},
+    {"label": 20_001, "bought": 1},
+    ids=9_040,
+    products="bfloat16",
+)
+
+
+def spec(*settings: str) -> Spec:
+    return parse_spec(OPEN, settings=settings)
+
+
+def test_nothing_is_left_open_and_the_same_counts_give_the_same_settings() -> None:
+    for facts in (FEW, MANY):
+        found = first(spec(), facts)
+        assert not found.training.auto and found.training.minutes is None
+        assert found.trunk.layers
+        assert parse_spec(found.to_json()) == found == first(spec(), facts)
+
+
+def test_many_labels_are_sampled_in_the_type_that_is_fastest_here() -> None:
+    many, few = first(spec(), MANY).training, first(spec(), FEW).training
+    assert many.sampled is not None and many.precision == "bfloat16"
+    assert few.sampled is None and few.precision == "float32"
+    assert many.schedule == few.schedule == "linear"
+    assert many.epochs < few.epochs and many.batch_size > few.batch_size
+
+
+def test_a_head_that_does_not_go_with_sampled_classes_keeps_all_of_them() -> None:
+    smooth = spec("heads.label.label_smoothing=0.1")
+    assert first(smooth, MANY).training.sampled is None
+
+
+@pytest.mark.parametrize("facts", [FEW, MANY])
+def test_what_is_said_wins_in_the_rules_and_in_every_move(facts: Facts) -> None:
+    said = spec(
+        "training.epochs=7",
+        "training.weight_decay=null",
+        "training.sampled=null",
+        "trunk.layers=[5]",
+        "inputs.place.embedding=3",
+    )
+    found = first(said, facts)
+    for one in (found, *(move.spec for move in moves(said, found))):
+        assert (one.training.epochs, one.training.weight_decay) == (7, None)
+        assert one.training.sampled is None
+        assert [layer.units for layer in one.trunk.layers] == [5]
+        assert one.inputs["place"].lookup("place").width == 3  # type: ignore[union-attr]
+
+
+def test_each_move_changes_something_and_all_are_valid_specs() -> None:
+    found = first(spec(), FEW)
+    moved = list(moves(spec(), found))
+    assert len({move.spec.to_json() for move in moved} | {found.to_json()}) == len(moved) + 1
+    assert len({move.name for move in moved}) == len(moved)
+    assert all(not move.spec.training.auto for move in moved)
+
+
+def test_embeddings_of_one_table_or_through_one_block_have_one_size() -> None:
+    assert widths(spec(), FEW) == {"word": 8, "before": 8, "place": 32}
+    shared = spec("shared.both.units=6", "inputs.before.through=both", "inputs.place.through=both")
+    assert groups(shared.lookups()) == [["word", "before", "place"]]
+    assert set(widths(shared, FEW).values()) == {32}
+    said = spec("inputs.word.embedding=6", "inputs.before.embedding=6")
+    assert widths(said, FEW) == {"place": 32}
+
+
+def test_small_tables_have_small_batches() -> None:
+    sizes = [batch_size(rows) for rows in (10, 1_000, 10_000, 100_000, 10**7)]
+    assert sizes == sorted(sizes) and sizes[0] == 32 and sizes[-1] == 1024
+
+
+def test_what_learns_by_heart_is_held_back() -> None:
+    """Vectors of ids decay, and see their rows less often where an id has few."""
+    numbers, ids = replace(FEW, ids=0), replace(FEW, ids=2_000)
+    decays = [first(spec(), facts).training.weight_decay or 0 for facts in (numbers, FEW, ids)]
+    assert decays[0] < decays[1] == decays[2]
+    epochs = [first(spec(), facts).training.epochs for facts in (numbers, FEW, ids)]
+    assert epochs[0] == epochs[1] > epochs[2]
+
+
+def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None:
+    moved = list(moves(spec(), first(spec(), FEW)))
+    assert in_order(moved, {}, early=True)[0].name == "fewer epochs"
+    assert in_order(moved, {}, early=False)[0].name == "more epochs"
+    assert in_order(moved, {"more epochs": 1}, early=False)[-1].name == "more epochs"
+
+
+def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None:
+    said = spec("trunk=none")
+    found = first(said, FEW)
+    assert found.trunk == said.trunk and not list(moves(said, found))

@@ -1,0 +1,68 @@
+"""The verdict: who wins on each head, what to use instead, and the reasons that the rows give."""
+
+from typing import Any
+
+from pipeline.folders.prepared import Statistics
+from trainer.reporting.verdict import verdict
+
+CONSTANT, GIVEN = {"log_loss": 6.0, "accuracy@10": 0.1}, {"log_loss": 4.0, "accuracy@10": 0.5}
+PLENTY = Statistics(rows={"train": 500_000}, labels={"next": {"entries": 1_000}})
+
+
+def said(model: dict[str, Any], known: Statistics = PLENTY, **baselines: Any) -> str:
+    metrics = {
+        "eval": {"next": {"targets": 1_000, **model}},
+        "baselines": {
+            "next": {
+                "constant": {"eval": CONSTANT},
+                "strongest_input": {"input": "word", "eval": GIVEN},
+                **baselines,
+            }
+        },
+    }
+    (line,) = verdict(metrics, {"next": "classification"}, known)
+    return line
+
+
+def test_the_model_that_wins_is_said_to_win() -> None:
+    assert said({"log_loss": 3.0, "accuracy@10": 0.6}) == (
+        "next: log loss 3 on eval, a constant 6, counts given word 4: the model is the best"
+    )
+
+
+def test_what_wins_instead_is_named() -> None:
+    assert said({"log_loss": 5.0, "accuracy@10": 0.3}) == (
+        "next: log loss 5 on eval, a constant 6, counts given word 4. The model does not win in "
+        "log loss (5 against 4), accuracy@10 (0.3 against 0.5): use counts given word."
+    )
+    worse_in_rank = said({"log_loss": 3.0, "accuracy@10": 0.3})
+    assert "the model is the best, but not in accuracy@10 (0.3 against 0.5)" in worse_in_rank
+
+
+def test_a_difference_within_chance_is_not_told() -> None:
+    """Of 1,000 rows the standard error of a half is 0.016."""
+    assert said({"log_loss": 3.0, "accuracy@10": 0.49}).endswith("the model is the best")
+    assert "accuracy@10" in said({"log_loss": 3.0, "accuracy@10": 0.48})
+
+
+def test_any_other_baseline_is_compared_too() -> None:
+    memory = {"eval": {"log_loss": 2.0, "accuracy@10": 0.7}}
+    assert "use memory." in said({"log_loss": 3.0, "accuracy@10": 0.6}, memory=memory)
+
+
+def test_reasons_are_what_the_rows_say() -> None:
+    known = Statistics(
+        rows={"train": 3_000},
+        labels={"next": {"entries": 1_000}},
+        heads={"next": {"train": {"out_of_vocabulary": 0.0}, "eval": {"out_of_vocabulary": 0.5}}},
+        inputs={"word": {"train": {"out_of_vocabulary": 0.1}, "eval": {"out_of_vocabulary": 0.12}}},
+        leaks={"examples": {"eval": {"in_train": 30, "compared": 1_000}}},
+    )
+    line = said({"log_loss": 5.0, "accuracy@10": 0.3}, known)
+    assert line.endswith(
+        "Why it may be: too few rows, 3,000 for 1,000 labels; drift between the splits, 50 % of "
+        "the targets on eval are not in train; a leak, 30 of 1,000 rows on eval are in train, too."
+    )
+    given_away = {"eval": {"log_loss": 0.1}, "input": "answer"}
+    line = said({"log_loss": 5.0, "accuracy@10": 0.6}, other=given_away)
+    assert line.endswith("a leak, as counts given answer alone nearly give the target.")

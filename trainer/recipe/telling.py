@@ -1,0 +1,83 @@
+"""What is said of trials: on the terminal, and in the run's folder."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.spec import Spec
+
+# What is chosen, by its block of the spec.
+CHOSEN = {
+    "training": (
+        *("epochs", "steps", "batch_size", "learning_rate", "weight_decay", "sampled"),
+        "precision",
+    ),
+    "trunk": ("layers", "dropout"),
+}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, the
+    share of its epochs after which that was, and the seconds it took. The loss is infinite where
+    it did not come to its own end."""
+
+    name: str
+    spec: Spec
+    loss: float
+    best_after: float
+    seconds: float
+
+
+def trial_line(ended: Sequence[Trial]) -> str:
+    """Of the last trial.
+
+    >>> spec = None
+    >>> before = Trial("the rules", spec, 0.5, 1.0, 2.0)
+    >>> trial_line([before, Trial("more decay", spec, 0.4, 1.0, 3.0)])
+    'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
+    """
+    *before, last = ended
+    loss = (
+        f"held-out loss {last.loss:.4g}" if math.isfinite(last.loss) else "did not come to its end"
+    )
+    is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
+    lowest_so_far = ", the lowest so far" * (is_best and bool(before))
+    return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"
+
+
+def told(trial: Trial, said: Spec) -> dict[str, Any]:
+    """Of a trial, for the run's folder."""
+    loss = trial.loss if math.isfinite(trial.loss) else None
+    seconds = round(trial.seconds, 3)
+    settings = choices(said, trial.spec)
+    return {"change": trial.name, "eval_loss": loss, "seconds": seconds, "settings": settings}
+
+
+def chosen_line(said: Spec, spec: Spec) -> str:
+    shown = (f"{place}: {_short(value)}" for place, value in choices(said, spec).items())
+    return ", ".join(shown)
+
+
+def _short(value: Any) -> str:
+    match value:
+        case [*layers] | (*layers,):
+            return "[" + ", ".join(str(layer["units"]) for layer in layers) + "]"
+        case float():
+            return f"{value:.3g}"
+    return str(value)
+
+
+def choices(said: Spec, spec: Spec) -> dict[str, Any]:
+    """{place: value} of what `said` leaves open and a rule or a trial has set."""
+    found: dict[str, Any] = {}
+    for block, names in CHOSEN.items():
+        part = getattr(said, block)
+        values = getattr(spec, block).model_dump(mode="json")
+        open_ones = [name for name in names if name not in part.model_fields_set]
+        found |= {f"{block}.{name}": values[name] for name in open_ones if values[name] is not None}
+    for name, lookup in spec.lookups().items():
+        if "embedding" not in said.inputs[name].model_fields_set:
+            found[f"inputs.{name}.embedding"] = lookup.width
+    return found
