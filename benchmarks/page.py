@@ -30,6 +30,7 @@ BENCHMARKS = (
     "score",
     "question",
     "codex",
+    "memory",
     "soak",
 )
 INTRODUCTION = """# Benchmarks

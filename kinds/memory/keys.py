@@ -50,6 +50,19 @@ class Keys:
         """int64 [rows]: what each row is looked up by. `ids_of` gives the ids of the rows."""
         return self.combined([ids_of(part) for part in self.parts])
 
+    def parts_of(self, keys: Array) -> list[Array]:
+        """The ids that keys are made of, int64 [keys] for each part.
+
+        >>> maker, month = Key("maker", 10), Key("month", 13)
+        >>> [ids.tolist() for ids in Keys((maker, month)).parts_of(np.array([29, 117]))]
+        [[2, 9], [3, 0]]
+        """
+        found: list[Array] = []
+        for part in reversed(self.parts):
+            keys, ids = np.divmod(keys, part.ids)
+            found.insert(0, ids)
+        return found
+
     def counted(self, ids_of: Callable[[Key], Array]) -> Iterator[tuple[Array, float]]:
         """The keys for which a row's label counts, nearest first, and how much it does for each."""
         yield self.looked_up(ids_of), 1.0

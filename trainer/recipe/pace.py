@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import tensorflow as tf
 
+from kinds.heads.network import KINDS
 from trainer.data import steps_per_epoch
 from trainer.evaluation import ROWS_BETWEEN_EPOCHS, make_held_out_loss
 from trainer.run import Run
@@ -100,7 +101,11 @@ def _closing(run: Run, judging: float) -> float:
     """Final metrics, temperatures and what does not depend on rows."""
     rows = run.data.rows("eval")
     judged = max(1, min(rows, ROWS_BETWEEN_EPOCHS))
-    passes = (rows + run.data.rows("test")) / judged + PASSES_OF_TEMPERATURE
+    passes = (rows + run.data.rows("test")) / judged
+    if any(
+        KINDS[head.part.kind].temperature_sums(head.part) for head in run.network.heads.values()
+    ):
+        passes += PASSES_OF_TEMPERATURE
     return SECONDS_TO_SAVE + passes * judging
 
 

@@ -22,28 +22,28 @@ def verdict(metrics: Mapping[str, Any], kinds: Mapping[str, str], known: Statist
     """Of all heads, on eval; `kinds` of the heads, `known` of the prepared rows."""
     of_side: Mapping[str, Any] = metrics.get(SIDE, {})
     return [
-        head_verdict(name, kinds[name], model, metrics["baselines"].get(name, {}), known)
+        head_verdict(name, kinds[name], loss, model, metrics["baselines"].get(name, {}), known)
         for name, model in of_side.items()
-        if model.get("targets") and loss_of(kinds[name], model)
+        if model.get("targets") and (loss := loss_of(kinds[name], model))
     ]
 
 
 def head_verdict(
     name: str,
     kind: str,
+    loss: str,
     model: Mapping[str, float],
     baselines: Mapping[str, Any],
     known: Statistics,
 ) -> str:
-    """One head in one line."""
+    """One head in one line; `loss` is what training makes small."""
     others = {of(what, one): one[SIDE] for what, one in baselines.items() if one.get(SIDE)}
     metrics = [m for m in KINDS[kind].headlines() if m in model]
-    loss = loss_of(kind, model) or metrics[0]
     worse = {m: better for m in metrics if (better := best(kind, m, model, others))}
     worse = {
         m: other
         for m, other in worse.items()
-        if m == loss or not by_chance(model[m], others[other][m], model["targets"])
+        if m == loss or "error" in m or not by_chance(model[m], others[other][m], model["targets"])
     }
     line = f"{name}: {compared(loss, model, others)}"
     if not worse:

@@ -28,8 +28,8 @@ def _last(name: str, values: np.ndarray) -> Arrays:
     return {name: values[:, -1].copy()}  # a view would keep the whole batch
 
 
-def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Tensor:
-    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left.
+def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: float) -> tf.Tensor:
+    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left; or floats.
 
     >>> left_padded(tf.ragged.constant([[1, 2, 3], [], [4]]), length=2, padding=9).numpy().tolist()
     [[2, 3], [9, 9], [9, 4]]
@@ -37,7 +37,8 @@ def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Ten
     place = tf.range(length, dtype=tf.int64)[None, :] - length
     ends = tf.cast(ragged.row_limits(), tf.int64)[:, None]
     starts = tf.cast(ragged.row_starts(), tf.int64)[:, None]
-    values = tf.concat([[padding], tf.cast(ragged.values, tf.int32)], axis=0)
+    kind = tf.float32 if ragged.dtype == tf.float32 else tf.int32
+    values = tf.concat([[tf.cast(padding, kind)], tf.cast(ragged.values, kind)], axis=0)
     return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
 
 
