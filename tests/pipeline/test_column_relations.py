@@ -132,6 +132,20 @@ def test_two_columns_that_never_come_together_twice_are_keys(tmp_path: Path) -> 
     assert "no two rows have the same values of both" in text
 
 
+def test_lists_of_numbers_beside_lists_weigh_their_values(tmp_path: Path) -> None:
+    r = R(14)
+    lines = []
+    for _ in range(400):
+        tags = r.sample(TOWNS, r.randint(1, 5))
+        own = {"tags": tags, "shares": [round(r.random(), 2) for _ in tags]}
+        lines.append(json.dumps({**own, "label": r.choice("uv")}))
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    spec, text = _inferred(str(tmp_path / "a.jsonl"))
+    assert set(spec.inputs) == {"tags"}
+    assert spec.inputs["tags"].model_dump()["weights"] == "shares"
+    assert "left out: \"shares\": it weighs the values of 'tags'" in text
+
+
 def _histories(path: Path) -> str:
     r = R(8)
     items = [f"i{at}" for at in range(90)]

@@ -214,6 +214,11 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
         if column in left and column.column not in said:
             found.left_out[column.column] = why
             left.remove(column)
+    weighted = relations.weights([column for column in left if column.column not in said])
+    for column, weight in weighted.items():
+        found.left_out[weight.column] = f"it weighs the values of {column.column!r}"
+        left[left.index(column)] = replace(column, weights=weight.column)
+        left.remove(weight)
     own = [_with_evidence(column, compared) for column in left]
     weak: list[Part] = []
     for column in own:
