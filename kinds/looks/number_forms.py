@@ -16,9 +16,10 @@ _NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na
 _NAN = "^[+-]?(?i:nan)$"
 _SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
 # Any other letter beside digits makes a code, such as u12.
-_CURRENCIES = frozenset(
-    ["$", "€", "£", "¥", "₹", "₽", "₩", "₺", "₴", "₪", "฿", "₫", "₱", "R$", "US$", "C$", "A$", "kr", "kr.", "zł", "Kč", "Ft", "Rs", "Rs.", "USD", "EUR", "GBP", "JPY", "CNY", "INR", "CHF", "CAD", "AUD", "NZD", "SEK", "NOK", "DKK", "PLN", "CZK", "HUF", "BRL", "MXN", "ZAR", "TRY", "RUB", "KRW", "SGD", "HKD"]
-)
+_SIGNS = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₪ ฿ ₫ ₱ R$ US$ C$ A$ kr kr. zł Kč Ft Rs Rs."
+_CODES = """USD EUR GBP JPY CNY INR CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF BRL MXN ZAR TRY RUB KRW
+    SGD HKD"""
+_CURRENCIES = frozenset(f"{_SIGNS} {_CODES}".split())
 _MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
 _SAID = {
     (".", ","): "thousands with commas",
