@@ -67,6 +67,16 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+def test_the_only_column_stays_though_it_gives_the_target_away(tmp_path: Path) -> None:
+    columns = _columns()
+    r = R(15)
+    verdict = [f"{label}{r.randint(1, 5)}" for label in columns["label"]]
+    path = _write(tmp_path / "a.csv", {"verdict": verdict, "label": columns["label"]})
+    spec, text = _inferred(path, targets=("label",))
+    assert set(spec.inputs) == {"verdict"}
+    assert "Against it: alone it gives the target in 100.00% of the rows" in text
+
+
 def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: Path) -> None:
     columns = _columns()
     price = [round(R(at).lognormvariate(3, 1), 4) for at in range(600)]
