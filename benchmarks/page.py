@@ -29,6 +29,7 @@ BENCHMARKS = (
     "score",
     "question",
     "codex",
+    "memory",
     "soak",
 )
 INTRODUCTION = """# Benchmarks

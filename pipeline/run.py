@@ -336,22 +336,20 @@ def _stages(text: str) -> tuple[str, ...]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.run",
+        usage="%(prog)s [--spec FILE | --target COLUMN] --input FILES --output OUT [options]",
         # All options once more would not leave room for them on a screen.
-        usage="%(prog)s --spec SPEC --input GLOB --output OUTPUT [options]",
         description="Raw rows to one ONNX file and scored rows.",
-        epilog="Examples: python -m pipeline.run --input rows.csv --target COLUMN --output OUT; "
-        "python -m pipeline.run --spec spec.yaml --input 'rows/*.csv' --output OUT "
-        "(other options go to Apache Beam, for example --direct_num_workers=2)",
+        epilog="Example: python -m pipeline.run --input rows.csv --target COLUMN --output OUT "
+        "(options that are not ours go to Apache Beam)",
         allow_abbrev=False,
     )
     parser.add_argument(
         "--spec",
-        help="the spec: a YAML file, here or at gs:// or s3:// (default: OUT/spec.yaml, which is "
-        "written from the rows)",
+        help="a YAML file, here or at gs:// or s3:// (made from the rows: OUT/spec.yaml)",
     )
     add_wishes(parser)
     add_set(parser)
-    parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
+    parser.add_argument("--input", nargs="+", required=True, metavar="F", help="files of raw rows")
     add_csv(parser)
     parser.add_argument("--output", type=Path, required=True, help="folder for all results")
     parser.add_argument(
@@ -363,7 +361,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--score",
         nargs="+",
-        metavar="GLOB",
+        metavar="F",
         help="the rows to score (default: those of the input that it was not trained on)",
     )
     parser.add_argument(
@@ -381,11 +379,15 @@ def _parser() -> argparse.ArgumentParser:
         "--keep",
         nargs="+",
         default=(),
-        metavar="COLUMN",
+        metavar="C",
         help="more columns to carry into the scores",
     )
     parser.add_argument(
-        "--max-bad-fraction", type=float, default=0.01, help="share of bad rows to tolerate (0.01)"
+        "--max-bad-fraction",
+        type=float,
+        default=0.01,
+        metavar="S",
+        help="share of bad rows to tolerate (0.01)",
     )
     length = parser.add_mutually_exclusive_group()
     length.add_argument(

@@ -15,6 +15,7 @@ from chain import read_json, through_all_stages, words
 from kinds.memory import parts
 from pipeline.spec.file import parse_spec
 from serving import score
+from serving.exporting.hard_cases import rows_of_keys
 from serving.exporting.trained_run import TrainedRun
 from serving.report import render
 from serving.reporting.report_data import read
@@ -108,12 +109,15 @@ def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
     said = metrics["memory"]["product"]
     assert [name for name, _ in parts.columns(said)] == [
         "together",
-        "network alone",
-        *(f"{name} alone" for name in ("by_maker_shop", "by_maker", "by_last", "memories")),
+        "the network alone",
+        *(f"{name} alone" for name in ("by_maker_shop", "by_maker", "by_last", "all memories")),
     ]
     losses = {name: own["log_loss"] for name, own in said["parts"].items()}
-    assert min(losses, key=lambda name: losses[name]) in ("mixture", "memories")
-    assert losses["memories"] < losses["network"] and losses["by_maker_shop"] < losses["by_maker"]
+    assert min(losses, key=lambda name: losses[name]) in (parts.MIXTURE, parts.MEMORIES)
+    assert (
+        losses[parts.MEMORIES] < losses[parts.NETWORK]
+        and losses["by_maker_shop"] < losses["by_maker"]
+    )
     assert said["worse_than"] is None
     assert metrics["test"]["product"]["log_loss"] < metrics["test"]["plain"]["log_loss"]
     assert metrics["memory"]["tags"]["worse_than"] is None
@@ -130,6 +134,27 @@ def test_labels_are_ranked_once_each_by_probabilities(output: Path) -> None:
         )
         assert len(set(labels)) == len(labels) == 40
         assert found == sorted(found, reverse=True) and sum(found) < 1 + 1e-5
+
+
+def test_the_certificate_compares_rows_that_each_memory_knows(output: Path) -> None:
+    cases = read_json(output / "model" / "certificate.json")["cases"]
+    run = TrainedRun(output / "run")
+    for name in ("by_maker_shop", "by_maker", "by_last", "by_paid"):
+        counts = next(of.memories[name] for of in run.counts.values() if name in of.memories)
+        assert 0 < cases[f"known_to/{name}"] <= len(counts[1].keys)
+    keys, counts_of = run.counts["product"].memories["by_maker_shop"]
+    inputs = {
+        name: (field, run.values[name])
+        for name, (field, *_) in run.fields.inputs.items()
+        if name in run.values
+    }
+    rows = rows_of_keys(run.typed_samples, keys, counts_of.keys, inputs)
+    makers, shops = (rows.column(name).to_pylist() for name in ("maker", "shop"))
+    pairs = list(zip(makers, shops, strict=True))
+    assert len(set(pairs)) == len(pairs) == rows.num_rows
+    raw = table()
+    seen = set(zip(raw.column("maker").to_pylist(), raw.column("shop").to_pylist(), strict=True))
+    assert set(pairs) <= seen
 
 
 def test_the_report_shows_each_part(output: Path) -> None:

@@ -1,4 +1,4 @@
-"""Keys: the ids of an input by which a counted memory tells rows apart. Standard library only."""
+"""Keys: ids of an input by which a memory or a cross tells rows apart. Standard library only."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,8 @@ class Key:
 
     `place` counts from the end of a row's list, 1 for its last element; None where the feature is
     one value a row. Where the list is shorter, the id is `missing`; so it is where the feature
-    `missing_flag` is 1. The id `unknown` stands for values of which nothing is known.
+    `missing_flag` is 1. The id `unknown` stands for values of which nothing is known. With one id
+    there is nothing to tell rows apart by: it is 0, whatever the feature has.
     """
 
     feature: str
@@ -21,3 +22,8 @@ class Key:
     missing: int = NONE
     place: int | None = None
     missing_flag: str | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values have an id; those of unknown and missing ones are the last."""
+        return self.ids - (self.unknown != NONE) - (self.missing != NONE)

@@ -235,8 +235,10 @@ class Column:
         times or cannot be read as such."""
         if self.time is not None:
             return times.points(self.values, self.time.format) if self.time.format else None
-        form = times.epoch_format(self.plain_numbers) if self.is_epoch else ""
-        if form not in ("seconds", "milliseconds") or self.row_numbers is None:
+        if not self.is_epoch or self.plain_numbers is None or self.row_numbers is None:
+            return None
+        form = times.epoch_format(self.plain_numbers)
+        if form not in ("seconds", "milliseconds"):
             return None
         return self.row_numbers / (1000 if form == "milliseconds" else 1)
 

@@ -82,7 +82,7 @@ def points(texts: pa.Array, format: str) -> np.ndarray | None:
     array([1.7066955e+09,           nan])
     """
     rows = pa.RecordBatch.from_arrays([texts], names=["x"])
-    typed, _, bad = cast(rows, [Field("x", "date", dates=format)])  # type: ignore[arg-type]
+    typed, _, bad = cast(rows, [Field("x", "date", dates=format)])
     if bad:
         return None
     seconds = typed.column(0).cast(pa.timestamp("s")).cast(pa.int64()).cast(pa.float64())

@@ -7,7 +7,8 @@ under "memory". Standard library only.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-NETWORK, MEMORIES, MIXTURE = "network", "memories", "mixture"
+# No memory can be called so.
+NETWORK, MEMORIES, MIXTURE = "the network", "all memories", "together"
 
 Metrics = Mapping[str, float | None]
 
@@ -19,7 +20,7 @@ def columns(said: Mapping[str, Any]) -> list[tuple[str, Metrics]]:
     if not parts:
         return []
     together = parts.pop(MIXTURE)
-    return [("together", together), *((f"{name} alone", own) for name, own in parts.items())]
+    return [(MIXTURE, together), *((f"{name} alone", own) for name, own in parts.items())]
 
 
 def rows(found: Sequence[tuple[str, Metrics]]) -> list[tuple[str, list[float | None]]]:

@@ -31,6 +31,7 @@ from pipeline import spec as specs
 from pipeline.fields import Fields, analyses_of
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
+from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
 from pipeline.preparing.reading import FilePart, ReadTrainingRows, failure_in
 from pipeline.rows.csv_dialect import Csv
 from pipeline.storage.stores import is_table
@@ -46,6 +47,8 @@ MOST_AVERAGES = 24
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
 MOST_BYTES = 50 << 20
+# Where so many rows have a label that no other row has, there will be some that no row has.
+LEAST_UNSEEN = 0.001
 log = logging.getLogger("pipeline.prepare")
 Array = npt.NDArray[Any]
 
@@ -74,6 +77,10 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
                 for name in found.names
             }
             of_heads[head] = found.names
+            if found.names and candidates.unseen() >= LEAST_UNSEEN:
+                log.info("  all_rows: for labels that no training row has")
+                memories["all_rows"] = Memory(of=())
+                of_heads[head] += ("all_rows",)
     return spec.with_memories(memories, of_heads)
 
 
@@ -196,8 +203,9 @@ def _features(
     learn = Learn(analyses_of(spec, fields), spec.vocabularies)
     found = learn.add_input(learn.create_accumulator(), sample)
     learned = learn.extract_output(learn.compact(found))
-    sizes = {name: len(entries.values) for name, entries in learned.entries.items()}
-    return features(sample, spec, fields, learned.known), sizes
+    if spec.pairs():
+        learned = with_pairs(found_in([sample], learned, spec, fields), learned, spec, {})
+    return features(sample, spec, fields, learned.known), sizes_of(learned)
 
 
 def _held_out(spec: specs.Spec, fields: Fields, sample: pa.RecordBatch) -> Array:
@@ -262,6 +270,12 @@ class _Candidates:
             self._add(Memory(of=pair))
         return back_off.chain(self._shares, last)
 
+    def unseen(self) -> float:
+        """The share of rows to be expected with a label that no training row has: that of those
+        whose label is theirs alone (Good 1953)."""
+        known = self._labels[self._labels < self._width - 1]
+        return float(np.count_nonzero(np.bincount(known) == 1) / max(1, len(self._labels)))
+
     def file_bytes(self, name: str) -> int:
         """What the exported file needs for the rows of the sample."""
         keys = keys_of(self.memories[name], self._spec.inputs, self._sizes).looked_up(self._ids)
@@ -302,5 +316,7 @@ def _name(memory: Memory) -> str:
     >>> _name(Memory(of=("maker", "items.last"))), _name(Memory(of=("items.last",), reach=3))
     ('by_maker_items_last', 'by_items_last_within_3')
     """
+    if not memory.of:
+        return "all_rows"
     of = "_".join(one.replace(".", "_") for one in memory.of)
     return f"by_{of}" + (f"_within_{memory.reach}" if memory.reach > 1 else "")

@@ -42,7 +42,7 @@ class Learned:
 
     `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
     names the numbers whose deviation is 0. `readings` says of each vocabulary how cells are read
-    for it, `reread` what that changed among those of the training rows.
+    for it, `reread` what that changed among those of the training rows, which are `rows`.
     """
 
     entries: dict[str, Entries]
@@ -52,6 +52,7 @@ class Learned:
     constant: list[str]
     readings: dict[str, Reading]
     reread: dict[str, Reread]
+    rows: int
 
 
 # What is known after some rows, by what it is and the name of what it is about.
@@ -79,7 +80,11 @@ class Learn(beam.CombineFn):
         }
         self._texts = [name for name, one in analyses.items() if not one.is_number]
         self._numbers = [name for name, one in analyses.items() if one.is_number]
-        self._scaled = {name: one.scale for name, one in analyses.items() if one.scale}
+        vectors = [(name, one.field.width or 0) for name, one in analyses.items() if one.is_vector]
+        self._vectors = {name: Moment(width) for name, width in vectors}
+        self._scaled = {
+            n: one.scale for n, one in analyses.items() if one.scale and not one.is_vector
+        }
         self._cut = [name for name, one in analyses.items() if one.buckets]
         self._moment = Moment(len(self._scaled))
         self._quantiles = {
@@ -95,11 +100,14 @@ class Learn(beam.CombineFn):
     def create_accumulator(self) -> Found:
         found: Found = {("values", name): ValueCounts() for name in self._counted}
         found |= {("top", name): ValueCounts(limit=COUNTED) for name in self._texts}
-        found |= {("seen", name): np.zeros(2, np.int64) for name in self._analyses}
+        # All training rows are under no name.
+        found |= {("seen", name): np.zeros(2, np.int64) for name in ["", *self._analyses]}
         found["moments", ""] = self._moment.create_accumulator()
+        found |= {("vector", n): one.create_accumulator() for n, one in self._vectors.items()}
         return found | {key: one.create_accumulator() for key, one in self._quantiles.items()}
 
     def add_input(self, found: Found, rows: pa.RecordBatch) -> Found:
+        found["seen", ""] = found["seen", ""] + [rows.num_rows, 0]
         self._add_texts(found, rows)
         self._add_numbers(found, rows)
         return found
@@ -124,6 +132,9 @@ class Learn(beam.CombineFn):
             scaled = [curved(scale, columns[name]) for name, scale in self._scaled.items()]
             batch = (np.stack(scaled, axis=1),)
             found["moments", ""] = self._moment.add_input(found["moments", ""], batch)
+        for name, moment in self._vectors.items():
+            batch = (self._analyses[name].vectors(rows),)
+            found["vector", name] = moment.add_input(found["vector", name], batch)
         for key, combine in self._quantiles.items():
             found[key] = combine.add_input(found[key], (columns[key[1]],))
 
@@ -136,6 +147,8 @@ class Learn(beam.CombineFn):
             return merged(parts)
         if key[0] == "seen":
             return sum(parts[1:], parts[0])
+        if key[0] == "vector":
+            return self._vectors[key[1]].merge_accumulators(parts)
         return (self._quantiles.get(key) or self._moment).merge_accumulators(parts)
 
     def compact(self, found: Found) -> Found:
@@ -159,6 +172,7 @@ class Learn(beam.CombineFn):
             [name for name, same in zip(self._scaled, is_constant, strict=True) if same],
             readings,
             reread,
+            int(found["seen", ""][0]),
         )
 
     def _reading(self, found: Found, name: str) -> Reading:
@@ -190,6 +204,9 @@ class Learn(beam.CombineFn):
         means, stds = self._moment.extract_output(found["moments", ""])
         scaled = zip(self._scaled, means, stds, strict=True)
         numbers: dict[str, dict[str, Any]] = {n: {"mean": m, "std": std} for n, m, std in scaled}
+        for name, moment in self._vectors.items():
+            means, stds = moment.extract_output(found["vector", name])
+            numbers[name] = {"mean": means, "std": stds}
         for name in self._cut:
             bounds = self._quantiles["cut", name].extract_output(found["cut", name])
             numbers[name] = {"boundaries": bounds}

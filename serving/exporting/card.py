@@ -15,6 +15,7 @@ import yaml
 from kinds.heads import show as heads
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
+from kinds.memory import parts
 from kinds.memory import show as memories
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
@@ -101,9 +102,10 @@ def _about(spec: Spec, examples: Mapping[str, int]) -> str:
 def _inputs(spec: Spec) -> Iterator[list[object]]:
     for name, part in spec.inputs.items():
         vocabulary = spec.vocabulary_of().get(name)
-        kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
+        kind = f"{part.kind} of {vocabulary}" if vocabulary in spec.vocabularies else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
-        yield [name, ", ".join(spec.input_columns(name)), kind, missing]
+        columns = spec.input_columns(name) or spec.pairs()[name].of
+        yield [name, ", ".join(columns), kind, missing]
 
 
 def _output(head: FileHead) -> list[object]:
@@ -136,6 +138,13 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         yield table(
             header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
         )
+        if unknown := metrics.get("unknown_targets", {}).get(head):
+            yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
+    for head, said in metrics.get("memory", {}).items():
+        if found := parts.columns(said):
+            yield f"{plain(head)} with its memories and without, on half of eval:"
+            header = [head, *(title for title, _ in found)]
+            yield table(header, [[n, *map(_cell, values)] for n, values in parts.rows(found)])
 
 
 def _cell(value: float | None) -> str:

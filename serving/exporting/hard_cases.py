@@ -9,10 +9,14 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import TYPES, Field, is_missing
+from kinds.memory.keys import Keys
+
+Array = npt.NDArray[Any]
 
 ROWS_OF_A_CASE = 4
 # Rows in one batch at most: an odd number, which no vector register divides. Of wide rows there are
@@ -75,10 +79,39 @@ def _replaced(
 def _hard(case: str, field: Field) -> Sequence[Any] | None:
     """A missing value only where a row may miss it: any other would not come this far."""
     cells = field.column_type.hard_cells().get(case)
+    if cells is not None and field.width is not None:
+        cells = [cell and cell * field.width for cell in cells]
     if cells is None or not field.required:
         return cells
     missing = is_missing(pa.array(cells, field.type))
     return None if pc.any(missing).as_py() else cells
+
+
+def rows_of_keys(
+    rows: pa.RecordBatch,
+    keys: Keys,
+    chosen: Array,
+    inputs: Mapping[str, tuple[Field, Sequence[str]]],
+) -> pa.RecordBatch:
+    """Rows that a memory knows: the values of some of its keys stand in them, as far as they are
+    texts of a vocabulary; the rest is as in other rows. `inputs` {feature: column, vocabulary}."""
+    places: dict[str, dict[int, Array]] = {}
+    there = np.ones(len(chosen), bool)
+    for part, ids in zip(keys.parts, keys.parts_of(chosen), strict=True):
+        if part.feature in inputs:
+            places.setdefault(part.feature, {})[part.place or 1] = ids
+            there &= ids < len(inputs[part.feature][1])
+    cells: dict[str, list[Any]] = {}
+    for feature, of_places in places.items():
+        field, texts = inputs[feature]
+        order = [
+            of_places.get(at, of_places[min(of_places)]) for at in range(max(of_places), 0, -1)
+        ]
+        found = [[texts[of[row]] for of in order] for row in np.flatnonzero(there)]
+        cells[field.output] = found if field.column_type.is_list() else [one[-1] for one in found]
+    few = _repeated(rows, int(there.sum()))
+    used = [field for field, _ in inputs.values() if field.output in cells]
+    return _replaced(few, used, lambda field: cells[field.output])
 
 
 class EveryValue:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
 from pipeline.preparing import infer
 from pipeline.preparing.inferring.wishes import Wishes
+from pipeline.run import run
 from pipeline.spec.file import read_spec
 
 
@@ -33,7 +33,7 @@ def test_a_target_is_all_that_a_run_needs(
     rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    run.run(_arguments(rows, output, "--target", "goods"))
+    run(_arguments(rows, output, "--target", "goods"))
     assert "prepare" in capsys.readouterr().out
     text = (output / "spec.yaml").read_text()
     assert text == infer.spec_for([rows], said=Wishes(targets=("goods",)))
@@ -44,16 +44,16 @@ def test_the_spec_that_is_there_stays(
     rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out"
-    run.run(_arguments(rows, output, "--target", "goods", "--print-config"))
+    run(_arguments(rows, output, "--target", "goods", "--print-config"))
     own = (output / "spec.yaml").read_text() + "# mine\n"
     (output / "spec.yaml").write_text(own)
-    run.run(_arguments(rows, output, "--target", "goods", "--print-config"))
+    run(_arguments(rows, output, "--target", "goods", "--print-config"))
     assert (output / "spec.yaml").read_text() == own
     assert "is there and stays" in capsys.readouterr().err
     with pytest.raises(Failure, match="must predict what --target says") as failure:
-        run.run(_arguments(rows, output, "--target", "shop", "--print-config"))
+        run(_arguments(rows, output, "--target", "shop", "--print-config"))
     assert failure.value.exit_code == Exit.OCCUPIED
-    run.run(_arguments(rows, output, "--target", "shop", "--print-config", "--force"))
+    run(_arguments(rows, output, "--target", "shop", "--print-config", "--force"))
     assert [*read_spec(output / "spec.yaml").heads] == ["shop"]
 
 
@@ -61,6 +61,6 @@ def test_what_is_said_of_rows_goes_without_a_spec(
     rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ended:
-        run.run(_arguments(rows, tmp_path / "out", "--spec", "a.yaml", "--target", "goods"))
+        run(_arguments(rows, tmp_path / "out", "--spec", "a.yaml", "--target", "goods"))
     assert ended.value.code == Exit.USAGE
     assert "goes without --spec" in capsys.readouterr().err

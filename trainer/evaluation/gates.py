@@ -79,23 +79,33 @@ class GateRows(NamedTuple):
 
 def fit_gates(run: Run) -> None:
     """Fits the gates of all heads with memories, on half of the eval rows; without any, on training
-    rows, each left out of what its memories have counted."""
-    predictors = [
-        Predictor(head, run.network.memories[name])
-        for name, head in run.network.heads.items()
-        if name in run.network.memories
-    ]
-    _fit(run, {predictor.head.name: predictor for predictor in predictors})
+    rows, each left out of what its memories have counted. Every worker does it."""
+    predictors = _own(run)
+    for name, flat in _fitted(run, predictors).items():
+        # Machines that are not quite alike must still have the same gates.
+        [same] = run.workers.chiefs(flat)
+        predictors[name].memory.gates.assign(same)
 
 
 def _fit(run: Run, predictors: Mapping[str, Predictor]) -> None:
+    for name, flat in _fitted(run, predictors).items():
+        predictors[name].memory.gates.assign(flat)
+
+
+def _own(run: Run) -> dict[str, Predictor]:
+    """Each head with memories as it is."""
+    heads, memories = run.network.heads, run.network.memories
+    return {name: Predictor(heads[name], memory) for name, memory in memories.items()}
+
+
+def _fitted(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, Vector]:
+    """The best gates of each, in one vector."""
+    found = {}
     for name, rows in _gate_rows(run, predictors).items():
-        gates = predictors[name].memory.gates
+        start = predictors[name].memory.gates.flat()
         objective = _Objective(predictors[name], rows)
-        found = lbfgs.minimise(objective, gates.flat(), max_evaluations=EVALUATIONS)
-        # Machines that are not quite alike must still have the same gates.
-        [flat] = run.workers.chiefs(found.point)
-        gates.assign(flat)
+        found[name] = lbfgs.minimise(objective, start, max_evaluations=EVALUATIONS).point
+    return found
 
 
 class _Objective:
@@ -176,12 +186,13 @@ def _some_rows(
 def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """Fits the gates of the trained network at its temperature, and says of each head how good the
     mixture is, and each of its parts alone, on eval rows that have fitted nothing. `worse_than`
-    names the part that is clearly better than the mixture; None is as it should be."""
+    names the part that is clearly better than the mixture; None is as it should be. The chief does
+    it."""
     heads = {name: run.network.heads[name] for name in run.network.memories}
     for name in heads:
         inverse = 1.0 / temperatures.get(name, 1.0)
         run.network.memories[name].inverse_temperature.assign(inverse)
-    fit_gates(run)
+    _fit(run, _own(run))
     said: dict[str, dict[str, Any]] = {
         name: {"gates": _gates(run.network.memories[name])} for name in heads
     }
@@ -241,8 +252,8 @@ def clearly_better(parts: Mapping[str, Mapping[str, np.ndarray]]) -> str | None:
     """The part whose mean loss is lowest, where it is below the mixture's by more than chance.
 
     >>> some = {"weight": np.ones(4), "loss": np.array([1.0, 2.0, 3.0, 4.0])}
-    >>> clearly_better({"network": {**some, "loss": some["loss"] - 0.5}, "mixture": some})
-    'network'
+    >>> clearly_better({"by_maker": {**some, "loss": some["loss"] - 0.5}, "together": some})
+    'by_maker'
     """
     weights = np.float64(parts[MIXTURE]["weight"])
     if not weights.any():

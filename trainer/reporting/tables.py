@@ -207,11 +207,11 @@ def parts_tables(metrics: Mapping[str, Any]) -> str:
     """How good each head with memories is, and each of its parts alone; and which part is better
     than all together, where one is. Empty without memories.
 
-    >>> said = {"network": 4.0, "memories": 3.5, "mixture": 3.25}
+    >>> said = {"the network": 4.0, "all memories": 3.5, "together": 3.25}
     >>> found = {"parts": {name: {"log_loss": loss} for name, loss in said.items()}}
     >>> print(parts_tables({"memory": {"word": found}}))
-    word (half of eval)  together  network alone  memories alone
-    log loss               3.2500         4.0000          3.5000
+    word (half of eval)  together  the network alone  all memories alone
+    log loss               3.2500             4.0000              3.5000
     """
     told = []
     for head, said in metrics.get("memory", {}).items():

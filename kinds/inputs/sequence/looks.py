@@ -37,7 +37,7 @@ def _of_lists(column: Column) -> Look:
     if numbers is not None and len(numbers.values) and lengths.min() == lengths.max() > 1:
         fractions = (numbers.values != np.rint(numbers.values)).mean() > 0.5
         if fractions:
-            return Look(0.1, f"vectors of {int(lengths.max())} numbers each")
+            return Look(0.0, f"vectors of {int(lengths.max())} numbers each")
     return _look(column, 1.0, "lists")
 
 

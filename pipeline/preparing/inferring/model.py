@@ -1,21 +1,22 @@
-"""A model that fits the rows: vocabularies and their sizes, embeddings, the trunk, training."""
+"""A model that fits the rows: which columns share a vocabulary, how large each is, what is tied.
+
+Widths, layers and how long to train are left to `training: auto`, which tries some.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from kinds.looks import Counted, names
 from pipeline.preparing.inferring import relations
 from pipeline.preparing.inferring.roles import Part, Roles
 
-# Numbers in the exported file, four bytes each: what vocabularies may take of it.
+# Numbers in the exported file, four bytes each: what vocabularies may take of it, with vectors as
+# long as they usually are before the trunk and behind it.
 _MOST_NUMBERS = 100_000_000
+_WIDTH, _UNITS = 50, 128
 # From so large a share of new values on, those that occur once stand for them.
 _NEW = 0.002
 _FEW_VALUES = 100
-# Softmax heads with more labels than this sample some of them.
-SAMPLED_FROM = 5_000
-_TIED_WIDTH = 64
 
 
 @dataclass(eq=False)
@@ -24,7 +25,6 @@ class Vocabulary:
 
     name: str
     parts: list[Part]
-    width: int = 0
     size: int = 0
     min_count: int = 1
     counted: list[Part] = field(default_factory=list)
@@ -47,33 +47,21 @@ class Model:
     vocabularies: list[Vocabulary]
     # The table that a head takes its weights from.
     tied: dict[Part, str]
-    layers: list[int]
-    dropout: float
-    training: dict[str, Any]
 
     def by_part(self) -> dict[Part, Vocabulary]:
         return {part: one for one in self.vocabularies for part in one.parts}
 
 
 def model_for(roles: Roles) -> Model:
-    rows = round(roles.sample.read / max(roles.sample.share, 1e-9))
     vocabularies = _vocabularies(roles)
-    labels = max((v.largest.distinct for v in vocabularies if _has(v, roles.heads)), default=1)
     for one in vocabularies:
-        _sized(one, roles, rows)
-    layers = [_units(rows, labels)]
-    _bound(vocabularies, layers[-1], roles)
+        _sized(one, roles)
+    _bound(vocabularies, roles)
     tied: dict[Part, str] = {}
     for one in vocabularies:
-        lists = [part for part in one.parts if part.column.holds_target]
-        for head in (part for part in one.parts if part in roles.heads and lists):
-            tied[head] = one.name
-    dropout = 0.1 if rows >= 100_000 else 0.2
-    return Model(vocabularies, tied, layers, dropout, _training(rows, labels))
-
-
-def _has(vocabulary: Vocabulary, parts: Sequence[Part]) -> bool:
-    return any(part in parts for part in vocabulary.parts)
+        if any(part.column.holds_target for part in one.parts):
+            tied |= {part: one.name for part in one.parts if part in roles.heads}
+    return Model(vocabularies, tied)
 
 
 def _vocabularies(roles: Roles) -> list[Vocabulary]:
@@ -100,7 +88,7 @@ def _name(columns: Sequence[str], parts: Sequence[Part]) -> str:
     return columns[0] if not name or name in taken or not name.isidentifier() else name
 
 
-def _sized(one: Vocabulary, roles: Roles, rows: int) -> None:
+def _sized(one: Vocabulary, roles: Roles) -> None:
     head = next((part for part in one.parts if part in roles.heads), None)
     of = one.largest
     inputs = [part for part in one.parts if part in roles.inputs]
@@ -112,12 +100,6 @@ def _sized(one: Vocabulary, roles: Roles, rows: int) -> None:
     else:
         one.counted = []
     one.size = _round(of.distinct)
-    kept = one.entries()
-    one.width = 8 if kept <= 10 else 16 if kept <= 100 else 32 if kept <= 1000 else 50
-    if rows < 2000:
-        one.width = min(one.width, 8)
-    if any(part.column.holds_target for part in inputs):
-        one.width = _TIED_WIDTH
     one.said = _said(one)
 
 
@@ -157,38 +139,15 @@ def _round(count: int) -> int:
     return size
 
 
-def _bound(vocabularies: Sequence[Vocabulary], units: int, roles: Roles) -> None:
+def _bound(vocabularies: Sequence[Vocabulary], roles: Roles) -> None:
     """Takes values from the largest vocabularies where the file would be too large."""
 
     def numbers(one: Vocabulary) -> int:
         heads = sum(part in roles.heads for part in one.parts)
         tables = any(part in roles.inputs for part in one.parts)
-        return one.entries() * (one.width * tables + units * heads)
+        return one.entries() * (_WIDTH * tables + _UNITS * heads)
 
     while sum(map(numbers, vocabularies)) > _MOST_NUMBERS:
         one = max(vocabularies, key=numbers)
         one.size = one.entries() // 2
         one.said += f"; {one.size:,} of them, so that the file stays below 400 MB"
-
-
-def _units(rows: int, labels: int) -> int:
-    if labels > SAMPLED_FROM:
-        return 128
-    return 32 if rows < 1000 else 64 if rows < 10_000 else 128 if rows < 50_000 else 256
-
-
-def _training(rows: int, labels: int) -> dict[str, Any]:
-    """The recipe of docs/training.md, with batches and epochs by the number of rows."""
-    batch = 32 if rows < 2000 else 128 if rows < 20_000 else 512 if rows < 1_000_000 else 1024
-    epochs = 40 if rows < 2000 else 20 if rows < 20_000 else 8 if rows < 200_000 else 4
-    said: dict[str, Any] = {
-        "epochs": epochs,
-        "batch_size": batch,
-        "learning_rate": 0.007,
-        "schedule": "linear",
-        "warmup_steps": 50,
-        "weight_decay": 0.3,
-    }
-    if labels > SAMPLED_FROM:
-        said["sampled"] = {"share": 0.97, "negatives": 1024}
-    return said

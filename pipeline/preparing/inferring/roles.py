@@ -228,7 +228,7 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
             continue
         found.inputs.append(part)
     for part in weak:
-        if part.kind and not found.inputs:
+        if part.look.sure > 0 and not found.inputs:
             found.inputs.append(part)
         else:
             found.left_out[part.column.column] = _why_weak(part)

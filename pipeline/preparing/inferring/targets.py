@@ -9,9 +9,9 @@ _SURELY = ("label", "target", "y", "outcome", "response", "answer", "next")
 _MAYBE = frozenset(
     names.words(
         """labels class classes rating ratings score price category kind type species status result
-        survived churn churned default fraud click clicked converted conversion purchased bought diagnosis quality
-        income salary sold destination tag tags winner won sentiment stars approved cancelled
-        attrition exited deposit income disease cost consumption demand charges"""
+        survived churn churned default fraud click clicked converted conversion purchased bought
+        diagnosis quality income salary sold destination tag tags winner won sentiment stars
+        approved cancelled attrition exited deposit disease cost consumption demand charges"""
     )
 )
 _CLASSES = 20

@@ -37,17 +37,17 @@ class Wishes:
 
 def add_wishes(parser: argparse.ArgumentParser) -> None:
     """The options of the commands that look at rows."""
-    group = parser.add_argument_group("about the rows, where there is no spec yet")
-    said = "column to predict; several may be named"
-    group.add_argument("--target", nargs="+", default=(), metavar="COLUMN", help=said)
-    said = "columns that tell rows apart (default: found)"
-    group.add_argument("--keys", nargs="+", default=(), metavar="COLUMN", help=said)
-    said = "column that says which rows are held out, or whose values stay together"
-    group.add_argument("--split", default="", metavar="COLUMN", help=said)
-    said = "column of running text: its words are learned from"
-    group.add_argument("--text", nargs="+", default=(), metavar="COLUMN", help=said)
-    said = "column of ids, also where they are numbers"
-    group.add_argument("--id", nargs="+", default=(), metavar="COLUMN", help=said)
+    group = parser.add_argument_group("about the rows, where there is no spec")
+    _add_several(group, "--target", "the columns to predict")
+    _add_several(group, "--keys", "the columns that tell rows apart")
+    said = "the column that holds rows out or keeps them together"
+    group.add_argument("--split", default="", metavar="C", help=said)
+    _add_several(group, "--text", "columns of running text")
+    _add_several(group, "--id", "columns of ids, also where these are numbers")
+
+
+def _add_several(group: argparse._ArgumentGroup, name: str, said: str) -> None:
+    group.add_argument(name, nargs="+", default=(), metavar="C", help=said)
 
 
 def wishes_of(options: argparse.Namespace) -> Wishes:

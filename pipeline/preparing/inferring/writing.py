@@ -47,7 +47,6 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
         yield from _input(part, vocabularies.get(part), names)
     for column, reason in roles.left_out.items():
         yield from _comment(f"left out: {_shown(column[:_SHOWN])}: {reason}", "  ")
-    yield f"\ntrunk: {{layers: {model.layers}, dropout: {model.dropout}}}"
     yield "\nheads:"
     for part in roles.heads:
         name = _shown(part.column.column[:_SHOWN])
@@ -59,8 +58,11 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
             settings["tied"] = model.tied[part]
         yield _part(part.column.name, part, settings)
     yield from _split(roles)
-    yield "\n# docs/training.md says what these do, and trainer.search tries others."
-    yield f"training: {_flow(model.training)}"
+    yield ""
+    yield from _comment(
+        "Epochs, rates, layers and widths are chosen for the rows (docs/training.md)."
+    )
+    yield "training: auto"
 
 
 def _beginning(roles: Roles) -> Iterator[str]:
@@ -115,7 +117,7 @@ def _input(part: Part, vocabulary: Vocabulary | None, names: _Names) -> Iterator
     yield from _comment(_said(part), "  ")
     own: dict[str, Any] = {}
     if vocabulary is not None:
-        own = {"vocabulary": vocabulary.name, "embedding": vocabulary.width}
+        own = {"vocabulary": vocabulary.name}
     name = part.column.name
     yield _part(name, part, {**part.look.settings, **own})
     for ending, settings in part.look.more.items():
