@@ -37,8 +37,9 @@ class Field:
 
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
-    whether they stand for the values of a type (kinds.columns.readings), of a date `dates` how it
-    is written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
+    whether they stand for the values of a type (kinds.columns.readings), of passages `spaces` which
+    characters become a space, and `lower` whether A to Z become small, of a date `dates` how it is
+    written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
     of numbers has `width` of them, or as many elements as the list `beside` it, a typed column.
     """
 
@@ -52,6 +53,8 @@ class Field:
     dates: str = "iso"
     numerals: Numerals = PLAIN
     missing_words: tuple[str, ...] = ()
+    spaces: str = ""
+    lower: bool = False
     width: int | None = None
     beside: str = ""
 
@@ -59,12 +62,17 @@ class Field:
         if self.kind not in TYPES or not self.separator:
             raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
         is_number = pa.types.is_floating(self.type)
-        if self.reading not in get_args(Reading) or (self.reading == "values" and is_number):
+        has_words = is_number or self.column_type.is_split_in_file()
+        if self.reading not in get_args(Reading) or (self.reading == "values" and has_words):
             raise ValueError("only texts are read as words or as values")
         if self.dates not in FORMATS:
             raise ValueError(f"a date must have a format, one of {[*FORMATS]}")
         if self.nonnegative and not (is_number or self.kind == "vector"):
             raise ValueError("only a number can be negative")
+        if (self.spaces or self.lower) and not self.column_type.is_split_in_file():
+            raise ValueError("only characters of a passage become others")
+        if not self.spaces.isascii():
+            raise ValueError("only characters of ASCII become spaces")
         if (self.width or self.beside) and self.kind != "vector":
             raise ValueError("only a list of numbers has a width, or lies beside another list")
 

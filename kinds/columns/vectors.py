@@ -70,6 +70,10 @@ def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     return lists.left_padded(values, list_lengths(column), length, np.nan)
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def raw(column: pa.Array) -> pa.Array:
     """A missing list becomes an empty one."""
     return lists_of(column.flatten(), list_lengths(column))

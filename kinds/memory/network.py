@@ -218,14 +218,16 @@ def log_odds(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
 
 
 def _with_masses(own: tf.Tensor, mixed: Mixture) -> tf.Tensor:
-    """log(exp(own) + mass) [rows, labels]."""
-    labels = tf.shape(own)[1]
-    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(mixed.labels))
-    # What stands for no label goes into a column of its own.
-    label = tf.where(mixed.labels == NO_LABEL, labels, mixed.labels)
-    place, shape = tf.stack([rows, label], axis=2), tf.stack([tf.shape(own)[0], labels + 1])
-    masses = tf.scatter_nd(place, mixed.masses, shape)[:, :-1]
-    memory = _log(masses)
-    higher = tf.maximum(own, memory)
-    both = higher + tf.math.log1p(tf.exp(-tf.abs(own - memory)))
-    return tf.where(masses > 0, both, own)
+    """log(exp(own) + mass) [rows, labels]. Only what lists have is touched: what is as large as all
+    logits is made once."""
+    same = tf.cast(mixed.labels[:, :, None] == mixed.labels[:, None, :], tf.float32)
+    memory = _log(tf.linalg.matvec(same, mixed.masses))
+    there = tf.maximum(mixed.labels, 0)
+    listed = tf.gather(own, there, batch_dims=1)
+    higher = tf.maximum(listed, memory)
+    listed = higher + tf.math.log1p(tf.exp(-tf.abs(listed - memory)))
+    # A mass never makes less of it, and what stands for no label has none.
+    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(there))
+    return tf.tensor_scatter_nd_max(
+        own, tf.stack([rows, there], axis=2), tf.where(mixed.masses > 0, listed, NONE)
+    )

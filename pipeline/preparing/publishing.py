@@ -206,7 +206,8 @@ def _write_what_was_learned(
     said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
     leaked = leaks.leaks(report.sketches, lambda origin: place_of(origin, paths))
     shares = {name: _label_shares(counts) for name, counts in labels.items()}
-    remembered = memories.write(report.memories, result.spec, folder)
+    sizes = {name: len(entries.values) for name, entries in learned.entries.items()}
+    remembered = memories.write(report.memories, result.spec, folder, sizes)
     shares_known = partial(memories.known_shares, report.memories)
     averaged = averages.write(report.averages, result.spec, folder, shares_known)
     for name, of_heads in averaged.items():

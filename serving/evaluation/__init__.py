@@ -17,7 +17,7 @@ import pyarrow as pa
 from kinds import tensors
 from kinds.heads.any.metrics import Rows, Totals
 from kinds.heads.metrics import KINDS
-from kinds.heads.score import FileHead, is_mixed
+from kinds.heads.score import FileHead
 from kinds.memory.mixture import Mixture
 from kinds.tensors import Element, mixed
 from pipeline.failures import Exit, Failure
@@ -141,7 +141,7 @@ def _rows_of_heads(
     found, given = [], iter(outputs)
     for head, target in zip(heads, targets, strict=True):
         kind, output = KINDS[head.kind], next(given)
-        if is_mixed(head):
+        if head.is_mixed:
             share, labels, masses = (next(given) for _ in Mixture._fields)
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
         found.append(kind.rows(output, *target.part(start, len(output))))
@@ -159,7 +159,7 @@ def _measured(head: FileHead) -> dict[str, Element]:
     what its memories say."""
     own = head.outputs[0] if head.entries is None else tensors.output(head.name)
     found: dict[str, Element] = {own: "float"}
-    if is_mixed(head):
+    if head.is_mixed:
         share, labels, masses = mixed(head.name)
         found |= {share: "float", labels: "int64", masses: "float"}
     return found

@@ -177,7 +177,7 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
     """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
     for name, length in source.lengths.items():
-        for field in source.fields.inputs[name]:
+        for field in (f for f in source.fields.inputs[name] if f.column_type.is_list()):
             lengths[field.output] = max(length, lengths.get(field.output, 0))
     return lengths
 

@@ -16,6 +16,7 @@ from kinds.memory.counting import (
     merged,
     row_counts,
     with_pairs,
+    with_unseen,
 )
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
@@ -200,3 +201,10 @@ def test_of_rows_with_several_labels_the_rows_are_the_total() -> None:
     often = row_counts(pairs, most=1, min_count=2)
     assert often.keys.tolist() == [1] and often.labels.tolist() == [4]
     assert often.distinct.tolist() == [2]
+
+
+def test_labels_of_one_row_stand_for_labels_of_none() -> None:
+    found = [(0, 3, 1.0), (0, 3, 1.0), (0, 5, 2.0), (0, 6, 1.0), (0, 9, 1.0), (0, 9, 1.0)]
+    counts = label_counts(with_unseen(in_batches(found, 2), other=9), most=9, min_count=1)
+    expected = [(9, 5.0, 4), (3, 2.0, 2), (5, 2.0, 1), (6, 1.0, 1)]
+    assert as_read(counts) == {0: (10.0, 4, expected)}
