@@ -59,6 +59,8 @@ def rows_for(spec: Spec, count: int, seed: int, *, missing: float = MISSING) -> 
         cells, worth[name] = show.made_up(part, texts, count, missing, random)
         of_each = cells if isinstance(cells, tuple) else (cells,)
         columns |= zip(spec.input_columns(name), of_each, strict=True)
+    for name, pairs in spec.pairs().items():
+        worth[name] = signal_of([worth[own.partition(".")[0]] for own in pairs.of])
     for name, head in spec.heads.items():
         signal = signal_of([worth[source] for source in head.inputs or spec.inputs])
         texts = texts_of(spec, name)

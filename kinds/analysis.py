@@ -55,7 +55,23 @@ class Analysis:
         """The numbers, NaN where one is missing; of a date its day."""
         line = self.field.column_type.on_a_line()
         assert line is not None
-        return line(rows.column(self.field.output))
+        column = rows.column(self.field.output)
+        numbers = line(column)
+        if not self.field.width:
+            return numbers
+        # A vector that is missing is as many missing numbers.
+        more = np.full(column.null_count * (self.field.width - 1), np.nan, np.float32)
+        return np.append(numbers, more)
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether each of several numbers a row has a scale of its own."""
+        return self.scale is not None and self.field.width is not None
+
+    def vectors(self, rows: pa.RecordBatch) -> npt.NDArray[np.float32]:
+        """[rows that have one, width]"""
+        numbers = rows.column(self.field.output).flatten().to_numpy(zero_copy_only=False)
+        return np.reshape(numbers, (-1, self.field.width or 1))
 
 
 def is_missing(texts: pa.Array) -> pa.Array:

@@ -23,8 +23,9 @@ class Graph(Protocol):
     ) -> dict[str, Any]:
         """The features by name, [batch, 1] or ragged, of a raw feature, [batch] or ragged.
 
-        An input that reads several columns has a tuple of raw features. `look_up` is a LookUp in
-        the vocabulary, None without one.
+        An input that reads several columns has a tuple of raw features, one that reads none the
+        features of the inputs that do, by name. `look_up` is a LookUp in the vocabulary, of codes
+        where that is one of pairs, None without one.
         """
 
 

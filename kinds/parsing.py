@@ -43,3 +43,4 @@ def as_ids(values: tf.Tensor) -> tf.Tensor:
 ONE_ID = Feature(tf.io.FixedLenFeature([], tf.int64), tf.int32, as_ids)
 ONE_NUMBER = Feature(tf.io.FixedLenFeature([], tf.float32), tf.float32, lambda values: values)
 SEVERAL_IDS = tf.io.RaggedFeature(tf.int64)
+SEVERAL_NUMBERS = tf.io.RaggedFeature(tf.float32)

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from kinds.analysis import Analysis
 from kinds.columns import Field, Reading
+from kinds.inputs.keys import Key
 
 # A name and a sentence.
 Anomaly = tuple[str, str]
@@ -26,6 +27,10 @@ def _no_values() -> pa.Array:
     return pa.array([], pa.string())
 
 
+def _no_codes() -> npt.NDArray[np.int64]:
+    return np.zeros(0, np.int64)
+
+
 def _no_boundaries() -> npt.NDArray[np.float32]:
     return np.zeros(0, np.float32)
 
@@ -33,14 +38,19 @@ def _no_boundaries() -> npt.NDArray[np.float32]:
 @dataclass(frozen=True)
 class Known:
     """What was learned of an input or a head: the values of its vocabulary in the order of their
-    ids and how cells are read for it, the mean and the deviation of its numbers, the boundaries
-    between its buckets."""
+    ids and how cells are read for it, the mean and the deviation of its numbers (of each number of
+    a vector), the boundaries between its buckets.
+
+    Of an input that pairs ids, `keys` has these, `codes` the pairs in the order of their ids
+    (kinds.inputs.pairs.codes)."""
 
     values: pa.Array = field(default_factory=_no_values)
-    mean: np.float32 = _ZERO
-    std: np.float32 = _ONE
+    mean: np.float32 | npt.NDArray[np.float32] = _ZERO
+    std: np.float32 | npt.NDArray[np.float32] = _ONE
     boundaries: npt.NDArray[np.float32] = field(default_factory=_no_boundaries)
     reading: Reading = "words"
+    keys: tuple[Key, ...] = ()
+    codes: npt.NDArray[np.int64] = field(default_factory=_no_codes)
 
     def ids(self, texts: pa.Array) -> pa.Array:
         """int64: the place of each text among the values; their number for any other, and null."""
@@ -77,7 +87,8 @@ class Prepare(Protocol):
     def features(self, name: str, part: Any, column: Any, known: Known) -> dict[str, pa.Array]:
         """The typed column of a batch as features: list<int64> or list<float> by name.
 
-        An input that reads several columns has a tuple of them.
+        An input that reads several columns has a tuple of them, one that reads none the features
+        of the inputs that do, by name.
         """
 
     def feature_names(self, name: str, part: Any) -> list[str]:

@@ -80,13 +80,13 @@ def fields_of(spec: specs.Spec) -> Fields:
     use, inputs before heads before keys, has the column's own name; the other is `column:kind`.
     """
     named, readings = _Names(spec.missing_words), _readings(spec)
-    inputs = {
-        name: tuple(
-            named(_read(INPUTS[part.kind].field(part, column), readings[name]))
-            for column in spec.input_columns(name)
-        )
-        for name, part in spec.inputs.items()
-    }
+    inputs: dict[str, tuple[Field, ...]] = {}
+    for name, part in spec.inputs.items():
+        columns = spec.input_columns(name)
+        read = [_read(INPUTS[part.kind].field(part, one), readings[name]) for one in columns]
+        first = tuple(named(field) for field in read[:1])
+        # What an input reads further has a number for each element of its first column.
+        inputs[name] = first + tuple(named(replace(f, beside=first[0].output)) for f in read[1:])
     heads = {
         name: named(_read(HEADS[part.kind].field(part, spec.head_column(name)), readings[name]))
         for name, part in spec.heads.items()
@@ -95,8 +95,8 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    read = [*(field for fields in inputs.values() for field in fields), *heads.values()]
-    texts = {field.column: field for field in read if field.kind == "text"}
+    all_fields = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    texts = {field.column: field for field in all_fields if field.kind == "text"}
     keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
     if (column := _time_column(spec.split)) and (known := time_field(read, column)):
@@ -111,9 +111,9 @@ def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
 
 
 def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
-    """What is to be learned of each input and head."""
-    kinds = kinds_of(spec).items()
-    return {name: kind.analysis(part, fields.of(name)[0]) for name, (kind, part) in kinds}
+    """What is to be learned of each input and head that reads columns."""
+    read = {n: (*of, own[0]) for n, of in kinds_of(spec).items() if (own := fields.of(n))}
+    return {name: kind.analysis(part, first) for name, (kind, part, first) in read.items()}
 
 
 def raw_names(name: str, columns: int) -> list[str]:

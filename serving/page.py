@@ -80,12 +80,12 @@ def described(file: Metadata, graph: FileEmbeddings) -> dict[str, Any]:
     """What the form is made from: the fields, the heads, and frequent values of each column."""
     fields = [asdict(f) | {"length": file.lengths.get(f.output)} for f in file.fields]
     inputs = file.facts.get("spec", {}).get("inputs", {})
-    spaces = {part.get("column") or name: graph.of_input(name) for name, part in inputs.items()}
+    values = {part.get("column") or name: graph.values_of(name) for name, part in inputs.items()}
     return {
         "name": file.name,
         "fields": fields,
         "heads": [asdict(head) | {"outputs": head.outputs} for head in file.heads],
-        "suggestions": {c: space.values[:SUGGESTIONS] for c, space in spaces.items() if space},
+        "suggestions": {c: own[:SUGGESTIONS] for c, own in values.items() if own},
     }
 
 

@@ -1,4 +1,4 @@
-"""Raw columns to the types that a spec asks for: text, lists of text, numbers, flags, dates.
+"""Raw columns to the types that a spec asks for: text, numbers, flags, dates, lists of either.
 
 Every row is either good in all fields or rejected with a reason. Work is done a column at a time;
 Python looks at single values only where one of them did not fit. This module knows no spec and no
@@ -25,6 +25,7 @@ from kinds.columns.texts import text
 from kinds.columns.types import TYPES as TYPES
 from kinds.columns.types import ColumnType
 from kinds.columns.types import Kind as Kind
+from kinds.lists import list_lengths
 from pipeline.failures import Exit, Failure
 
 MAX_TEXT = 4096
@@ -37,7 +38,8 @@ class Field:
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
     whether they stand for the values of a type (kinds.columns.readings), of a date `dates` how it
-    is written, of a number `numerals`; a cell that is one of `missing_words` holds no value.
+    is written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
+    of numbers has `width` of them, or as many elements as the list `beside` it, a typed column.
     """
 
     column: str
@@ -50,6 +52,8 @@ class Field:
     dates: str = "iso"
     numerals: Numerals = PLAIN
     missing_words: tuple[str, ...] = ()
+    width: int | None = None
+    beside: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
@@ -59,8 +63,10 @@ class Field:
             raise ValueError("only texts are read as words or as values")
         if self.dates not in FORMATS:
             raise ValueError(f"a date must have a format, one of {[*FORMATS]}")
-        if self.nonnegative and not is_number:
+        if self.nonnegative and not (is_number or self.kind == "vector"):
             raise ValueError("only a number can be negative")
+        if (self.width or self.beside) and self.kind != "vector":
+            raise ValueError("only a list of numbers has a width, or lies beside another list")
 
     @property
     def column_type(self) -> ColumnType:
@@ -106,7 +112,8 @@ def cast(
     """Types the columns and leaves out the rows that do not fit.
 
     Returns the typed good rows (text: string; list: list<string>; number and flag: float32 with
-    NaN for missing; date: timestamp[s]), int64 indices of the good rows in `rows`, and each other
+    NaN for missing; date: timestamp[s]; vector: list<float>), int64 indices of the good rows in
+    `rows`, and each other
     row once, with the first field that refused it; its `row` is an index in `rows`.
 
     >>> rows = pa.RecordBatch.from_pydict({"x": ["1.5", "", "two"]})
@@ -115,11 +122,15 @@ def cast(
     ({'x': [1.5, nan]}, [0, 1], [Rejected(row=2, column='x', reason='not_a_number', text='two')])
     """
     arrays: list[pa.Array] = []
+    by_output: dict[str, pa.Array] = {}
     rejected: dict[int, Rejected] = {}
     for field in fields:
         column = _as_asked(rows.column(field.column), field.column_type)
         array, problems = _column(column, field)
         arrays.append(array)
+        by_output[field.output] = array
+        if field.beside and field.beside in by_output:
+            problems.append(Bad("other_length", _of_other_length(array, by_output[field.beside])))
         for at, reason in [(at, bad.reason) for bad in problems for at in bad.at.tolist()]:
             if at not in rejected:
                 rejected[at] = Rejected(at, field.column, reason, _shown(column[at]))
@@ -207,6 +218,24 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     array = as_read(array, field.reading)
     if field.required:
         problems.append(Bad("missing", where(is_missing(array))))
+    if field.width is not None:
+        problems.append(Bad("other_width", _of_other_width(array, field.width)))
     if field.nonnegative:
-        problems.append(Bad("negative", where(pc.less(array, pa.scalar(0, pa.float32())))))
+        problems.append(Bad("negative", _negative(array)))
     return array, problems
+
+
+def _negative(array: pa.Array) -> Indices:
+    if not pa.types.is_list(array.type):
+        return where(pc.less(array, pa.scalar(0, pa.float32())))
+    owners = np.repeat(np.arange(len(array)), list_lengths(array))
+    return np.unique(owners[where(pc.less(array.flatten(), pa.scalar(0, pa.float32())))])
+
+
+def _of_other_width(lists: pa.Array, width: int) -> Indices:
+    there = lists.is_valid().to_numpy(zero_copy_only=False)
+    return np.flatnonzero(there & (list_lengths(lists) != width))
+
+
+def _of_other_length(lists: pa.Array, others: pa.Array) -> Indices:
+    return np.flatnonzero(list_lengths(lists) != list_lengths(others))

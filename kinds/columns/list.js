@@ -5,9 +5,11 @@
     const between = field.separator === " " ? "a space" : `"${field.separator}"`;
     return `values with ${between} between, the last ${field.length} count`;
   },
+  values(field, text) {
+    return this.json(text) ?? (text === "" ? [] : text.split(field.separator));
+  },
   tensor(field, text) {
-    const values = this.json(text) ?? (text === "" ? [] : text.split(field.separator));
-    const last = values.slice(-field.length).map((value) => asRead(field, value));
+    const last = this.values(field, text).slice(-field.length).map((value) => asRead(field, value));
     return ["string", [...Array(field.length - last.length).fill(""), ...last], [1, field.length]];
   },
   json(text) {

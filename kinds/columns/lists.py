@@ -34,7 +34,7 @@ def on_a_line() -> None:
 
 def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """Lists of texts, of lists and of text that is JSON or has separators. Raises Unreadable."""
-    if _is_list(column.type):
+    if is_native(column.type):
         return _native_list(column)
     if pa.types.is_nested(column.type):
         raise Unreadable
@@ -58,8 +58,13 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     return pa.concat_arrays([split, found]).take(pa.array(places)), []
 
 
+def plain_values(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
+    """The elements of all lists, one list after the other, and those that are no text."""
+    return plain(column.flatten())
+
+
 def _native_list(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
-    values, problems = plain(column.flatten())
+    values, problems = plain_values(column)
     values = text(values)
     lengths = list_lengths(column)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
@@ -68,7 +73,7 @@ def _native_list(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
     return made, [Bad(bad.reason, np.unique(owner[bad.at])) for bad in problems]
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_native(kind: pa.DataType) -> bool:
     return any(is_type(kind) for is_type in _LISTS)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import where
+from kinds.columns.columns import TEXTS, where
 from kinds.lists import list_lengths
 
 Reading = Literal["words", "values"]
@@ -45,7 +45,7 @@ def decided(values: pa.Array, counts: pa.Array) -> Reading:
 
 def as_read(column: pa.Array, reading: Reading) -> pa.Array:
     """Texts, or lists of texts, by a reading."""
-    if reading == "words":
+    if reading == "words" or column.type not in (pa.string(), TEXTS):
         return column
     if not pa.types.is_list(column.type):
         return as_values(column)

@@ -15,7 +15,7 @@ from kinds.tensors import Element
 if TYPE_CHECKING:
     from kinds.columns import Field
 
-Kind = Literal["text", "list", "number", "flag", "date"]
+Kind = Literal["text", "list", "number", "flag", "date", "vector"]
 
 
 class ColumnType(Protocol):
@@ -47,7 +47,8 @@ class ColumnType(Protocol):
         """A typed column -> lists of bytes, float32 or int64, as the transform graph takes it."""
 
     def hard_cells(self) -> Mapping[str, Sequence[Any]]:
-        """Four typed cells by name: what an exported file is most likely to read otherwise."""
+        """Four typed cells by name: what an exported file is most likely to read otherwise. A list
+        of one stands as often as a field's `width` says."""
 
 
 def _type(kind: str) -> ColumnType:

@@ -1,4 +1,4 @@
-"""Keys: the ids of an input by which a counted memory tells rows apart. Standard library only."""
+"""Keys: ids of an input by which a memory or a cross tells rows apart. Standard library only."""
 
 from dataclasses import dataclass
 
@@ -21,3 +21,8 @@ class Key:
     missing: int = NONE
     place: int | None = None
     missing_flag: str | None = None
+
+    @property
+    def values(self) -> int:
+        """How many values have an id; those of unknown and missing ones are the last."""
+        return self.ids - (self.unknown != NONE) - (self.missing != NONE)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from kinds.answers import answers
+from kinds.inputs.keys import Key
 from kinds.nodes import Nodes
 
 
@@ -18,7 +19,8 @@ class RawInput:
 
     `length` is how many values of a list the file reads, `values` those of the vocabulary by id,
     `numbers` the input's part of the statistics. An input that reads several columns has the
-    others as `further`: their names, and how many values of each the file reads.
+    others as `further`: their names, and how many values of each the file reads. One that pairs ids
+    has `keys` and `codes`, as kinds.prepare.Known has them, and no column.
     """
 
     column: str
@@ -26,6 +28,8 @@ class RawInput:
     values: Sequence[str] = ()
     numbers: Mapping[str, Any] = field(default_factory=dict)
     further: Mapping[str, int | None] = field(default_factory=dict)
+    keys: Sequence[Key] = ()
+    codes: Sequence[int] = ()
 
 
 class Onnx(Protocol):

@@ -25,6 +25,22 @@ class Lookup:
     through: str | None = None
 
 
+MOST_PAIRS = 2**63 - 1
+"""How many pairs there may be: each is a code of int64."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """The pairs, or triples, of the ids that inputs offer, which an input is made of: the names of
+    those ids, and the vocabulary that the pairs which occur become, with its `size` and
+    `min_count`."""
+
+    of: tuple[str, ...]
+    vocabulary: str
+    size: int
+    min_count: int
+
+
 class InputPart(Part):
     """An input of a spec."""
 
@@ -39,11 +55,21 @@ class InputPart(Part):
         """The columns of the rows that the input called `name` reads, its own first."""
         return (self.column or name,)
 
+    def pairs(self, name: str) -> Pairs | None:
+        """What the input called `name` pairs; None where it reads columns instead."""
+        return None
+
     @abstractmethod
     def lookup(self, name: str) -> Lookup | None:
         """Where the input called `name` looks ids up; None where it does not."""
 
+    def block(self, name: str) -> tuple[str, int] | None:
+        """The shared block that vectors of the input called `name` go through, and the width of
+        what goes in."""
+        lookup = self.lookup(name)
+        return (lookup.through, lookup.width) if lookup and lookup.through else None
+
     @abstractmethod
     def keys(self, name: str, entries: Mapping[str, int]) -> dict[str, Key]:
-        """What a memory can count by: "" is the input's own value, `part` is called `name.part`.
-        `entries` is the number of values of each vocabulary."""
+        """What a memory can count by, and a cross can pair: "" is the input's own value, `part`
+        is called `name.part`. `entries` is the number of values of each vocabulary."""

@@ -1,4 +1,5 @@
-"""How far prepare is: its readers tell how many rows they have read, once to learn, once to write.
+"""How far prepare is: its readers tell how many rows they have read, once to learn, once to write,
+and where a spec has pairs once in between to count them.
 
 Readers of this process are heard; those of other processes and machines are their engine's to show.
 """

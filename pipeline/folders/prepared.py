@@ -130,7 +130,7 @@ class PreparedFolder(Folder):
         return found
 
     def vocabularies(self) -> dict[str, Vocabulary]:
-        return {name: self.vocabulary(name) for name in self.spec.vocabularies}
+        return {name: self.vocabulary(name) for name in self.spec.all_vocabularies()}
 
     def write_spec(self, spec: Spec) -> None:
         write_text(self.spec_path, spec.to_json())

@@ -59,13 +59,13 @@ def _findings(
 ) -> Findings:
     sections = {section: getattr(statistics, section) for section in SECTIONS}
     own = {section: said[name] for section, said in sections.items() if name in said}
-    percentiles = statistics.distributions[name].get("percentiles", [])
+    spread = statistics.distributions.get(name, {"top": [], "unlisted": 0})
+    percentiles = spread.get("percentiles", [])
     is_constant = name in statistics.constant or len({*percentiles}) == 1
     used = spec.vocabulary_of()
     if name not in used:
         return Findings(own, is_constant)
     is_alone = [*used.values()].count(used[name]) == 1
-    spread = statistics.distributions[name]
     listed = len(spread["top"]) + bool(spread["unlisted"])
     distinct = statistics.vocabularies[used[name]]["distinct"] if is_alone else listed
     return Findings(own, is_constant, distinct, tuple(counts[name]), is_alone)

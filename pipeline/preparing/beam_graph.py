@@ -5,7 +5,8 @@
 
 Before both, a split that needs to know all rows reads its columns (pipeline.preparing.whole_split).
 The rows are read twice because an in-memory engine would hold what two steps need one after the
-other. Publishing is a step like any other: whoever starts the pipeline need not wait for it.
+other. Pairs of ids are counted in a reading of their own in between. Publishing is a step like
+any other: whoever starts the pipeline need not wait for it.
 Nothing is downloaded: the local engine is FnApiRunner by whatever name it is asked for.
 """
 
@@ -24,7 +25,7 @@ from pipeline import spec as specs
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
 from pipeline.fields import analyses_of
-from pipeline.preparing import leaks, reading, reports
+from pipeline.preparing import leaks, pairs, reading, reports
 from pipeline.preparing.analysis_cache import Cache, FindInFiles
 from pipeline.preparing.examples import MakeFeatures, WriteExamples
 from pipeline.preparing.learning import Join, Learn, Learned
@@ -110,6 +111,8 @@ def build(
         >> beam.ParDo(FindInFiles(paths, fields, spec.split, learn, cache, result.csv), known)
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
+    if spec.pairs():
+        learned = _with_pairs(pipeline, result, first, learned, known)
     reader = reading.ReadRows(
         *(paths, fields, spec.split, work),
         compared_keys=leaks.may_share_keys(spec),
@@ -130,6 +133,24 @@ def build(
         | "AllReports" >> beam.Flatten()
         | "Merge" >> beam.CombineGlobally(reports.merged)
         | "Publish" >> beam.Map(publish, beam.pvalue.AsSingleton(learned), result, known)
+    )
+
+
+def _with_pairs(
+    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], learned: Any, known: Any
+) -> Any:
+    """What was learned, with the pairs that the training rows hold: they are read once more."""
+    spec = result.spec
+    return (
+        _rows(pipeline, "Pairs", result, _parts)
+        | "FindPairs"
+        >> beam.ParDo(
+            pairs.FindPairs(result.paths, result.fields, spec, result.csv),
+            beam.pvalue.AsSingleton(learned),
+            known,
+        )
+        | "JoinPairs" >> beam.CombineGlobally(pairs.JoinPairs(spec.pairs()))
+        | "WithPairs" >> beam.Map(pairs.with_pairs, beam.pvalue.AsSingleton(learned), spec, first)
     )
 
 

@@ -31,6 +31,7 @@ from pipeline import spec as specs
 from pipeline.fields import Fields, analyses_of
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
+from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
 from pipeline.preparing.reading import FilePart, ReadTrainingRows, failure_in
 from pipeline.rows.csv_dialect import Csv
 from pipeline.storage.stores import is_table
@@ -196,8 +197,9 @@ def _features(
     learn = Learn(analyses_of(spec, fields), spec.vocabularies)
     found = learn.add_input(learn.create_accumulator(), sample)
     learned = learn.extract_output(learn.compact(found))
-    sizes = {name: len(entries.values) for name, entries in learned.entries.items()}
-    return features(sample, spec, fields, learned.known), sizes
+    if spec.pairs():
+        learned = with_pairs(found_in([sample], learned, spec, fields), learned, spec, {})
+    return features(sample, spec, fields, learned.known), sizes_of(learned)
 
 
 def _held_out(spec: specs.Spec, fields: Fields, sample: pa.RecordBatch) -> Array:

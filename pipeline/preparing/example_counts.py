@@ -51,7 +51,7 @@ def _given_values(rows: pa.RecordBatch, spec: specs.Spec, sizes: dict[str, int])
     """The values that the spec names are counted here, all others where they are chosen."""
     counts: Counter[Key] = Counter()
     for name, vocabulary in spec.vocabulary_of().items():
-        if spec.vocabularies[vocabulary].values is not None:
+        if spec.all_vocabularies()[vocabulary].values is not None:
             ids = flat(rows, name)
             known = ids[(ids >= 0) & (ids < sizes[vocabulary])]
             for at, count in enumerate(np.bincount(known).tolist()):

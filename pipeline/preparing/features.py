@@ -4,7 +4,7 @@ The transform graph (preprocessing.py) is the record of what is done to a row. T
 several times as fast; every run proves it on rows of its own (proof.py). Nothing is learned here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import pyarrow as pa
 
@@ -23,11 +23,25 @@ def features(
 
     How texts are read is known only since all training rows have been seen.
     """
-    made: dict[str, pa.Array] = {}
-    for name, (kind, part) in kinds_of(spec).items():
-        own, reading = fields.of(name), known[name].reading
-        columns = [as_read(rows.column(field.output), reading) for field in own]
-        made |= kind.features(name, part, one_or_all(columns), known[name])
+    made = features_of([*kinds_of(spec)], rows, spec, fields, known)
     if fields.weight is not None:
         made[WEIGHT] = one_each(rows.column(fields.weight.output))
     return pa.RecordBatch.from_pydict(made)
+
+
+def features_of(
+    names: Iterable[str],
+    rows: pa.RecordBatch,
+    spec: specs.Spec,
+    fields: Fields,
+    known: Mapping[str, Known],
+) -> dict[str, pa.Array]:
+    """The features of some inputs and heads. What is made of others' features comes last."""
+    kinds, made = kinds_of(spec), dict[str, pa.Array]()
+    for name in sorted(names, key=lambda one: not fields.of(one)):
+        kind, part = kinds[name]
+        own, reading = fields.of(name), known[name].reading
+        columns = [as_read(rows.column(field.output), reading) for field in own]
+        given = one_or_all(columns) if columns else made
+        made |= kind.features(name, part, given, known[name])
+    return made

@@ -150,6 +150,11 @@ def _found(
             yield np.arange(len(ends)), -lengths.astype(np.float64)
             for places in _empty_places(column, lengths):
                 yield places, None
+            if pa.types.is_floating(elements.type):
+                numbers = elements.to_numpy(zero_copy_only=False)
+                for sign in (1, -1):
+                    yield _extremes(numbers * np.float32(sign), ends)
+                continue
             for places in _text_places(elements):
                 yield _rows_of(places, ends), None
         elif not pa.types.is_string(column.type):
@@ -166,6 +171,13 @@ def _found(
     for name in sizes:
         ends, ids = _opened(features.column(name))
         yield _rows_of(np.flatnonzero(ids.to_numpy() == sizes[name]), ends), None
+
+
+def _extremes(numbers: npt.NDArray[np.float32], ends: Places) -> tuple[Places, Keys]:
+    """The rows that have numbers, and the order of the least number of each."""
+    there = np.flatnonzero(np.diff(ends, prepend=0))
+    starts = (ends - np.diff(ends, prepend=0))[there]
+    return there, _order(np.minimum.reduceat(numbers, starts) if len(there) else numbers[:0])
 
 
 def _opened(lists: pa.Array) -> tuple[Places, pa.Array]:
@@ -225,12 +237,15 @@ def _order(numbers: npt.NDArray[np.float32]) -> Keys:
 
 
 def _row_bytes(typed: pa.RecordBatch) -> Places:
-    """The bytes of each row's texts."""
+    """The bytes of each row's texts and lists."""
     total = np.zeros(typed.num_rows, np.int64)
     for column in typed.columns:
         if pa.types.is_list(column.type):
             ends, elements = _opened(column)
-            total += np.diff(_starts(elements)[np.append(0, ends)])
+            if pa.types.is_floating(elements.type):
+                total += np.diff(ends, prepend=0) * elements.type.byte_width
+            else:
+                total += np.diff(_starts(elements)[np.append(0, ends)])
         elif pa.types.is_string(column.type):
             total += np.diff(_starts(column))
     return total

@@ -79,7 +79,11 @@ class Learn(beam.CombineFn):
         }
         self._texts = [name for name, one in analyses.items() if not one.is_number]
         self._numbers = [name for name, one in analyses.items() if one.is_number]
-        self._scaled = {name: one.scale for name, one in analyses.items() if one.scale}
+        vectors = [(name, one.field.width or 0) for name, one in analyses.items() if one.is_vector]
+        self._vectors = {name: Moment(width) for name, width in vectors}
+        self._scaled = {
+            n: one.scale for n, one in analyses.items() if one.scale and not one.is_vector
+        }
         self._cut = [name for name, one in analyses.items() if one.buckets]
         self._moment = Moment(len(self._scaled))
         self._quantiles = {
@@ -97,6 +101,7 @@ class Learn(beam.CombineFn):
         found |= {("top", name): ValueCounts(limit=COUNTED) for name in self._texts}
         found |= {("seen", name): np.zeros(2, np.int64) for name in self._analyses}
         found["moments", ""] = self._moment.create_accumulator()
+        found |= {("vector", n): one.create_accumulator() for n, one in self._vectors.items()}
         return found | {key: one.create_accumulator() for key, one in self._quantiles.items()}
 
     def add_input(self, found: Found, rows: pa.RecordBatch) -> Found:
@@ -124,6 +129,9 @@ class Learn(beam.CombineFn):
             scaled = [curved(scale, columns[name]) for name, scale in self._scaled.items()]
             batch = (np.stack(scaled, axis=1),)
             found["moments", ""] = self._moment.add_input(found["moments", ""], batch)
+        for name, moment in self._vectors.items():
+            batch = (self._analyses[name].vectors(rows),)
+            found["vector", name] = moment.add_input(found["vector", name], batch)
         for key, combine in self._quantiles.items():
             found[key] = combine.add_input(found[key], (columns[key[1]],))
 
@@ -136,6 +144,8 @@ class Learn(beam.CombineFn):
             return merged(parts)
         if key[0] == "seen":
             return sum(parts[1:], parts[0])
+        if key[0] == "vector":
+            return self._vectors[key[1]].merge_accumulators(parts)
         return (self._quantiles.get(key) or self._moment).merge_accumulators(parts)
 
     def compact(self, found: Found) -> Found:
@@ -190,6 +200,9 @@ class Learn(beam.CombineFn):
         means, stds = self._moment.extract_output(found["moments", ""])
         scaled = zip(self._scaled, means, stds, strict=True)
         numbers: dict[str, dict[str, Any]] = {n: {"mean": m, "std": std} for n, m, std in scaled}
+        for name, moment in self._vectors.items():
+            means, stds = moment.extract_output(found["vector", name])
+            numbers[name] = {"mean": means, "std": stds}
         for name in self._cut:
             bounds = self._quantiles["cut", name].extract_output(found["cut", name])
             numbers[name] = {"boundaries": bounds}

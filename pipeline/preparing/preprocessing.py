@@ -8,6 +8,8 @@ does to a row; pipeline.preparing.features does the same to many rows at a time.
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
@@ -28,18 +30,23 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
     vocabulary_of = spec.vocabulary_of()
+    pairs = spec.pairs().items()
     columns = {name: len(spec.input_columns(name)) for name in spec.inputs}
 
     def preprocess(raw: Tensors) -> Tensors:
         tables = {
-            name: _table(name, one.values.to_pylist()) for name, one in learned.entries.items()
+            name: _table(name, learned.entries[name].values.to_pylist())
+            for name in spec.vocabularies
         }
+        tables |= {p.vocabulary: _pairs(p.vocabulary, learned.known[n].codes) for n, p in pairs}
         outputs: Tensors = {}
-        for name, (kind, part) in kinds.items():
+        for name in sorted(kinds, key=lambda one: columns.get(one) == 0):
+            kind, part = kinds[name]
             # Each user has a look-up of its own: an input's features must not hang on the targets,
             # which rows to be scored lack.
             look_up = tables[vocabulary_of[name]].lookup if name in vocabulary_of else None
-            given = one_or_all([raw[one] for one in raw_names(name, columns.get(name, 1))])
+            own = [raw[one] for one in raw_names(name, columns.get(name, 1))]
+            given = one_or_all(own) if own else outputs
             outputs |= kind.features(name, part, given, look_up, learned.known[name])
         if spec.weight is not None:
             outputs[WEIGHT] = column(raw[WEIGHT])
@@ -57,6 +64,19 @@ def _table(name: str, values: list[str]) -> Any:
                 tf.range(len(values), dtype=tf.int64),
             ),
             num_oov_buckets=1,
+        ),
+        name=f"vocabulary_{name}",
+    )
+
+
+def _pairs(name: str, codes: npt.NDArray[np.int64]) -> Any:
+    """Each code of a pair to its place, all others to the place after the last."""
+    return tft.make_and_track_object(
+        lambda: tf.lookup.StaticHashTable(
+            tf.lookup.KeyValueTensorInitializer(
+                tf.constant(codes, tf.int64), tf.range(len(codes), dtype=tf.int64)
+            ),
+            default_value=len(codes),
         ),
         name=f"vocabulary_{name}",
     )

@@ -94,7 +94,7 @@ def _equal(one: Values, other: Values, scale: Mapping[str, Any]) -> npt.NDArray[
     if one.dtype.kind != "f":
         return np.asarray(one == other)
     # What is lost in a number before its mean is taken off is as much beside a small rest.
-    offset = abs(scale.get("mean", 0.0)) / scale.get("std", 1.0)
+    offset = np.max(np.abs(scale.get("mean", 0.0)) / np.asarray(scale.get("std", 1.0)))
     with np.errstate(invalid="ignore", over="ignore"):
         wide = one.astype(np.float64), other.astype(np.float64)
         allowed = _ROUNDING * (np.abs(wide[1]) + offset) + _TINY

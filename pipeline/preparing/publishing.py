@@ -232,7 +232,7 @@ def _vocabularies(
     """
     found: dict[str, list[int]] = {}
     users = spec.vocabulary_of()
-    for name, said in spec.vocabularies.items():
+    for name, said in spec.all_vocabularies().items():
         entries = learned.entries[name]
         values, counted = entries.values.to_pylist(), entries.counts.to_pylist()
         if said.values is not None:
@@ -271,7 +271,8 @@ def _label_shares(counts: Sequence[int]) -> dict[str, int]:
 
 def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     """The columns whose values a vocabulary counts."""
-    columns = {n: spec.input_columns(n)[0] for n in spec.inputs}
+    columns = {n: columns[0] for n in spec.inputs if (columns := spec.input_columns(n))}
+    columns |= {n: " and ".join(pairs.of) for n, pairs in spec.pairs().items()}
     columns |= {n: spec.head_column(n) for n in spec.heads}
     return [columns[name] for name in spec.counted(vocabulary)]
 

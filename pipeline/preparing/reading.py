@@ -220,7 +220,7 @@ class ReadRows(Reader):
     def _count_types(self, raw: pa.RecordBatch) -> None:
         """What files have where texts are asked for: one column may come in several types."""
         for field in self._fields.all():
-            if not pa.types.is_floating(field.type) and raw.num_rows:
+            if field.column_type.element() == "string" and raw.num_rows:
                 kind = family(raw.column(field.column).type)
                 self._counts["type", field.column, kind] += raw.num_rows
 

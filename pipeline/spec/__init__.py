@@ -10,14 +10,15 @@ spec from a file. This package needs pydantic only.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from kinds.heads.part import Labels
 from kinds.heads.spec import Head
-from kinds.inputs.part import Lookup
+from kinds.inputs.keys import Key
+from kinds.inputs.part import Lookup, Pairs
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, Word, readable_as_yaml
@@ -108,6 +109,41 @@ class Spec(Part):
         """The columns that an input reads, its own first."""
         return self.inputs[name].columns(name)
 
+    def offered(self, entries: Mapping[str, int]) -> dict[str, Key]:
+        """The ids that inputs offer to memories and crosses, by the names under which a spec asks
+        for them. `entries` is the number of values of each vocabulary."""
+        return {
+            f"{name}.{part}" if part else name: key
+            for name, settings in self.inputs.items()
+            for part, key in settings.keys(name, entries).items()
+        }
+
+    def pairs(self) -> dict[str, Pairs]:
+        """The inputs that are made of ids of other inputs, and of which."""
+        found = {name: part.pairs(name) for name, part in self.inputs.items()}
+        return {name: pairs for name, pairs in found.items() if pairs}
+
+    def keys_of(self, name: str, entries: Mapping[str, int]) -> tuple[Key, ...]:
+        """The ids that such an input is made of."""
+        named = [own.partition(".") for own in self.pairs()[name].of]
+        return tuple(self.inputs[own].keys(own, entries)[part] for own, _, part in named)
+
+    def values_of_keys(
+        self, name: str, values: Mapping[str, Sequence[str]]
+    ) -> list[Sequence[str] | None]:
+        """Of each of these ids the values of their vocabulary, if they are of one."""
+        used = self.vocabulary_of()
+        named = [own.partition(".")[0] for own in self.pairs()[name].of]
+        return [values[used[own]] if own in used else None for own in named]
+
+    def all_vocabularies(self) -> dict[str, Vocabulary]:
+        """The vocabularies that the spec names, and those of pairs."""
+        of_pairs = {
+            pairs.vocabulary: Vocabulary(size=pairs.size, min_count=pairs.min_count)
+            for pairs in self.pairs().values()
+        }
+        return self.vocabularies | of_pairs
+
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
@@ -141,7 +177,8 @@ class Spec(Part):
 
     def vocabulary_of(self) -> dict[str, str]:
         """The vocabulary of each input and head that has one."""
-        inputs = {name: lookup.vocabulary or "" for name, lookup in self.lookups().items()}
+        lookups = {name: part.lookup(name) for name, part in self.inputs.items()}
+        inputs = {n: one.vocabulary for n, one in lookups.items() if one and one.vocabulary}
         return inputs | {name: labels.vocabulary for name, labels in self.labels().items()}
 
     @property
@@ -188,7 +225,7 @@ class Spec(Part):
     def counted(self, vocabulary: str) -> list[str]:
         """The inputs and heads whose values a vocabulary counts."""
         users = [name for name, own in self.vocabulary_of().items() if own == vocabulary]
-        chosen = self.vocabularies[vocabulary].counted
+        chosen = self.all_vocabularies()[vocabulary].counted
         return [name for name in users if not chosen or name in chosen]
 
     def read_as(self, readings: Mapping[str, Reading | None]) -> Self:

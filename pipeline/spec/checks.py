@@ -6,6 +6,7 @@ The parts themselves are checked where they are defined, in pipeline.spec.
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from kinds.inputs.part import MOST_PAIRS
 from pipeline.spec.limits import check_names, check_size
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MOST_KEYS = 2**63 - 1
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    checks = (_names, _columns, _vocabularies, _tables, _shared_blocks, _heads, _memory)
+    checks = (_names, _columns, _vocabularies, _pairs, _tables, _shared_blocks, _heads, _memory)
     for check in (*checks, check_names):
         check(spec)
     check_size(spec)
@@ -58,7 +59,7 @@ def _vocabularies(spec: "Spec") -> None:
     used = spec.vocabulary_of()
     for name, vocabulary in used.items():
         group = "inputs" if name in spec.inputs else "heads"
-        _defined(f"{group}.{name}.vocabulary", vocabulary, spec.vocabularies, "vocabulary")
+        _defined(f"{group}.{name}.vocabulary", vocabulary, spec.all_vocabularies(), "vocabulary")
     if unused := sorted(set(spec.vocabularies) - set(used.values())):
         raise ValueError(f"vocabularies.{unused[0]}: no input and no head uses it")
     for name, settings in spec.vocabularies.items():
@@ -67,6 +68,34 @@ def _vocabularies(spec: "Spec") -> None:
             raise ValueError(
                 f"vocabularies.{name}.counted: {strangers[0]!r} does not use it. Its users: {users}"
             )
+
+
+def _pairs(spec: "Spec") -> None:
+    """Their codes must be int64."""
+    offered = spec.offered(_most_entries(spec)) if spec.pairs() else {}
+    for name, pairs in spec.pairs().items():
+        place = f"inputs.{name}.of"
+        for own in pairs.of:
+            source = own.partition(".")[0]
+            _defined(place, source, spec.inputs, "input")
+            if source in spec.pairs():
+                raise ValueError(f"{place}: {own!r} is made of other inputs itself; name those")
+            if own not in offered:
+                some = [other for other in offered if other.partition(".")[0] == source]
+                offers = f"it has {some}" if some else "it has none"
+                raise ValueError(f"{place}: {own!r} is no id of inputs.{source}; {offers}")
+        codes = prod(offered[own].values + 1 for own in pairs.of)
+        if codes > MOST_PAIRS:
+            raise ValueError(
+                f"{place}: there must be at most {MOST_PAIRS:,} pairs, those that never occur "
+                f"counted too, not {codes:,}; give a vocabulary a smaller `size`"
+            )
+
+
+def _most_entries(spec: "Spec") -> dict[str, int]:
+    """How many values each vocabulary may have."""
+    said = spec.all_vocabularies().items()
+    return {name: len(one.values or ()) or one.size for name, one in said}
 
 
 def _tables(spec: "Spec") -> None:
@@ -83,15 +112,15 @@ def _tables(spec: "Spec") -> None:
 
 def _shared_blocks(spec: "Spec") -> None:
     widths: dict[str, tuple[str, int]] = {}
-    for name, part in spec.lookups().items():
-        if part.through is None:
-            continue
-        _defined(f"inputs.{name}.through", part.through, spec.shared, "shared block")
-        owner, width = widths.setdefault(part.through, (name, part.width))
-        if width != part.width:
+    blocks = {name: part.block(name) for name, part in spec.inputs.items()}
+    for name, block, own in ((name, *said) for name, said in blocks.items() if said):
+        _defined(f"inputs.{name}.through", block, spec.shared, "shared block")
+        owner, width = widths.setdefault(block, (name, own))
+        if width != own:
+            what = "embedding" if spec.inputs[name].lookup(name) else "width"
             raise ValueError(
-                f"inputs.{name}: goes through {part.through!r} with inputs.{owner}, "
-                f"so its embedding must be {width}, not {part.width}"
+                f"inputs.{name}: goes through {block!r} with inputs.{owner}, "
+                f"so its {what} must be {width}, not {own}"
             )
     if unused := sorted(set(spec.shared) - set(widths)):
         raise ValueError(f"shared.{unused[0]}: no input goes through it")
@@ -102,8 +131,8 @@ def _heads(spec: "Spec") -> None:
     tables = {part.table: part for name, part in spec.lookups().items() if name in read}
     for name in spec.trunk.inputs or ():
         _defined("trunk.inputs", name, spec.inputs, "input")
-    for name, lookup in spec.lookups().items():
-        if name not in read and lookup.through:
+    for name, part in spec.inputs.items():
+        if name not in read and part.block(name):
             raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
@@ -132,19 +161,9 @@ def _memory(spec: "Spec") -> None:
         raise ValueError(f"memory.{unused[0]}: no head uses it")
     if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
         raise ValueError("memory: `auto` needs a head that can use a memory")
-    offered = _offered(spec)
+    offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
-
-
-def _offered(spec: "Spec") -> "dict[str, Key]":
-    """What memories can count by, with as many ids as there may be."""
-    entries = {name: len(v.values or ()) or v.size for name, v in spec.vocabularies.items()}
-    return {
-        f"{name}.{part}" if part else name: key
-        for name, settings in spec.inputs.items()
-        for part, key in settings.keys(name, entries).items()
-    }
 
 
 def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None:

@@ -41,6 +41,7 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
         analyses = {
             name: Analysis(fields[said["column"]], said["length"])
             for name, said in metadata.training.items()
+            if "column" in said
         }
         DriftCounter(analyses, metadata.training)
     except (ValueError, KeyError, TypeError) as error:

@@ -102,9 +102,10 @@ def _about(spec: Spec, examples: Mapping[str, int]) -> str:
 def _inputs(spec: Spec) -> Iterator[list[object]]:
     for name, part in spec.inputs.items():
         vocabulary = spec.vocabulary_of().get(name)
-        kind = f"{part.kind} of {vocabulary}" if vocabulary else part.kind
+        kind = f"{part.kind} of {vocabulary}" if vocabulary in spec.vocabularies else part.kind
         missing = inputs.KINDS[part.kind].missing(part)
-        yield [name, ", ".join(spec.input_columns(name)), kind, missing]
+        columns = spec.input_columns(name) or spec.pairs()[name].of
+        yield [name, ", ".join(columns), kind, missing]
 
 
 def _output(head: FileHead) -> list[object]:

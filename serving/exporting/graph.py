@@ -62,7 +62,8 @@ def assemble(
     """The whole graph of one file. `values` are those of the vocabulary of each input and head,
     `averages` the features that memories make, `counts` what heads know of labels by memories."""
     front, back = Nodes(), Nodes()
-    for name, part in inputs.items():
+    # What is made of other inputs comes after them.
+    for name, part in sorted(inputs.items(), key=lambda one: not one[1].columns(one[0])):
         INPUTS[part.kind].add_nodes(front, name, part, raw[name])
     for name, memory in averages.items():
         add_average(front, name, memory)

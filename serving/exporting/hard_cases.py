@@ -79,6 +79,8 @@ def _replaced(
 def _hard(case: str, field: Field) -> Sequence[Any] | None:
     """A missing value only where a row may miss it: any other would not come this far."""
     cells = field.column_type.hard_cells().get(case)
+    if cells is not None and field.width is not None:
+        cells = [cell and cell * field.width for cell in cells]
     if cells is None or not field.required:
         return cells
     missing = is_missing(pa.array(cells, field.type))

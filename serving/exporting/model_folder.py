@@ -3,9 +3,10 @@
 The command, which has taken the lock by then, is serving.export.
 """
 
+import json
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
+from kinds.inputs.pairs.codes import codes_in, texts_of_ids
 from pipeline.console.progress import lasting
 from pipeline.distributions import only_of
 from pipeline.fields import analyses_of, fields_of
@@ -27,7 +29,7 @@ from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check
-from serving.exporting.hard_cases import batch_rows, hard_cases, rows_of_keys
+from serving.exporting.hard_cases import EveryValue, batch_rows, hard_cases, rows_of_keys
 from serving.exporting.profiles import PROFILES, Profile
 from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.trained_run import TrainedRun, padding
@@ -86,19 +88,41 @@ def build(
             numbers.get(name, {}),
             {one.output: file.lengths.get(one.output) for one in further},
         )
-        for name, (field, *further) in source.fields.inputs.items()
+        for name, (field, *further) in ((n, own) for n, own in source.fields.inputs.items() if own)
     }
+    raw |= {name: _raw_pairs(source, name) for name in source.spec.pairs()}
     inputs, averages = source.spec.inputs, source.averages(source.spec)
     parts = (core, inputs, raw, file, values, profile, averages, source.counts)
     return assemble(*parts), folded
+
+
+def _raw_pairs(source: TrainedRun, name: str) -> RawInput:
+    keys = source.spec.keys_of(name, source.entries)
+    values = source.spec.values_of_keys(name, source.vocabulary_values)
+    codes = codes_in(source.values[name], texts_of_ids(keys, values)).tolist()
+    return RawInput("", keys=keys, codes=codes)
+
+
+def _values_of_pairs(source: TrainedRun, name: str) -> dict[str, list[str]]:
+    """The values of all pairs by typed column, as far as cells hold them as they are."""
+    of = [own.partition(".")[0] for own in source.spec.pairs()[name].of]
+    values = zip(*(json.loads(text) for text in source.values[name]), strict=True)
+    each = zip(of, values, strict=True)
+    fields = source.fields.inputs
+    return {fields[own][0].output: list(texts) for own, texts in each if own in source.values}
 
 
 def compare(source: TrainedRun, content: bytes) -> Certificate:
     """The certificate of these bytes. Raises Failure (5) where they differ from Keras."""
     file, fields, values = described(source), source.fields, source.values
     parts = (source.transform_graph, source.model, fields.raw(), padding(source))
-    known = {f.output: values[name] for name, (f, *_) in fields.inputs.items() if name in values}
+    known = {own[0].output: values[n] for n, own in fields.inputs.items() if own and n in values}
     samples = source.typed_samples
+    pairs = {
+        f"every_pair/{name}": EveryValue(samples, file.fields, own)
+        for name in source.spec.pairs()
+        if (own := _values_of_pairs(source, name))
+    }
     at_once = batch_rows(row_bytes(source.model))
     return certify(
         Exported.load(content, source.model.input, file),
@@ -106,6 +130,7 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
         {
             "held_out": samples,
             **hard_cases(samples, file.fields, known, at_once),
+            **pairs,
             **remembered_rows(source, at_once),
         },
         labels={name: values[name] for name in source.spec.labels()},
@@ -116,9 +141,9 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
 def remembered_rows(source: TrainedRun, most: int) -> dict[str, pa.RecordBatch]:
     """For each memory of labels rows with values that it knows, some of all."""
     inputs = {
-        name: (field, source.values[name])
-        for name, (field, *further) in source.fields.inputs.items()
-        if name in source.values and not further
+        name: (own[0], source.values[name])
+        for name, own in source.fields.inputs.items()
+        if name in source.values and len(own) == 1
     }
     found = {}
     for of_head in source.counts.values():
@@ -171,10 +196,11 @@ def training(
     said |= {name: only_of(one, values[name]) for name, one in said.items() if name in values}
     unknown = {
         name: Usual(len(values[name]), _unknown(statistics.inputs[name]))
-        for name, lookup in spec.lookups().items()
-        if lookup.vocabulary is not None and name in statistics.inputs
+        for name in spec.vocabulary_of()
+        if name in statistics.inputs
     }
-    return {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+    known = {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
+    return known | {n: {"unknown": asdict(unknown[n])} for n in spec.pairs() if n in unknown}
 
 
 def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:

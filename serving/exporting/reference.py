@@ -68,12 +68,13 @@ class Reference:
         return tf.ones([typed.num_rows, *spec.shape[1:]], spec.dtype)
 
     def _dense(self, name: str, made: Any) -> Array:
-        kind = self.model.input[name].dtype
-        if name in self.padding:
-            length, missing_id = self.padding[name]
-            ids, lengths = made.values.numpy(), made.row_lengths().numpy()
-            return left_padded(ids, lengths, length, missing_id).astype(kind)
-        return np.asarray(made).reshape(-1).astype(kind)
+        wanted = self.model.input[name]
+        if not isinstance(made, tf.RaggedTensor):
+            return np.asarray(made).reshape(-1, *wanted.shape[1:]).astype(wanted.dtype)
+        # Lists of numbers, such as weights, are padded with 0.
+        length, padding = self.padding.get(name, (wanted.shape[1], 0))
+        values, lengths = made.values.numpy(), made.row_lengths().numpy()
+        return left_padded(values, lengths, length, padding).astype(wanted.dtype)
 
 
 def row_bytes(model: keras.Model) -> int:

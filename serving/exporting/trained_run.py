@@ -65,11 +65,17 @@ class TrainedRun(RunFolder):
     @cached_property
     def values(self) -> dict[str, Sequence[str]]:
         """The values by id of each input and head that has a vocabulary."""
-        known = {name: list(counts) for name, counts in self.vocabularies().items()}
+        known = self.vocabulary_values
         return {name: known[v] for name, v in self.spec.vocabulary_of().items()}
+
+    @cached_property
+    def vocabulary_values(self) -> dict[str, Sequence[str]]:
+        """The values of each vocabulary by id."""
+        return {name: list(counts) for name, counts in self.vocabularies().items()}
 
 
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
-    """{input of a list: (its length, the id that pads it)}"""
+    """{input of a list of values: (its length, the id that pads it)}"""
     entries = {name: len(values) for name, values in source.values.items()}
-    return {name: (length, missing_id(entries[name])) for name, length in source.lengths.items()}
+    lists = [(name, length) for name, length in source.lengths.items() if name in entries]
+    return {name: (length, missing_id(entries[name])) for name, length in lists}

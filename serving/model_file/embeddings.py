@@ -25,6 +25,7 @@ from serving.model_file.file_graph import (
 )
 from serving.model_file.wire import Message, fields, message
 
+LOOKUP = "LabelEncoder"
 # Field numbers of onnx.proto.
 _ATTRIBUTE_NAME, _ATTRIBUTE_STRINGS = 1, 9
 
@@ -59,6 +60,11 @@ class FileEmbeddings:
 
     def __init__(self, model: bytes) -> None:
         self._graph = FileGraph(model)
+
+    def values_of(self, name: str) -> list[str]:
+        """The values that an input looks up; none for an input that looks no texts up."""
+        lookup = self._graph.maker.get(tensors.ids(name))
+        return [] if lookup is None else [value for value in _keys(lookup) if value]
 
     def of_input(self, name: str) -> Embeddings | None:
         """Those of an input's values; None for an input that looks nothing up."""
@@ -96,6 +102,8 @@ class FileEmbeddings:
                     dims = shape(table)
                     if len(dims) == 2 and 0 < dims[0] - values <= 2:
                         return table
+                if reader.operation == LOOKUP:  # of pairs, which have a table of their own
+                    continue
                 waiting += [output for output in reader.outputs if output not in seen]
                 seen.update(reader.outputs)
         return None

@@ -70,7 +70,7 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    later = {"reading", "dates", "numerals", "missing_words"}
+    later = {"reading", "dates", "numerals", "missing_words", "width", "beside"}
     usual = asdict(Field(one.column, one.kind))
     return {k: v for k, v in asdict(one).items() if k not in later or v != usual[k]}
 
@@ -92,6 +92,9 @@ def from_json(text: str) -> Metadata:
         fields = tuple(_field(f) for f in said)
         if not (fields and heads):
             raise ValueError("nothing to read or nothing to give")
+        lists = {one.output for one in fields if one.column_type.is_list()}
+        if not {one.beside for one in fields if one.beside} <= lists:
+            raise ValueError("beside no list")
         found = Metadata(
             name=str(content.pop("name")),
             fields=fields,
@@ -119,7 +122,7 @@ def _field(said: dict[str, Any]) -> Field:
     if not all(isinstance(word, str) for word in words):
         raise ValueError("missing_words")
     "".join(words).encode()
-    _check(one, required=bool, nonnegative=bool)
+    _check(one, required=bool, nonnegative=bool, beside=str, width=(int, NoneType))
     return one
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from kinds.inputs.show import KINDS
-from pipeline.spec import Lookup, Spec
+from pipeline.spec import Input, Lookup, Spec
 
 Line = tuple[float, float, float, float, float]
 Weights = Mapping[str, Mapping[str, Sequence[int]]]
@@ -87,7 +87,11 @@ def _inputs(spec: Spec) -> Iterator[Box]:
     for name, part in spec.inputs.items():
         lines = KINDS[part.kind].lines(part)
         lines += [f"column {one}" for one in spec.input_columns(name) if one != name]
-        yield Box("input", name, tuple(lines), band=_band(part.lookup(name)))
+        yield Box("input", name, tuple(lines), band=_input_band(part, name))
+
+
+def _input_band(part: Input, name: str) -> int:
+    return 0 if part.block(name) else _band(part.lookup(name))
 
 
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
@@ -149,7 +153,8 @@ def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
         way = [f"input {name}"]
         if lookup := part.lookup(name):
             way.append(f"table {lookup.table}")
-            way += [f"shared {lookup.through}"] if lookup.through else []
+        if block := part.block(name):
+            way.append(f"shared {block[0]}")
         yield from pairwise(way)
         ends[name] = way[-1]
     for name, head in spec.heads.items():

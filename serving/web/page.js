@@ -43,7 +43,8 @@ function missingNumber(field) {
 }
 
 function feeds(ort, row) {
-  const fed = (field) => of(columnKinds, field.kind).tensor(field, withoutWords(field, row[field.column] ?? ""));
+  const cell = (column) => row[column] ?? "";
+  const fed = (field) => of(columnKinds, field.kind).tensor(field, withoutWords(field, cell(field.column)), row);
   return Object.fromEntries(model.fields.map((field) => [field.name || field.column, new ort.Tensor(...fed(field))]));
 }
 

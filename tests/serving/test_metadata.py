@@ -19,8 +19,10 @@ METADATA = Metadata(
     fields=(
         Field("x", "number", required=True),
         Field("l", "list", separator="|", name="l:list"),
+        Field("w", "vector", nonnegative=True, beside="l:list"),
+        Field("v", "vector", width=1),
     ),
-    lengths={"l:list": 7},
+    lengths={"l:list": 7, "w": 7, "v": 1},
     keys=("key", "🙂"),
     heads=(
         FileHead("a", "classification", Field("a", "text"), 5),

@@ -1,6 +1,7 @@
 """The body of the network: stock Keras layers from the features to one vector for each head.
 
     ids -> table -> shared block -> combine over the sequence --+
+    vectors -> shared block ------------------------------------+
     numbers, and the flags of missing ones ---------------------+-> join -> trunk -> every head
 
 A head that names its own inputs reads their vectors instead of the trunk's. The heads themselves
@@ -77,12 +78,12 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     for name, part in spec.read().items():
         embedded = None
         if lookup := part.lookup(name):
-            ids = KINDS[part.kind].ids(name, part, inputs)
-            embedded = tables[lookup.table](ids)
-            if lookup.through:
-                plain[name] = embedded
-                uses[lookup.through].append(projections(embedded, shared[lookup.through]))
-                embedded = uses[lookup.through][-1][-1]
+            embedded = tables[lookup.table](KINDS[part.kind].ids(name, part, inputs))
+        if said := part.block(name):
+            block, _ = said
+            plain[name] = inputs[name] if embedded is None else embedded
+            uses[block].append(projections(plain[name], shared[block]))
+            embedded = uses[block][-1][-1]
         vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
     averages = averages_by_head(spec)
     hidden = {

@@ -40,7 +40,7 @@ def warm_start(run: Run, earlier: Path) -> None:
     places = {
         name: _places(run.data.vocabulary(name), folder.vocabulary(name))
         for name in run.data.entries
-        if name in folder.spec.vocabularies
+        if name in folder.spec.all_vocabularies()
     }
     _take_body(run, old, places)
     temperatures = folder.metrics["temperatures"]

@@ -12,8 +12,9 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kinds.inputs.ids.numbering import missing_id
+from kinds.inputs.sequence.naming import weights_of
 from kinds.inputs.sequence.spec import Sequence
-from kinds.parsing import SEVERAL_IDS, Arrays, Feature, Vector, Vectors
+from kinds.parsing import SEVERAL_IDS, SEVERAL_NUMBERS, Arrays, Feature, Vector, Vectors
 
 LOWEST = -3.0e38
 
@@ -21,15 +22,25 @@ LOWEST = -3.0e38
 def features(name: str, part: Sequence, entries: Mapping[str, int]) -> dict[str, Feature]:
     padding = missing_id(entries[part.vocabulary])
     padded = partial(left_padded, length=part.length, padding=padding)
-    return {name: Feature(SEVERAL_IDS, tf.int32, padded, (part.length,), _last)}
+    found = {name: Feature(SEVERAL_IDS, tf.int32, padded, (part.length,), _last)}
+    if part.weights is not None:
+        numbers = partial(left_padded, length=part.length, padding=0.0)
+        weights = Feature(SEVERAL_NUMBERS, tf.float32, numbers, (part.length,), _nothing)
+        found[weights_of(name)] = weights
+    return found
 
 
 def _last(name: str, values: np.ndarray) -> Arrays:
     return {name: values[:, -1].copy()}  # a view would keep the whole batch
 
 
-def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Tensor:
-    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left.
+def _nothing(name: str, values: np.ndarray) -> Arrays:
+    """Nobody counts weights."""
+    return {}
+
+
+def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: float) -> tf.Tensor:
+    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left; or floats.
 
     >>> left_padded(tf.ragged.constant([[1, 2, 3], [], [4]]), length=2, padding=9).numpy().tolist()
     [[2, 3], [9, 9], [9, 4]]
@@ -37,7 +48,8 @@ def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: int) -> tf.Ten
     place = tf.range(length, dtype=tf.int64)[None, :] - length
     ends = tf.cast(ragged.row_limits(), tf.int64)[:, None]
     starts = tf.cast(ragged.row_starts(), tf.int64)[:, None]
-    values = tf.concat([[padding], tf.cast(ragged.values, tf.int32)], axis=0)
+    kind = tf.float32 if ragged.dtype == tf.float32 else tf.int32
+    values = tf.concat([[tf.cast(padding, kind)], tf.cast(ragged.values, kind)], axis=0)
     return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
 
 
@@ -59,7 +71,10 @@ def vector(
     padding = missing_id(entries[part.vocabulary])
     if part.combine == "attention":
         return attend(looked_up, inputs[name], padding, heads=part.attention_heads, name=name)
-    return pooled(looked_up, ops.not_equal(inputs[name], padding), part.combine)
+    real = ops.not_equal(inputs[name], padding)
+    if part.weights is not None:
+        return weighted(looked_up, real, inputs[weights_of(name)], part.combine)
+    return pooled(looked_up, real, part.combine)
 
 
 def is_side_by_side(part: Sequence) -> bool:
@@ -77,6 +92,17 @@ def pooled(vectors: Vector, real: Vector, how: str) -> Vector:
     if how == "sum":
         return total
     return ops.divide(total, ops.maximum(ops.sum(share, axis=1), 1.0))
+
+
+def weighted(vectors: Vector, real: Vector, weights: Vector, how: str) -> Vector:
+    """The sum of [batch, length, width], each times its weight [batch, length], or their mean by
+    the sum of the weights: 0 where that is 0."""
+    share = ops.expand_dims(ops.multiply(ops.cast(real, "float32"), weights), -1)
+    total = ops.sum(ops.multiply(vectors, share), axis=1)
+    if how == "sum":
+        return total
+    whole = ops.sum(share, axis=1)
+    return ops.divide(total, ops.where(ops.greater(whole, 0.0), whole, 1.0))
 
 
 def attend(vectors: Vector, ids: Vector, padding: int, *, heads: int, name: str) -> Vector:

@@ -1,7 +1,7 @@
 """A sequence, shown."""
 
 from collections.abc import Sequence as Values
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
 
 def lines(part: "Sequence") -> list[str]:
     units = f" {part.units}" if part.units else ""
-    return [f"last {part.length} of {part.vocabulary}", f"{part.combine}{units}"]
+    weighted = "weighted " if part.weights else ""
+    return [f"last {part.length} of {part.vocabulary}", f"{weighted}{part.combine}{units}"]
 
 
 def made_up(
     part: "Sequence", texts: Values[str], count: int, missing: float, random: np.random.Generator
-) -> tuple[pa.Array, np.ndarray]:
-    """Lists, some of them empty; their last element counts, which every combination can see."""
+) -> tuple[Any, np.ndarray]:
+    """Lists, some of them empty; their last element counts, which every combination can see. Of
+    weights the last is the greatest."""
     lengths = random.integers(0, part.length + 3, size=count)
     ids = popular(len(texts), int(lengths.sum()), random)
     ends = np.concatenate([[0], np.cumsum(lengths)])
     lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(np.array(texts)[ids]))
     last = np.append(ids, 0)[np.maximum(ends[1:] - 1, 0)]
-    return lists, np.where(lengths > 0, worths(texts)[last], 0.0)
+    worth = np.where(lengths > 0, worths(texts)[last], 0.0)
+    if part.weights is None:
+        return lists, worth
+    weights = random.uniform(0.0, 0.5, len(ids))
+    weights[ends[1:][lengths > 0] - 1] = 2.0
+    return (lists, pa.ListArray.from_arrays(lists.offsets, pa.array(weights))), worth
