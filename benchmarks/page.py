@@ -21,6 +21,7 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     "prepare",
     "prepare_cache",
+    "texts",
     "train",
     "train_scaling",
     "train_gpu",

@@ -105,6 +105,11 @@ def measured(
         (work / "spec.yaml").write_text(SPEC)
         ours = ["--spec", str(work / "spec.yaml"), "--output", str(output), "--input", *inputs]
         line = [sys.executable, "-m", "pipeline.prepare", *ours, *flags]
+    return used_by(line, work)
+
+
+def used_by(line: Sequence[str], work: Path) -> Cost:
+    """What a process costs that runs a command to its end. Raises Failure where it fails."""
     started = time.monotonic()
     with (work / "log").open("w+b") as said:
         process = subprocess.Popen(line, stderr=said, stdout=said)
@@ -113,7 +118,8 @@ def measured(
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             said.seek(0)
-            raise Failure(Exit.FAULT, f"{name} must run through", received=said.read()[-2000:])
+            rule = f"the command must run through: {' '.join(line)[:300]}"
+            raise Failure(Exit.FAULT, rule, received=said.read()[-2000:])
     cpu_s = used.ru_utime + used.ru_stime
     return Cost(cpu_s, used.ru_maxrss / 1024, time.monotonic() - started)
 

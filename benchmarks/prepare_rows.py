@@ -47,15 +47,15 @@ def table(seed: int) -> pa.Table:
     """ROWS_PER_FILE rows, the same for the same seed."""
     random = np.random.default_rng(seed)
     count = ROWS_PER_FILE
-    tokens = _texts("token", _zipf(random, TOKEN_VALUES, count * TOKENS))
+    tokens = texts_of("token", _zipf(random, TOKEN_VALUES, count * TOKENS))
     offsets = pa.array(np.arange(0, count * TOKENS + 1, TOKENS, dtype=np.int32))
     return pa.table(
         {
             "tokens": pa.ListArray.from_arrays(offsets, tokens),
-            "first": _texts("token", _zipf(random, TOKEN_VALUES, count)),
-            "second": _texts("token", _zipf(random, TOKEN_VALUES, count)),
-            "label": _texts("label", _zipf(random, ID_VALUES, count)),
-            "group": _texts("group", random.integers(0, GROUPS, count)),
+            "first": texts_of("token", _zipf(random, TOKEN_VALUES, count)),
+            "second": texts_of("token", _zipf(random, TOKEN_VALUES, count)),
+            "label": texts_of("label", _zipf(random, ID_VALUES, count)),
+            "group": texts_of("group", random.integers(0, GROUPS, count)),
             "size": pa.array(random.normal(100, 15, count)),
             "price": pa.array(random.lognormal(3, 1, count)),
             "flag": pa.array(random.random(count) < 0.3),
@@ -68,6 +68,7 @@ def _zipf(random: np.random.Generator, values: int, count: int) -> npt.NDArray[n
     return np.searchsorted(np.cumsum(weights / weights.sum()), random.random(count))
 
 
-def _texts(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
+def texts_of(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
+    """Each number as a text of its own."""
     distinct, places = np.unique(numbers, return_inverse=True)
     return pa.array([f"{prefix}{number}" for number in distinct]).take(pa.array(places))

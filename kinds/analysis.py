@@ -14,6 +14,8 @@ import pyarrow.compute as pc
 
 from kinds.columns import Field
 from kinds.lists import last
+from kinds.word_lists import word_lists
+from kinds.words import Words
 
 Scale = Literal["standard", "log"]
 
@@ -22,13 +24,14 @@ Scale = Literal["standard", "log"]
 class Analysis:
     """What is to be learned of an input or a head from its typed column, besides its distribution.
 
-    Only the last `length` elements of a list are read, and an empty text is a missing value unless
-    `empty_is_value`. Values are counted for a `vocabulary`; numbers get a mean and a deviation on a
-    `scale`, or the boundaries between some `buckets`.
+    Only the last `length` elements of a list are read, of a passage its `words`. An empty text is
+    a missing value unless `empty_is_value`. Values are counted for a `vocabulary`; numbers get a
+    mean and a deviation on a `scale`, or the boundaries between some `buckets`.
     """
 
     field: Field
     length: int | None = None
+    words: Words | None = None
     empty_is_value: bool = False
     vocabulary: str | None = None
     scale: Scale | None = None
@@ -39,12 +42,19 @@ class Analysis:
         """Whether the values lie along a line, and otherwise are texts."""
         return self.field.column_type.on_a_line() is not None
 
+    def lists(self, column: pa.Array) -> pa.Array | None:
+        """Of each cell of the typed column the texts that count; None where a cell is one text."""
+        if self.words is not None:
+            return word_lists(self.words, column)
+        if not pa.types.is_list(column.type):
+            return None
+        return column if self.length is None else last(column, self.length)
+
     def texts(self, rows: pa.RecordBatch) -> tuple[pa.Array, int]:
         """The texts that count, and how many are missing. A flag is "0" or "1"."""
         column = rows.column(self.field.output)
-        if pa.types.is_list(column.type):
-            column = column if self.length is None else last(column, self.length)
-            column = pc.fill_null(column.flatten(), "")
+        if (lists := self.lists(column)) is not None:
+            column = pc.fill_null(lists.flatten(), "")
         if pa.types.is_floating(column.type):
             column = pc.if_else(pc.is_nan(column), None, column).cast(pa.int8()).cast(pa.string())
         missing = column.is_null() if self.empty_is_value else is_missing(column)

@@ -51,7 +51,27 @@ def last(lists: pa.Array, length: int) -> pa.Array:
     lengths = list_lengths(lists)
     values = lists.flatten()
     if (lengths > length).any():
-        place = np.arange(len(values)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+        place = _places(lengths)
         values = values.filter(pa.array(place >= np.repeat(lengths - length, lengths)))
         lengths = np.minimum(lengths, length)
     return lists_of(values, lengths)
+
+
+def first(lists: pa.Array, length: int) -> pa.Array:
+    """The first `length` elements of each list; a null list is an empty one.
+
+    >>> first(pa.array([["a", "b", "c"], None, ["d"]]), 2).to_pylist()
+    [['a', 'b'], [], ['d']]
+    """
+    lengths = list_lengths(lists)
+    values = lists.flatten()
+    if (lengths > length).any():
+        values = values.filter(pa.array(_places(lengths) < length))
+        lengths = np.minimum(lengths, length)
+    return lists_of(values, lengths)
+
+
+def _places(lengths: Lengths) -> Lengths:
+    """The place of each element in its list, list after list."""
+    starts = np.cumsum(lengths) - lengths
+    return np.arange(lengths.sum()) - np.repeat(starts, lengths)

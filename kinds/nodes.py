@@ -23,6 +23,16 @@ class Nodes:
         self.nodes.append(helper.make_node(op, list(inputs), [output], name=output, **attributes))
         return output
 
+    def add_several(
+        self, op: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any
+    ) -> list[str]:
+        """Adds a node with several outputs and returns their names."""
+        name = outputs[0]
+        self.nodes.append(
+            helper.make_node(op, list(inputs), list(outputs), name=name, **attributes)
+        )
+        return list(outputs)
+
     def constant(self, name: str, value: Any, dtype: Any) -> str:
         self.constants.append(numpy_helper.from_array(np.asarray(value, dtype), name))
         return name

@@ -12,8 +12,10 @@ Standard library only.
 from typing import Literal, NamedTuple
 
 FORMAT = 2
-# What every file is stamped with, smaller ones of serving.exporting.profiles aside.
+# What every file is stamped with, smaller ones of serving.exporting.profiles aside, and what a file
+# with newer operations is stamped with at most.
 IR_VERSION, OPSET, ML_OPSET = 10, 18, 3
+NEWEST_OPSET = 20
 # The format's own limit: a protobuf message ends here.
 MOST_BYTES = 2**31 - 1
 TOP_K = "top_k"

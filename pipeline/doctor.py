@@ -18,7 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from kinds.tensors import IR_VERSION, OPSET
+from kinds.tensors import IR_VERSION, NEWEST_OPSET, OPSET
 from pipeline.failures import Exit, main
 from pipeline.surroundings import keras_settings, number_flags
 
@@ -116,9 +116,10 @@ def ceilings() -> Finding:
         return Finding(about, f"unknown: {error}", "install the missing package", fatal=True)
     opset, ir_version = highest(OPSET, 60, _opens_opset), highest(IR_VERSION, 60, _opens_ir)
     found = (
-        f"onnxruntime opens opset {opset} and IR {ir_version}; files have {OPSET} and {IR_VERSION}"
+        f"onnxruntime opens opset {opset} and IR {ir_version}; files have at most {NEWEST_OPSET} "
+        f"and {IR_VERSION}"
     )
-    if opset >= OPSET and ir_version >= IR_VERSION:
+    if opset >= NEWEST_OPSET and ir_version >= IR_VERSION:
         return Finding(about, found)
     return Finding(about, found, f"pip install 'onnxruntime=={TESTED['onnxruntime']}'", fatal=True)
 

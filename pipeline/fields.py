@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from kinds.analysis import Analysis
-from kinds.columns import Field, Reading
+from kinds.columns import Field, Kind, Reading
 from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
 from pipeline.sides.times import time_field
+
+_COMPARED: Kind = "text"
+"""What the columns are that tell rows apart: keys, and those of the split."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,10 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    all_fields = [*(field for fields in inputs.values() for field in fields), *heads.values()]
-    texts = {field.column: field for field in all_fields if field.kind == "text"}
-    keys = {c: texts.get(c) or named(Field(c, "text")) for c in spec.keys}
-    split = {c: texts.get(c) or named(Field(c, "text")) for c in _split_columns(spec.split)}
+    read = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    texts = {field.column: field for field in read if field.kind == _COMPARED}
+    keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
+    split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
     if (column := _time_column(spec.split)) and (known := time_field(read, column)):
         split[column] = known
     return Fields(inputs, heads, keys, split, weight)

@@ -31,7 +31,7 @@ from pipeline.folders.model import sha256_beside
 from pipeline.near import near_columns
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
-from serving.model_file.feeds import feeds
+from serving.model_file.feeds import feeds, spans
 from serving.model_file.file_graph import FileGraph, strings
 from serving.model_file.metadata import KEY, Metadata, from_json
 from serving.model_file.network import Arrays, Network, session
@@ -39,6 +39,8 @@ from serving.model_file.outputs import only_outputs
 from serving.model_file.unknown import UnknownValues
 
 Result = TypeVar("Result")
+# The first row of a batch, and the one after its last.
+Span = tuple[int, int]
 
 # Rows in one call of onnxruntime: a call costs as much as some ten rows, but logits beyond this
 # leave the cache before they have been ranked.
@@ -185,7 +187,7 @@ class Scorer:
         top_k, network, schema = checked_top_k(top_k), self._network(heads), self.schema(heads)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
-        slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
+        slices = [_slice(inputs, span) for span in self._spans(typed)]
         parts = self._threads.map(partial(network.run, top_k=top_k), slices)
 
         def finish() -> pa.RecordBatch:
@@ -209,12 +211,15 @@ class Scorer:
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         read = [given.name for given in self._further_session.get_inputs()]
 
-        def of(at: int, part: Arrays) -> Result:
+        def of(span: Span) -> Result:
+            part = _slice(inputs, span)
             results = self._further_session.run(list(outputs), {name: part[name] for name in read})
-            return reduce(at * self._batch_rows, results)
+            return reduce(span[0], results)
 
-        slices = list(_slices(inputs, typed.num_rows, self._batch_rows))
-        return list(self._threads.map(of, range(len(slices)), slices))
+        return list(self._threads.map(of, self._spans(typed)))
+
+    def _spans(self, typed: pa.RecordBatch) -> list[Span]:
+        return list(spans(typed, self.metadata.fields, self._batch_rows))
 
     def uses_int8(self, heads: Sequence[str] | None = None) -> bool:
         """Whether int8 products rank one of these heads: proved, but ties may fall otherwise."""
@@ -304,9 +309,8 @@ def _check_sha256(path: Path, content: bytes) -> None:
         raise Failure(Exit.INTEGRITY, f"the model differs from {beside.name}", received=path)
 
 
-def _slices(inputs: Arrays, count: int, rows: int) -> Iterator[Arrays]:
-    for start in range(0, count, rows):
-        yield {name: values[start : start + rows] for name, values in inputs.items()}
+def _slice(inputs: Arrays, span: Span) -> Arrays:
+    return {name: values[slice(*span)] for name, values in inputs.items()}
 
 
 def _joined(

@@ -59,7 +59,7 @@ def in_python(source: str) -> Iterator[tuple[int, str]]:
             yield node.lineno, str(node.module)
         elif isinstance(node, ast.Import):
             yield from ((node.lineno, a.name) for a in node.names if MODULES.match(a.name))
-        elif isinstance(node, ast.Name) and node.id in CLASSES - {"Sequence", "Number"}:
+        elif isinstance(node, ast.Name) and node.id in CLASSES - {"Sequence", "Number", "Text"}:
             yield node.lineno, node.id
         elif (isinstance(node, ast.Compare) and _asks_kind(node)) or isinstance(
             node, ast.MatchValue

@@ -1,4 +1,4 @@
-"""Raw columns to the types that a spec asks for: text, numbers, flags, dates, lists of either.
+"""Raw columns to the types that a spec asks for: text, passages, numbers, flags, dates, lists.
 
 Every row is either good in all fields or rejected with a reason. Work is done a column at a time;
 Python looks at single values only where one of them did not fit. This module knows no spec and no
@@ -37,8 +37,9 @@ class Field:
 
     `required` makes a missing value a bad row, `nonnegative` a number below 0. A column that is
     needed in two types gives two fields, one of them under another `name`. Of texts `reading` says
-    whether they stand for the values of a type (kinds.columns.readings), of a date `dates` how it
-    is written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
+    whether they stand for the values of a type (kinds.columns.readings), of passages `spaces` which
+    characters become a space, and `lower` whether A to Z become small, of a date `dates` how it is
+    written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
     of numbers has `width` of them, or as many elements as the list `beside` it, a typed column.
     """
 
@@ -54,12 +55,15 @@ class Field:
     missing_words: tuple[str, ...] = ()
     width: int | None = None
     beside: str = ""
+    spaces: str = ""
+    lower: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
             raise ValueError(f"a column must have a type, one of {[*TYPES]}, and a separator")
         is_number = pa.types.is_floating(self.type)
-        if self.reading not in get_args(Reading) or (self.reading == "values" and is_number):
+        has_words = is_number or self.column_type.is_split_in_file()
+        if self.reading not in get_args(Reading) or (self.reading == "values" and has_words):
             raise ValueError("only texts are read as words or as values")
         if self.dates not in FORMATS:
             raise ValueError(f"a date must have a format, one of {[*FORMATS]}")
@@ -67,6 +71,10 @@ class Field:
             raise ValueError("only a number can be negative")
         if (self.width or self.beside) and self.kind != "vector":
             raise ValueError("only a list of numbers has a width, or lies beside another list")
+        if (self.spaces or self.lower) and not self.column_type.is_split_in_file():
+            raise ValueError("only characters of a passage become others")
+        if not self.spaces.isascii():
+            raise ValueError("only characters of ASCII become spaces")
 
     @property
     def column_type(self) -> ColumnType:

@@ -203,6 +203,10 @@ def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     return seconds_of(column)
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def raw(column: pa.Array) -> pa.Array:
     return one_each(pa.array(seconds_of(column)))
 

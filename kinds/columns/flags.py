@@ -13,6 +13,7 @@ from kinds.columns.numbers import arrow as arrow
 from kinds.columns.numbers import element as element
 from kinds.columns.numbers import fed as fed
 from kinds.columns.numbers import is_list as is_list
+from kinds.columns.numbers import is_split_in_file as is_split_in_file
 from kinds.columns.numbers import raw as raw
 from kinds.columns.texts import text
 

@@ -107,6 +107,10 @@ def left_padded(
     return taken
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def raw(column: pa.Array) -> pa.Array:
     """A missing value becomes the empty text, a missing list the one value MISSING."""
     column = column.cast(pa.list_(pa.binary()))

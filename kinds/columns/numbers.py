@@ -108,6 +108,10 @@ def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     return _numbers(column)
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def raw(column: pa.Array) -> pa.Array:
     return one_each(column)
 

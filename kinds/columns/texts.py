@@ -134,6 +134,10 @@ def strings(column: pa.Array) -> npt.NDArray[np.object_]:
     return filled
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def raw(column: pa.Array) -> pa.Array:
     return one_each(pc.fill_null(column.cast(pa.binary()), MISSING))
 

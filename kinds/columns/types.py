@@ -15,7 +15,7 @@ from kinds.tensors import Element
 if TYPE_CHECKING:
     from kinds.columns import Field
 
-Kind = Literal["text", "list", "number", "flag", "date", "vector"]
+Kind = Literal["text", "passage", "list", "number", "flag", "date", "vector"]
 
 
 class ColumnType(Protocol):
@@ -42,6 +42,9 @@ class ColumnType(Protocol):
 
         Of a list the last `length` values count.
         """
+
+    def is_split_in_file(self) -> bool:
+        """Whether the file splits a cell, which makes each row of a batch as wide as the widest."""
 
     def raw(self, column: pa.Array) -> pa.Array:
         """A typed column -> lists of bytes, float32 or int64, as the transform graph takes it."""

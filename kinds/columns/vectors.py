@@ -61,6 +61,10 @@ def element() -> Element:
     return "float"
 
 
+def is_split_in_file() -> bool:
+    return False
+
+
 def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     """
     >>> fed(pa.array([[1.0, 2.0, 3.0], None]), 2).tolist()

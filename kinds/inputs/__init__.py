@@ -1,3 +1,3 @@
 """Kinds of inputs: what a model may read. `kinds.inputs.spec` has their settings."""
 
-KINDS = ("category", "sequence", "number", "flag", "date", "cross", "vector")
+KINDS = ("category", "sequence", "text", "number", "flag", "date", "cross", "vector")

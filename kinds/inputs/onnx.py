@@ -33,8 +33,11 @@ class RawInput:
 
 
 class Onnx(Protocol):
+    def operations(self) -> frozenset[str]:
+        """The operations that its nodes may have. The file's opset is one that has them all."""
+
     def add_nodes(self, nodes: Nodes, name: str, part: Any, raw: RawInput) -> None:
         """Adds the nodes that give the input's features (kinds.tensors.feature)."""
 
 
-KINDS = answers("kinds.inputs", "onnx", Onnx)
+KINDS: dict[str, Onnx] = answers("kinds.inputs", "onnx", Onnx)

@@ -46,6 +46,8 @@ class InputPart(Part):
 
     PREPARED: ClassVar[frozenset[str]]
     """The settings that prepare depends on."""
+    READS_WORDS: ClassVar[bool] = False
+    """Whether the values of its vocabulary are words of texts, which stay as they are written."""
 
     kind: str
     column: Column | None = None

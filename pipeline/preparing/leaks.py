@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.analysis import Analysis
-from kinds.lists import last, list_lengths
+from kinds.lists import list_lengths
 from kinds.prepare import Which
 from pipeline import spec as specs
 from pipeline.sides import SIDES, Hashes, hashes, scrambled
@@ -100,9 +100,8 @@ def texts_of(rows: pa.RecordBatch, analyses: Iterable[Analysis], which: Which) -
     some, mixed = rows.filter(pa.array(which)), np.zeros(int(which.sum()), np.uint64)
     for one in analyses:
         column = some.column(one.field.output)
-        if pa.types.is_list(column.type):
-            column = column if one.length is None else last(column, one.length)
-            found = _run_hashes(_text_hashes(column.flatten()), list_lengths(column))
+        if (lists := one.lists(column)) is not None:
+            found = _run_hashes(_text_hashes(lists.flatten()), list_lengths(lists))
         else:
             found = _text_hashes(column)
         mixed = scrambled(mixed) + found

@@ -173,6 +173,8 @@ class Learn(beam.CombineFn):
 
     def _reading(self, found: Found, name: str) -> Reading:
         said = self._vocabularies[name]
+        if any(one.words for one in self._analyses.values() if one.vocabulary == name):
+            return "words"
         if said.values is not None:
             return said.reading or given_reading(said.values)
         return said.reading or reading_of(found["values", name])

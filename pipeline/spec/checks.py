@@ -68,6 +68,12 @@ def _vocabularies(spec: "Spec") -> None:
             raise ValueError(
                 f"vocabularies.{name}.counted: {strangers[0]!r} does not use it. Its users: {users}"
             )
+        texts = [u for u in users if u in spec.inputs and spec.inputs[u].READS_WORDS]
+        if texts and settings.reading == "values":
+            raise ValueError(
+                f"vocabularies.{name}.reading: inputs.{texts[0]} takes it from the words of texts, "
+                "which stay as they are written, so it must be `words`"
+            )
 
 
 def _pairs(spec: "Spec") -> None:

@@ -1,6 +1,6 @@
 """How far the rows that are scored are from the training rows, by what the model knows of those.
 
-    training[input] = {"column": of the typed rows, "length": of a sequence, ...}
+    training[input] = {"column": of the typed rows, "length": of a list, "words": of a text, ...}
 
 and the rest is the distribution in statistics.json (pipeline.distributions): some 4 KB an input at
 most, whatever the rows were. Inputs only: rows to score need no targets.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kinds.analysis import Analysis
+from kinds.words import Words
 from pipeline.distributions import Distribution
 from pipeline.distributions.distances import Drift
 from pipeline.distributions.drift_counter import DriftCounter
@@ -27,6 +28,7 @@ def training_of(
 ) -> dict[str, Any]:
     """What a model's metadata says of an input."""
     said = {"column": analysis.field.output, "length": analysis.length, **distribution}
+    said |= {} if analysis.words is None else {"words": asdict(analysis.words)}
     return said | ({} if unknown is None else {"unknown": asdict(unknown)})
 
 
@@ -39,7 +41,7 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     fields = {field.output: field for field in metadata.fields}
     try:
         analyses = {
-            name: Analysis(fields[said["column"]], said["length"])
+            name: Analysis(fields[said["column"]], said["length"], _words(said))
             for name, said in metadata.training.items()
             if "column" in said
         }
@@ -48,6 +50,10 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
         rule = "what the model says of its training rows must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=error) from None
     return lambda: DriftCounter(analyses, metadata.training)
+
+
+def _words(said: dict[str, Any]) -> Words | None:
+    return Words(**said["words"]) if "words" in said else None
 
 
 def tell(found: Drift, to: Path, said: TextIO, *, fail: bool) -> None:

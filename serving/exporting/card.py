@@ -6,6 +6,7 @@ https://huggingface.co/docs/hub/model-cards
 """
 
 import html
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -37,6 +38,7 @@ def card(
         _about(spec, examples),
         "## Inputs",
         table(["input", "column", "kind", "missing"], list(_inputs(spec))),
+        *_before_the_file(file),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
@@ -106,6 +108,22 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         missing = inputs.KINDS[part.kind].missing(part)
         columns = spec.input_columns(name) or spec.pairs()[name].of
         yield [name, ", ".join(columns), kind, missing]
+
+
+def _before_the_file(file: Metadata) -> Iterator[str]:
+    """What is done to texts before the file sees them, for who runs it without the scorer."""
+    fields = [field for field in file.fields if field.spaces or field.lower]
+    if not fields:
+        return
+    yield (
+        "The scorer changes some characters before the file sees a text, and so does whoever runs "
+        "the file without it. A space takes the place of those in the list, which is written as in "
+        "JSON; no other letters than A to Z become small:"
+    )
+    yield "\n".join(
+        f"- {plain(field.column)}: ``{json.dumps(field.spaces)}``" + ", lower case" * field.lower
+        for field in fields
+    )
 
 
 def _output(head: FileHead) -> list[object]:

@@ -23,7 +23,7 @@ from pipeline.failures import Exit, Failure
 from serving.exporting.graph import loaded
 from serving.exporting.hard_cases import MOST_ROWS, Rows
 from serving.exporting.reference import Reference
-from serving.model_file.feeds import feeds
+from serving.model_file.feeds import feeds, spans
 from serving.model_file.metadata import Metadata
 
 TOLERANCE = 1e-5
@@ -67,9 +67,14 @@ class Exported:
 
     def run(self, typed: pa.RecordBatch, top_k: int) -> dict[str, Array]:
         inputs = feeds(typed, self.file.fields, self.file.lengths)
-        inputs |= {TOP_K: np.array([top_k], np.int64)}
         names = [output.name for output in self.session.get_outputs()]
-        return dict(zip(names, self.session.run(names, inputs), strict=True))
+        parts = []
+        for start, end in spans(typed, self.file.fields, typed.num_rows):
+            part = {name: values[start:end] for name, values in inputs.items()}
+            part[TOP_K] = np.array([top_k], np.int64)
+            parts.append(self.session.run(names, part))
+        whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
+        return dict(zip(names, whole, strict=True))
 
 
 def certify(

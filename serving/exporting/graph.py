@@ -35,18 +35,20 @@ from serving.model_file.metadata import Metadata
 
 _ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT, "int64": TensorProto.INT64}
 
-# What tf2onnx makes of stock Keras layers, and what kinds of inputs and heads add.
+# What tf2onnx makes of stock Keras layers, and what heads add; kinds of inputs say what they add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
     Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Elu Equal Erf Exp
     Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
-    HardSigmoid Identity IsNaN LSTM LabelEncoder LayerNormalization LeakyRelu Less LessOrEqual
+    HardSigmoid Identity LSTM LayerNormalization LeakyRelu Less LessOrEqual
     Log LogSoftmax MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2
     ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
     Reshape Round Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
     Sum Tanh Tile TopK Transpose Unsqueeze Where
 """
-ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split())
+ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split()).union(
+    *(kind.operations() for kind in INPUTS.values())
+)
 
 
 def assemble(
@@ -78,13 +80,32 @@ def assemble(
         [result for head in file.heads for result in _results(head)],
         [*front.constants, *core.initializer, *back.constants, top_k],
     )
-    opsets = [helper.make_opsetid("", profile.opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+    opset = _opset(front.nodes, profile)
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
     return helper.make_model(
         graph,
         opset_imports=opsets,
         ir_version=profile.ir_version,
         producer_name="serving.export",
     )
+
+
+def _opset(nodes: Sequence[onnx.NodeProto], profile: Profile) -> int:
+    """The profile's opset, or the first one after it that has the operations of all inputs.
+
+    Raises Failure 2 where the place of the profile does not read that one.
+    """
+    opset = profile.opset
+    for node in nodes:
+        while not (node.domain or onnx.defs.has(node.op_type, opset)):
+            opset += 1
+        if opset > profile.newest_opset:
+            rule = (
+                f"--profile {profile.name} reads opset {profile.newest_opset} at most; an input of "
+                f"the spec needs {opset}: take another profile, or leave the input out"
+            )
+            raise Failure(Exit.USAGE, rule, received=f"{node.op_type} for {node.name}")
+    return opset
 
 
 def _mixed(nodes: Nodes, head: str, counts: Mapping[str, HeadCounts]) -> Mixed:

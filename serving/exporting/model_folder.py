@@ -145,7 +145,7 @@ def remembered_rows(source: TrainedRun, most: int) -> dict[str, pa.RecordBatch]:
         for name, own in source.fields.inputs.items()
         if name in source.values and len(own) == 1
     }
-    found = {}
+    found: dict[str, pa.RecordBatch] = {}
     for of_head in source.counts.values():
         for name, (keys, counts) in of_head.memories.items():
             every = max(1, -(-len(counts.keys) // most))
@@ -177,7 +177,7 @@ def _column_lengths(source: TrainedRun) -> dict[str, int]:
     """How many values the file reads of each list column: the greatest length of its inputs."""
     lengths: dict[str, int] = {}
     for name, length in source.lengths.items():
-        for field in source.fields.inputs[name]:
+        for field in (f for f in source.fields.inputs[name] if f.column_type.is_list()):
             lengths[field.output] = max(length, lengths.get(field.output, 0))
     return lengths
 

@@ -40,7 +40,7 @@ class TrainedRun(RunFolder):
 
     @cached_property
     def lengths(self) -> dict[str, int]:
-        """How many values count of each input that reads lists."""
+        """How many values count of each input that reads several."""
         found = {n: one.length for n, one in analyses_of(self.spec, self.fields).items()}
         return {name: length for name, length in found.items() if length is not None}
 
@@ -75,7 +75,7 @@ class TrainedRun(RunFolder):
 
 
 def padding(source: TrainedRun) -> dict[str, tuple[int, int]]:
-    """{input of a list of values: (its length, the id that pads it)}"""
+    """{input of several values: (its length, the id that pads it)}"""
     entries = {name: len(values) for name, values in source.values.items()}
     lists = [(name, length) for name, length in source.lengths.items() if name in entries]
     return {name: (length, missing_id(entries[name])) for name, length in lists}

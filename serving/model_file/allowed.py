@@ -5,11 +5,11 @@ versions newer than we write. The export checks far more with the `onnx` package
 without that package, so this is its own gate. It reads the wire format and no values.
 """
 
-from kinds.tensors import IR_VERSION, ML_OPSET, OPSET
+from kinds.tensors import IR_VERSION, ML_OPSET, NEWEST_OPSET
 from pipeline.failures import Exit, Failure
 from serving.model_file.wire import Message, fields, message
 
-NEWEST_OPSETS = {b"": OPSET, b"ai.onnx": OPSET, b"ai.onnx.ml": ML_OPSET}
+NEWEST_OPSETS = {b"": NEWEST_OPSET, b"ai.onnx": NEWEST_OPSET, b"ai.onnx.ml": ML_OPSET}
 
 # Field numbers of onnx.proto.
 _MODEL_IR, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_TRAINING, _MODEL_FUNCTION = 1, 7, 8, 20, 25

@@ -58,11 +58,11 @@ function element(tag, text, ...children) {
 function buildForm() {
   const columns = new Map(model.fields.map((field) => [field.column, field]));
   for (const [column, field] of columns) {
-    const input = document.createElement("input");
+    const kind = of(columnKinds, field.kind);
+    const input = document.createElement(kind.hasLines ? "textarea" : "input");
     input.name = column;
     input.spellcheck = false;
     input.autocapitalize = "off";
-    const kind = of(columnKinds, field.kind);
     const suggested = model.suggestions[column] ?? [];
     if (suggested.length && kind.suggests) {
       const options = element("datalist", null, ...suggested.map((value) => Object.assign(element("option", null), { value })));

@@ -15,8 +15,9 @@ from onnx import TensorProto, helper
 from kinds.columns import Field, cast
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.sequence import graph, onnx, prepare
-from kinds.inputs.sequence.network import left_padded, weighted
+from kinds.inputs.sequence.network import weighted
 from kinds.inputs.sequence.spec import Sequence
+from kinds.inputs.several.network import left_padded
 from kinds.nodes import Nodes
 from kinds.prepare import Known
 from kinds.tensors import feature

@@ -43,7 +43,7 @@ def foreign_opset(model: onnx.ModelProto) -> None:
 
 
 def newer_opset(model: onnx.ModelProto) -> None:
-    model.opset_import[0].version = 19
+    model.opset_import[0].version = 21
 
 
 def newer_ir(model: onnx.ModelProto) -> None:
@@ -69,7 +69,7 @@ BREAKS: dict[Callable[[onnx.ModelProto], None], str] = {
     external_in_an_attribute: "data outside the file",
     foreign_operation: "com.microsoft",
     foreign_opset: "evil.example",
-    newer_opset: "version 19",
+    newer_opset: "version 21",
     newer_ir: "IR version 11",
     inner_graph: "a graph inside",
     function: "functions",

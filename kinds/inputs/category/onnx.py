@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from kinds.inputs.ids.onnx import look_up
+from kinds.inputs.ids.onnx import operations as operations
 from kinds.nodes import Nodes
 
 if TYPE_CHECKING:

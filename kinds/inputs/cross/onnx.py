@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
 
 
+def operations() -> frozenset[str]:
+    return frozenset({"Add", "Cast", "Gather", "LabelEncoder", "Min", "Mul", "Where"})
+
+
 def add_nodes(nodes: Nodes, name: str, part: "Cross", raw: "RawInput") -> None:
     first, *others = raw.keys
     code = add_ids(nodes, within_input(name, "1"), first)

@@ -55,6 +55,11 @@ class Whole:
         return self.nodes.constant(name, number, np.int64)
 
 
+def operations() -> frozenset[str]:
+    own = {"Add", "Cast", "Clip", "Div", "Greater", "Less", "Mul", "Or", "Sub", "Where"}
+    return numbers.operations() | own
+
+
 def add_nodes(nodes: Nodes, name: str, part: "Date", raw: "RawInput") -> None:
     missing = _missing(nodes, name, raw.column)
     lowest = nodes.constant(within_input(name, "nothing"), LOWEST, np.int64)

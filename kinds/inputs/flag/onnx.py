@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
 
 
+def operations() -> frozenset[str]:
+    return frozenset({"Cast", "IsNaN", "Where"})
+
+
 def add_nodes(nodes: Nodes, name: str, part: "Flag", raw: "RawInput") -> None:
     if part.says_missing:
         missing_flag(nodes, name, raw.column)

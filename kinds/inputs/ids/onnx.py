@@ -8,6 +8,12 @@ from kinds import tensors
 from kinds.inputs.ids.numbering import missing_id, unknown_id
 from kinds.nodes import ML_DOMAIN, Nodes
 
+OPERATIONS = frozenset({"LabelEncoder", "Cast"})
+
+
+def operations() -> frozenset[str]:
+    return OPERATIONS
+
 
 def look_up(nodes: Nodes, name: str, column: str, values: Sequence[str]) -> str:
     """Texts of any shape -> int32 ids of the same shape.

@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from kinds.inputs.number.spec import Number
     from kinds.inputs.onnx import RawInput
 
+_OPERATIONS = """
+    Abs Add Cast Clip Div GreaterOrEqual IsNaN Log Mul ReduceSum Sign Sub Unsqueeze Where
+"""
+
+
+def operations() -> frozenset[str]:
+    return frozenset(_OPERATIONS.split())
+
 
 def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
     number, learned = raw.column, raw.numbers

@@ -1,37 +1,28 @@
-"""A sequence in the network: the vectors of its last values, made one.
-
-Padding lies on the left. It never counts in a sum, mean, maximum or attention: the same row with
-more room for padding gives the same vector.
-"""
+"""A sequence in the network: the vectors of its last values, made one, perhaps with weights."""
 
 from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
-from keras import layers, ops
+from keras import ops
 
 from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.sequence.naming import weights_of
 from kinds.inputs.sequence.spec import Sequence
-from kinds.parsing import SEVERAL_IDS, SEVERAL_NUMBERS, Arrays, Feature, Vector, Vectors
-
-LOWEST = -3.0e38
+from kinds.inputs.several import network as several
+from kinds.inputs.several.network import ids as ids
+from kinds.inputs.several.network import is_side_by_side as is_side_by_side
+from kinds.parsing import SEVERAL_NUMBERS, Arrays, Feature, Vector, Vectors
 
 
 def features(name: str, part: Sequence, entries: Mapping[str, int]) -> dict[str, Feature]:
-    padding = missing_id(entries[part.vocabulary])
-    padded = partial(left_padded, length=part.length, padding=padding)
-    found = {name: Feature(SEVERAL_IDS, tf.int32, padded, (part.length,), _last)}
+    found = several.features(name, part, entries)
     if part.weights is not None:
-        numbers = partial(left_padded, length=part.length, padding=0.0)
+        numbers = partial(several.left_padded, length=part.length, padding=0.0)
         weights = Feature(SEVERAL_NUMBERS, tf.float32, numbers, (part.length,), _nothing)
         found[weights_of(name)] = weights
     return found
-
-
-def _last(name: str, values: np.ndarray) -> Arrays:
-    return {name: values[:, -1].copy()}  # a view would keep the whole batch
 
 
 def _nothing(name: str, values: np.ndarray) -> Arrays:
@@ -39,59 +30,13 @@ def _nothing(name: str, values: np.ndarray) -> Arrays:
     return {}
 
 
-def left_padded(ragged: tf.RaggedTensor, *, length: int, padding: float) -> tf.Tensor:
-    """[rows, (ids)] to int32 [rows, length]: the last `length` ids, padded on the left; or floats.
-
-    >>> left_padded(tf.ragged.constant([[1, 2, 3], [], [4]]), length=2, padding=9).numpy().tolist()
-    [[2, 3], [9, 9], [9, 4]]
-    """
-    place = tf.range(length, dtype=tf.int64)[None, :] - length
-    ends = tf.cast(ragged.row_limits(), tf.int64)[:, None]
-    starts = tf.cast(ragged.row_starts(), tf.int64)[:, None]
-    kind = tf.float32 if ragged.dtype == tf.float32 else tf.int32
-    values = tf.concat([[tf.cast(padding, kind)], tf.cast(ragged.values, kind)], axis=0)
-    return tf.gather(values, tf.where(ends + place >= starts, ends + place + 1, 0))
-
-
-def ids(name: str, part: Sequence, inputs: Vectors) -> Vector:
-    return inputs[name]
-
-
 def vector(
     name: str, part: Sequence, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:
-    match part.combine:
-        case "concat":
-            return layers.Flatten(name=f"{name}.concat")(looked_up)
-        case "lstm" | "gru":
-            # No mask: padding comes first and has a row of the table of its own. A mask would
-            # turn the layer into a loop at export.
-            layer = layers.LSTM if part.combine == "lstm" else layers.GRU
-            return layer(part.units or 0, name=f"{name}.{part.combine}")(looked_up)
-    padding = missing_id(entries[part.vocabulary])
-    if part.combine == "attention":
-        return attend(looked_up, inputs[name], padding, heads=part.attention_heads, name=name)
-    real = ops.not_equal(inputs[name], padding)
-    if part.weights is not None:
-        return weighted(looked_up, real, inputs[weights_of(name)], part.combine)
-    return pooled(looked_up, real, part.combine)
-
-
-def is_side_by_side(part: Sequence) -> bool:
-    return part.combine == "concat"
-
-
-def pooled(vectors: Vector, real: Vector, how: str) -> Vector:
-    """[batch, length, width] and bool [batch, length] to [batch, width], 0 where none is real."""
-    real = ops.expand_dims(real, -1)
-    share = ops.cast(real, "float32")
-    if how == "max":
-        highest = ops.max(ops.where(real, vectors, LOWEST), axis=1)
-        return ops.multiply(highest, ops.max(share, axis=1))
-    total = ops.sum(ops.multiply(vectors, share), axis=1)
-    if how == "sum":
-        return total
-    return ops.divide(total, ops.maximum(ops.sum(share, axis=1), 1.0))
+    if part.weights is None:
+        return several.vector(name, part, inputs, looked_up, entries)
+    real = ops.not_equal(inputs[name], missing_id(entries[part.vocabulary]))
+    return weighted(looked_up, real, inputs[weights_of(name)], part.combine)
 
 
 def weighted(vectors: Vector, real: Vector, weights: Vector, how: str) -> Vector:
@@ -103,20 +48,3 @@ def weighted(vectors: Vector, real: Vector, weights: Vector, how: str) -> Vector
         return total
     whole = ops.sum(share, axis=1)
     return ops.divide(total, ops.where(ops.greater(whole, 0.0), whole, 1.0))
-
-
-def attend(vectors: Vector, ids: Vector, padding: int, *, heads: int, name: str) -> Vector:
-    """Self-attention as seen from the last element: [batch, length, width] to [batch, width].
-
-    Positions are learned and counted from the right end, so that they do not move with the padding
-    room. The last element can always be seen: an empty sequence has its padding there.
-    """
-    length, width = vectors.shape[1], vectors.shape[2]
-    from_the_right = ops.subtract(length, ops.cumsum(ops.ones_like(ids), axis=1))
-    positions = layers.Embedding(length, width, name=f"{name}.positions")(from_the_right)
-    placed = ops.add(vectors, positions)
-    seen = ops.logical_or(ops.not_equal(ids, padding), ops.equal(from_the_right, 0))
-    query = placed[:, -1:, :]
-    attention = layers.MultiHeadAttention(heads, max(1, width // heads), name=f"{name}.attention")
-    mixed = attention(query, placed, attention_mask=ops.expand_dims(seen, 1))
-    return ops.squeeze(ops.add(query, mixed), axis=1)

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.inputs.ids.onnx import look_up
+from kinds.inputs.ids.onnx import OPERATIONS, look_up
 from kinds.inputs.sequence.naming import weights_of
 from kinds.inputs.sequence.spec import MOST_WEIGHT
 from kinds.nodes import Nodes
@@ -13,6 +13,10 @@ from kinds.tensors import feature, within_input
 if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
     from kinds.inputs.sequence.spec import Sequence
+
+
+def operations() -> frozenset[str]:
+    return OPERATIONS | {"Slice", "IsNaN", "Where", "Min"}
 
 
 def add_nodes(nodes: Nodes, name: str, part: "Sequence", raw: "RawInput") -> None:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from kinds.inputs.vector.spec import VectorInput
 
 
+def operations() -> frozenset[str]:
+    return frozenset({"Cast", "Clip", "Div", "Gather", "IsNaN", "Sub", "Unsqueeze", "Where"})
+
+
 def add_nodes(nodes: Nodes, name: str, part: "VectorInput", raw: "RawInput") -> None:
     """float32 [rows, width], NaN where the vector is missing."""
     numbers = raw.column

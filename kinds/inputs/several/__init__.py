@@ -1,0 +1,1 @@
+"""Shared code of the inputs that are several values of a vocabulary. Not a kind itself."""
