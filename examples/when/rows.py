@@ -34,10 +34,10 @@ TEAMS = (
     *("Aldmoor", "Brenn", "Carrowick", "Dunley", "Eskmouth", "Farholt"),
     *("Gravesby", "Holmfirth", "Inverlea", "Jarrowdale", "Kelmscott", "Lydford"),
 )
-PLAYERS = 40  # of each team, in all years
+PLAYERS = 20  # of each team, in all years
 FIRST_DAY, DAYS = np.datetime64("2000-01-01"), 25 * 365
 SPRING, AUTUMN = 4, 10  # the months with which the halves of a player's year begin
-CAREER_YEARS = (3.0, 9.0)
+CAREER_YEARS = (4.0, 12.0)
 OFTEN, SELDOM = 0.4, 0.05  # how likely a goal is a penalty, among rivals and others
 
 
