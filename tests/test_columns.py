@@ -44,7 +44,8 @@ def whole_spec() -> Spec:
 
 def table() -> pa.Table:
     """Rows with the cells of the page, drawn block by block: those of one line stay together."""
-    random, made = np.random.default_rng(1), {}
+    random = np.random.default_rng(1)
+    made: dict[str, list[str]] = {}
     for block in columns():
         drawn = random.integers(0, len(next(iter(block.values()))), ROWS)
         made |= {name: [cells[at] for at in drawn] for name, cells in block.items()}
