@@ -98,8 +98,8 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    read = [*(field for fields in inputs.values() for field in fields), *heads.values()]
-    texts = {field.column: field for field in read if field.kind == _COMPARED}
+    all_fields = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    texts = {field.column: field for field in all_fields if field.kind == _COMPARED}
     keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
     if (column := _time_column(spec.split)) and (known := time_field(read, column)):

@@ -15,6 +15,7 @@ import math
 import os
 import shutil
 import sys
+import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -26,6 +27,7 @@ from pipeline import drift, manifest, rows
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
+from pipeline.console.progress import duration
 from pipeline.distributions.value_counts import given_entries, given_reading
 from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
@@ -75,7 +77,7 @@ def prepare(
     output: Path | str,
     *,
     max_bad_fraction: float = 0.01,
-    shards: int = 4,
+    shards: int | None = None,
     force: bool = False,
     extend: Path | None = None,
     cache: Path | None = None,
@@ -94,6 +96,7 @@ def prepare(
     that do not exist, 3 where `output` is taken, 4 for too many bad rows, no rows, none to train
     on, an empty vocabulary or drift that is to fail, 5 for a damaged file.
     """
+    started = time.monotonic()
     spec = spec if extend is None else spec.read_as(_readings(extend))
     _check_given(spec.vocabularies)
     fields, output = fields_of(spec), str(output)
@@ -128,7 +131,7 @@ def prepare(
             )
             published = beam_graph.run(result, values, beam_args, known)
     if published:
-        _tell(output)
+        _tell(output, time.monotonic() - started)
 
 
 def _readings(data: Path) -> dict[str, Reading | None]:
@@ -192,10 +195,10 @@ def _is_done(output: str, made_from: str, force: bool) -> bool:
     return True
 
 
-def _tell(output: str) -> None:
+def _tell(output: str, seconds: float) -> None:
     for line in summary(read_statistics(output)):
         log.info("%s", line)
-    log.info("prepare: wrote %s", output)
+    log.info("prepare: wrote %s in %s", output, duration(seconds))
 
 
 def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
@@ -220,7 +223,9 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     add_csv(parser)
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
     parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
-    parser.add_argument("--shards", type=_count, default=4, help="files for each side")
+    parser.add_argument(
+        "--shards", type=_count, help="files for each side (4; for training as many as rows need)"
+    )
     parser.add_argument(
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )

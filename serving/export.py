@@ -8,12 +8,14 @@ serving.exporting.certificate). Beam, tf.Transform and the trainer are not neede
 """
 
 import argparse
+import time
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
+from pipeline.console.progress import duration
 from pipeline.failures import main
 from pipeline.folders.model import ModelFolder
 from pipeline.folders.run import RunFolder
@@ -27,6 +29,7 @@ _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
+    started = time.monotonic()
     options = _parser().parse_args(arguments)
     folder, output = Path(options.run), Path(options.output)
     made = ModelFolder(output)
@@ -45,7 +48,10 @@ def run(arguments: Sequence[str]) -> None:
         made.publish(made_from, {"versions": _versions()})
     largest = max(certificate.heads.values(), default=0.0)
     rows = sum(certificate.cases.values())
-    print(f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}")
+    took = duration(time.monotonic() - started)
+    print(
+        f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}, in {took}"
+    )
 
 
 def _made_from(manifest: Manifest, profile: Profile) -> str:

@@ -7,6 +7,7 @@ how good it is beside its baselines, where it is wrong and where right, what it 
 import argparse
 import base64
 import hashlib
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -31,11 +32,12 @@ LONGEST_TEXT = 300
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
+    started = time.monotonic()
     options = _parser().parse_args(arguments)
     output = Path(options.output)
     with lock(output), lasting("report"):
         write_text(output, render(read(Path(options.run), Path(options.model))))
-    print(f"report: {output}")
+    print(f"report: {output} in {duration(time.monotonic() - started)}")
 
 
 def render(data: ReportData) -> str:

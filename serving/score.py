@@ -132,7 +132,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if evaluation is not None:
         metrics = evaluation.metrics()
         write_text(_beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
-        print(table(metrics), file=said)
+        print("\n".join([table(metrics), *evaluation.unknown_lines()]), file=said)
     for warning in _unknown(tally).warnings(scorer.metadata.usual()):
         print(warning, file=sys.stderr)
     line = _last_line(tally, before, time.monotonic() - started, options.output)

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.parsing import Arrays
-from pipeline.console.progress import lasting
+from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
 from pipeline.folders.run import RunFolder
@@ -56,6 +56,7 @@ def train_stage(
 ) -> bool:
     """Trains, or finds that the chief is `done`: that is what comes back, on every worker. Raises
     Failure as the exit codes say."""
+    started = time.monotonic()
     workers = join_workers()
     with all_needed(workers):
         if agreed(workers, made_from, done):
@@ -73,6 +74,7 @@ def train_stage(
             warm_start(run, Path(options.warm_start))
         if workers.is_chief:
             train_and_publish(options, run, train_columns, work, output, made_from)
+            print(f"\ntrain: {options.output} in {duration(time.monotonic() - started)}")
         else:
             train_run(run, work.path)
     return False
@@ -123,7 +125,7 @@ def train_and_publish(
         print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")
-    print("\n".join(["", *said, "", f"train: {options.output}"]))
+    print("\n".join(["", *said]))
 
 
 def agreed(workers: Workers, made_from: str, done: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Raw columns to the types that a spec asks for: text, passages, numbers, flags, dates, lists.
+"""Raw columns to the types that a spec asks for: text, numbers, flags, dates, lists of either.
 
 Every row is either good in all fields or rejected with a reason. Work is done a column at a time;
 Python looks at single values only where one of them did not fit. This module knows no spec and no
@@ -53,10 +53,10 @@ class Field:
     dates: str = "iso"
     numerals: Numerals = PLAIN
     missing_words: tuple[str, ...] = ()
-    width: int | None = None
-    beside: str = ""
     spaces: str = ""
     lower: bool = False
+    width: int | None = None
+    beside: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
@@ -69,12 +69,12 @@ class Field:
             raise ValueError(f"a date must have a format, one of {[*FORMATS]}")
         if self.nonnegative and not (is_number or self.kind == "vector"):
             raise ValueError("only a number can be negative")
-        if (self.width or self.beside) and self.kind != "vector":
-            raise ValueError("only a list of numbers has a width, or lies beside another list")
         if (self.spaces or self.lower) and not self.column_type.is_split_in_file():
             raise ValueError("only characters of a passage become others")
         if not self.spaces.isascii():
             raise ValueError("only characters of ASCII become spaces")
+        if (self.width or self.beside) and self.kind != "vector":
+            raise ValueError("only a list of numbers has a width, or lies beside another list")
 
     @property
     def column_type(self) -> ColumnType:

@@ -61,10 +61,6 @@ def element() -> Element:
     return "float"
 
 
-def is_split_in_file() -> bool:
-    return False
-
-
 def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     """
     >>> fed(pa.array([[1.0, 2.0, 3.0], None]), 2).tolist()
@@ -72,6 +68,10 @@ def fed(column: pa.Array, length: int) -> npt.NDArray[np.generic]:
     """
     values = column.flatten().to_numpy(zero_copy_only=False)
     return lists.left_padded(values, list_lengths(column), length, np.nan)
+
+
+def is_split_in_file() -> bool:
+    return False
 
 
 def raw(column: pa.Array) -> pa.Array:

@@ -38,14 +38,14 @@ class FileHead:
         return self.target.column
 
     @property
+    def is_mixed(self) -> bool:
+        """Whether memories are mixed in, whose tensors are those of kinds.tensors.mixed."""
+        return bool(self.settings.get("memory"))
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """The columns of its results, which are called so in the file, too."""
         return tuple(KINDS[self.kind].columns(self, labels_only=False))
-
-
-def is_mixed(head: FileHead) -> bool:
-    """Whether the head has memories, whose tensors are those of kinds.memory.onnx.mixed."""
-    return bool(head.settings.get("memory"))
 
 
 class Score(Protocol):

@@ -12,7 +12,8 @@ class Key:
 
     `place` counts from the end of a row's list, 1 for its last element; None where the feature is
     one value a row. Where the list is shorter, the id is `missing`; so it is where the feature
-    `missing_flag` is 1. The id `unknown` stands for values of which nothing is known.
+    `missing_flag` is 1. The id `unknown` stands for values of which nothing is known. With one id
+    there is nothing to tell rows apart by: it is 0, whatever the feature has.
     """
 
     feature: str

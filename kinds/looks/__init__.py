@@ -83,7 +83,8 @@ class Column:
     """Texts or lists of texts of a sample of the rows. `name` is what the spec calls it, `column`
     what the rows do. `smooth` says how far the target follows the order of the column's numbers
     (kinds.looks.order), `holds_target` that its lists are of the target's values; `said` is what
-    somebody said that the column is."""
+    somebody said that the column is. `weights` names the
+    column that has a weight for each value of its lists."""
 
     name: str
     column: str
@@ -92,6 +93,7 @@ class Column:
     smooth: float | None = None
     said: Said = ""
     holds_target: bool = False
+    weights: str = ""
 
     @property
     def is_list(self) -> bool:

@@ -15,6 +15,11 @@ _NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na
 # NaN is a missing number without being said so.
 _NAN = "^[+-]?(?i:nan)$"
 _SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
+# Any other letter beside digits makes a code, such as u12.
+_SIGNS = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₪ ฿ ₫ ₱ R$ US$ C$ A$ kr kr. zł Kč Ft Rs Rs."
+_CODES = """USD EUR GBP JPY CNY INR CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF BRL MXN ZAR TRY RUB KRW
+    SGD HKD"""
+_CURRENCIES = frozenset(f"{_SIGNS} {_CODES}".split())
 _MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
 _SAID = {
     (".", ","): "thousands with commas",
@@ -45,6 +50,8 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
     array([1. , nan, 2.5])
     >>> numbers_in(pa.array(["$1,200.50", "$3.20"])).settings
     {'thousands': ',', 'currency': '$'}
+    >>> numbers_in(pa.array(["u1", "u2"])) is None
+    True
     """
     try:
         # In the usual case one look is enough.
@@ -84,7 +91,7 @@ def _ways(texts: pa.Array) -> Iterator[Numerals]:
     if not all(any(letter.isdigit() for letter in text) for text in some):
         return
     signs = {sign for text in some for sign in _SIGN.findall(text)} - {"e", "E"}
-    if len(signs) > 1:
+    if len(signs) > 1 or not signs <= _CURRENCIES:
         return
     currency = next(iter(signs), "")
     percent = any("%" in text for text in some)

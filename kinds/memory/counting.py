@@ -118,6 +118,16 @@ def _frequent_values(table: pa.Table, most: int) -> tuple[pa.Table, float]:
     return table.filter(pa.array(is_kept[value])), float(totals[order[most]])
 
 
+def with_unseen(counts: PairCounts, other: int) -> PairCounts:
+    """With the rows whose label no other row of their value has counted for the label `other`, too:
+    as many may be expected to have a label that none has (Good 1953)."""
+    (table,) = added(counts).parts
+    occurs_once = (_of(table, "rows") == 1) & ~np.isin(_of(table, "label"), [REST, other])
+    once = table.filter(pa.array(occurs_once))
+    unseen = once.set_column(1, "label", pa.array(np.full(once.num_rows, other), pa.int32()))
+    return added(replace(counts, parts=(table, unseen)))
+
+
 def label_counts(counts: PairCounts, *, most: int, min_count: int) -> LabelCounts:
     """What a memory knows: of each value with `min_count` rows the `most` heaviest labels."""
     (table,) = added(counts).parts

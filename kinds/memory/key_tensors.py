@@ -43,7 +43,7 @@ def _combined(keys: Keys, ids: list[tf.Tensor]) -> tf.Tensor:
     key = tf.zeros_like(ids[0])
     known = tf.ones_like(ids[0], tf.bool)
     for part, own in zip(keys.parts, ids, strict=True):
-        key = key * part.ids + own
+        key = key * part.ids + (own if part.ids > 1 else 0)
         known = tf.logical_and(known, tf.not_equal(own, part.unknown))
     return tf.where(known, key, tf.constant(NO_KEY, tf.int64))
 

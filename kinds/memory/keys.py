@@ -42,7 +42,7 @@ class Keys:
         """
         key, known = np.zeros(len(ids[0]), np.int64), np.ones(len(ids[0]), bool)
         for part, own in zip(self.parts, ids, strict=True):
-            key = key * part.ids + own
+            key = key * part.ids + (own if part.ids > 1 else 0)
             known &= own != part.unknown
         return np.where(known, key, NO_KEY)
 
@@ -101,8 +101,15 @@ def keys_of(
     """The keys of a memory over these inputs. `entries` is the number of values of each vocabulary,
     as the examples have them."""
     named = [one.partition(".") for one in memory.of]
-    parts = (inputs[name].keys(name, entries)[part] for name, _, part in named)
-    return Keys(tuple(parts), memory.reach)
+    parts = tuple(inputs[name].keys(name, entries)[part] for name, _, part in named)
+    return Keys(parts or (_of_every_row(inputs, entries),), memory.reach)
+
+
+def _of_every_row(inputs: "Mapping[str, InputPart]", entries: Mapping[str, int]) -> Key:
+    """The key that all rows have."""
+    keys = (key for name, part in inputs.items() for key in part.keys(name, entries).values())
+    key = next(keys)
+    return Key(key.feature, 1, place=key.place)
 
 
 def padded_ids(features: Mapping[str, Array]) -> Callable[[Key], Array]:

@@ -49,34 +49,6 @@ class LabelCounts:
         rows = int(self.rows.sum())
         return float(self.weights.sum() / rows) if rows and self.weights.any() else 1.0
 
-    def pairs(self, places: Array, labels: Array) -> Array:
-        """Where each label is listed for the value at a place; T where it is not."""
-        owner = np.repeat(np.arange(len(self.keys)), np.diff(self.offsets))
-        width = max(int(self.labels.max(initial=0)), int(labels.max(initial=0))) + 1
-        listed, asked = owner * width + self.labels, places * width + labels
-        order = np.argsort(listed)
-        at = np.searchsorted(listed[order], asked)
-        found = np.append(order, 0)[at]
-        is_there = np.append(listed, -1)[np.where(at < len(listed), found, len(listed))] == asked
-        return np.where(is_there & (labels >= 0), found, len(listed))
-
-    def without(
-        self, places: Array, labels: Array, weights: Array, times: Array
-    ) -> tuple[Array, Array, Array]:
-        """What is left for training rows without what each of them has itself added, its weight
-        as often as it says: the weight of its own label, the total and the number of labels, all 0
-        where nothing is known. A label that is not listed weighs 0, and stays among the number.
-        """
-        at = self.pairs(places, labels)
-        alone = np.append(self.rows, 0)[at] == times
-        is_listed = at < len(self.labels)
-        own = np.append(self.weights, 0.0)[at]
-        of_label = np.where(is_listed & ~alone, np.maximum(own - weights, 0), 0.0)
-        totals = np.maximum(np.append(self.totals, 0.0)[places] - weights, 0)
-        distinct = np.append(self.distinct, 0)[places] - (is_listed & alone)
-        nothing = (distinct <= 0) | (totals <= 0)
-        return of_label, np.where(nothing, 0, totals), np.where(nothing, 0, distinct)
-
     def file_bytes(self) -> int:
         return file_bytes(len(self.keys), len(self.labels))
 

@@ -51,11 +51,13 @@ class OwnRows(NamedTuple):
 
 
 class Table:
-    """Label counts as variables: as constants they would be a part of every traced function."""
+    """Label counts as variables: as constants they would be a part of every traced function. They
+    stay in the memory of the CPU, where a GPU has other things to hold."""
 
     def __init__(self, name: str, counts: LabelCounts, keys: Keys) -> None:
         def fixed(what: str, values: Any) -> tf.Variable:
-            return tf.Variable(values, trainable=False, name=f"{name}.{what}")
+            with tf.device("CPU"):
+                return tf.Variable(values, trainable=False, name=f"{name}.{what}")
 
         offsets = np.append(counts.offsets, counts.offsets[-1])
         self.most, self.unit, self._of = int(max(1, np.diff(offsets).max())), counts.unit, keys
@@ -67,7 +69,8 @@ class Table:
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> Seen:
         """Of rows with these features; `left_out` of training rows, which were counted."""
-        found = self._at(self._places(looked_up(self._of, features)))
+        with tf.device("CPU"):
+            found = self._at(self._places(looked_up(self._of, features)))
         if left_out is None:
             return found
         times, _ = own(self._of, features)
@@ -81,15 +84,10 @@ class Table:
         return Seen(labels, weights, tf.gather(self._totals, places))
 
     def _places(self, keys: tf.Tensor) -> tf.Tensor:
-        """The place of each key, that after the last value where it is none of them. In halves, as
-        XLA would make one comparison with all values of `tf.searchsorted`."""
-        values = int(self._keys.shape[0]) - 1
-        place = tf.zeros_like(keys)
-        for step in (1 << bit for bit in reversed(range(values.bit_length()))):
-            further = place + step
-            other = tf.gather(self._keys, tf.minimum(further, values))
-            place = tf.where((further <= values) & (other <= keys), further, place)
-        return tf.where(tf.gather(self._keys, place) == keys, place, values)
+        """The place of each key, that after the last value where it is none of them."""
+        places = tf.searchsorted(self._keys, keys)
+        none = tf.size(self._keys) - 1
+        return tf.where(tf.gather(self._keys, places) == keys, places, none)
 
 
 def without(rows: Seen, own: OwnRows, times: tf.Tensor) -> Seen:
@@ -220,14 +218,16 @@ def log_odds(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
 
 
 def _with_masses(own: tf.Tensor, mixed: Mixture) -> tf.Tensor:
-    """log(exp(own) + mass) [rows, labels]."""
-    labels = tf.shape(own)[1]
-    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(mixed.labels))
-    # What stands for no label goes into a column of its own.
-    label = tf.where(mixed.labels == NO_LABEL, labels, mixed.labels)
-    place, shape = tf.stack([rows, label], axis=2), tf.stack([tf.shape(own)[0], labels + 1])
-    masses = tf.scatter_nd(place, mixed.masses, shape)[:, :-1]
-    memory = _log(masses)
-    higher = tf.maximum(own, memory)
-    both = higher + tf.math.log1p(tf.exp(-tf.abs(own - memory)))
-    return tf.where(masses > 0, both, own)
+    """log(exp(own) + mass) [rows, labels]. Only what lists have is touched: what is as large as all
+    logits is made once."""
+    same = tf.cast(mixed.labels[:, :, None] == mixed.labels[:, None, :], tf.float32)
+    memory = _log(tf.linalg.matvec(same, mixed.masses))
+    there = tf.maximum(mixed.labels, 0)
+    listed = tf.gather(own, there, batch_dims=1)
+    higher = tf.maximum(listed, memory)
+    listed = higher + tf.math.log1p(tf.exp(-tf.abs(listed - memory)))
+    # A mass never makes less of it, and what stands for no label has none.
+    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(there))
+    return tf.tensor_scatter_nd_max(
+        own, tf.stack([rows, there], axis=2), tf.where(mixed.masses > 0, listed, NONE)
+    )

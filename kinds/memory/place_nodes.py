@@ -62,6 +62,8 @@ def _ids(nodes: Nodes, start: str, key: "Key") -> str:
         at = _constant(nodes, start, "at", -key.place)
         ids = nodes.add("Gather", [ids, at], f"{start}/of_list", axis=1)
     ids = nodes.add("Cast", [ids], f"{start}/ids", to=TensorProto.INT64)
+    if key.ids == 1:
+        ids = nodes.add("Mul", [ids, _constant(nodes, start, "nothing", 0)], f"{start}/none")
     if key.missing_flag is None:
         return ids
     flag = nodes.add("Cast", [feature(key.missing_flag)], f"{start}/flag", to=TensorProto.BOOL)

@@ -18,7 +18,7 @@ def rows(
             size = f"{one['bytes'] / 1e6:.1f} MB"
             # Of a number there are no labels.
             held = [f"{one[what]:,}" if what in one else "-" for what in ("values", "pairs")]
-            yield [name, " and ".join(of[name]), head, *held, size, known(one)]
+            yield [name, " and ".join(of[name]) or "all rows", head, *held, size, known(one)]
 
 
 def known(one: Mapping[str, Any]) -> str:

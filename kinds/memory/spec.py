@@ -17,9 +17,10 @@ class Memory(Part):
 
     PREPARED: ClassVar = frozenset({"of", "labels", "min_count", "reach"})
 
-    of: tuple[KeyName, ...] = Field(min_length=1, max_length=8)
+    of: tuple[KeyName, ...] = Field(max_length=8)
     """The inputs whose values are counted together. `items.last` is the last value of a sequence,
-    `items.last2` the one before it."""
+    `items.last2` the one before it. `[]` counts all rows together: how frequent each label is, and
+    how often one comes that no other row has."""
     labels: Count = 64
     """How many labels are kept for each value, the most frequent ones."""
     min_count: Count = 1

@@ -31,7 +31,7 @@ def published(result: Path) -> int | None:
 
 
 def table(finished: Sequence[Finished]) -> str:
-    """One line for each stage under a header."""
+    """One line for each stage under a header, and the time of all."""
     lines = [HEADER]
     for done in finished:
         count = rows_of(done.stage, done.result)
@@ -39,7 +39,8 @@ def table(finished: Sequence[Finished]) -> str:
         said = "made" if done.made else "up to date"
         time = duration(done.seconds)
         lines.append(f"{done.stage:<8} {rows:>12} {time:>8}  {said:<10}  {done.result}")
-    return "\n".join(lines)
+    total = duration(sum(done.seconds for done in finished))
+    return "\n".join([*lines, f"{'all':<8} {'':>12} {total:>8}"])
 
 
 def rows_of(stage: str, result: Path) -> int | None:

@@ -22,22 +22,28 @@ from pipeline.folders.data import DataFolder
 
 
 class MemoryDrift:
-    """Counts rows with known values. A memory of several heads is that of the first."""
+    """Counts rows with known values. A memory of several heads is that of the first; one of all
+    rows, and one of a cross, whose pairs are looked up in examples only, have no drift."""
 
     def __init__(self, data: DataFolder, fields: Fields) -> None:
         self._spec, self._fields = data.spec, fields
+        used = {
+            name: {one.partition(".")[0] for one in memory.of}
+            for name, memory in data.spec.memories.items()
+        }
         self._keys = {
             name: keys_of(memory, data.spec.inputs, data.entries)
             for name, memory in data.spec.memories.items()
+            if memory.of and not used[name] & data.spec.pairs().keys()
         }
-        heads = dict(reversed(data.spec.remembered()))
+        heads = {one: head for one, head in reversed(data.spec.remembered()) if one in self._keys}
         self._counts = {name: data.memory(name, head) for name, head in heads.items()}
         self._expected = {
             name: data.statistics.memory[name][head]["known"]["train"]
             for name, head in heads.items()
         }
-        used = {one.partition(".")[0] for m in data.spec.memories.values() for one in m.of}
-        self._known = {name: _known(data, name) for name in data.spec.inputs if name in used}
+        read = {one for name in self._keys for one in used[name]}
+        self._known = {name: _known(data, name) for name in data.spec.inputs if name in read}
         self._rows, self._found = 0, Counter[str]()
 
     def add(self, typed: pa.RecordBatch) -> None:

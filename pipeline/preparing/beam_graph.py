@@ -127,6 +127,7 @@ def build(
     written = made["features"] | "Write" >> beam.ParDo(
         WriteExamples(paths, spec, work, result.shards),
         sizes=beam.pvalue.AsSingleton(learned | "Sizes" >> beam.Map(vocabulary_sizes)),
+        training_rows=beam.pvalue.AsSingleton(learned | "Rows" >> beam.Map(training_rows)),
     )
     _ = (
         (written, rows[reading.REPORTS], made[reading.REPORTS])
@@ -172,6 +173,10 @@ def _known_of_all_rows(pipeline: beam.Pipeline, result: Result) -> Any:
 
 def vocabulary_sizes(learned: Learned) -> dict[str, int]:
     return {name: len(entries.values) for name, entries in learned.entries.items()}
+
+
+def training_rows(learned: Learned) -> int:
+    return learned.rows
 
 
 def _rows(

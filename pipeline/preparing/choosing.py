@@ -47,6 +47,8 @@ MOST_AVERAGES = 24
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
 MOST_BYTES = 50 << 20
+# Where so many rows have a label that no other row has, there will be some that no row has.
+LEAST_UNSEEN = 0.001
 log = logging.getLogger("pipeline.prepare")
 Array = npt.NDArray[Any]
 
@@ -75,6 +77,10 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
                 for name in found.names
             }
             of_heads[head] = found.names
+            if found.names and candidates.unseen() >= LEAST_UNSEEN:
+                log.info("  all_rows: for labels that no training row has")
+                memories["all_rows"] = Memory(of=())
+                of_heads[head] += ("all_rows",)
     return spec.with_memories(memories, of_heads)
 
 
@@ -126,10 +132,11 @@ def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> I
 
 
 def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:
-    """What a memory can count by."""
+    """What a memory can count by. Of pairs it makes its own."""
     return {
         f"{name}.{part}" if part else name: key
         for name, settings in spec.inputs.items()
+        if name not in spec.pairs()
         for part, key in settings.keys(name, sizes).items()
         if (key.place or 1) <= PLACES
     }
@@ -264,6 +271,12 @@ class _Candidates:
             self._add(Memory(of=pair))
         return back_off.chain(self._shares, last)
 
+    def unseen(self) -> float:
+        """The share of rows to be expected with a label that no training row has: that of those
+        whose label is theirs alone (Good 1953)."""
+        known = self._labels[self._labels < self._width - 1]
+        return float(np.count_nonzero(np.bincount(known) == 1) / max(1, len(self._labels)))
+
     def file_bytes(self, name: str) -> int:
         """What the exported file needs for the rows of the sample."""
         keys = keys_of(self.memories[name], self._spec.inputs, self._sizes).looked_up(self._ids)
@@ -304,5 +317,7 @@ def _name(memory: Memory) -> str:
     >>> _name(Memory(of=("maker", "items.last"))), _name(Memory(of=("items.last",), reach=3))
     ('by_maker_items_last', 'by_items_last_within_3')
     """
+    if not memory.of:
+        return "all_rows"
     of = "_".join(one.replace(".", "_") for one in memory.of)
     return f"by_{of}" + (f"_within_{memory.reach}" if memory.reach > 1 else "")

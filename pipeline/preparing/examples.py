@@ -38,6 +38,10 @@ from pipeline.sides.origins import file_of, side_of
 from pipeline.storage import stores
 
 Origin = npt.NDArray[np.int64]
+# The draw of a row's file leaves their sizes a little uneven: these stay under the 100,000 that
+# training shuffles at once.
+ROWS_OF_A_SHARD = 90_000
+SHARDS, MOST_SHARDS = 4, 256
 
 
 class MakeFeatures(beam.DoFn):
@@ -69,10 +73,25 @@ class MakeFeatures(beam.DoFn):
         yield beam.pvalue.TaggedOutput(REPORTS, report)
 
 
+def shard_counts(asked: int | None, training_rows: int) -> dict[str, int]:
+    """How many files each side gets. Training shuffles as many rows at once as a file of it has at
+    most: a file that had more would be shuffled piece by piece, in the order of the input.
+
+    >>> shard_counts(None, 1_000_000), shard_counts(2, 1_000_000)["train"]
+    ({'train': 12, 'eval': 4, 'test': 4}, 2)
+    """
+    if asked is not None:
+        return dict.fromkeys(SIDES, asked)
+    train = min(MOST_SHARDS, max(SHARDS, -(-training_rows // ROWS_OF_A_SHARD)))
+    return {side: train if side == "train" else SHARDS for side in SIDES}
+
+
 class WriteExamples(beam.DoFn):
     """(Features, origin) to files in `work`; gives a Report for each bundle."""
 
-    def __init__(self, paths: Sequence[str], spec: specs.Spec, work: str, shards: int) -> None:
+    def __init__(
+        self, paths: Sequence[str], spec: specs.Spec, work: str, shards: int | None
+    ) -> None:
         self._paths, self._spec = list(paths), spec
         self._work, self._shards = work, shards
 
@@ -88,9 +107,16 @@ class WriteExamples(beam.DoFn):
         self._labels: dict[str, Tallies] = {}
         self._memories: dict[Key, PairCounts] = {}
         self._averages: dict[Key, FoldSums] = {}
+        self._of_side: dict[str, int] = {}
 
-    def process(self, element: tuple[pa.RecordBatch, Origin], sizes: dict[str, int]) -> None:
+    def process(
+        self,
+        element: tuple[pa.RecordBatch, Origin],
+        sizes: dict[str, int],
+        training_rows: int = 0,
+    ) -> None:
         batch, origin = element
+        self._of_side = shard_counts(self._shards, training_rows)
         for number, side in enumerate(SIDES):
             there = np.flatnonzero(side_of(origin) == number)
             if len(there):
@@ -111,7 +137,7 @@ class WriteExamples(beam.DoFn):
         records = self._encoder.encode(rows.select(self._features))
         if side == "train":
             averages.add(self._averages, rows, records, self._spec, sizes)
-        shards = dealt(origin, self._shards)
+        shards = dealt(origin, self._of_side[side])
         for shard in np.unique(shards).tolist():
             own = np.flatnonzero(shards == shard).tolist()
             writer = self._writer(side, shard, int(origin[own[0]]))

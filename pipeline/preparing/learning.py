@@ -42,7 +42,7 @@ class Learned:
 
     `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
     names the numbers whose deviation is 0. `readings` says of each vocabulary how cells are read
-    for it, `reread` what that changed among those of the training rows.
+    for it, `reread` what that changed among those of the training rows, which are `rows`.
     """
 
     entries: dict[str, Entries]
@@ -52,6 +52,7 @@ class Learned:
     constant: list[str]
     readings: dict[str, Reading]
     reread: dict[str, Reread]
+    rows: int
 
 
 # What is known after some rows, by what it is and the name of what it is about.
@@ -99,12 +100,14 @@ class Learn(beam.CombineFn):
     def create_accumulator(self) -> Found:
         found: Found = {("values", name): ValueCounts() for name in self._counted}
         found |= {("top", name): ValueCounts(limit=COUNTED) for name in self._texts}
-        found |= {("seen", name): np.zeros(2, np.int64) for name in self._analyses}
+        # All training rows are under no name.
+        found |= {("seen", name): np.zeros(2, np.int64) for name in ["", *self._analyses]}
         found["moments", ""] = self._moment.create_accumulator()
         found |= {("vector", n): one.create_accumulator() for n, one in self._vectors.items()}
         return found | {key: one.create_accumulator() for key, one in self._quantiles.items()}
 
     def add_input(self, found: Found, rows: pa.RecordBatch) -> Found:
+        found["seen", ""] = found["seen", ""] + [rows.num_rows, 0]
         self._add_texts(found, rows)
         self._add_numbers(found, rows)
         return found
@@ -169,6 +172,7 @@ class Learn(beam.CombineFn):
             [name for name, same in zip(self._scaled, is_constant, strict=True) if same],
             readings,
             reread,
+            int(found["seen", ""][0]),
         )
 
     def _reading(self, found: Found, name: str) -> Reading:

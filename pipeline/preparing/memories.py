@@ -12,7 +12,14 @@ import pyarrow as pa
 
 from kinds.memory import prepare
 from kinds.memory.averages.table import Averages
-from kinds.memory.counting import SCHEMA, PairCounts, added, label_counts, row_counts
+from kinds.memory.counting import (
+    SCHEMA,
+    PairCounts,
+    added,
+    label_counts,
+    row_counts,
+    with_unseen,
+)
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.label_counts import LabelCounts
 from pipeline import spec as specs
@@ -48,12 +55,18 @@ def _heads(spec: specs.Spec, memory: str) -> list[str]:
 
 
 def write(
-    found: Mapping[Key, PairCounts], spec: specs.Spec, folder: DataFolder
+    found: Mapping[Key, PairCounts],
+    spec: specs.Spec,
+    folder: DataFolder,
+    sizes: Mapping[str, int],
 ) -> dict[str, dict[str, Any]]:
-    """Writes what each memory knows of each head, and gives what the statistics say of it."""
+    """Writes what each memory knows of each head, and gives what the statistics say of it. `sizes`
+    is the number of values of each vocabulary."""
     said: dict[str, dict[str, Any]] = {}
     for name, head in spec.remembered():
         memory, pairs = spec.memories[name], added(found[name, "train", head])
+        if not memory.of and not spec.labels()[head].several:
+            pairs = with_unseen(pairs, sizes[spec.labels()[head].vocabulary])
         counted = row_counts if spec.labels()[head].several else label_counts
         counts = counted(pairs, most=memory.labels, min_count=memory.min_count)
         folder.write_memory(name, head, counts)

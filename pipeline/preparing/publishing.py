@@ -57,7 +57,7 @@ class Result:
     paths: Sequence[str]
     output: str
     work: str
-    shards: int
+    shards: int | None
     max_bad_fraction: float
     made_from: str
     before: str | None = None
@@ -86,7 +86,7 @@ def publish(
     with reading.as_message(), _staging(result) as folder:
         _keep_rejected(report.fragments, folder)
         _check_rows(report, result, folder.rejected)
-        _gather(report, result.shards, folder)
+        _gather(report, examples.shard_counts(result.shards, learned.rows), folder)
         result = replace(result, spec=result.spec.split_at(_begins(result.spec, known)))
         said = _write_what_was_learned(report, learned, result, folder)
         transform_graph.write(learned, result.spec, result.fields, folder.transform)
@@ -135,11 +135,11 @@ def _put_in_place(folder: Path, result: Result, facts: dict[str, Any]) -> None:
     stores.delete_all(result.work)
 
 
-def _gather(report: Report, shards: int, folder: DataFolder) -> None:
+def _gather(report: Report, shards: Mapping[str, int], folder: DataFolder) -> None:
     """The examples of each side, and some rows that were held out."""
     for side in SIDES:
         own = [fragment for fragment in report.fragments if fragment.folder == side]
-        examples.gathered(own, folder.shards(side, shards))
+        examples.gathered(own, folder.shards(side, shards[side]))
     held_out = next(side for side in ("test", "eval", "train") if side in report.samples)
     pyarrow.parquet.write_table(report.samples[held_out].rows, folder.samples)
 
@@ -206,7 +206,8 @@ def _write_what_was_learned(
     said = statistics(report.counts, paths, result.spec, learning.statistics_of(learned))
     leaked = leaks.leaks(report.sketches, lambda origin: place_of(origin, paths))
     shares = {name: _label_shares(counts) for name, counts in labels.items()}
-    remembered = memories.write(report.memories, result.spec, folder)
+    sizes = {name: len(entries.values) for name, entries in learned.entries.items()}
+    remembered = memories.write(report.memories, result.spec, folder, sizes)
     shares_known = partial(memories.known_shares, report.memories)
     averaged = averages.write(report.averages, result.spec, folder, shares_known)
     for name, of_heads in averaged.items():

@@ -166,7 +166,7 @@ def _memory(spec: "Spec") -> None:
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
     if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
-        raise ValueError("memory: `auto` needs a head that can use a memory")
+        raise ValueError("memory: `auto` needs a head that it can choose for")
     offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
@@ -180,7 +180,9 @@ def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None
                 f"Received: {one!r}; there are {sorted(offered)}"
             )
     keys = [offered[one] for one in memory.of]
-    if memory.reach > 1 and (len(keys) > 1 or keys[0].place != 1):
+    if not offered:
+        raise ValueError(f"{place}: a memory counts by inputs that have ids, and there is none")
+    if memory.reach > 1 and (len(keys) != 1 or keys[0].place != 1):
         raise ValueError(f"{place}.reach: goes with the last value of a sequence alone in `of`")
     if (most := prod(key.ids for key in keys)) > MOST_KEYS:
         raise ValueError(

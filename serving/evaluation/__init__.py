@@ -17,7 +17,7 @@ import pyarrow as pa
 from kinds import tensors
 from kinds.heads.any.metrics import Rows, Totals
 from kinds.heads.metrics import KINDS
-from kinds.heads.score import FileHead, is_mixed
+from kinds.heads.score import FileHead
 from kinds.memory.mixture import Mixture
 from kinds.tensors import Element, mixed
 from pipeline.failures import Exit, Failure
@@ -47,6 +47,7 @@ class Evaluation:
         self._labels: dict[str, pa.Array] = {}
         self._totals = {head.name: Totals(settings=head.settings) for head in heads}
         self._unreadable = dict.fromkeys(self._totals, 0)
+        self._unknown = dict.fromkeys(self._totals, 0)
 
     @property
     def columns(self) -> list[str]:
@@ -69,17 +70,31 @@ class Evaluation:
             self._add(head, rows, target, weights)
 
     def metrics(self) -> Metrics:
-        """{head: {metric: value}}; `unreadable` counts targets that did not fit, if any."""
+        """{head: {metric: value}}; `unreadable` counts targets that did not fit, if any, `unknown`
+        rows with one that the vocabulary does not hold."""
         found = {name: totals.metrics() for name, totals in self._totals.items()}
-        for name, count in self._unreadable.items():
-            found[name] |= {"unreadable": count} if count else {}
+        for what, counts in (("unreadable", self._unreadable), ("unknown", self._unknown)):
+            for name, count in counts.items():
+                found[name] |= {what: count} if count else {}
         return found
+
+    def unknown_lines(self) -> list[str]:
+        """What the targets count as that the vocabulary of a head does not hold."""
+        return [
+            f"{head.name}: {count:,} rows have a target that the vocabulary does not hold; it "
+            f"counts {KINDS[head.kind].unknown_targets()}"
+            for head in self._heads
+            if (count := self._unknown[head.name])
+        ]
 
     def _add(self, head: FileHead, rows: Rows, target: Target, weights: Array) -> None:
         there = target.there & (weights > 0)
         kind, totals = KINDS[head.kind], self._totals[head.name]
         totals.rows += int(there.sum())
         self._unreadable[head.name] += target.unreadable
+        if head.entries is not None:
+            owners = np.unique(target.owners[target.values == head.entries])
+            self._unknown[head.name] += int(there[owners].sum())
         kept = {name: values[there] for name, values in rows.items()}
         kind.add(totals, kept, weights[there])
         if confidence := kind.confidence(kept):
@@ -126,7 +141,7 @@ def _rows_of_heads(
     found, given = [], iter(outputs)
     for head, target in zip(heads, targets, strict=True):
         kind, output = KINDS[head.kind], next(given)
-        if is_mixed(head):
+        if head.is_mixed:
             share, labels, masses = (next(given) for _ in Mixture._fields)
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
         found.append(kind.rows(output, *target.part(start, len(output))))
@@ -144,7 +159,7 @@ def _measured(head: FileHead) -> dict[str, Element]:
     what its memories say."""
     own = head.outputs[0] if head.entries is None else tensors.output(head.name)
     found: dict[str, Element] = {own: "float"}
-    if is_mixed(head):
+    if head.is_mixed:
         share, labels, masses = mixed(head.name)
         found |= {share: "float", labels: "int64", masses: "float"}
     return found

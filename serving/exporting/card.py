@@ -156,6 +156,8 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         yield table(
             header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
         )
+        if unknown := metrics.get("unknown_targets", {}).get(head):
+            yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             yield f"{plain(head)} with its memories and without, on half of eval:"

@@ -130,8 +130,8 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
         {
             "held_out": samples,
             **hard_cases(samples, file.fields, known, at_once),
-            **pairs,
             **remembered_rows(source, at_once),
+            **pairs,
         },
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,

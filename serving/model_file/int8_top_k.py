@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kinds import tensors
-from kinds.heads.score import FileHead, is_mixed
+from kinds.heads.score import FileHead
 from kinds.tensors import Element
 from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
@@ -128,7 +128,7 @@ class Int8Head:
 def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
     """The head, where its logits are one product with a bias and it has labels enough. With
     memories the order depends on the sum over all labels, which takes all logits in float32."""
-    if head.entries is None or head.entries < FEWEST_LABELS or is_mixed(head):
+    if head.entries is None or head.entries < FEWEST_LABELS or head.is_mixed:
         return None
     add = graph.maker[tensors.output(head.name)]
     product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)

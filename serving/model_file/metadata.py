@@ -70,7 +70,7 @@ class Metadata:
 
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
-    later = {"reading", "dates", "numerals", "missing_words", "width", "beside", "spaces", "lower"}
+    later = {"reading", "dates", "numerals", "missing_words", "width", "spaces", "lower", "beside"}
     usual = asdict(Field(one.column, one.kind))
     return {k: v for k, v in asdict(one).items() if k not in later or v != usual[k]}
 

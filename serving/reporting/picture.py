@@ -96,7 +96,7 @@ def _input_band(part: Input, name: str) -> int:
 
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
     own = {
-        n.removeprefix("table.").removesuffix("/embeddings"): s
+        n.removeprefix("table.").lstrip(".").removesuffix("/embeddings"): s
         for n, s in weights.get("tables", {}).items()
     }
     bands: dict[str, int] = {}

@@ -16,9 +16,11 @@ from kinds.memory.counting import (
     merged,
     row_counts,
     with_pairs,
+    with_unseen,
 )
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
+from kinds.memory.mixture import seen, without
 from kinds.memory.prepare import counted, ids_in
 from kinds.names import WEIGHT
 
@@ -151,34 +153,10 @@ def test_with_reach_a_label_counts_for_earlier_values_too() -> None:
     assert as_read(label_counts(last, most=9, min_count=1)).keys() == {2, 3, 8}
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_a_row_left_out_is_a_recount_without_it(seed: int) -> None:
-    """Also of repeated rows, of rows with weights, and where it was the only one of its value."""
-    found = rows(300, seed=seed, values=60)
-    counts = label_counts(in_batches(found, 300), most=64, min_count=1)
-    keys, labels, weights = (np.array(one) for one in zip(*found, strict=True))
-    ones = np.ones(len(found), np.int64)
-    left = counts.without(counts.places(keys), labels, weights, ones)
-    for at, (key, label, _) in enumerate(found):
-        own = recounted(found[:at] + found[at + 1 :]).get(key, {})
-        expected = own.get(label, (0, 0))[0], sum(weight for weight, _ in own.values()), len(own)
-        assert tuple(one[at] for one in left) == pytest.approx(expected)
-
-
-def test_with_few_labels_listed_a_row_left_out_leaves_the_total_exact() -> None:
-    found = rows(400, seed=5, values=10)
-    counts = label_counts(in_batches(found, 400), most=3, min_count=1)
-    keys, labels, weights = (np.array(one) for one in zip(*found, strict=True))
-    places = counts.places(keys)
-    ones = np.ones(len(found), np.int64)
-    of_label, totals, distinct = counts.without(places, labels, weights, ones)
-    is_listed = counts.pairs(places, labels) < len(counts.labels)
-    assert 0 < is_listed.sum() < len(found)
-    for at, (key, label, _) in enumerate(found):
-        own = recounted(found[:at] + found[at + 1 :])[key]
-        assert totals[at] == pytest.approx(sum(weight for weight, _ in own.values()))
-        assert of_label[at] == pytest.approx(own.get(label, (0, 0))[0] if is_listed[at] else 0)
-        assert 0 <= distinct[at] - len(own) <= (not is_listed[at])
+def as_dict(labels: np.ndarray, weights: np.ndarray) -> dict[int, float]:
+    """Of the labels that have a weight."""
+    pairs = zip(labels.tolist(), weights.tolist(), strict=True)
+    return {label: weight for label, weight in pairs if weight > 1e-9}
 
 
 def test_rows_that_count_several_times_for_a_value_are_left_out_whole() -> None:
@@ -195,19 +173,15 @@ def test_rows_that_count_several_times_for_a_value_are_left_out_whole() -> None:
         return label_counts(pairs, most=9, min_count=1), features
 
     counts, features = of_rows(list(range(80)))
-    key, (share, times) = keys.looked_up(ids_in(features)), keys.own(ids_in(features))
+    key, (share, _) = keys.looked_up(ids_in(features)), keys.own(ids_in(features))
     labels = np.array(targets)[:, 0]
-    left = counts.without(counts.places(key), labels, share, times)
+    left = without(seen(counts, key), labels, share / counts.unit)
     for at in range(80):
         others, _ = of_rows([other for other in range(80) if other != at])
-        place = others.places(key[at : at + 1])
-        pair = others.pairs(place, labels[at : at + 1])[0]
-        expected = [
-            np.append(others.weights, 0)[pair],
-            np.append(others.totals, 0)[place[0]],
-            np.append(others.distinct, 0)[place[0]],
-        ]
-        np.testing.assert_allclose([one[at] for one in left], expected, atol=1e-6)
+        again = seen(others, key[at : at + 1])
+        assert left.totals[at] * counts.unit == pytest.approx(again.totals[0] * others.unit)
+        own = as_dict(left.labels[at], left.weights[at] * counts.unit)
+        assert own == pytest.approx(as_dict(again.labels[0], again.weights[0] * others.unit))
 
 
 def test_of_rows_with_several_labels_the_rows_are_the_total() -> None:
@@ -227,3 +201,10 @@ def test_of_rows_with_several_labels_the_rows_are_the_total() -> None:
     often = row_counts(pairs, most=1, min_count=2)
     assert often.keys.tolist() == [1] and often.labels.tolist() == [4]
     assert often.distinct.tolist() == [2]
+
+
+def test_labels_of_one_row_stand_for_labels_of_none() -> None:
+    found = [(0, 3, 1.0), (0, 3, 1.0), (0, 5, 2.0), (0, 6, 1.0), (0, 9, 1.0), (0, 9, 1.0)]
+    counts = label_counts(with_unseen(in_batches(found, 2), other=9), most=9, min_count=1)
+    expected = [(9, 5.0, 4), (3, 2.0, 2), (5, 2.0, 1), (6, 1.0, 1)]
+    assert as_read(counts) == {0: (10.0, 4, expected)}

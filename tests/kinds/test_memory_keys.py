@@ -106,3 +106,13 @@ def test_a_label_counts_for_the_last_values_each_less_than_the_one_after_it() ->
 def test_a_list_that_is_too_short_has_the_id_of_missing_values() -> None:
     key = Key("items", 9, unknown=7, missing=8, place=3)
     assert padded_ids({"items": np.array([[1, 2]])})(key).tolist() == [8]
+
+
+def test_all_rows_have_one_key_where_a_memory_has_no_input(
+    features: dict[str, np.ndarray],
+) -> None:
+    made = keys("")
+    tensors = {name: tf.constant(values) for name, values in features.items()}
+    assert set(made.looked_up(padded_ids(features)).tolist()) == {0}
+    assert set(key_tensors.looked_up(made, tensors).numpy().tolist()) == {0}
+    assert made.own(padded_ids(features))[1].tolist() == [1] * ROWS

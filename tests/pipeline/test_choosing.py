@@ -86,9 +86,9 @@ def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:
 
 
 def test_it_is_refused_where_no_head_could_use_one() -> None:
-    spec = SPEC.replace("{kind: classification, vocabulary: product}", "{kind: binary}")
-    with pytest.raises(Failure, match="memory: `auto` needs a head that can use a memory"):
-        parse_spec(spec.replace(", product: {}", ""))
+    spec = SPEC.replace("kind: classification", "kind: multilabel")
+    with pytest.raises(Failure, match="memory: `auto` needs a head that it can choose for"):
+        parse_spec(spec)
 
 
 def test_a_memory_too_large_for_the_file_leaves_out_values_that_occur_once(

@@ -67,6 +67,16 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+def test_the_only_column_stays_though_it_gives_the_target_away(tmp_path: Path) -> None:
+    columns = _columns()
+    r = R(15)
+    verdict = [f"{label}{r.randint(1, 5)}" for label in columns["label"]]
+    path = _write(tmp_path / "a.csv", {"verdict": verdict, "label": columns["label"]})
+    spec, text = _inferred(path, targets=("label",))
+    assert set(spec.inputs) == {"verdict"}
+    assert "Against it: alone it gives the target in 100.00% of the rows" in text
+
+
 def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: Path) -> None:
     columns = _columns()
     price = [round(R(at).lognormvariate(3, 1), 4) for at in range(600)]
@@ -130,6 +140,20 @@ def test_two_columns_that_never_come_together_twice_are_keys(tmp_path: Path) -> 
     assert set(spec.inputs) == {"userId", "movieId"}
     assert getattr(spec.split, "columns", ()) == ("userId", "movieId")
     assert "no two rows have the same values of both" in text
+
+
+def test_lists_of_numbers_beside_lists_weigh_their_values(tmp_path: Path) -> None:
+    r = R(14)
+    lines = []
+    for _ in range(400):
+        tags = r.sample(TOWNS, r.randint(1, 5))
+        own = {"tags": tags, "shares": [round(r.random(), 2) for _ in tags]}
+        lines.append(json.dumps({**own, "label": r.choice("uv")}))
+    (tmp_path / "a.jsonl").write_text("\n".join(lines) + "\n")
+    spec, text = _inferred(str(tmp_path / "a.jsonl"))
+    assert set(spec.inputs) == {"tags"}
+    assert spec.inputs["tags"].model_dump()["weights"] == "shares"
+    assert "left out: \"shares\": it weighs the values of 'tags'" in text
 
 
 def _histories(path: Path) -> str:

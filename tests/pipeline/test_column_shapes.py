@@ -125,6 +125,9 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "seconds since 1970": (
         *("timestamp", lambda r, at: r.randint(900_000_000, 1_000_000_000), "date"),
     ),
+    "ids with a letter": ("user", lambda r, at: f"u{r.randint(1, 40)}", "category"),
+    "codes with letters behind": ("size", lambda r, at: f"{r.randint(1, 9)}XL", "category"),
+    "versions": ("version", lambda r, at: f"v{r.randint(1, 3)}.{r.randint(0, 9)}", "category"),
     "a row's number": ("row", lambda r, at: at, "key"),
     "order numbers that rise": ("order_no", lambda r, at: 200_000_001 + at, "key"),
     "uuids": ("uuid", lambda r, at: f"{r.getrandbits(64):016x}-{at}", "key"),
@@ -169,6 +172,9 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     ),
     "lists as JSON": ("seen", lambda r, at: json.dumps(r.sample(WORDS, r.randint(1, 5))), "list  "),
     "lists as Python": ("seen", lambda r, at: str(r.sample(WORDS, r.randint(1, 5))), "list  "),
+    "lists of as many numbers": (
+        *("embedding", lambda r, at: str([round(r.random(), 3) for _ in range(4)]), "vector"),
+    ),
     "codes with a dash": ("gate", lambda r, at: f"{r.choice('ABC')}-{r.randint(1, 9)}", "category"),
     "sides in words": ("usage", _skewed(["train", "train", "valid", "test"]), "split"),
     "sides in other words": ("set", _skewed(["Training", "dev"]), "split"),
@@ -194,6 +200,7 @@ TARGETS: dict[str, tuple[str, Make, str]] = {
         _skewed([f"{a} {b}" for a in WORDS[:9] for b in WORDS[:9]]),
         "classification",
     ),
+    "labels with a letter": ("label", lambda r, at: f"l{at % 2}", "classification"),
     "ids": ("next_item_id", _ids(60, 1, 10_000), "classification"),
     "stars": ("rating", lambda r, at: r.randint(1, 10) / 2, "regression"),
     "prices": ("price", lambda r, at: f"{r.lognormvariate(3, 2):.2f}", "regression log"),

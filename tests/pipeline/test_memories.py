@@ -210,3 +210,35 @@ def test_drift_says_by_how_much_less_often_values_are_known(
     assert found["memory.by_maker"].distance == pytest.approx(abs(known - expected))
     assert found["memory.by_maker"].distance > 0.3
     assert found["memory.by_last"].distance < 0.1
+
+
+def test_a_memory_of_all_rows_knows_labels_that_no_row_has(tmp_path: Path) -> None:
+    spec = SPEC.replace("[by_maker_paid, by_maker]", "[by_maker_paid, by_maker, all_rows]")
+    spec = spec.replace("memory:\n", "memory:\n  all_rows: {of: []}\n").replace(
+        "size: 3}", "size: 30}"
+    )
+    rows: list[Row] = [
+        row | ({"product": f"rare {at}"} if at % 9 == 0 else {})
+        for at, row in enumerate(table(300, 1))
+    ]
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows), tmp_path / "rows.parquet")
+    prepare.prepare(parse_spec(spec), [str(tmp_path / "rows.parquet")], tmp_path / "data")
+    data = DataFolder(tmp_path / "data").verified()
+    known = list(data.vocabulary("product"))
+    weights: Counter[int] = Counter()
+    times: Counter[int] = Counter()
+    for row in rows:
+        if row["side"] == "train" and row["product"] is not None and row["often"]:
+            label = known.index(row["product"]) if row["product"] in known else len(known)
+            weights[label] += row["often"]  # type: ignore[operator]
+            times[label] += 1
+    once = [label for label, count in times.items() if count == 1 and label < len(known)]
+    unseen = weights[len(known)] + sum(weights[label] for label in once)
+    assert len(once) > 5
+    counts = data.memory("all_rows", "product")
+    assert counts.keys.tolist() == [0]
+    assert counts.totals[0] == sum(weights.values()) + sum(weights[label] for label in once)
+    assert dict(zip(counts.labels.tolist(), counts.weights.tolist(), strict=True)) == {
+        **weights,
+        len(known): unseen,
+    }

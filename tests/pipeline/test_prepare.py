@@ -445,3 +445,26 @@ def test_beam_is_loaded_only_to_run_it() -> None:
     code = "import sys, pipeline.prepare; print({'apache_beam', 'tensorflow'} & set(sys.modules))"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout == "set()\n"
+
+
+def test_more_training_rows_come_in_more_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.preparing.examples.ROWS_OF_A_SHARD", 100)
+    rows = "x,y\n" + "1,1\n" * 900
+    spec = SMALL.replace("by: hash, columns: [x], eval: 0, test: 0", "by: row")
+    files: dict[str, list[int]] = {}
+    for more in ((), ("--shards", "2", "--force")):
+        _run(tmp_path, spec, *_small(tmp_path, one=rows), *more)
+        for side in ("train", "eval", "test"):
+            there = sorted((tmp_path / "out" / "data" / "examples" / side).iterdir())
+            records = [tf.data.TFRecordDataset(str(file), "GZIP") for file in there]
+            counts = [sum(1 for _ in one.as_numpy_iterator()) for one in records]
+            assert sum(counts) == _statistics(tmp_path)["rows"][side]
+            files.setdefault(side, []).append(len(counts))
+            # Six standard deviations of a draw.
+            assert max(counts) <= 100 + 60 or more
+    # 720 rows or so train.
+    train, asked = files["train"]
+    assert train in (7, 8) and asked == 2
+    assert files["eval"] == files["test"] == [4, 2]

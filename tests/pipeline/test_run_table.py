@@ -26,7 +26,8 @@ def test_every_stage_has_its_rows_and_says_whether_it_made_its_result(tmp_path: 
         Finished("export", tmp_path / "model", 5.0, made=True),
         Finished("score", scores, 2.0, made=True),
     ]
-    header, *lines = table(stages).splitlines()
+    header, *lines, total = table(stages).splitlines()
+    assert total.split() == ["all", "1:08"]
     assert header.split() == ["stage", "rows", "time", "result", "path"]
     assert [line.split()[:3] for line in lines] == [
         ["prepare", "10,000", "1:01"],

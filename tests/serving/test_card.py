@@ -45,7 +45,8 @@ def test_every_exported_model_has_its_card() -> None:
 def test_metrics_stand_in_the_front_matter_and_beside_their_baselines() -> None:
     baselines = {"next": {"constant": {"test": {"log_loss": 1.5}}, "strongest_input": None}}
     metrics = {"test": {"next": {"targets": 100, "log_loss": 1.25}}, "baselines": baselines}
-    text = made(metrics=metrics)
+    text = made(metrics=metrics | {"unknown_targets": {"next": "as wrong"}})
+    assert "Targets that the vocabulary does not hold count as wrong." in text
     (index,) = front(text)["model-index"]
     (result,) = index["results"]
     assert result["dataset"]["split"] == "test"

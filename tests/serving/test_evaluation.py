@@ -177,6 +177,19 @@ def test_targets_that_do_not_fit_are_counted_and_their_rows_scored(tmp_path: Pat
     assert len((tmp_path / "scores.jsonl").read_text().splitlines()) == ROWS
 
 
+def test_targets_that_the_vocabulary_does_not_hold_are_counted_with_what_they_count_as(
+    got: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    unknown = sum(label is not None and label not in LABELS for label in column("next"))
+    assert unknown > 0 and got["next"]["unknown"] == unknown
+    sets = [labels for labels in column("tags") if labels and not {*labels} <= {*TAGS}]
+    assert got["tags"].get("unknown", 0) == len(sets)
+    evaluate(tmp_path, rows_with_targets())
+    line = f"next: {unknown} rows have a target that the vocabulary does not hold; it counts as one"
+    assert line in capsys.readouterr().out
+    assert "unknown" not in got["ends"]
+
+
 def test_without_any_target_there_is_nothing_to_measure(tmp_path: Path) -> None:
     rows = rows_with_targets().select(["key", "word", "previous", "age", "size", "place"])
     with pytest.raises(Failure, match="targets of a head") as failure:

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from tiny_data import tiny_data, tiny_spec
+from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
@@ -181,3 +181,14 @@ def test_the_steps_that_fit_are_the_most_that_do(tmp_path: Path) -> None:
         assert pace.seconds(made, steps) <= seconds < pace.seconds(made, steps + 1)
     assert pace.fitting(made, 0.0) == 1
     assert pace.fitting(made, 1e9) == steps_of_run(spec.training, made.data.rows("train"))
+
+
+def test_without_held_out_rows_there_is_one_run_by_the_rules(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {"train": tiny_examples(40, seed=1), "eval": [], "test": []}
+    write_data(tmp_path / "data", open_spec(), rows)
+    train(tmp_path, "--minutes", "60", "--set", "training.epochs=2")
+    tried = json.loads((tmp_path / "run" / "trials.json").read_text())
+    assert [(one["change"], one["eval_loss"]) for one in tried] == [(RULES, None)]
+    assert "no held-out loss" in capsys.readouterr().err

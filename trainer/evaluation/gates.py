@@ -26,7 +26,7 @@ from kinds.memory.network import (
 )
 from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
-from trainer.evaluation import gather_results, head_results, summarise
+from trainer.evaluation import ResultsStep, gather_results, head_results, summarise
 from trainer.phases.descent import Vector, lbfgs
 from trainer.run import Run
 
@@ -174,7 +174,7 @@ def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
 
 
 def _some_rows(
-    run: Run, split: str, step: Any, title: str, most: int = ROWS_AT_MOST
+    run: Run, split: str, step: ResultsStep, title: str, most: int = ROWS_AT_MOST
 ) -> dict[str, dict[str, np.ndarray]]:
     """The results of the first rows of a split, in the order of its files, which prepare has dealt
     out at random: every second one is half of them."""
@@ -188,30 +188,29 @@ def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[s
     mixture is, and each of its parts alone, on eval rows that have fitted nothing. `worse_than`
     names the part that is clearly better than the mixture; None is as it should be. The chief does
     it."""
-    heads = {name: run.network.heads[name] for name in run.network.memories}
-    for name in heads:
-        inverse = 1.0 / temperatures.get(name, 1.0)
-        run.network.memories[name].inverse_temperature.assign(inverse)
+    for name, memory in run.network.memories.items():
+        memory.inverse_temperature.assign(1.0 / temperatures.get(name, 1.0))
     _fit(run, _own(run))
-    said: dict[str, dict[str, Any]] = {
-        name: {"gates": _gates(run.network.memories[name])} for name in heads
+    return {
+        name: {"gates": _gates(memory), **_judged(run, run.network.heads[name])}
+        for name, memory in run.network.memories.items()
     }
+
+
+def _judged(run: Run, head: OutputLayer) -> dict[str, Any]:
+    """Nothing where no rows are held out."""
     if not run.data.rows("eval"):
-        return said
-    parts = {f"{n}/{part}": p for n, head in heads.items() for part, p in _parts(run, head)}
-    fitted = {n: p for n, p in parts.items() if p.constant}
-    _fit(run, fitted)
-    results = _some_rows(run, "eval", _results_step(run, parts), "judge the parts of the mixtures")
-    for name, head in heads.items():
-        own = {
-            n.removeprefix(f"{name}/"): {what: v[1::2] for what, v in found.items()}
-            for n, found in results.items()
-            if n.startswith(f"{name}/")
-        }
-        scale = run.scales[name]
-        metrics = {part: summarise(head.part, found, scale) for part, found in own.items()}
-        said[name] |= {"parts": metrics, "worse_than": clearly_better(own)}
-    return said
+        return {}
+    found = {}
+    # One after the other: together they would need the memory of all.
+    for name, part in _parts(run, head):
+        if part.constant:
+            _fit(run, {head.name: part})
+        every = _some_rows(run, "eval", _results_step(run, part), f"judge {head.name}, {name}")
+        found[name] = {what: values[1::2] for what, values in every[head.name].items()}
+    scale = run.scales[head.name]
+    metrics = {name: summarise(head.part, results, scale) for name, results in found.items()}
+    return {"parts": metrics, "worse_than": clearly_better(found)}
 
 
 def _gates(memory: HeadMemory) -> dict[str, Any]:
@@ -236,14 +235,12 @@ def _parts(run: Run, head: OutputLayer) -> Sequence[tuple[str, Predictor]]:
     ]
 
 
-def _results_step(run: Run, parts: Mapping[str, Predictor]) -> Any:
+def _results_step(run: Run, part: Predictor) -> ResultsStep:
     @tf.function(input_signature=[run.signature()], autograph=False)
     def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
-        hidden = run.network.body(batch.features, training=False)
-        return {
-            name: head_results(part.layer(batch), hidden[part.head.name], batch)
-            for name, part in parts.items()
-        }
+        name = part.head.name
+        hidden = run.network.body(batch.features, training=False)[name]
+        return {name: head_results(part.layer(batch), hidden, batch)}
 
     return step
 

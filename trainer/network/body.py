@@ -94,7 +94,11 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     if len(hidden) < len(spec.heads):
         further = {name: inputs[name] for own in averages.values() for name in own}
         of_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
-        whole = joined("trunk", vectors, of_trunk, spec.trunk) if of_trunk else nothing(inputs)
+        whole = (
+            joined(clear_of(spec, "trunk"), vectors, of_trunk, spec.trunk)
+            if of_trunk
+            else nothing(inputs)
+        )
         top = trunk(whole, spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
     for name, own in averages.items():
@@ -132,8 +136,19 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
             count = lookup.rows or id_count(entries[lookup.vocabulary or ""])
-            tables[lookup.table] = table(count, lookup.width, f"table.{lookup.table}")
+            tables[lookup.table] = table(count, lookup.width, table_layer(spec, lookup.table))
     return tables
+
+
+def table_layer(spec: Spec, table: str) -> str:
+    """The name of a table's layer. Those of an input called `table` begin with it, too."""
+    return f"{clear_of(spec, 'table')}.{table}"
+
+
+def clear_of(spec: Spec, group: str) -> str:
+    """What the names of a group of layers begin with, apart from those of an input's own: no name
+    in a spec has a dot."""
+    return f"{group}." if group in spec.inputs else group
 
 
 def table(count: int, width: int, name: str) -> layers.Embedding:

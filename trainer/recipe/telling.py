@@ -39,9 +39,9 @@ def trial_line(ended: Sequence[Trial]) -> str:
     'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
     """
     *before, last = ended
-    loss = (
-        f"held-out loss {last.loss:.4g}" if math.isfinite(last.loss) else "did not come to its end"
-    )
+    loss = f"held-out loss {last.loss:.4g}"
+    if not math.isfinite(last.loss):
+        loss = "no held-out loss" if last.best_after else "did not come to its end"
     is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
     lowest_so_far = ", the lowest so far" * (is_best and bool(before))
     return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"

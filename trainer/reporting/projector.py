@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from trainer.network.body import table_layer
 from trainer.run import Run
 
 OUT_OF_VOCABULARY, MISSING = "(out of vocabulary)", "(missing)"
@@ -34,7 +35,7 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
     the kernel of each head over one that has its own."""
     shown: dict[str, tuple[np.ndarray, Sequence[str]]] = {}
     for table, vocabulary in tables(run).items():
-        vectors = run.network.body.get_layer(f"table.{table}").embeddings.numpy()
+        vectors = run.network.body.get_layer(table_layer(run.spec, table)).embeddings.numpy()
         shown[f"tokens_{table}"] = vectors, strings_of(run, vocabulary, len(vectors))
     for name, labels in run.spec.labels().items():
         if not labels.tied:

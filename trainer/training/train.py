@@ -101,10 +101,11 @@ def train_run(
     """
     training = run.spec.training
     rows = run.data.rows("train")
-    # A network without inputs starts from how frequent the targets are, the best it can say.
+    # A network without inputs starts from how frequent the targets are, the best it can say: one
+    # step, and the run is as any other.
     learns = run.spec.read() or run.spec.averaged()
     of_epoch = steps_per_epoch(rows, training.batch_size)
-    total_steps = steps_of_run(training, rows) if learns else of_epoch
+    total_steps = steps_of_run(training, rows) if learns else 1
     settings = LoopSettings(
         epochs=steps_per_epoch(total_steps, of_epoch),
         rows=rows,

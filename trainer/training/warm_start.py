@@ -24,6 +24,7 @@ from kinds.heads.network import KINDS
 from kinds.inputs.ids.numbering import id_count, missing_id
 from pipeline.failures import Exit, Failure
 from pipeline.folders.run import RunFolder
+from trainer.network.body import table_layer
 from trainer.run import Run
 
 Weights = list[np.ndarray]
@@ -60,7 +61,8 @@ def _places(new: Collection[str], old: Collection[str]) -> np.ndarray:
 
 
 def _take_body(run: Run, old: Mapping[str, Weights], places: Mapping[str, np.ndarray]) -> None:
-    tables = {f"table.{one.table}": one.vocabulary or "" for one in run.spec.lookups().values()}
+    lookups = run.spec.lookups().values()
+    tables = {table_layer(run.spec, one.table): one.vocabulary or "" for one in lookups}
     for layer in run.network.body.layers:
         if not layer.weights or layer.name not in old:
             continue

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def tensors(head: "FileHead") -> dict[str, Tensor]:
-    return tensors_of(head, "top/at")
+    return tensors_of(head, "ids" if head.is_mixed else "top/at")
 
 
 def score_alone() -> Callable[[Array], Array]:

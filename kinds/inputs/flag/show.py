@@ -11,9 +11,6 @@ from kinds.inputs.flag.looks import could_be as could_be
 if TYPE_CHECKING:
     from kinds.inputs.flag.spec import Flag
 
-# Less than a category: two embeddings hold a column of flags as well, and a third value later on.
-_SURE = 0.9
-
 
 def lines(part: "Flag") -> list[str]:
     return ["yes or no"]

@@ -37,7 +37,7 @@ def _of_lists(column: Column) -> Look:
     if numbers is not None and len(numbers.values) and lengths.min() == lengths.max() > 1:
         fractions = (numbers.values != np.rint(numbers.values)).mean() > 0.5
         if fractions:
-            return Look(0.1, f"vectors of {int(lengths.max())} numbers each")
+            return Look(0.0, f"vectors of {int(lengths.max())} numbers each")
     return _look(column, 1.0, "lists")
 
 
@@ -47,6 +47,10 @@ def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
     if length < LONGEST:
         reason = f"{reason}; 95 % have at most {length} elements"
     own = {"vocabulary": column.name, "length": length, **settings}
+    if column.weights:
+        own |= {"combine": "mean", "weights": column.weights}
+        said = f"{reason}; {column.weights!r} has a weight for each element"
+        return Look(sure, said, "", own, of_elements=True)
     if column.holds_target:
         last = {**own, "length": min(_LAST, length)}
         more = {"last": last} if length > _LAST else {}

@@ -1,4 +1,4 @@
-"""A sequence in the network: the vectors of its last values, made one, perhaps with weights."""
+"""A sequence in the network: the vectors of its last values, made one, by weights if it has any."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -13,13 +13,14 @@ from kinds.inputs.sequence.spec import Sequence
 from kinds.inputs.several import network as several
 from kinds.inputs.several.network import ids as ids
 from kinds.inputs.several.network import is_side_by_side as is_side_by_side
+from kinds.inputs.several.network import left_padded
 from kinds.parsing import SEVERAL_NUMBERS, Arrays, Feature, Vector, Vectors
 
 
 def features(name: str, part: Sequence, entries: Mapping[str, int]) -> dict[str, Feature]:
     found = several.features(name, part, entries)
     if part.weights is not None:
-        numbers = partial(several.left_padded, length=part.length, padding=0.0)
+        numbers = partial(left_padded, length=part.length, padding=0.0)
         weights = Feature(SEVERAL_NUMBERS, tf.float32, numbers, (part.length,), _nothing)
         found[weights_of(name)] = weights
     return found

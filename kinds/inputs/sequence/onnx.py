@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def operations() -> frozenset[str]:
-    return OPERATIONS | {"Slice", "IsNaN", "Where", "Min"}
+    return OPERATIONS | {"IsNaN", "Min", "Slice", "Where"}
 
 
 def add_nodes(nodes: Nodes, name: str, part: "Sequence", raw: "RawInput") -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def operations() -> frozenset[str]:
-    return frozenset({"Cast", "Clip", "Div", "Gather", "IsNaN", "Sub", "Unsqueeze", "Where"})
+    return frozenset({"Cast", "Clip", "Div", "Gather", "IsNaN", "Sub", "Where"})
 
 
 def add_nodes(nodes: Nodes, name: str, part: "VectorInput", raw: "RawInput") -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.lists import list_lengths
 from kinds.looks import FEW, Column, Counted, names, order
 
 _LABELS = 3
@@ -215,6 +216,30 @@ def _as_numbers(values: pa.Array) -> np.ndarray | None:
         return np.asarray(values.cast(pa.float64()).to_numpy(zero_copy_only=False))
     except pa.ArrowInvalid:
         return None
+
+
+def weights(columns: Sequence[Column]) -> dict[Column, Column]:
+    """Columns of lists, each with the column that has a number from 0 up for every element."""
+    lists = [column for column in columns if column.is_list][:_MOST_COMPARED]
+    numbers = [column for column in lists if _are_weights(column)]
+    found: dict[Column, Column] = {}
+    for column in lists:
+        same = [one for one in numbers if one not in found.values() and _as_long(column, one)]
+        if same and column not in numbers:
+            found[column] = same[0]
+    return found
+
+
+def _are_weights(column: Column) -> bool:
+    if not len(column.present) or (numbers := _as_numbers(column.present)) is None:
+        return False
+    return bool(np.isfinite(numbers).all() and numbers.min() >= 0)
+
+
+def _as_long(one: Column, other: Column) -> bool:
+    """Whether the lists of every row are as long, and not all of them of one length."""
+    lengths = [list_lengths(column.values) for column in (one, other)]
+    return bool((lengths[0] == lengths[1]).all() and np.ptp(lengths[0]) > 0)
 
 
 def keys_of_two(columns: Sequence[Column]) -> tuple[Column, Column] | None:

@@ -1,6 +1,6 @@
 """Roles of columns: what is predicted, what is learned from, what tells rows apart, what goes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -203,36 +203,46 @@ def _best(kinds: Mapping[str, inputs.Show | heads.Show], column: Column) -> tupl
 
 def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
     compared = [_compared(part) for part in found.heads]
-    single = len(found.keys) and not wishes.keys
-    left = [column for column in columns if not (column in found.keys and (single or wishes.keys))]
-    if wishes.keys:
-        # Keys of several columns are often the ids of what a row is about.
-        left += [c for c in columns if c in found.keys and not c.is_nearly_unique]
-    left = [column for column in columns if column in left]
+    # Keys that somebody names are often the ids of what a row is about.
+    keys = [c for c in found.keys if not wishes.keys or c.is_unique or c.is_nearly_unique]
     said = {*wishes.texts, *wishes.ids}
-    for column, why in relations.repeated([one.column for one in compared] + left).items():
-        if column in left and column.column not in said:
-            found.left_out[column.column] = why
-            left.remove(column)
+    left = _told_apart([c for c in columns if c not in keys], compared, said, found.left_out)
     own = [_with_evidence(column, compared) for column in left]
     weak: list[Part] = []
     for column in own:
         kind, look = _best(inputs.KINDS, column)
         part = Part(column, kind, look)
-        if not kind or look.sure < _LEAST_SURE:
-            weak.append(part)
-            continue
         given = [why for one in compared if (why := relations.gives_away(column, one))]
-        if given and column.column not in said:
+        if look.sure < _LEAST_SURE:
+            weak.append(part)
+            found.left_out[column.column] = _why_weak(part)
+        elif given and column.column not in said:
+            weak.insert(0, part)
             found.left_out[column.column] = f"{given[0]}: it may come from the target"
-            continue
-        found.inputs.append(part)
-    for part in weak:
-        if part.kind and not found.inputs:
-            found.inputs.append(part)
         else:
-            found.left_out[part.column.column] = _why_weak(part)
+            found.inputs.append(part)
+    # Where nothing else is left, the first of these is better than nothing.
+    if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
+        against = found.left_out.pop(usable[0].column.column)
+        look = replace(usable[0].look, against=f"{against}; but there is nothing else")
+        found.inputs.append(replace(usable[0], look=look))
     _split(own, found)
+
+
+def _told_apart(
+    columns: Sequence[Column], compared: Sequence[Target], said: Set[str], left_out: dict[str, str]
+) -> list[Column]:
+    """The columns without those that repeat others or only weigh the values of others."""
+    left = [*columns]
+    for column, why in relations.repeated([*(one.column for one in compared), *left]).items():
+        if column in left and column.column not in said:
+            left_out[column.column] = why
+            left.remove(column)
+    for column, weight in relations.weights([c for c in left if c.column not in said]).items():
+        left_out[weight.column] = f"it weighs the values of {column.column!r}"
+        left[left.index(column)] = replace(column, weights=weight.column)
+        left.remove(weight)
+    return left
 
 
 def _why_weak(part: Part) -> str:
