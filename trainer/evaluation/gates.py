@@ -30,8 +30,8 @@ from trainer.evaluation import ResultsStep, gather_results, head_results, summar
 from trainer.phases.descent import Vector, lbfgs
 from trainer.run import Run
 
-# Of both halves together.
-ROWS_AT_MOST = 65_536
+# Of both halves together: a few dozen numbers need no more rows, and each is a pass over them.
+ROWS_FITTED, ROWS_JUDGED = 16_384, 32_768
 # Of heads whose loss takes all logits of a row, so many logits are kept.
 LOGITS_AT_MOST = 1 << 25
 EVALUATIONS = 100
@@ -157,7 +157,7 @@ def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateR
         return found
 
     outputs = max([p.head.outputs for p in predictors.values() if p.memory.several], default=1)
-    rows = min(ROWS_AT_MOST, max(2, LOGITS_AT_MOST // outputs))
+    rows = min(ROWS_FITTED, max(2, LOGITS_AT_MOST // outputs))
     every = _some_rows(run, split, step, "fit the gates", rows)
     return {
         name: _half(found, len(predictors[name].memory.tables)) for name, found in every.items()
@@ -174,7 +174,7 @@ def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
 
 
 def _some_rows(
-    run: Run, split: str, step: ResultsStep, title: str, most: int = ROWS_AT_MOST
+    run: Run, split: str, step: ResultsStep, title: str, most: int = ROWS_JUDGED
 ) -> dict[str, dict[str, np.ndarray]]:
     """The results of the first rows of a split, in the order of its files, which prepare has dealt
     out at random: every second one is half of them."""
