@@ -36,7 +36,12 @@ heads:
 split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
 training: {epochs: 2, batch_size: 32}
 """
-STARTS = {"a": [1, 2, 3], "b": [-1, 0.1, 1 / 3], "d": [0, 5e-5, 7], "of no row": [9, 9, 9]}
+STARTS: dict[str, list[float]] = {
+    "a": [1, 2, 3],
+    "b": [-1, 0.1, 1 / 3],
+    "d": [0, 5e-5, 7],
+    "of no row": [9, 9, 9],
+}
 
 
 def rows() -> pa.Table:
