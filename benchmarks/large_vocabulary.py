@@ -47,7 +47,7 @@ scorer.score(pa.table({"items": [["item 1", "item 2"]]}))
 scored = time.perf_counter()
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 seconds = {"seconds": loaded - started, "first_row_seconds": scored - loaded}
-print(json.dumps(seconds | {"peak_mb": peak}))
+print(json.dumps(seconds | {"peak_mib": peak}))
 """
 
 
@@ -101,11 +101,11 @@ def stage(module: str, *arguments: object) -> None:
 
 def cost(said: dict[str, float]) -> dict[str, float]:
     peak = round(said["peak_bytes"] / 2**20)
-    return {"seconds": said["seconds"], "cpu_seconds": said["cpu_seconds"], "peak_mb": peak}
+    return {"seconds": said["seconds"], "cpu_seconds": said["cpu_seconds"], "peak_mib": peak}
 
 
 def size(path: Path) -> float:
-    return round(path.stat().st_size / 2**20, 1)
+    return round(path.stat().st_size / 1e6, 1)
 
 
 if __name__ == "__main__":
