@@ -21,6 +21,7 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     "prepare",
     "prepare_cache",
+    "large_vocabulary",
     "kinds",
     "train",
     "train_scaling",

@@ -27,6 +27,7 @@ LARGEST = 3.4e38
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=64)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 Word = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=256)]
+FilePath = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
 Separator = Annotated[str, StringConstraints(min_length=1, max_length=8)]
 Count = Annotated[int, Field(ge=1), AfterValidator(_countable)]
 Whole = Annotated[int, Field(ge=0), AfterValidator(_countable)]

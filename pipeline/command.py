@@ -26,6 +26,7 @@ WORDS = {
     "ask": "serving.ask",
     "page": "serving.page",
     "neighbours": "serving.neighbours",
+    "vectors": "serving.vectors",
     "beam": "serving.beam",
     "sign": "serving.sign",
     "search": "trainer.search",

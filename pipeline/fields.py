@@ -87,6 +87,7 @@ def fields_of(spec: specs.Spec) -> Fields:
     for name, part in spec.inputs.items():
         columns = spec.input_columns(name)
         read = [_read(INPUTS[part.kind].field(part, one), readings[name]) for one in columns]
+        read += [field.weights() for field in read if field.weighted_by]
         first = tuple(named(field) for field in read[:1])
         # What an input reads further has a number for each element of its first column.
         inputs[name] = first + tuple(named(replace(f, beside=first[0].output)) for f in read[1:])

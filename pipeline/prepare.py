@@ -23,7 +23,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kinds.columns import Reading
-from pipeline import drift, manifest, rows
+from pipeline import drift, manifest, rows, vectors
 from pipeline import spec as specs
 from pipeline.code_hash import code_hash
 from pipeline.console.import_noise import quiet_import
@@ -102,10 +102,12 @@ def prepare(
     fields, output = fields_of(spec), str(output)
     _check_columns(paths, fields, csv)
     split_sides.check_split(spec.split, paths)
+    _check_widths(spec)
     with _lock(output):
         first = {} if extend is None else DataFolder(extend).verified().vocabularies()
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
+        settings += vectors.fingerprints([table.vectors for table in spec.tables.values()])
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
         before = _state(output)
@@ -151,6 +153,17 @@ def _check_given(vocabularies: Mapping[str, specs.Vocabulary]) -> None:
             if len(read.unique()) < len(said.values):
                 rule = f"vocabularies.{name}.values must not repeat a value: read as values they do"
                 raise Failure(Exit.USAGE, rule, received=said.values)
+
+
+def _check_widths(spec: specs.Spec) -> None:
+    """Raises Failure 2 where the vectors that a table starts with have another width."""
+    for name, lookup in spec.starts().items():
+        path = spec.tables[name].vectors
+        width = vectors.width(path)
+        if width != lookup.width:
+            rule = f"the `embedding` of inputs with the table {name!r} must be {width}, "
+            rule += f"as wide as the vectors of {path}"
+            raise Failure(Exit.USAGE, rule, received=lookup.width)
 
 
 @contextmanager

@@ -49,9 +49,8 @@ def run(arguments: Sequence[str]) -> None:
     largest = max(certificate.heads.values(), default=0.0)
     rows = sum(certificate.cases.values())
     took = duration(time.monotonic() - started)
-    print(
-        f"{output / path}: {rows:,} rows as in Keras, largest difference {largest:.1e}, in {took}"
-    )
+    same = f"{rows:,} rows as in Keras, largest difference {largest:.1e}"
+    print(f"{output / path}: {(output / path).stat().st_size / 1e6:,.1f} MB, {same}, in {took}")
 
 
 def _made_from(manifest: Manifest, profile: Profile) -> str:

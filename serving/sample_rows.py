@@ -35,4 +35,5 @@ def sample_rows(folder: RunFolder) -> pa.RecordBatch:
 def _present(field: Field, names: Sequence[str]) -> Field:
     if field.output not in names:
         return field
-    return replace(field, column=field.output)
+    # A typed column is cut already.
+    return replace(field, column=field.output, weighted_by="")

@@ -48,6 +48,7 @@ LIGHT = {
     "serving.score": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.ask": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.neighbours": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
+    "serving.vectors": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.page": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.report": ALL_HEAVY - {"onnxruntime"},
     "examples.next_identifier.rows": ALL_HEAVY,

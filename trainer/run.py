@@ -29,9 +29,10 @@ from trainer.data import (
     step_batches,
     steps_per_epoch,
 )
-from trainer.network import MEMORY, Network, build_network, shared_group
+from trainer.network import FROZEN, MEMORY, Network, build_network, shared_group
 from trainer.network.memories import build_memories
 from trainer.network.output_layers import outputs_of
+from trainer.network.starts import start_tables
 from trainer.objective import HeadLoss, head_losses, prior_of
 from trainer.phases.schedule import frozen_blocks, phase_plans
 from trainer.training.optimizer import Optimizer, build_optimizer
@@ -130,8 +131,9 @@ def make_run(
     settings = spec.training
     memories = build_memories(spec, data, bias)
     network = build_network(spec, data.entries, bias, seed=settings.seed, memories=memories)
+    start_tables(network, spec, data)
     resting = map(shared_group, frozen_blocks(phase_plans(spec)))
-    variables = network.variables(without=[*resting, MEMORY])
+    variables = network.variables(without=[*resting, MEMORY, FROZEN])
     optimizer = build_optimizer(
         settings.optimizer,
         variables,

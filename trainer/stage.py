@@ -190,6 +190,7 @@ def make_run_folder(
     metrics["below_baseline"] = below_baselines(metrics, kinds)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
     metrics |= {"memory": parts} if parts else {}
+    metrics |= {"vectors": run.data.statistics.vectors} if run.spec.tables else {}
     with lasting("save the model"):
         model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
         model.save(work.keras_model)

@@ -6,7 +6,7 @@ file format. Standard library, numpy and pyarrow only.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import get_args
 
 import numpy as np
@@ -41,6 +41,8 @@ class Field:
     characters become a space, and `lower` whether A to Z become small, of a date `dates` how it is
     written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
     of numbers has `width` of them, or as many elements as the list `beside` it, a typed column.
+    With `weighted_by` each text of a list is a value, this separator and its weight: a list has the
+    values, a list of numbers the weights.
     """
 
     column: str
@@ -57,6 +59,7 @@ class Field:
     lower: bool = False
     width: int | None = None
     beside: str = ""
+    weighted_by: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:
@@ -75,6 +78,12 @@ class Field:
             raise ValueError("only characters of ASCII become spaces")
         if (self.width or self.beside) and self.kind != "vector":
             raise ValueError("only a list of numbers has a width, or lies beside another list")
+        if self.weighted_by and self.kind not in ("list", "vector"):
+            raise ValueError("only the values of a list have weights")
+
+    def weights(self) -> "Field":
+        """The weights that stand in the texts of this list."""
+        return replace(self, kind="vector", reading="words", nonnegative=True)
 
     @property
     def column_type(self) -> ColumnType:

@@ -3,10 +3,20 @@
   suggests: false,
   hint(field) {
     const between = field.separator === " " ? "a space" : `"${field.separator}"`;
+    if (field.weighted_by) return `values such as a${field.weighted_by}2 with ${between} between, the last ${field.length} count`;
     return `values with ${between} between, the last ${field.length} count`;
   },
   values(field, text) {
+    const texts = this.texts(field, text);
+    return field.weighted_by ? texts.map((one) => this.cut(field, one)[0]) : texts;
+  },
+  texts(field, text) {
     return this.json(text) ?? (text === "" ? [] : text.split(field.separator));
+  },
+  cut(field, text) {
+    const at = text.lastIndexOf(field.weighted_by);
+    if (at < 0) throw new Error(`${field.column} must have a weight behind each value`);
+    return [text.slice(0, at), text.slice(at + field.weighted_by.length)];
   },
   tensor(field, text) {
     const last = this.values(field, text).slice(-field.length).map((value) => asRead(field, value));

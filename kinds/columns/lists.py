@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from kinds.columns import json_lists, large_rows
 from kinds.columns.columns import MISSING, TEXTS, Bad, Unreadable, plain
 from kinds.columns.texts import HARD_TEXTS, strings, text
+from kinds.columns.weighted import cut
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
 
@@ -34,6 +35,15 @@ def on_a_line() -> None:
 
 def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """Lists of texts, of lists and of text that is JSON or has separators. Raises Unreadable."""
+    made, problems = whole(column, field)
+    if not field.weighted_by:
+        return made, problems
+    parts = cut(made, field.weighted_by)
+    return parts.values, [*problems, parts.without]
+
+
+def whole(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
+    """The same lists, each value with its weight where it has one in its text."""
     if is_native(column.type):
         return _native_list(column)
     if pa.types.is_nested(column.type):

@@ -3,10 +3,11 @@
   suggests: false,
   hint(field) {
     if (field.width !== null && field.width !== undefined) return `${field.width} numbers`;
-    return "a number for each value";
+    return field.weighted_by ? columnKinds.list.hint(field) : "a number for each value";
   },
   tensor(field, text, row) {
-    const said = columnKinds.list.values(field, text.trim());
+    const list = columnKinds.list;
+    const said = field.weighted_by ? list.texts(field, text).map((one) => list.cut(field, one)[1]) : list.values(field, text.trim());
     if (field.required && !said.length) throw new Error(`${field.column} must be given`);
     if (field.width && text.trim() && said.length !== field.width) throw new Error(`${field.column} must have ${field.width} numbers`);
     const other = field.beside && model.fields.find((one) => (one.name || one.column) === field.beside);

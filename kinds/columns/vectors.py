@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from kinds.columns import lists, numbers
 from kinds.columns.columns import Bad, Line, Unreadable, where
 from kinds.columns.texts import text
+from kinds.columns.weighted import cut
 from kinds.lists import list_lengths, lists_of
 from kinds.tensors import Element
 
@@ -41,7 +42,9 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
 
     A list holds numbers only: one that is missing among them is bad.
     """
-    if not lists.is_native(column.type):
+    if field.weighted_by:
+        column = cut(lists.whole(column, field)[0], field.weighted_by).weights
+    elif not lists.is_native(column.type):
         if pa.types.is_nested(column.type):
             raise Unreadable
         texts = pc.utf8_trim_whitespace(text(column))

@@ -130,6 +130,8 @@ def added(counts: ValueCounts) -> ValueCounts:
     """One table, each value in it once, within the bounds."""
     table = pa.concat_tables([SCHEMA.empty_table(), *counts.parts])
     table = table.group_by("value").aggregate([("count", "sum")]).rename_columns(SCHEMA.names)
+    # It comes in slices of 32,768 rows, each of which would be pickled with the memory of all.
+    table = table.combine_chunks()
     room = _room(table, counts.limit)
     if table.num_rows <= room:
         return replace(counts, parts=(table,))

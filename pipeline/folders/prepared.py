@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
 VOCABULARY, LABELS, TRANSFORM, MEMORY = "vocabulary", "labels", "transform", "memory"
+VECTORS = "vectors"
 # Each value's count, in the order of ids.
 Vocabulary: TypeAlias = dict[str, int]
 # {input or head: {side: {what: number}}}
@@ -45,6 +46,7 @@ class Statistics:
     memory: of each memory and each head that uses it, what it holds, and in how many rows of each
     side it knows the value
     leaks: rows that are on two sides; drift: distances from the rows that --compare named
+    vectors: of each table that starts with vectors that exist, how much of it has one
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -64,6 +66,7 @@ class Statistics:
     leaks: Mapping[str, Any] = field(default_factory=dict)
     warnings: Sequence[Mapping[str, str]] = ()
     drift: Any = None
+    vectors: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def read_statistics(folder: Path | str) -> Statistics:
@@ -154,6 +157,20 @@ class PreparedFolder(Folder):
         path.parent.mkdir(exist_ok=True)
         save: Any = np.savez
         save(path, **known.arrays())
+
+    def vectors(self, table: str) -> tuple[Any, Any]:
+        """What a table starts with: ids int64 [n], and their vectors float32 [n, width]."""
+        import numpy as np
+
+        with np.load(self.path / VECTORS / f"{table}.npz", allow_pickle=False) as arrays:
+            return arrays["ids"], arrays["vectors"]
+
+    def write_vectors(self, table: str, ids: Any, vectors: Any) -> None:
+        import numpy as np
+
+        path = self.path / VECTORS / f"{table}.npz"
+        path.parent.mkdir(exist_ok=True)
+        np.savez(path, ids=ids, vectors=vectors)
 
     def _read_memory(self, name: str, head: str) -> dict[str, Any]:
         import numpy as np

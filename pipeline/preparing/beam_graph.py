@@ -54,7 +54,8 @@ def run(
     runner, options = engine(beam_args)
     is_cluster = str(runner).lower().startswith("dataflow")
     if is_cluster:
-        _check_shared([result.output, *result.paths])
+        starts = [table.vectors for table in result.spec.tables.values()]
+        _check_shared([result.output, *result.paths, *starts])
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except ValueError as error:
@@ -221,7 +222,8 @@ def _parts(pipeline: beam.Pipeline, label: str, result: Result) -> Any:
 def _check_shared(paths: Sequence[str]) -> None:
     """Raises Failure 2 for a path that the workers of a cluster would not find."""
     if lone := [p for p in paths if not (stores.is_object(p) or stores.is_table(p))]:
-        rule = "rows and output must be at gs:// or s3://, where the engine's workers find them"
+        rule = "rows, vectors and output must be at gs:// or s3://, "
+        rule += "where the engine's workers find them"
         raise Failure(Exit.USAGE, rule, received=lone[:5])
 
 

@@ -18,7 +18,7 @@ from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
 from kinds.names import WEIGHT
 from pipeline import spec as specs
-from pipeline.fields import one_or_all, raw_names
+from pipeline.fields import fields_of, one_or_all, raw_names
 from pipeline.preparing.learning import Learned
 
 Tensors = dict[str, Any]
@@ -31,7 +31,7 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
     vocabulary_of = spec.vocabulary_of()
     pairs = spec.pairs().items()
-    columns = {name: len(spec.input_columns(name)) for name in spec.inputs}
+    columns = {name: len(own) for name, own in fields_of(spec).inputs.items()}
 
     def preprocess(raw: Tensors) -> Tensors:
         tables = {

@@ -30,6 +30,8 @@ def summary(said: Statistics) -> Iterator[str]:
         for head, one in heads.items():
             yield f"memory {name} of {head}: {memory.cut_off(one)}"
             yield f"  it knows the value in {memory.known(one)}"
+    for name, one in (said.vectors or {}).items():
+        yield f"table {name} starts with vectors: {started(one)}"
     for column, types in said.types.items():
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"
@@ -39,6 +41,16 @@ def summary(said: Statistics) -> Iterator[str]:
 def warned(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
     for warning in warnings:
         yield f"warning: {warning['anomaly']} of {warning['of']}: {warning['said']}"
+
+
+def started(said: Mapping[str, Any]) -> str:
+    """How much of a table starts with vectors that exist.
+
+    >>> started({"values": 9, "found": 6, "occurrences": 0.875})
+    '6 of 9 values have one, 87.5% of what occurs in train'
+    """
+    share = f"{said['occurrences']:.1%} of what occurs in train"
+    return f"{said['found']:,} of {said['values']:,} values have one, {share}"
 
 
 def labels_line(labels: Mapping[str, int]) -> str:

@@ -22,7 +22,7 @@ from kinds.inputs.part import Lookup, Pairs
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, Word, readable_as_yaml
-from pipeline.spec.blocks import Layer, Reading, Shared, Trunk, TrunkOrNone, Vocabulary
+from pipeline.spec.blocks import Layer, Reading, Shared, Table, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
 from pipeline.spec.splits import (
     ColumnSplit,
@@ -53,6 +53,7 @@ __all__ = [
     "Shared",
     "Spec",
     "Split",
+    "Table",
     "TimeSplit",
     "Training",
     "Trunk",
@@ -88,6 +89,9 @@ class Spec(Part):
     """Weights that several inputs go through, under names of your choice."""
     inputs: dict[Name, Input] = Field(min_length=1)
     """What the model reads. The name of an input is its column, unless `column` names another."""
+    tables: dict[Name, Table] = Field(default={})
+    """Embedding tables that start with vectors that exist, under the names of their `table`, which
+    is that of the vocabulary where an input names none."""
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""
@@ -169,6 +173,11 @@ class Spec(Part):
             for name, lookup in found.items()
             if lookup and (lookup.vocabulary or with_own_ids)
         }
+
+    def starts(self) -> dict[str, Lookup]:
+        """How inputs look up in the tables that start with vectors that exist."""
+        lookups = {part.table: part for part in self.lookups().values()}
+        return {table: lookups[table] for table in self.tables}
 
     def labels(self) -> dict[str, Labels]:
         """What the heads over a vocabulary choose from."""
@@ -276,6 +285,8 @@ class Spec(Part):
         }
         if self.memory:
             said["memory"] = self._prepared_memory()
+        if self.tables:
+            said["tables"] = {name: table.vectors for name, table in self.tables.items()}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def _prepared_memory(self) -> Any:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from kinds.settings import Count, Name, Part, Share
+from kinds.settings import Count, FilePath, Name, Part, Share
 from pipeline.spec.training import Phases
 
 Reading = Literal["words", "values"]
@@ -87,6 +87,23 @@ class Shared(Part):
     @property
     def is_linear(self) -> bool:
         return all(layer.activation is None for layer in self.dense_layers())
+
+
+class Table(Part):
+    """An embedding table that starts with vectors that exist: of words, products, anything that the
+    values of its vocabulary are called in the file.
+
+    The inputs of the table say the width of the vectors as their `embedding`; a block that they go
+    `through` makes any other width of it. A value that the file does not have starts as it would
+    without one, by chance, and so do the ids for unknown and missing values.
+    """
+
+    vectors: FilePath
+    """The file: `.vec` or `.txt` (fastText, word2vec, GloVe), word2vec's `.bin`, these also `.gz`;
+    `.parquet` (a column of texts, one of lists of numbers); or `.npy` beside a `.txt` with a value
+    a line. Here or at gs:// or s3://."""
+    frozen: bool = False
+    """Whether the whole table stays as it starts; otherwise it learns with everything else."""
 
 
 class Trunk(Part):

@@ -20,7 +20,17 @@ MOST_KEYS = 2**63 - 1
 
 def check_parts(spec: "Spec") -> None:
     """Raises ValueError for the first rule that the spec breaks."""
-    checks = (_names, _columns, _vocabularies, _pairs, _tables, _shared_blocks, _heads, _memory)
+    checks = (
+        _names,
+        _columns,
+        _vocabularies,
+        _pairs,
+        _tables,
+        _starts,
+        _shared_blocks,
+        _heads,
+        _memory,
+    )
     for check in (*checks, check_names):
         check(spec)
     check_size(spec)
@@ -114,6 +124,23 @@ def _tables(spec: "Spec") -> None:
                 f"vocabulary and embedding must be {other.vocabulary!r} and {other.width}; "
                 "name another `table` to have one of its own"
             )
+
+
+def _starts(spec: "Spec") -> None:
+    """The width is said, so that nothing else chooses it."""
+    read = spec.read()
+    users: dict[str, list[str]] = {}
+    for name, lookup in spec.lookups().items():
+        if name in read:
+            users.setdefault(lookup.table, []).append(name)
+    for table in spec.tables:
+        _defined(f"tables.{table}", table, users, "table of an input over a vocabulary")
+        for name in users[table]:
+            if "embedding" not in spec.inputs[name].model_fields_set:
+                raise ValueError(
+                    f"inputs.{name}.embedding: must be given, the width of the vectors that "
+                    f"tables.{table} starts with"
+                )
 
 
 def _shared_blocks(spec: "Spec") -> None:

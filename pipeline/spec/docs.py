@@ -32,6 +32,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "vocabularies": (specs.Vocabulary,),
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": (*inputs.CLASSES, NumberFormat),
+    "tables": (specs.Table,),
     "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
@@ -146,6 +147,7 @@ def values(about: dict[str, Any]) -> str:
 TITLES: dict[type[specs.Part], str] = {
     specs.Shared: "A shared block",
     specs.Layer: "A layer",
+    specs.Table: "A table",
     specs.Phases: "`phases`",
     specs.Training: "`training`",
     specs.Sampled: "`sampled`",
@@ -170,6 +172,7 @@ IN_WORDS = {
     "LastSplit": "`by: last`",
     "Shared": "shared block",
     "Memory": "memory",
+    "Table": "table",
 }
 
 

@@ -28,8 +28,10 @@ def card(
     examples: Mapping[str, int],
     sha256: str,
     memory: Mapping[str, Mapping[str, Any]],
+    vectors: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories."""
+    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories, and
+    `vectors` what they say of tables that start with vectors."""
     metrics = file.facts.get("metrics", {})
     split = next((s for s in ("test", "eval") if s in metrics), None)
     front = yaml.safe_dump(_front(file, metrics, split), sort_keys=False, allow_unicode=True)
@@ -39,6 +41,7 @@ def card(
         "## Inputs",
         table(["input", "column", "kind", "missing"], list(_inputs(spec))),
         *_before_the_file(file),
+        *_starts(spec, vectors or {}),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
@@ -108,6 +111,17 @@ def _inputs(spec: Spec) -> Iterator[list[object]]:
         missing = inputs.KINDS[part.kind].missing(part)
         columns = spec.input_columns(name) or spec.pairs()[name].of
         yield [name, ", ".join(columns), kind, missing]
+
+
+def _starts(spec: Spec, said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each table that starts with vectors from a file."""
+    if said:
+        yield "\n".join(
+            f"- The table {name} starts with the vectors of {plain(spec.tables[name].vectors)} for "
+            f"{one['found']:,} of its {one['values']:,} values"
+            + (", and is frozen." if spec.tables[name].frozen else ", and is learned on.")
+            for name, one in said.items()
+        )
 
 
 def _before_the_file(file: Metadata) -> Iterator[str]:

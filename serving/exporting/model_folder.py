@@ -68,8 +68,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    memory = source.statistics.memory
-    made.write_card(card(metadata, source.spec, source.examples, sha256, memory))
+    said = source.statistics.memory, source.statistics.vectors
+    made.write_card(card(metadata, source.spec, source.examples, sha256, *said))
     return path, compared
 
 

@@ -5,6 +5,7 @@ file holds the product of table and block (serving.exporting.folding), and else 
 table. The labels of a head lie in the space of the last layer. NumPy only, no `onnx` package.
 """
 
+import argparse
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,6 +108,25 @@ class FileEmbeddings:
                 waiting += [output for output in reader.outputs if output not in seen]
                 seen.update(reader.outputs)
         return None
+
+
+def space_of(model: bytes, name: str | None, head: str | None) -> Embeddings:
+    """The embeddings of an input's values, or of a head's labels. Raises Failure 2 for one that has
+    none."""
+    graph = FileEmbeddings(model)
+    found = graph.of_input(name) if name is not None else graph.of_head(head or "")
+    if found is None:
+        rule = "--input must be one that looks values up, --head one with labels"
+        raise Failure(Exit.USAGE, rule, received=name or head)
+    return found
+
+
+def add_space(parser: argparse.ArgumentParser, what: str) -> "argparse._MutuallyExclusiveGroup":
+    """The options that choose one; `what` is done with its values."""
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--input", help=f"the input whose values are {what}")
+    where.add_argument("--head", help=f"the head whose labels are {what}")
+    return where
 
 
 def _keys(lookup: Node) -> list[str]:

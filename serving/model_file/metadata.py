@@ -71,6 +71,7 @@ class Metadata:
 def _plain(one: Field) -> dict[str, Any]:
     """A field as earlier versions know it, unless it says more."""
     later = {"reading", "dates", "numerals", "missing_words", "width", "spaces", "lower", "beside"}
+    later |= {"weighted_by"}
     usual = asdict(Field(one.column, one.kind))
     return {k: v for k, v in asdict(one).items() if k not in later or v != usual[k]}
 
@@ -119,7 +120,7 @@ def _field(said: dict[str, Any]) -> Field:
     words = tuple(said.pop("missing_words", ()))
     one = Field(numerals=numerals, missing_words=words, **said)
     _check(one, column=str, kind=str, separator=str, name=str, reading=str, dates=str)
-    _check(one, spaces=str, lower=bool)
+    _check(one, spaces=str, lower=bool, weighted_by=str)
     if not all(isinstance(word, str) for word in words):
         raise ValueError("missing_words")
     "".join(words).encode()

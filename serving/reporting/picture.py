@@ -97,7 +97,7 @@ def _input_band(part: Input, name: str) -> int:
 def _tables(spec: Spec, weights: Weights) -> Iterator[Box]:
     own = {
         n.removeprefix("table.").lstrip(".").removesuffix("/embeddings"): s
-        for n, s in weights.get("tables", {}).items()
+        for n, s in [*weights.get("tables", {}).items(), *weights.get("frozen", {}).items()]
     }
     bands: dict[str, int] = {}
     for name, part in spec.read().items():

@@ -70,7 +70,8 @@ function buildForm() {
       input.setAttribute("list", options.id);
       form.append(options);
     }
-    if (suggested.length) input.placeholder = suggested.slice(0, 3).join(field.separator);
+    const weight = field.weighted_by ? `${field.weighted_by}1` : "";
+    if (suggested.length) input.placeholder = suggested.slice(0, 3).map((value) => value + weight).join(field.separator);
     form.append(element("label", null, element("span", column), input, element("small", kind.hint(field))));
   }
 }

@@ -1,17 +1,20 @@
 """Sequences with a weight for each value: a second list column, from cells to the network."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import tensorflow as tf
-from chain import read_json, through_all_stages
+from chain import read_json, through_all_stages, words
 from keras import ops
 from onnx import TensorProto, helper
 
+from examples.made_up_rows import rows_for
 from kinds.columns import Field, cast
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.sequence import graph, onnx, prepare
@@ -22,8 +25,10 @@ from kinds.nodes import Nodes
 from kinds.prepare import Known
 from kinds.tensors import feature
 from pipeline.failures import Failure
+from pipeline.fields import fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.spec.file import parse_spec
+from serving import report
 from serving.ask import answer
 from serving.scorer import Scorer
 
@@ -209,3 +214,131 @@ def test_weights_go_with_a_mean_or_a_sum_only(how: str) -> None:
 def test_a_target_is_no_weight() -> None:
     with pytest.raises(Failure, match=r"heads.more: column 'n of' is also read by inputs.items"):
         parse_spec(SPEC.replace("HOW", "mean").replace("binary,", "binary, column: n of,"))
+
+
+TEXT_PART = Sequence(vocabulary="item", length=2, combine="mean", weight_separator=":")
+LIST = prepare.field(TEXT_PART, "x")
+BOTH = [LIST, replace(LIST.weights(), name="x:vector", beside="x")]
+# Cells of text, and of lists: the values and weights, or why the row is bad.
+TEXT_CELLS: list[tuple[Any, Any]] = [
+    ("milk:1.5 bread:2", (["milk", "bread"], [1.5, 2.0])),
+    ('["milk:1.5", "rye bread:2"]', (["milk", "rye bread"], [1.5, 2.0])),
+    ("a:b:3 :0", (["a:b", ""], [3.0, 0.0])),
+    ("8.0:1e2", (["8.0"], [100.0])),
+    ("", ([], [])),
+    (None, (None, None)),
+    ("milk", "without_weight"),
+    ("milk:1 bread", "without_weight"),
+    ("milk: bread:1", "not_a_number"),
+    ("milk:x", "not_a_number"),
+    ("milk:nan", "not_a_number"),
+    ("milk:-1", "negative"),
+    ("milk:1e39", "not_finite"),
+]
+LIST_CELLS: list[tuple[Any, Any]] = [
+    (["milk:1.5", "rye bread:2"], (["milk", "rye bread"], [1.5, 2.0])),
+    ([], ([], [])),
+    (None, (None, None)),
+    (["milk:1", None], "without_weight"),
+    (["milk"], "without_weight"),
+    (["milk:"], "not_a_number"),
+]
+
+
+@pytest.mark.parametrize("cells", [TEXT_CELLS, LIST_CELLS], ids=["texts", "lists"])
+def test_each_text_is_a_value_and_its_weight(cells: list[tuple[Any, Any]]) -> None:
+    rows = pa.RecordBatch.from_pydict({"x": [cell for cell, _ in cells]})
+    made, good, bad = cast(rows, BOTH)
+    pairs = zip(made["x"].to_pylist(), made["x:vector"].to_pylist(), strict=True)
+    found: dict[int, Any] = dict(zip(good.tolist(), pairs, strict=True))
+    found |= {one.row: one.reason for one in bad}
+    assert [found[at] for at in range(len(cells))] == [said for _, said in cells]
+
+
+def test_a_spec_gives_the_weights_of_a_text_a_field_of_their_own() -> None:
+    spec = parse_spec(TEXT_SPEC.replace("HOW", "mean"))
+    values, weights = fields_of(spec).inputs["items"]
+    assert (values.kind, weights.kind) == ("list", "vector")
+    assert (values.column, weights.column) == ("items", "items")
+    assert (weights.output, weights.beside, weights.nonnegative) == ("items:vector", "items", True)
+
+
+TEXT_SPEC = """
+name: weighted
+vocabularies: {item: {}}
+inputs:
+  items:
+    {kind: sequence, vocabulary: item, length: 4, embedding: 4, combine: HOW, weight_separator: ":"}
+trunk: {layers: [8]}
+heads:
+  more: {kind: binary}
+split: {by: hash, columns: [row], eval: 0.2, test: 0.2}
+training: {epochs: 8, batch_size: 32, learning_rate: 0.05}
+"""
+
+
+def text_rows() -> pa.Table:
+    """The rows of `rows`, each value with its weight in one text; two of them are bad."""
+    table = rows()
+    cells = [
+        " ".join(f"{value}:{weight!r}" for value, weight in zip(values, weights, strict=False))
+        for values, weights in zip(
+            table["items"].to_pylist(), table["n of"].to_pylist(), strict=True
+        )
+    ]
+    cells[3] = "a:1 b"
+    columns = {"row": table["row"], "items": pa.array(cells), "more": table["more"]}
+    return pa.table(columns)
+
+
+def test_weights_in_texts_are_learned_from_and_the_file_reads_them(tmp_path: Path) -> None:
+    out = through_all_stages(
+        parse_spec(TEXT_SPEC.replace("HOW", "mean")), text_rows(), tmp_path / "out"
+    )
+    assert read_json(out / "run" / "metrics.json")["eval"]["more"]["accuracy"] > 0.9
+    said = DataFolder(out / "data").statistics.rejected_by_column
+    assert said == {"negative in column 'items'": 1, "without_weight in column 'items'": 1}
+    assert list(DataFolder(out / "data").vocabulary("item")) in (["a", "b"], ["b", "a"])
+    certificate = read_json(out / "model" / "certificate.json")
+    assert certificate["largest_differences"]["features"]["items.weights"] == 0
+    scorer = Scorer(out / "model" / "model.onnx")
+    asked = {"items": "a:2 b:0"}, {"items": '["a:0", "b:2"]'}
+    more, less = (float(answer(scorer, one).split()[1]) for one in asked)
+    assert more > 80 > 20 > less
+    of_run = words("--run", out / "run", "--model", out / "model" / "model.onnx")
+    report.run([*of_run, *words("--output", tmp_path / "report.html")])
+    with pytest.raises(Failure, match="without_weight in column 'items'"):
+        answer(scorer, {"items": "a:1 b"})
+
+
+def test_both_ways_to_give_weights_score_alike(tmp_path: Path) -> None:
+    """The same rows and seed: the same model."""
+    made = {}
+    for name, spec, table in (
+        ("text", TEXT_SPEC, text_rows()),
+        ("columns", TEXT_SPEC.replace('weight_separator: ":"', "weights: n of"), rows()),
+    ):
+        said = parse_spec(spec.replace("HOW", "sum").replace("epochs: 8", "epochs: 1"))
+        made[name] = through_all_stages(said, table, tmp_path / name) / "scores.parquet"
+    text, columns = (pq.read_table(made[name]) for name in ("text", "columns"))
+    assert text.num_rows == 898
+    assert text.to_pylist() == columns.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("new", "rule"),
+    [
+        ('concat, weight_separator: ":"', "`weight_separator` goes with `combine: mean` or"),
+        ('mean, weight_separator: ":", weights: w', "not in both"),
+        ('mean, weight_separator: " x"', "must not hold the `separator`"),
+    ],
+)
+def test_a_weight_separator_that_cannot_be_is_refused(new: str, rule: str) -> None:
+    with pytest.raises(Failure, match=rule):
+        parse_spec(TEXT_SPEC.replace('HOW, weight_separator: ":"', new))
+
+
+def test_made_up_rows_have_weights_in_their_texts() -> None:
+    spec = parse_spec(TEXT_SPEC.replace("HOW", "mean"))
+    _, good, bad = cast(rows_for(spec, 50, 1).to_batches()[0], fields_of(spec).of_inputs())
+    assert (len(good), bad) == (50, [])

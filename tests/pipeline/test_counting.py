@@ -1,6 +1,7 @@
 """Counting is exact up to a bound, its order is stated, and beyond the bound its error is."""
 
 import os
+import pickle
 import resource
 from collections import Counter
 
@@ -127,3 +128,9 @@ def test_a_million_distinct_values_in_the_room_of_fewer(monkeypatch: pytest.Monk
 @pytest.mark.skipif(os.environ.get("CI_FULL") != "1", reason="takes a minute; CI_FULL=1 runs it")
 def test_20_million_distinct_values_take_less_than_1200_mb() -> None:
     assert _check_many(20 * MILLION) < 1200
+
+
+def test_counts_are_sent_to_other_workers_with_no_more_than_their_own_bytes() -> None:
+    values = pa.array([f"value {at}" for at in range(200_000)])
+    counts = added(with_values(ValueCounts(), values))
+    assert len(pickle.dumps(counts)) < 1.1 * counts.parts[0].nbytes

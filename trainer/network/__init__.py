@@ -1,9 +1,9 @@
 """The whole network as one value: body, heads, and who owns which variable.
 
 Every trainable variable belongs to exactly one group: `tables`, each shared block as
-`shared.NAME`, `trunk`, `heads`, and `memory` where heads have some. These groups say what is
-trained when; `trainable` is never toggled, because a function that is traced already would not
-notice.
+`shared.NAME`, `trunk`, `heads`, `memory` where heads have some, and `frozen` where tables stay as
+they start. These groups say what is trained when; `trainable` is never toggled, because a function
+that is traced already would not notice.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +25,8 @@ Groups = dict[str, tuple[tf.Variable, ...]]
 
 MEMORY = "memory"
 """The group of what is learned of memories: between epochs, never in a step."""
+FROZEN = "frozen"
+"""The group of the tables that stay as they start: never trained."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,13 @@ def build_network(
     head_variables = [v for head in heads.values() for v in head.variables()]
     head_variables += uncertainty.values()
     gates = [v for memory in memories.values() for v in memory.gates.variables()]
+    frozen = [name for name, table in spec.tables.items() if table.frozen]
+    learned = [table for name, table in body.tables.items() if name not in frozen]
+    resting = {FROZEN: _variables(body.tables[name] for name in frozen)} if frozen else {}
     groups = group_variables(
         {
-            "tables": _variables(body.tables.values()),
+            "tables": _variables(learned),
+            **resting,
             **{shared_group(name): _variables(block) for name, block in body.shared.items()},
             "trunk": _variables(_other_layers(body)),
             "heads": head_variables,

@@ -14,7 +14,7 @@ from kinds.prepare import Known
 
 
 def features(name: str, part: Sequence, raw: Any, look_up: LookUp, known: Known) -> dict[str, Any]:
-    if part.weights is None:
+    if not part.is_weighted:
         return _ids(name, part, raw, look_up, known)
     values, weights = raw
     numbers = last(weights, part.length)

@@ -19,7 +19,7 @@ from kinds.parsing import SEVERAL_NUMBERS, Arrays, Feature, Vector, Vectors
 
 def features(name: str, part: Sequence, entries: Mapping[str, int]) -> dict[str, Feature]:
     found = several.features(name, part, entries)
-    if part.weights is not None:
+    if part.is_weighted:
         numbers = partial(left_padded, length=part.length, padding=0.0)
         weights = Feature(SEVERAL_NUMBERS, tf.float32, numbers, (part.length,), _nothing)
         found[weights_of(name)] = weights
@@ -34,7 +34,7 @@ def _nothing(name: str, values: np.ndarray) -> Arrays:
 def vector(
     name: str, part: Sequence, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:
-    if part.weights is None:
+    if not part.is_weighted:
         return several.vector(name, part, inputs, looked_up, entries)
     real = ops.not_equal(inputs[name], missing_id(entries[part.vocabulary]))
     return weighted(looked_up, real, inputs[weights_of(name)], part.combine)

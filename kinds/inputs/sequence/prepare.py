@@ -21,7 +21,8 @@ from kinds.prepare import Anomaly, Findings, Known
 def field(part: Sequence, column: str) -> Field:
     if column == part.weights:
         return Field(column, "vector", separator=part.separator, nonnegative=True)
-    return Field(column, "list", separator=part.separator)
+    weighted_by = part.weight_separator or ""
+    return Field(column, "list", separator=part.separator, weighted_by=weighted_by)
 
 
 def analysis(part: Sequence, field: Field) -> Analysis:
@@ -29,11 +30,11 @@ def analysis(part: Sequence, field: Field) -> Analysis:
 
 
 def feature_names(name: str, part: Sequence) -> list[str]:
-    return [name] if part.weights is None else [name, weights_of(name)]
+    return [name, weights_of(name)] if part.is_weighted else [name]
 
 
 def features(name: str, part: Sequence, column: Any, known: Known) -> dict[str, pa.Array]:
-    if part.weights is None:
+    if not part.is_weighted:
         return _ids(name, part, column, known)
     values, weights = column
     lists = last(weights, part.length)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def lines(part: "Sequence") -> list[str]:
     units = f" {part.units}" if part.units else ""
-    weighted = "weighted " if part.weights else ""
+    weighted = "weighted " if part.is_weighted else ""
     return [f"last {part.length} of {part.vocabulary}", f"{weighted}{part.combine}{units}"]
 
 
@@ -31,8 +31,12 @@ def made_up(
     lists = pa.ListArray.from_arrays(pa.array(ends, pa.int32()), pa.array(np.array(texts)[ids]))
     last = np.append(ids, 0)[np.maximum(ends[1:] - 1, 0)]
     worth = np.where(lengths > 0, worths(texts)[last], 0.0)
-    if part.weights is None:
+    if not part.is_weighted:
         return lists, worth
     weights = random.uniform(0.0, 0.5, len(ids))
     weights[ends[1:][lengths > 0] - 1] = 2.0
-    return (lists, pa.ListArray.from_arrays(lists.offsets, pa.array(weights))), worth
+    if part.weight_separator is None:
+        return (lists, pa.ListArray.from_arrays(lists.offsets, pa.array(weights))), worth
+    pairs = zip(lists.flatten().to_pylist(), weights, strict=True)
+    cells = pa.array([f"{v}{part.weight_separator}{w:.6f}" for v, w in pairs], pa.string())
+    return pa.ListArray.from_arrays(lists.offsets, cells), worth

@@ -1,6 +1,6 @@
 """The settings of a sequence."""
 
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -16,23 +16,38 @@ class Sequence(SeveralPart):
     the left.
 
     With `weights` each value counts as much as the other column says, at the same place of its
-    list: a mean is the sum of the weighted vectors by the sum of the weights, and 0 where that is
-    0. A list of another length than that of the values makes the row bad, and so does a weight that
-    is missing, no number or below 0: a mean of negative weights lies anywhere. For what speaks
-    against a value take a second sequence. A weight above 1,000,000 counts as 1,000,000.
+    list, and with `weight_separator` as much as its own text says, as in `milk:2 bread:0.5`. A mean
+    is the sum of the weighted vectors by the sum of the weights, and 0 where that is 0. A list of
+    another length than that of the values makes the row bad, and so does a weight that is missing,
+    no number or below 0: a mean of negative weights lies anywhere. For what speaks against a value
+    take a second sequence. A weight above 1,000,000 counts as 1,000,000.
     """
+
+    PREPARED: ClassVar = SeveralPart.PREPARED | {"weight_separator"}
 
     kind: Literal["sequence"] = "sequence"
     separator: Separator = " "
     """What separates the values if the column holds text."""
     weights: Column | None = None
     """The column with a weight for each value, for `combine: mean` and `combine: sum`."""
+    weight_separator: Separator | None = None
+    """What stands between a value and its weight where one text has both; the last one in a text
+    counts."""
 
     @model_validator(mode="after")
     def _weights_where_they_mean_something(self) -> Self:
-        if self.weights is not None and self.combine not in ("mean", "sum"):
-            raise ValueError("`weights` go with `combine: mean` or `combine: sum` only")
+        if self.is_weighted and self.combine not in ("mean", "sum"):
+            said = "`weights` go" if self.weights else "`weight_separator` goes"
+            raise ValueError(f"{said} with `combine: mean` or `combine: sum` only")
+        if self.weights is not None and self.weight_separator is not None:
+            raise ValueError("weights are in `weights` or behind a `weight_separator`, not in both")
+        if self.weight_separator is not None and self.separator in self.weight_separator:
+            raise ValueError("`weight_separator` must not hold the `separator` between values")
         return self
+
+    @property
+    def is_weighted(self) -> bool:
+        return self.weights is not None or self.weight_separator is not None
 
     def columns(self, name: str) -> tuple[str, ...]:
         own = super().columns(name)
