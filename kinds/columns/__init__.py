@@ -161,6 +161,8 @@ def carried(rows: pa.RecordBatch) -> pa.RecordBatch:
 def _written(column: pa.Array) -> pa.Array:
     if uuids.is_uuid(column.type):
         return uuids.texts(column)
+    if isinstance(column.type, JsonLists):
+        return column.storage
     if not isinstance(column.type, Values):
         return column
     values, several = only(column)
