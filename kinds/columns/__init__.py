@@ -227,7 +227,7 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     try:
         array, more = field.column_type.typed(column, field)
     except Unreadable:
-        rule = f"column {field.column!r} must be readable as {field.kind}"
+        rule = f"column {field.column!r} must be readable as {field.column_type.wanted()}"
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     array = as_read(array, field.reading)

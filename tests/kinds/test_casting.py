@@ -255,3 +255,11 @@ def test_uuids_are_their_text_in_whatever_part_of_a_column_and_where_they_are_ca
         expected = [None if value is None else str(value) for value in part.to_pylist()]
         assert typed.column("x").to_pylist() == expected and rejected == []
         assert carried(rows).column("x").to_pylist() == expected
+
+
+def test_lists_where_one_text_is_asked_for_are_refused_in_words_of_the_spec() -> None:
+    lists = pa.RecordBatch.from_arrays([pa.array([["a"]])], names=["x"])
+    rule = r"column 'x' must be readable as one text a row \(lists of words are a sequence\)"
+    with pytest.raises(Failure, match=rule) as failure:
+        cast(lists, [Field("x", "passage")])
+    assert failure.value.exit_code == Exit.USAGE
