@@ -21,7 +21,7 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 BENCHMARKS = (
     "prepare",
     "prepare_cache",
-    "texts",
+    "kinds",
     "train",
     "train_scaling",
     "train_gpu",

@@ -1,0 +1,1 @@
+"""Goals by their date: dates, crosses, and a split by time."""
