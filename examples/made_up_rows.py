@@ -76,12 +76,13 @@ def signal_of(worths: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def texts_of(spec: Spec, name: str) -> Sequence[str]:
-    """The values of the vocabulary of an input or a head, or made-up ones; none without one.
+    """The values of the vocabulary of an input or a head, or made-up ones; none without one, and
+    none of pairs, which come from other inputs.
 
     An input may have more than its vocabulary holds: the others are unknown.
     """
     vocabulary = spec.vocabulary_of().get(name)
-    if vocabulary is None:
+    if vocabulary is None or name in spec.pairs():
         return []
     said = spec.vocabularies[vocabulary]
     count = VALUES if name in spec.inputs else min(LABELS, said.size)

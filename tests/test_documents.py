@@ -45,6 +45,7 @@ NOT_RUN = {
 }
 SLOW = {
     "pipeline.completion": "asks every command for its help: test_commands tests the parts",
+    "run --input 'rows/*.csv' --target": "trains for minutes: test_quickstart runs it with --quick",
     "trainer.search": "starts a process for each trial: test_search runs two",
     "--direct_running_mode": "starts workers: test_engines does so in every run",
     "--log-format json": "starts all stages as processes: test_log_format reads the lines",
