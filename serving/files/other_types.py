@@ -18,8 +18,10 @@ class OtherTypes:
     """Remembers of each column the first file in which it is none of texts."""
 
     def __init__(self, fields: Sequence[Field]) -> None:
-        of_words = [f for f in fields if f.column_type.element() == "string"]
-        self._columns = {f.column for f in of_words if f.reading == "words"}
+        # A text that the file splits is read as words whatever its rows had.
+        texts = [f for f in fields if f.column_type.element() == "string"]
+        texts = [f for f in texts if not f.column_type.is_split_in_file()]
+        self._columns = {f.column for f in texts if f.reading == "words"}
         self._found: dict[str, tuple[str, str]] = {}
 
     def see(self, file: str, rows: pa.RecordBatch) -> None:

@@ -11,8 +11,9 @@ FIELDS = (
     Field("tokens", "list"),
     Field("item", "text", reading="values"),
     Field("amount", "number"),
+    Field("title", "passage"),
 )
-TEXTS = {"token": ["True"], "tokens": ["a b"], "item": ["8.0"], "amount": ["1.5"]}
+TEXTS = {"token": ["True"], "tokens": ["a b"], "item": ["8.0"], "amount": ["1.5"], "title": ["a"]}
 
 
 def said(rows: dict[str, pa.Array | list[str | None]]) -> list[str]:
@@ -41,4 +42,5 @@ def test_a_column_of_words_that_has_another_type_is_named_once(
 def test_texts_and_what_was_read_as_values_and_numbers_are_as_they_were() -> None:
     assert said({}) == []
     assert said({"tokens": pa.array([["a"]]), "token": pa.nulls(1)}) == []
-    assert said({"item": pa.array([True]), "amount": pa.array([1.5])}) == []
+    typed = {"item": pa.array([True]), "amount": pa.array([1.5]), "title": pa.array([8])}
+    assert said(typed) == []
