@@ -10,6 +10,7 @@ starts no Python. Anything else is completed as a file name.
 
 import argparse
 import json
+import os
 import re
 import subprocess
 import sys
@@ -82,7 +83,8 @@ def helps(package: str) -> dict[str, str]:
 def asked(modules: Sequence[str]) -> dict[str, str]:
     """The help of each of these commands of one package, asked for in a process of its own."""
     line = [sys.executable, "-W", "ignore", "-c", ASK, *modules]
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    width = {**os.environ, "COLUMNS": "80"}
+    done = subprocess.run(line, capture_output=True, text=True, check=True, env=width)
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found
 

@@ -223,22 +223,18 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "OUT/data. Other options go to Beam, for example --runner or --direct_num_workers.",
         allow_abbrev=False,
     )
-    parser.add_argument("--infer", nargs="+", metavar="FILES", help="print a first spec, and end")
+    parser.add_argument("--infer", nargs="+", metavar="F", help="print a first spec, and end")
     add_wishes(parser)
-    parser.add_argument("--spec", help="a YAML file, here or at gs:// or s3://")
+    parser.add_argument("--spec", metavar="FILE", help="a YAML file, here or at gs:// or s3://")
     add_set(parser)
-    parser.add_argument(
-        "--input",
-        nargs="+",
-        metavar="FILES",
-        help="paths or globs, here or at gs:// or s3://; bigquery:// and a table or a query",
-    )
+    said = "paths or globs, here or at gs://, s3:// or bigquery://"
+    parser.add_argument("--input", nargs="+", metavar="F", help=said)
     add_csv(parser)
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
-    parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="SHARE")
-    parser.add_argument(
-        "--shards", type=_count, help="files for each side (4; for training as many as rows need)"
-    )
+    said = "share of bad rows to tolerate (0.01)"
+    parser.add_argument("--max-bad-fraction", type=_fraction, default=0.01, metavar="S", help=said)
+    said = "files of each side (4; of train by its rows)"
+    parser.add_argument("--shards", type=_count, metavar="N", help=said)
     parser.add_argument(
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )

@@ -343,10 +343,8 @@ def _parser() -> argparse.ArgumentParser:
         "(options that are not ours go to Apache Beam)",
         allow_abbrev=False,
     )
-    parser.add_argument(
-        "--spec",
-        help="a YAML file, here or at gs:// or s3:// (made from the rows: OUT/spec.yaml)",
-    )
+    said = "a YAML file (without one it is made from the rows)"
+    parser.add_argument("--spec", metavar="FILE", help=said)
     add_wishes(parser)
     add_set(parser)
     parser.add_argument("--input", nargs="+", required=True, metavar="F", help="files of raw rows")
@@ -356,19 +354,20 @@ def _parser() -> argparse.ArgumentParser:
         "--stages",
         type=_stages,
         default=STAGES,
-        help=f"a comma-separated part of: {','.join(STAGES)}",
+        help=f"of {','.join(STAGES)} (all)",
     )
     parser.add_argument(
         "--score",
         nargs="+",
         metavar="F",
-        help="the rows to score (default: those of the input that it was not trained on)",
+        help="the rows to score (those that it was not trained on)",
     )
     parser.add_argument(
         "--side",
         nargs="+",
         choices=(*SIDES, ALL),
-        help="score the rows of these sides of the split (eval test; all with --score)",
+        metavar="S",
+        help=f"score the rows of {', '.join(SIDES)} or {ALL} (eval test)",
     )
     parser.add_argument(
         "--fold",

@@ -8,8 +8,13 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+
+from kinds.columns.readings import Reading, as_read
 from pipeline.failures import main
 from serving.model_file.embeddings import add_space, space_of
+from serving.model_file.file_graph import FileGraph
+from serving.model_file.metadata import KEY, Metadata, from_json
 from serving.score import positive
 from serving.scorer import read_model
 
@@ -17,9 +22,20 @@ from serving.scorer import read_model
 def run(arguments: Sequence[str]) -> None:
     """The command: a line for each neighbour, its cosine first."""
     options = _parser().parse_args(arguments)
-    space = space_of(read_model(Path(options.model)), options.input, options.head)
-    for value, cosine in space.nearest(options.of, options.count):
-        print(f"{cosine:.3f}  {value}")
+    content = read_model(Path(options.model))
+    space = space_of(content, options.input, options.head)
+    reading = _reading(from_json(FileGraph(content).metadata().get(KEY, "")), options)
+    value = as_read(pa.array([options.of]), reading)[0].as_py()
+    for other, cosine in space.nearest(value, options.count):
+        print(f"{cosine:.3f}  {other}")
+
+
+def _reading(model: Metadata, options: argparse.Namespace) -> Reading:
+    """How the vocabulary of the input or the head was read."""
+    if options.input is None:
+        return next(head.target.reading for head in model.heads if head.name == options.head)
+    column = model.training.get(options.input, {}).get("column")
+    return next((one.reading for one in model.fields if one.output == column), "words")
 
 
 def _parser() -> argparse.ArgumentParser:

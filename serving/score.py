@@ -37,6 +37,7 @@ from pipeline.storage.full_disk import full_disk_explained
 from serving.evaluation import Evaluation, drift, evaluation_of, table
 from serving.files.by_side import COLUMN, BySide
 from serving.files.long_form import RESULTS, opened_long
+from serving.files.other_types import OtherTypes
 from serving.files.parts import FinishedParts, OpenPart, Tally
 from serving.files.sources import check_columns, column_types, read, rows_about
 from serving.files.streams import FORMATS, STREAM, given, taken
@@ -109,8 +110,10 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     # Running totals are not kept in parts: an evaluation starts anew.
     parts = FinishedParts(output, made_from, fresh=options.evaluate, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * BATCHES_OF_A_PART
+    other_types = OtherTypes(scorer.metadata.fields)
     batches = _batches(
-        files, scorer, kept, options.top_k, options.heads, evaluation, skip, by_side, csv
+        *(files, scorer, kept, options.top_k, options.heads, evaluation, skip, by_side, csv),
+        other_types,
     )
     _fill(parts, _ahead(batches, BATCHES_AHEAD), rows_about(files))
     tally, seen = parts.total(), parts.seen()
@@ -133,7 +136,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
         metrics = evaluation.metrics()
         write_text(_beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
         print("\n".join([table(metrics), *evaluation.unknown_lines()]), file=said)
-    for warning in _unknown(tally).warnings(scorer.metadata.usual()):
+    unknown = _unknown(tally).warnings(scorer.metadata.usual())
+    for warning in [*other_types.warnings(), *unknown]:
         print(warning, file=sys.stderr)
     line = _last_line(tally, before, time.monotonic() - started, options.output)
     print(line + cells.line(), file=said)
@@ -202,12 +206,14 @@ def _batches(
     skip: int,
     by_side: BySide,
     csv: Csv,
+    other_types: OtherTypes,
 ) -> Iterator[ScoredBatch]:
     """The batches of all files, without the first `skip` ones."""
     columns = [*scorer.columns, *kept, *(evaluation.columns if evaluation else [])]
     columns += by_side.columns
     batches = ((file, raw) for file in files for raw in read(file, columns, READ_ROWS, csv))
     for file, raw in islice(batches, skip, None):
+        other_types.see(file, raw.rows)
         chosen, sides, unfit = by_side.of(file, raw)
         rows = raw.rows if len(chosen) == raw.rows.num_rows else raw.rows.take(pa.array(chosen))
         typed, good, more = cast(rows, scorer.metadata.fields)

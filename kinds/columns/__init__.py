@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns import uuids
 from kinds.columns.columns import Bad, Indices, JsonLists, Unreadable, Values, only, plain, where
 from kinds.columns.columns import is_missing as is_missing
 from kinds.columns.dates import FORMATS
@@ -162,11 +163,17 @@ def cast(
 
 def carried(rows: pa.RecordBatch) -> pa.RecordBatch:
     """Raw columns as they can be written: of tf.Example the only value of each cell, or lists."""
-    columns = [_written(c) if isinstance(c.type, Values) else c for c in rows.columns]
+    columns = [_written(column) for column in rows.columns]
     return pa.RecordBatch.from_arrays(columns, names=rows.schema.names)
 
 
 def _written(column: pa.Array) -> pa.Array:
+    if uuids.is_uuid(column.type):
+        return uuids.texts(column)
+    if isinstance(column.type, JsonLists):
+        return column.storage
+    if not isinstance(column.type, Values):
+        return column
     values, several = only(column)
     if any(len(bad.at) for bad in several):
         return column.storage
@@ -229,7 +236,7 @@ def _column(column: pa.Array, field: Field) -> tuple[pa.Array, list[Bad]]:
     try:
         array, more = field.column_type.typed(column, field)
     except Unreadable:
-        rule = f"column {field.column!r} must be readable as {field.kind}"
+        rule = f"column {field.column!r} must be readable as {field.column_type.wanted()}"
         raise Failure(Exit.USAGE, rule, received=received) from None
     problems += more
     array = as_read(array, field.reading)

@@ -8,6 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.columns import uuids
+
 Indices = npt.NDArray[np.int64]
 # A typed column -> float32 [rows], NaN where a value is missing.
 Line = Callable[[pa.Array], npt.NDArray[np.float32]]
@@ -85,7 +87,9 @@ def only(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
 
 
 def plain(column: pa.Array) -> tuple[pa.Array, list[Bad]]:
-    """Without dictionaries and extension types; bytes as checked text."""
+    """Without dictionaries and extension types; bytes as checked text, UUIDs as theirs."""
+    if uuids.is_uuid(column.type):
+        return uuids.texts(column), []
     if isinstance(column, pa.ExtensionArray):
         column = column.storage
     if pa.types.is_dictionary(column.type):

@@ -175,6 +175,10 @@ def _filled(column: pa.Array) -> Whole:
     return whole
 
 
+def wanted() -> str:
+    return "date"
+
+
 def arrow() -> pa.DataType:
     return pa.timestamp("s")
 

@@ -25,6 +25,10 @@ _TRUE = ("1", "1.0", "true", "yes", "t", "y")
 _FALSE = ("0", "0.0", "false", "no", "f", "n")
 
 
+def wanted() -> str:
+    return "flag"
+
+
 def on_a_line() -> None:
     return None
 

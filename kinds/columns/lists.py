@@ -25,6 +25,10 @@ def arrow() -> pa.DataType:
     return TEXTS
 
 
+def wanted() -> str:
+    return "list"
+
+
 def is_list() -> bool:
     return True
 

@@ -95,6 +95,10 @@ def arrow() -> pa.DataType:
     return pa.float32()
 
 
+def wanted() -> str:
+    return "number"
+
+
 def is_list() -> bool:
     return False
 

@@ -59,6 +59,10 @@ def arrow() -> pa.DataType:
     return pa.string()
 
 
+def wanted() -> str:
+    return "one text a row (lists of words are a sequence)"
+
+
 def is_list() -> bool:
     return False
 

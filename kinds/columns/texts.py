@@ -108,6 +108,10 @@ def arrow() -> pa.DataType:
     return pa.string()
 
 
+def wanted() -> str:
+    return "text"
+
+
 def is_list() -> bool:
     return False
 

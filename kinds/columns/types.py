@@ -22,6 +22,9 @@ class ColumnType(Protocol):
     def arrow(self) -> pa.DataType:
         """The type of a typed column."""
 
+    def wanted(self) -> str:
+        """What its column must be readable as, for a person."""
+
     def is_list(self) -> bool:
         """Whether a cell holds any number of values."""
 

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from kinds.columns import Field
 
 
+def wanted() -> str:
+    return "vector"
+
+
 def arrow() -> pa.DataType:
     return pa.list_(pa.float32())
 

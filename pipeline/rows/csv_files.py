@@ -86,29 +86,34 @@ def _records(found: Dialect, csv: Csv) -> Records:
 
 
 class _Blocks:
-    """What is read of a file and not used yet; it begins with a record."""
+    """What is read of a file and not used yet: the first `size` bytes of `memory`, which is filled
+    again and again. They begin with a record."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        self._file, self.content, self.is_end = file, b"", False
+        self._file, self.memory, self.size, self.is_end = file, bytearray(READ_BYTES), 0, False
 
     def read(self) -> bool:
         """Adds a block, and more up to one in which a line ends. Whether there is anything left."""
-        blocks, size = [self.content], len(self.content)
-        self.content = b""
-        while block := self._file.read(READ_BYTES):
-            blocks.append(block)
-            size += len(block)
-            if b"\n" in block or b"\r" in block or size >= BLOCK_BYTES:
-                break
-        self.is_end = not block
-        self.content = b"".join(blocks)
-        return bool(self.content)
+        has_line_end = False
+        while not has_line_end and not self.is_end:
+            start = self.size
+            if len(self.memory) < start + READ_BYTES:
+                # Bytes that Arrow has read may not be moved, so these are others.
+                self.memory = self.memory[:start] + bytes(max(start, READ_BYTES))
+            with memoryview(self.memory) as memory:
+                block = memory[start : start + READ_BYTES]
+                self.size += self._file.readinto(block)  # type: ignore[attr-defined]
+            self.is_end = self.size == start
+            ends = (self.memory.find(end, start, self.size) for end in (b"\n", b"\r"))
+            has_line_end = any(end >= 0 for end in ends) or self.size >= BLOCK_BYTES
+        return bool(self.size)
 
     def pieces(self, records: Records) -> tuple[list[Piece], bool]:
         """Its whole records (pipeline.rows.csv_records). Raises EOFError where one has no end."""
-        pieces, is_several = records.pieces(self.content, is_end=self.is_end)
-        if not pieces and len(self.content) >= BLOCK_BYTES:
-            line = records.unclosed(self.content)
+        content = bytes(memoryview(self.memory)[: self.size])
+        pieces, is_several = records.pieces(content, is_end=self.is_end)
+        if not pieces and self.size >= BLOCK_BYTES:
+            line = records.unclosed(content)
             if line is None:
                 size = f"{BLOCK_BYTES >> 20} MB"
                 raise EOFError(f"a row of more than {size}, or a quote that is never closed")
@@ -117,9 +122,11 @@ class _Blocks:
 
     def drop(self, pieces: Sequence[Piece]) -> int:
         """Lets go of the pieces, and says how many bytes they had."""
-        size = pieces[-1].stop if pieces else 0
-        self.content = self.content[size:]
-        return size
+        dropped = pieces[-1].stop if pieces else 0
+        left = self.size - dropped
+        self.memory[:left] = self.memory[dropped : self.size]
+        self.size = left
+        return dropped
 
 
 class _Reader:
@@ -138,11 +145,11 @@ class _Reader:
         """The good rows of what is left of a file, whose first row has that number."""
         blocks, has_several = _Blocks(file), False
         while blocks.read():
-            at_once = None if has_several else self._at_once(blocks.content, blocks.is_end, row)
+            at_once = None if has_several else self._at_once(blocks, row)
             if at_once is None:
                 pieces, has_several = blocks.pieces(self.records)
                 for piece in pieces:
-                    yield from self._rows(blocks.content, piece, row)
+                    yield from self._rows(blocks.memory, piece, row)
                     row += piece.rows
                 blocks.drop(pieces)
             else:
@@ -151,33 +158,35 @@ class _Reader:
                 yield batch
                 row += piece.rows
 
-    def _at_once(
-        self, content: bytes, is_end: bool, row: int
-    ) -> tuple[pa.RecordBatch, Piece] | None:
+    def _at_once(self, blocks: _Blocks, row: int) -> tuple[pa.RecordBatch, Piece] | None:
         """Whole lines, if each is a record; None where that is not sure."""
-        stop = len(content) if is_end else content.rfind(b"\n") + 1
+        content, size = blocks.memory, blocks.size
+        stop = size if blocks.is_end else content.rfind(b"\n", 0, size) + 1
         if not stop or not self._may_be_lines(content, stop):
             return None
         lines = content.count(b"\n", 0, stop) + (not content.endswith(b"\n", 0, stop))
         ragged: list[Rejected] = []
         batch = self._parsed(content, Piece(0, stop, lines), row, ragged)
         rows = batch.num_rows + len(ragged)
-        if rows != lines and b'"' in content:
+        if rows != lines and content.find(b'"', 0, stop) >= 0:
             return None
         self._broken += ragged
         return batch, Piece(0, stop, rows)
 
-    def _may_be_lines(self, content: bytes, stop: int) -> bool:
+    def _may_be_lines(self, content: bytearray, stop: int) -> bool:
         """Whether each line may be a record. Letter by letter bytes are searched fast."""
-        if b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
+        returns = content.count(b"\r", 0, stop)
+        if returns and returns != content.count(b"\r\n", 0, stop):
             return False
-        if b'"' not in content:
+        if content.find(b'"', 0, stop) < 0:
             return True
-        if not self._escape and b"\\" in content and b'\\"' in content:
+        has_backslashes = not self._escape and content.find(b"\\", 0, stop) >= 0
+        if has_backslashes and content.find(b'\\"', 0, stop) >= 0:
             return False
-        return self.records.is_closed(content[content.rfind(b"\n", 0, stop - 1) + 1 : stop])
+        last_line = content[content.rfind(b"\n", 0, stop - 1) + 1 : stop]
+        return self.records.is_closed(bytes(last_line))
 
-    def _rows(self, content: bytes, piece: Piece, row: int) -> Iterator[pa.RecordBatch]:
+    def _rows(self, content: bytearray, piece: Piece, row: int) -> Iterator[pa.RecordBatch]:
         if not piece.reason:
             if piece.rows:
                 yield self._parsed(content, piece, row, self._broken)
@@ -191,7 +200,7 @@ class _Reader:
             raise Failure(Exit.USAGE, f"{rule} reads a backslash and a quote", received=received)
 
     def _parsed(
-        self, content: bytes, piece: Piece, row: int, broken: list[Rejected]
+        self, content: bytearray, piece: Piece, row: int, broken: list[Rejected]
     ) -> pa.RecordBatch:
         """The good rows of a piece; the others are added to `broken`."""
 
@@ -203,7 +212,7 @@ class _Reader:
 
         size = piece.stop - piece.start
         buffer = pa.py_buffer(content).slice(piece.start, size)
-        if self._escape and b"\\N" in content:
+        if self._escape and content.find(b"\\N", piece.start, piece.stop) >= 0:
             buffer = pa.py_buffer(self._nothing.sub(b"", buffer.to_pybytes()))
         table = pyarrow.csv.read_csv(
             pa.BufferReader(buffer),

@@ -5,7 +5,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -89,6 +89,13 @@ class _Until(io.RawIOBase):
         content = self._file.read(self._left if size < 0 else min(size, self._left))
         self._left -= len(content)
         return content
+
+    def readinto(self, memory: Any) -> int:
+        with memoryview(memory) as given:
+            size = len(given) if self._left is None else min(len(given), self._left)
+            count: int = self._file.readinto(given[:size])  # type: ignore[attr-defined]
+        self._left = None if self._left is None else self._left - count
+        return count
 
     def readable(self) -> bool:
         return True

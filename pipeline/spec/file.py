@@ -67,7 +67,7 @@ def add_set(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="PLACE=VALUE",
-        help="change a value of the spec, for example training.batch_size=512",
+        help="change a value of the spec: training.batch_size=512",
     )
 
 

@@ -3,8 +3,10 @@
 Not the whole file: serving.exporting.graph adds lookups, scaling, top-k and label strings.
 """
 
-import functools
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import keras
@@ -12,6 +14,7 @@ import numpy as np
 import onnx
 import tensorflow as tf
 import tf2onnx
+from tf2onnx import optimizer
 
 from kinds.tensors import OPSET, feature, output
 from pipeline.failures import Exit, Failure
@@ -27,18 +30,41 @@ def convert_core(model: keras.Model, opset: int = OPSET) -> onnx.GraphProto:
     operation it cannot convert: by itself it only says so and writes the file all the same.
     """
     features, heads = list(model.input), list(model.output)
-    converted, _ = tf2onnx.convert.from_function(
-        _numeric_function(model, features, heads),
-        input_signature=_signature(model, features),
-        opset=opset,
-        custom_op_handlers={"Erfc": (_erfc, []), "PyFuncStateless": (_gru, [])},
-    )
+    with _copies_freed():
+        converted, _ = tf2onnx.convert.from_function(
+            _numeric_function(model, features, heads),
+            input_signature=_signature(model, features),
+            opset=opset,
+            custom_op_handlers={"Erfc": (_erfc, []), "PyFuncStateless": (_gru, [])},
+        )
     graph: onnx.GraphProto = converted.graph
     if len(graph.output) != len(heads):
         raise Failure(Exit.INTEGRITY, "the core must have one output per head", received=heads)
     names = {f"feature_{at}": feature(name) for at, name in enumerate(features)}
     names |= {o.name: output(head) for o, head in zip(graph.output, heads, strict=True)}
     return canonical(graph, names, CORE)
+
+
+@contextmanager
+def _copies_freed() -> Iterator[None]:
+    """Within the block tf2onnx holds few copies of the graph at a time.
+
+    It tries some thirty optimizations, each on a copy with all weights. A copy is a cycle of so few
+    objects that dozens of them would wait for the garbage collector, which so is called each time.
+    """
+    known = dict(optimizer._optimizers)
+    optimizer._optimizers.update({n: partial(_after_collection, o) for n, o in known.items()})
+    gc.freeze()  # What was there before needs no look.
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        optimizer._optimizers.update(known)
+
+
+def _after_collection(make: Callable[[], Any]) -> Any:
+    gc.collect()
+    return make()
 
 
 def _signature(model: keras.Model, features: list[str]) -> list[tf.TensorSpec]:
@@ -72,7 +98,7 @@ class _marked_gru_layers:
 
     def __enter__(self) -> None:
         for layer in self._layers:
-            layer.call = functools.partial(_marked_gru, layer)
+            layer.call = partial(_marked_gru, layer)
 
     def __exit__(self, *_: object) -> None:
         for layer in self._layers:

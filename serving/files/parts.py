@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.columns import Rejected
+from kinds.columns.json_lists import json_text
 from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
@@ -175,10 +176,20 @@ def _as(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if batch.schema.equals(schema):
         return batch
     try:
-        return batch.cast(schema)
+        columns = [_column(c, f.type) for c, f in zip(batch.columns, schema, strict=True)]
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         rule = f"a kept column has one type in all files, or one that fits the first: {error}"
         raise Failure(Exit.USAGE, rule) from None
+
+
+def _column(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The values as another type. Lists are JSON where all were missing at first: texts by type."""
+    if column.null_count == len(column):
+        return pa.nulls(len(column), kind)
+    if pa.types.is_string(kind) and pa.types.is_nested(column.type):
+        return pa.array([json_text(value) for value in column.to_pylist()], kind)
+    return column.cast(kind)
 
 
 def _schema(path: Path) -> pa.Schema | None:

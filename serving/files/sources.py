@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.ipc
 
+from kinds.columns import carried
 from pipeline import rows
 from pipeline.failures import Exit, Failure
 from pipeline.near import near_columns
@@ -54,7 +55,8 @@ def column_types(path: str, columns: Sequence[str]) -> list[pa.Field]:
     elif Path(path).suffix.lower() == ".parquet":
         with damage(path), stores.reader(path) as file:
             schema = pyarrow.parquet.read_schema(file)
-    return [schema.field(c) if c in schema.names else pa.field(c, pa.string()) for c in columns]
+    known = [schema.field(c) if c in schema.names else pa.field(c, pa.string()) for c in columns]
+    return list(carried(pa.RecordBatch.from_pylist([], schema=pa.schema(known))).schema)
 
 
 def read(

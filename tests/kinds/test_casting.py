@@ -5,6 +5,7 @@ import decimal
 import json
 import math
 import re
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kinds.columns import MAX_TEXT, Field, cast, large_rows
+from kinds.columns import MAX_TEXT, Field, carried, cast, large_rows
 from pipeline import rows
 from pipeline.failures import Exit, Failure
 
@@ -240,3 +241,25 @@ def test_the_text_of_a_rejected_row_is_cut() -> None:
 def test_no_rows() -> None:
     for kind in ("text", "list", "number", "flag"):
         assert _cast([], kind) == ([], [])
+
+
+def test_uuids_are_their_text_in_whatever_part_of_a_column_and_where_they_are_carried() -> None:
+    values = [uuid.UUID(int=at << 100 | at) for at in range(300)]
+    bytes16 = pa.array(
+        [None if at % 7 == 3 else v.bytes for at, v in enumerate(values)], pa.binary(16)
+    )
+    column = pa.ExtensionArray.from_storage(pa.uuid(), bytes16)
+    for part in (column, column[3:150], column[5:5]):
+        rows = pa.RecordBatch.from_arrays([part], names=["x"])
+        typed, _, rejected = cast(rows, [Field("x", "text")])
+        expected = [None if value is None else str(value) for value in part.to_pylist()]
+        assert typed.column("x").to_pylist() == expected and rejected == []
+        assert carried(rows).column("x").to_pylist() == expected
+
+
+def test_lists_where_one_text_is_asked_for_are_refused_in_words_of_the_spec() -> None:
+    lists = pa.RecordBatch.from_arrays([pa.array([["a"]])], names=["x"])
+    rule = r"column 'x' must be readable as one text a row \(lists of words are a sequence\)"
+    with pytest.raises(Failure, match=rule) as failure:
+        cast(lists, [Field("x", "passage")])
+    assert failure.value.exit_code == Exit.USAGE

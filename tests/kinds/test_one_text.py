@@ -32,7 +32,7 @@ from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn, Learned
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
-from serving import beam, export, score
+from serving import beam, export, neighbours, score
 from serving.ask import answer
 from serving.files.sources import read
 from serving.page import COLUMN_SCRIPTS, READING_SCRIPT
@@ -198,6 +198,24 @@ def test_a_question_is_read_as_the_rows_were(trained: Path) -> None:
     assert answer(scorer, one) == answer(scorer, other)
     assert "unknown" not in answer(scorer, one)
     assert "(unknown values: item 1 of 1)" in answer(scorer, one | {"item": "8.1"})
+
+
+@pytest.mark.parametrize(
+    ("place", "said", "value"),
+    [
+        ("--head=outcome", "True", "true"),
+        ("--input=item", "8.0", "8"),
+        ("--input=promo", "TRUE", "true"),
+    ],
+)
+def test_neighbours_are_asked_for_as_the_rows_were_read(
+    trained: Path, place: str, said: str, value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = []
+    for of in (said, value):
+        neighbours.run([*words("--model", trained / "model" / "model.onnx"), place, f"--of={of}"])
+        answers.append(capsys.readouterr().out)
+    assert answers[0] == answers[1] != ""
 
 
 def test_scoring_and_beam_count_what_is_unknown_and_warn(

@@ -231,3 +231,28 @@ def test_prepare_drift_and_infer_take_csv_escape(
     with pytest.raises(Failure, match="--csv-escape"):
         drift.run(["--data", out, "--input", path])
     drift.run(["--data", out, "--input", path, "--csv-escape"])
+
+
+@pytest.mark.parametrize("longest", [20, 3_000])
+def test_blocks_are_read_into_the_same_memory_and_no_row_is_touched_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: int
+) -> None:
+    monkeypatch.setattr(csv_files, "READ_BYTES", 256)
+    texts = [f"{at}" + "x" * (at * 37 % longest) for at in range(900)]
+    quoted = [f'"{text}\n{text}"' if at % 5 == 4 else text for at, text in enumerate(texts)]
+    path = tmp_path / "rows.csv"
+    path.write_text("a,b\n" + "".join(f"{at},{text}\n" for at, text in enumerate(quoted)))
+    read, memories = csv_files._Blocks.read, list[bytearray]()
+
+    def noted(blocks: Any) -> bool:
+        goes_on = read(blocks)
+        if not any(blocks.memory is one for one in memories):
+            memories.append(blocks.memory)
+        return goes_on
+
+    monkeypatch.setattr(csv_files._Blocks, "read", noted)
+    batches = list(rows.read(str(path), ["b"]))
+    found = [text for batch in batches for text in batch.rows.column("b").to_pylist()]
+    assert found == [text.strip('"') for text in quoted]
+    # It grows to some multiple of the longest row, each time at least by half.
+    assert len(memories) <= (2 if longest < 256 else 8)

@@ -169,3 +169,23 @@ def test_names_of_columns_come_back_whatever_they_hold(tmp_path: Path) -> None:
     read = [c for name in spec.inputs for c in spec.input_columns(name)]
     read += [spec.head_column(name) for name in spec.heads]
     assert sorted(read) == sorted(columns)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "keys"), [(Wishes(), []), (Wishes(targets=("y",)), ["keys, k: text"])]
+)
+def test_where_nothing_is_left_to_predict_from_each_column_is_said_once(
+    tmp_path: Path, wishes: Wishes, keys: list[str]
+) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("k,c,y\n" + "".join(f"b{at},x,{'vw'[at % 2]}\n" for at in range(60)))
+    if not wishes.targets:
+        path.write_text(path.read_text().replace(",w\n", ",v\n"))
+    with pytest.raises(Failure, match="a column to predict and another") as failure:
+        spec_for([str(path)], said=wishes)
+    received = str(failure.value).partition("Received: ")[2]
+    assert failure.value.exit_code == Exit.USAGE
+    assert received.count("c: one value only") == 1
+    assert received.count("predicted") == 1
+    assert received.count("k: ") == 1
+    assert all(key in received for key in keys)

@@ -1,11 +1,18 @@
 """The Keras core in ONNX: equal outputs, native recurrent layers, names kept."""
 
+import copy
+import gc
+import weakref
+from typing import Any
+
 import keras
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 from keras import layers, ops
+from tf2onnx import optimizer
+from tf2onnx.graph import Graph
 
 from kinds.tensors import feature, output
 from serving.exporting.core import convert_core
@@ -66,3 +73,25 @@ def test_exact_gelu_is_converted() -> None:
     expected = np.asarray(ops.gelu(values, approximate=False))
     got = run(convert_core(model), {"x": values})[output("a")]
     np.testing.assert_allclose(got, expected, atol=1e-6)
+
+
+def test_few_copies_of_the_weights_are_there_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    copies: list[weakref.ref[Graph]] = []
+    alive = []
+
+    class Copy:
+        @staticmethod
+        def deepcopy(one: Any) -> Any:
+            made = copy.deepcopy(one)
+            if isinstance(made, Graph):
+                copies.append(weakref.ref(made))
+                alive.append(sum(other() is not None for other in copies))
+            return made
+
+    monkeypatch.setattr(optimizer, "copy", Copy)
+    known = dict(optimizer._optimizers)
+    x = keras.Input((3,), name="x")
+    convert_core(keras.Model({"x": x}, {"a": layers.Dense(2)(layers.Dense(4)(x))}))
+    assert len(copies) > 20
+    assert max(alive) <= 3
+    assert optimizer._optimizers == known and gc.get_freeze_count() == 0

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,49 @@ def test_kept_columns_keep_their_type(tmp_path: Path) -> None:
     schema = pyarrow.parquet.read_schema(tmp_path / "s.parquet")
     assert schema.names[:3] == ["key", "when", "next.labels"]
     assert schema.field("when").type == pa.timestamp("us", "UTC")
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
+def test_kept_lists_of_jsonl_are_written_though_the_first_rows_lack_them(
+    tmp_path: Path, suffix: str
+) -> None:
+    rows = plain(small_rows(3))
+    values = ["a", 'b"', None]
+    without = as_jsonl(tmp_path / "1.jsonl", rows)
+    there = as_jsonl(tmp_path / "2.jsonl", [{**row, "colours": values} for row in rows])
+    after = as_jsonl(tmp_path / "3.jsonl", rows)
+
+    def kept(*files: Path) -> list[Any]:
+        run(tmp_path / f"s.{suffix}", *files, more=("--keep", "colours", "--force"))
+        return [row["colours"] or None for row in table(tmp_path / f"s.{suffix}")]
+
+    as_a_list = kept(there)
+    assert (
+        as_a_list == [json.dumps(values, separators=(",", ":")) if suffix == "csv" else values] * 3
+    )
+    assert kept(there, after) == [*as_a_list, None, None, None]
+    # The first rows say that it is a column of texts.
+    assert kept(without, there) == [None] * 3 + [json.dumps(values)] * 3
+
+
+def table(path: Path) -> list[dict[str, Any]]:
+    readers = {".parquet": pyarrow.parquet.read_table, ".csv": pyarrow.csv.read_csv}
+    return readers[path.suffix](path).to_pylist() if path.suffix in readers else jsonl(path)
+
+
+def test_uuids_are_carried_as_their_text(tmp_path: Path) -> None:
+    column = pa.array([uuid.UUID(int=at).bytes for at in range(5)], pa.binary(16))
+    ids = pa.ExtensionArray.from_storage(pa.uuid(), column)
+    rows = small_rows(5).append_column("id", ids)
+    for count in (5, 0):
+        files = as_parquet(tmp_path / f"{count}.parquet", rows.slice(0, count))
+        run(tmp_path / f"{count}.csv", files, more=("--keep", "id"))
+        run(tmp_path / f"s{count}.parquet", files, more=("--keep", "id"))
+        found = pyarrow.parquet.read_table(tmp_path / f"s{count}.parquet").column("id")
+        assert found.type == pa.string()
+        assert found.to_pylist() == [str(uuid.UUID(int=at)) for at in range(count)]
+    lines = (tmp_path / "5.csv").read_text().splitlines()
+    assert f'"{uuid.UUID(int=4)}"' in lines[-1].split(",")
 
 
 def test_top_k_and_heads(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Heads over labels in a file that is scored: the best labels and their scores."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -106,9 +107,15 @@ def _best(values: Array, count: int) -> Array:
 
 def label_ids(labels: Array, known: Sequence[str]) -> Array | None:
     """int64 of the same shape; None where a label is not one of the head's."""
-    ids = {label: at for at, label in enumerate(known)}
+    ids = _ids_of(tuple(known))
     found = np.array([ids.get(label, -1) for label in labels.ravel().tolist()], np.int64)
     return None if (found < 0).any() else found.reshape(labels.shape)
+
+
+@lru_cache(maxsize=4)
+def _ids_of(known: tuple[str, ...]) -> dict[str, int]:
+    """Made once for many batches: of many labels it takes longer than a batch."""
+    return {label: at for at, label in enumerate(known)}
 
 
 def _repeats(ids: Array) -> bool:

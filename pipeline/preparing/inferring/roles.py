@@ -74,7 +74,8 @@ def roles(sample: Sample, named: Mapping[str, str], wishes: Wishes, ask: Ask) ->
     if not found.inputs:
         rule = "the rows must have a column to predict and another to predict it from"
         said = [f"{name[:256]}: {reason}" for name, reason in found.left_out.items()]
-        said += [f"{column.column[:256]}: {found.keys_why}" for column in found.keys]
+        others = {column.column for column in found.keys} - predicted
+        said += [f"keys, {found.keys_why}"[:1_000]] * bool(others)
         said += [f"{part.column.column[:256]}: predicted" for part in found.heads]
         raise Failure(Exit.USAGE, rule, received=said)
     return found
