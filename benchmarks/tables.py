@@ -1,0 +1,219 @@
+"""Tables that nobody tuned for, from the name of the target alone, beside what people would use.
+
+    python -m benchmarks.tables --rows FOLDER --output RUNS [--rivals-python PYTHON]
+        [--tables NAME ...] [--minutes N] [--seeds N] [--results FILE]
+
+Ours is `python -m pipeline.run --input TABLE --target COLUMN --minutes N` and no spec. The rivals
+are CatBoost, LightGBM, logistic or ridge regression of scikit-learn, fastText and a count of
+neighbours, each with its documented defaults (benchmarks/tables_rivals.py). FOLDER has `TABLE.csv`
+or `TABLE.jsonl` with a column that says which side a row is on. All are measured on the test side,
+which none of them sees before. A metric is won or lost where the means over the seeds are further
+apart than their standard error, else it is a tie.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from pathlib import Path
+from statistics import mean, median, stdev
+from typing import Any
+
+from benchmarks.processor import processor
+from pipeline.failures import main
+from pipeline.folders.output import Output
+
+RIVALS = Path(__file__).with_name("tables_rivals.py")
+OURS = "ours"
+HIGHER_IS_BETTER = ("accuracy@1", "accuracy@10", "auc")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A task: `kind` is what the target is, `metrics` are compared, `names` are numbers that are
+    names, which the rivals are told and ours is not."""
+
+    file: str
+    target: str
+    kind: str
+    metrics: tuple[str, ...]
+    rivals: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
+
+
+TABLES = {
+    "routes": Table("routes.csv", "destination", "labels", ("accuracy@10",), ("fasttext",)),
+    "scorers": Table(
+        "scorers.csv",
+        "scorer",
+        "labels",
+        ("accuracy@10",),
+        ("fasttext",),
+        drop=("minute", "penalty", "own_goal"),
+    ),
+    "tags": Table("tags.csv", "tag", "labels", ("accuracy@10",), ("fasttext",), ("user",)),
+    "ratings": Table(
+        "ratings.csv",
+        "rating",
+        "number",
+        ("rmse",),
+        ("catboost", "lightgbm", "logistic"),
+        ("user", "movie"),
+    ),
+    "access": Table(
+        "access.csv",
+        "ACTION",
+        "binary",
+        ("log_loss", "auc"),
+        ("catboost", "lightgbm", "logistic"),
+        (
+            "RESOURCE",
+            "MGR_ID",
+            "ROLE_ROLLUP_1",
+            "ROLE_ROLLUP_2",
+            "ROLE_DEPTNAME",
+            "ROLE_TITLE",
+            "ROLE_FAMILY_DESC",
+            "ROLE_FAMILY",
+            "ROLE_CODE",
+        ),
+    ),
+    "next_item": Table(
+        "next_item.jsonl", "next", "labels", ("accuracy@10",), ("neighbours", "fasttext")
+    ),
+}
+SPLIT = "side"
+Figures = dict[str, float]
+
+
+def ours(table: Table, options: argparse.Namespace, seed: int) -> Figures:
+    """The test metrics of the target's head, after one command."""
+    output = options.output / f"{Path(table.file).stem}-{seed}"
+    started = time.monotonic()
+    command = [sys.executable, "-m", "pipeline.run", "--input", str(options.rows / table.file)]
+    command += ["--target", table.target, "--minutes", str(options.minutes), "--overwrite"]
+    subprocess.run([*command, "--seed", str(seed), "--output", str(output)], check=True)
+    found = Output(output).run.metrics()["test"][table.target]
+    figures = {name: value for name, value in found.items() if isinstance(value, int | float)}
+    return {**figures, "seconds": round(time.monotonic() - started, 1)}
+
+
+def rival(name: str, table: Table, options: argparse.Namespace, seed: int) -> Figures:
+    command = [options.rivals_python, str(RIVALS), name, "--seed", str(seed), "--split", SPLIT]
+    command += ["--table", str(options.rows / table.file), "--target", table.target]
+    command += ["--kind", table.kind, "--names", *table.names, "--drop", *table.drop]
+    said = subprocess.run(command, check=True, capture_output=True, text=True)
+    return dict(json.loads(said.stdout.splitlines()[-1]))
+
+
+def compare(table: Table, found: Mapping[str, Sequence[Figures]]) -> dict[str, str]:
+    """Each metric won, tied or lost against the best rival that has it.
+
+    >>> table = Table("", "", "number", ("rmse",), ())
+    >>> compare(table, {"ours": [{"rmse": 1.0}, {"rmse": 1.2}], "a": [{"rmse": 2.0}]})
+    {'rmse': 'win'}
+    """
+    said = {}
+    for metric in table.metrics:
+        sign = 1.0 if metric in HIGHER_IS_BETTER else -1.0
+        by_name = {
+            name: [sign * seed[metric] for seed in seeds]
+            for name, seeds in found.items()
+            if all(metric in seed for seed in seeds)
+        }
+        own = by_name.pop(OURS)
+        if not by_name:
+            continue
+        best = max(by_name.values(), key=mean)
+        noise = sqrt(_error(own) ** 2 + _error(best) ** 2)
+        gap = mean(own) - mean(best)
+        said[metric] = "tie" if abs(gap) <= noise else "win" if gap > 0 else "loss"
+    return said
+
+
+def _error(values: Sequence[float]) -> float:
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def rank(table: Table, found: Mapping[str, Sequence[Figures]]) -> float:
+    """The mean place of ours among all, over the metrics; 1 is the best.
+
+    >>> table = Table("", "", "number", ("rmse",), ())
+    >>> rank(table, {"ours": [{"rmse": 2.0}], "a": [{"rmse": 1.0}], "b": [{"rmse": 3.0}]})
+    2
+    """
+    places = []
+    for metric in table.metrics:
+        sign = 1.0 if metric in HIGHER_IS_BETTER else -1.0
+        means = {
+            name: mean(sign * seed[metric] for seed in seeds)
+            for name, seeds in found.items()
+            if all(metric in seed for seed in seeds)
+        }
+        places.append(1 + sum(value > means[OURS] for value in means.values()))
+    return mean(places)
+
+
+def medians(seeds: Sequence[Figures], metrics: Sequence[str]) -> Figures:
+    return {
+        metric: round(median(seed[metric] for seed in seeds), 4)
+        for metric in (*metrics, "seconds")
+        if all(metric in seed for seed in seeds)
+    }
+
+
+def run(arguments: Sequence[str]) -> None:
+    """The command. Its last line is one JSON object."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.tables")
+    parser.add_argument("--rows", type=Path, required=True, help="folder of the tables")
+    parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
+    parser.add_argument("--rivals-python", help="a Python that has the rivals' packages")
+    parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--minutes", type=float, default=5.0)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--results", type=Path, help="where the last line goes, too")
+    options = parser.parse_args(arguments)
+    tables: dict[str, Any] = {}
+    outcomes: list[str] = []
+    ranks = []
+    for name in options.tables:
+        table, found = (
+            TABLES[name],
+            {OURS: [ours(TABLES[name], options, s) for s in _seeds(options)]},
+        )
+        if options.rivals_python:
+            for other in table.rivals:
+                found[other] = [rival(other, table, options, s) for s in _seeds(options)]
+        said = compare(table, found)
+        outcomes += said.values()
+        ranks.append(rank(table, found))
+        figures = {who: medians(seeds, table.metrics) for who, seeds in found.items()}
+        tables[name] = {**figures, "outcome": said}
+        print(json.dumps({name: tables[name]}), flush=True)
+    figures = {
+        "benchmark": "tables",
+        "processor": processor(),
+        "minutes": options.minutes,
+        "seeds": options.seeds,
+        "wins": outcomes.count("win"),
+        "ties": outcomes.count("tie"),
+        "losses": outcomes.count("loss"),
+        "mean_rank": round(mean(ranks), 2),
+        "tables": tables,
+    }
+    if options.results:
+        options.results.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    print(json.dumps(figures))
+
+
+def _seeds(options: argparse.Namespace) -> range:
+    return range(options.seeds)
+
+
+if __name__ == "__main__":
+    main(run)
