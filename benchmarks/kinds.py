@@ -34,6 +34,7 @@ import pyarrow.parquet as pq
 from benchmarks import prepare_rows
 from benchmarks.prepare import line_through, used_by
 from pipeline.failures import Exit, Failure, main
+from pipeline.folders.output import Output
 
 WORDS, WORD_VALUES, WIDTH = 8, 30_000, 16
 YEARS_S = 3 * 365 * 86_400
@@ -169,7 +170,7 @@ def command(step: str, name: str, files: Sequence[Path], work: Path) -> list[str
     output = str(work / f"out-{name}")
     if step == "score":
         line = [sys.executable, "-m", "serving.score", "--labels-only", "--workers", "1"]
-        line += ["--model", str(work / name / "model" / "model.onnx")]
+        line += ["--model", str(Output(work / name).model.model)]
         output = str(work / f"{name}.parquet")
     return [*line, "--force", "--output", output, "--input", *map(str, files)]
 

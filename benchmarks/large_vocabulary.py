@@ -22,9 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline.failures import main
-from pipeline.folders.data import DataFolder
-from pipeline.folders.model import ModelFolder
-from pipeline.folders.run import RunFolder
+from pipeline.folders.output import Output
 
 IDS_OF_A_ROW, TIMES, WIDTH, STEPS = 10, 2, 16, 20
 SPEC = """
@@ -64,20 +62,21 @@ def measured(folder: Path, values: int) -> dict[str, Any]:
     pq.write_table(table, folder / "rows.parquet")
     said = SPEC.format(values=values, width=WIDTH, steps=STEPS)
     (folder / "spec.yaml").write_text(said)
-    data, trained, made = (folder / name for name in ("data", "run", "model"))
+    out = Output(folder)
+    data, trained, made = out.data.path, out.run.path, out.model.path
     own = ["--spec", folder / "spec.yaml", "--input", folder / "rows.parquet"]
     stage("pipeline.prepare", *own, "--output", data)
     stage("trainer.task", "--data", data, "--output", trained)
     stage("serving.export", "--run", trained, "--output", made)
-    stages = {"prepare": DataFolder(data), "train": RunFolder(trained), "export": ModelFolder(made)}
-    model = made / "model.onnx"
+    stages = {"prepare": out.data, "train": out.run, "export": out.model}
+    model = out.model.model
     loaded = subprocess.run(
         [sys.executable, "-c", LOADING, model], check=True, capture_output=True, text=True
     )
     return {
         "rows": table.num_rows,
-        "entries": DataFolder(data).entries["item"],
-        "vocabulary_mb": size(data / "vocabulary" / "item.jsonl"),
+        "entries": out.data.entries["item"],
+        "vocabulary_mb": size(out.data.vocabulary_path("item")),
         "model_mb": size(model),
         "stages": {name: cost(one.manifest.facts["cost"]) for name, one in stages.items()},
         "loading": {k: round(v, 2) for k, v in json.loads(loaded.stdout).items()},

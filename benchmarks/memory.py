@@ -82,7 +82,7 @@ def _added(path: str, rows: list[str]) -> Table:
 def compared(table: Table, output: Path, options: argparse.Namespace) -> dict[str, Figures]:
     """Each contestant's figures, of the first head that has memories."""
     started = time.monotonic()
-    data = prepared(table.spec, table.rows, output / "data")
+    data = prepared(table.spec, table.rows, Output(output).data.path)
     heads = [name for name, head in data.spec.heads.items() if head.memories()]
     if not heads:
         raise Failure(Exit.USAGE, "a memory must help a head", received=table.name)

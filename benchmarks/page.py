@@ -32,6 +32,7 @@ BENCHMARKS = (
     "question",
     "codex",
     "memory",
+    "tables",
     "soak",
 )
 INTRODUCTION = """# Benchmarks

@@ -74,7 +74,11 @@ def of_binary(y: np.ndarray, p: np.ndarray) -> dict[str, float]:
 
 
 def of_numbers(y: np.ndarray, guess: np.ndarray) -> dict[str, float]:
-    return {"rmse": math.sqrt(np.mean((y - guess) ** 2)), "mae": float(np.mean(abs(y - guess)))}
+    away = y - guess
+    return {
+        "root_mean_squared_error": math.sqrt(np.mean(away**2)),
+        "mean_absolute_error": float(np.mean(abs(away))),
+    }
 
 
 def of_classes(y: np.ndarray, p: np.ndarray, classes: np.ndarray) -> dict[str, float]:

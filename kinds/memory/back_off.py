@@ -77,8 +77,8 @@ def discounted(weights: Array, rows: Array, less: float) -> Array:
     """The weights of pairs after the discount: `less` of their rows, so that the scale of the
     weights does not matter.
 
-    >>> discounted(np.array([3.0, 1.4]), np.array([3, 2]), 0.5).tolist()
-    [2.5, 1.05]
+    >>> discounted(np.array([3.0, 4.0]), np.array([3, 2]), 0.5).tolist()
+    [2.5, 3.0]
     """
     found: Array = weights * (1 - less / rows)
     return found

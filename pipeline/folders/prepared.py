@@ -106,7 +106,10 @@ class PreparedFolder(Folder):
         return self.examples.get(side, 0)
 
     def vocabulary(self, name: str) -> Vocabulary:
-        return read_vocabulary(self.path / VOCABULARY / f"{name}.jsonl")
+        return read_vocabulary(self.vocabulary_path(name))
+
+    def vocabulary_path(self, name: str) -> Path:
+        return self.path / VOCABULARY / f"{name}.jsonl"
 
     def label_counts(self, head: str) -> Vocabulary:
         """How often each value of its vocabulary is a label of the head in train."""
@@ -144,7 +147,7 @@ class PreparedFolder(Folder):
 
     def write_vocabulary(self, name: str, pairs: Iterable[tuple[str, int]]) -> None:
         """`pairs` are a value and its count, in the order of ids."""
-        _write_pairs(self.path / VOCABULARY / f"{name}.jsonl", pairs)
+        _write_pairs(self.vocabulary_path(name), pairs)
 
     def write_labels(self, head: str, pairs: Iterable[tuple[str, int]]) -> None:
         """The same, counted as labels of one head."""

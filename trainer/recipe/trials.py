@@ -52,8 +52,6 @@ ROWS_OF_PRODUCTS = 1024
 # Dropout is for rows that are seen more often than this.
 FEW_EPOCHS = 1.5
 PLAN, PACE, RESULT = "plan.json", "pace.json", "result.json"
-# Of a run folder, which a trial's folder is, too.
-HISTORY, EVENTS, CHECKPOINTS = "history.jsonl", "tensorboard", "checkpoints"
 
 
 def counted_facts(said: Spec, data: DataFolder) -> Facts:
@@ -77,9 +75,11 @@ def tried(
     if not work.spec_path.exists():
         trials = Trials(work.trials, said, data, counted, seconds, saved)
         best, ended, place = trials.best()
-        for name in (HISTORY, EVENTS, CHECKPOINTS):
-            if (place / name).exists():
-                (place / name).replace(work.path / name)
+        # A trial's folder has the files of a run.
+        left = RunFolder(place)
+        for name in ("history_path", "events", "checkpoints"):
+            if getattr(left, name).exists():
+                getattr(left, name).replace(getattr(work, name))
         write_json(work.trials_path, [told(trial, said) for trial in ended])
         work.write_spec(best.spec)
     shutil.rmtree(work.trials, ignore_errors=True)
@@ -132,7 +132,7 @@ class Trials:
         best = min(range(len(ended)), key=lambda at: ended[at].loss)
         for number in range(len(ended)):
             if number != best:
-                shutil.rmtree(self.place(number) / CHECKPOINTS, ignore_errors=True)
+                shutil.rmtree(RunFolder(self.place(number)).checkpoints, ignore_errors=True)
 
     def end_of_time(self, number: int) -> Callable[[], bool]:
         """Asked after each step of a trial. The first one has some seconds of steps however long it
@@ -228,7 +228,8 @@ class Trials:
         started = time.monotonic()
         time_is_up = self.end_of_time(number)
         run = self.opened(move.spec)
-        events = History(place / HISTORY, str(place / EVENTS))
+        folder = RunFolder(place)
+        events = History(folder.history_path, str(folder.events))
         try:
             ended = train_run(
                 run,
