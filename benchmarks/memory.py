@@ -32,6 +32,7 @@ from kinds.memory import back_off
 from kinds.memory.keys import keys_of, padded_ids
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.data import DataFolder
+from pipeline.folders.output import Output
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
