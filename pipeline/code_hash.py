@@ -9,6 +9,7 @@ counts as one of every module with such a name. Standard library only.
 import ast
 import hashlib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 PACKAGES = ("kinds", "pipeline", "serving", "trainer")
@@ -61,15 +62,22 @@ def _own(parts: Sequence[str], root: Path) -> list[Path]:
 def _imports(path: Path, root: Path) -> Iterator[str]:
     """The names that a file imports, each with the packages around it."""
     package = ".".join(path.relative_to(root).parts[:-1])
-    for node in _nodes(ast.parse(path.read_bytes())):
+    for node in _loading(path.read_bytes()):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             above = package.split(".")[: -node.level + 1 or None] if node.level else []
             module = ".".join([*above, *filter(None, [node.module])])
             yield from (f"{module}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Call):
+        else:
             yield from _loaded_by_name(node, root)
+
+
+@cache
+def _loading(source: bytes) -> tuple[ast.Import | ast.ImportFrom | ast.Call, ...]:
+    """What may load modules in a source. Stages share most files, so it is kept."""
+    kinds = ast.Import | ast.ImportFrom | ast.Call
+    return tuple(node for node in _nodes(ast.parse(source)) if isinstance(node, kinds))
 
 
 def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
