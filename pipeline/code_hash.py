@@ -14,6 +14,8 @@ from pathlib import Path
 
 PACKAGES = ("kinds", "pipeline", "serving", "trainer")
 ROOT = Path(__file__).parent.parent
+# Of a source most nodes are these, and none of them holds an import.
+_LEAVES = (ast.Name, ast.Constant, ast.expr_context, ast.operator, ast.cmpop, ast.boolop)
 
 
 def code_hash(*entries: str, root: Path = ROOT) -> str:
@@ -35,12 +37,14 @@ def sources(*entries: str, root: Path = ROOT) -> list[Path]:
         if not _own(name.split("."), root):
             raise ModuleNotFoundError(f"no module of ours: {name}")
     found: set[Path] = set()
-    waiting = list(entries)
+    asked, waiting = set(entries), list(entries)
     while waiting:
         for path in _files(waiting.pop(), root):
             if path not in found:
                 found.add(path)
-                waiting += _imports(path, root)
+                new = set(_imports(path, root)) - asked
+                asked |= new
+                waiting += sorted(new)
     return sorted(found)
 
 
@@ -89,7 +93,7 @@ def _nodes(tree: ast.AST) -> Iterator[ast.AST]:
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             waiting += node.orelse
         else:
-            waiting += ast.iter_child_nodes(node)
+            waiting += (n for n in ast.iter_child_nodes(node) if not isinstance(n, _LEAVES))
 
 
 def _loaded_by_name(call: ast.Call, root: Path) -> Iterator[str]:

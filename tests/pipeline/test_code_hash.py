@@ -139,7 +139,7 @@ def test_it_takes_no_time_to_speak_of() -> None:
     started = time.process_time()
     for entry in ENTRIES:
         code_hash(entry)
-    assert time.process_time() - started < 3 * 0.3
+    assert time.process_time() - started < 3 * 0.6
 
 
 def _write(folder: Path, name: str, text: str) -> None:
