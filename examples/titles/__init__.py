@@ -1,1 +1,1 @@
-"""Films by their titles and genres: text and lists in the place of an id."""
+"""Films by their titles and genres: text and lists instead of an id."""

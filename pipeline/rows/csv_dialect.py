@@ -27,7 +27,7 @@ _SEPARATOR = re.compile(rb'"?sep=([^"\r\n])"?(\r\n|\r|\n)', re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Csv:
-    """What is said of CSV files on the command line; what is not is found in each file."""
+    """How CSV files are written, as the command line says; the rest is found in each file."""
 
     delimiter: str | None = None
     escape: bool = False

@@ -1,4 +1,4 @@
-"""What is said of trials: on the terminal, and in the run's folder."""
+"""How trials are reported: on the terminal, and in the run's folder."""
 
 import math
 from collections.abc import Sequence

@@ -20,7 +20,7 @@ class Text(SeveralPart):
     `pairs: {kind: text, column: title, vocabulary: pair, ngram: 2, length: 12, combine: mean}`.
 
     The exported file takes the whole text, and splits it. Only a space can separate words there, so
-    the scorer and the page put one in the place of each tab, end of line and, if it is dropped,
+    the scorer and the page replace by one each tab, end of line and, if it is dropped,
     punctuation mark, and they do `lower`. Who feeds the file without them does the same: its
     metadata says `spaces` and `lower` of the column, and the model's card shows them. Such a file
     has opset 20, which `--profile bigquery` cannot have.
