@@ -1,0 +1,239 @@
+"""Intervals of metrics, by the bootstrap over groups of rows.
+
+Rows of one user, one match or one file are alike: 1,000 rows of ten users say as much as ten. So
+whole groups are drawn, with replacement (Efron 1979, Bootstrap Methods: Another Look at the
+Jackknife, Annals of Statistics 7; for groups Field and Welsh 2007, Bootstrapping Clustered Data,
+JRSS B 69). A metric is made of sums over rows, and the sums of each of BUCKETS buckets of groups
+are all that a draw needs: memory and time do not grow with the rows, and two models that are drawn
+alike have a difference with an interval of its own. NumPy only.
+"""
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from statistics import NormalDist
+
+import numpy as np
+
+from kinds.heads.any.metrics import (
+    CALIBRATION_BINS,
+    SCORES_KEPT,
+    Array,
+    Metrics,
+    Rows,
+    Settings,
+    Totals,
+)
+
+BUCKETS, DRAWS, LEVEL = 1024, 1000, 0.95
+# Of fewer groups than these no interval is given: what so few say of others is anybody's guess.
+FEWEST = 10
+CALIBRATION = "expected_calibration_error"
+_AREA, _BINS = "auc", "calibration"
+
+Interval = tuple[float, float]
+Draws = Mapping[str, Array]
+
+
+@dataclass
+class RowValues(Totals):
+    """What each row adds to the metrics of a head, where `Totals` keeps the sums: {metric: (values,
+    weights) [rows]}."""
+
+    parts: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    ranked: tuple[Array, Array, Array] | None = None
+
+    def add_mean(
+        self, metric: str, values: Array, weights: Array, among: Array | None = None
+    ) -> None:
+        if among is not None:
+            all_values, all_weights = np.zeros((2, len(among)))
+            all_values[among], all_weights[among] = values, weights
+            values, weights = all_values, all_weights
+        self.parts[metric] = np.asarray(values, np.float64), weights
+
+    def add_scores(self, logits: Array, target: Array, weights: Array) -> None:
+        self.ranked = logits, target, weights
+
+
+def row_values(
+    add: Callable[[Totals, Rows, Array], None],
+    confidence: Callable[[Rows], tuple[Array, Array] | None],
+    rows: Rows,
+    weights: Array,
+    settings: Settings,
+) -> RowValues:
+    """Of rows that all have a target; `add` and `confidence` are those of the head's kind."""
+    found = RowValues(settings=settings)
+    add(found, rows, weights)
+    if said := confidence(rows):
+        predicted, was = (np.asarray(one, np.float64) for one in said)
+        bins = np.minimum((predicted * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+        at = np.arange(len(bins))
+        for name, values in (("predicted", predicted), ("was", was)):
+            spread = np.zeros((CALIBRATION_BINS, len(bins)))
+            spread[bins, at] = values
+            found.parts |= {f"{_BINS} {name} {k}": (of, weights) for k, of in enumerate(spread)}
+    return found
+
+
+class GroupSums:
+    """The sums of one head's metrics in each of `slices` slices and each bucket of groups.
+
+    A row belongs to one slice at most; without slices all rows are one.
+    """
+
+    def __init__(self, slices: int = 1) -> None:
+        self._slices = slices
+        self._sums: dict[str, Array] = {}
+        self._ranked: list[Array] = []
+        self.rows = np.zeros([slices, BUCKETS], np.int64)
+
+    def add(self, values: RowValues, buckets: Array, slices: Array | None = None) -> None:
+        """`buckets` and `slices` [rows]; a slice below 0 is none."""
+        own = np.zeros(len(buckets), np.int64) if slices is None else slices
+        there = own >= 0
+        place = own[there] * BUCKETS + buckets[there]
+        size, shape = self._slices * BUCKETS, (self._slices, BUCKETS)
+        self.rows += np.bincount(place, minlength=size).reshape(shape)
+        for metric, (value, weight) in values.parts.items():
+            held, weighted = weight[there], value[there] * weight[there]
+            sums = [np.bincount(place, of, size).reshape(shape) for of in (weighted, held)]
+            before = self._sums.get(metric)
+            self._sums[metric] = np.stack(sums) if before is None else before + sums
+        if values.ranked is not None and sum(map(len, self._ranked)) < SCORES_KEPT:
+            ranked = [of[there] for of in values.ranked]
+            self._ranked.append(np.stack([*ranked, place], axis=1))
+
+    def groups(self, at: int = 0) -> int:
+        """How many buckets of the slice have rows: the number of groups, where there are few."""
+        return int((self.rows[at] > 0).sum())
+
+    def metrics(self, at: int = 0) -> Metrics:
+        """All metrics of the slice; `targets` is the number of its rows."""
+        found = self.draws(at, np.ones([1, BUCKETS]))
+        whole: Metrics = {"targets": int(self.rows[at].sum())}
+        return whole | {name: float(values[0]) for name, values in found.items()}
+
+    def intervals(self, at: int = 0) -> dict[str, Interval]:
+        """{metric: (from, to)} of LEVEL; none of too few groups."""
+        groups = self.groups(at)
+        if groups < FEWEST:
+            return {}
+        drawn, own = self.draws(at, self.weights(at)), self.metrics(at)
+        return {
+            name: interval(values, groups, own[name] if name == CALIBRATION else None)
+            for name, values in drawn.items()
+        }
+
+    def weights(self, at: int = 0) -> Array:
+        """[draws, BUCKETS]: how often each bucket is drawn. The same for all whose rows are in the
+        same buckets."""
+        occupied = np.flatnonzero(self.rows[at])
+        drawn = np.zeros([DRAWS, BUCKETS])
+        drawn[:, occupied] = _drawn(len(occupied))
+        return drawn
+
+    def draws(self, at: int, weights: Array) -> dict[str, Array]:
+        """{metric: [draws]} with each bucket counted as often as `weights` [draws, BUCKETS] say."""
+        found, binned = {}, {}
+        for metric, sums in self._sums.items():
+            (binned if metric.startswith(_BINS) else found)[metric] = weights @ sums[:, at].T
+        means = {name: _ratio(*sums.T) for name, sums in found.items() if sums[:, 1].any()}
+        if "mean_squared_error" in means:
+            means["root_mean_squared_error"] = np.sqrt(means.pop("mean_squared_error"))
+        if self._ranked:
+            means[_AREA] = self._areas(at, weights)
+        if binned:
+            means[CALIBRATION] = _calibration_error(binned)
+        return means
+
+    def _areas(self, at: int, weights: Array) -> Array:
+        """By the structural components of DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44),
+        summed in each group as Obuchowski 1997 (Biometrics 53) does: the share of the other class
+        that each row stands right to."""
+        every = np.concatenate(self._ranked)
+        score, target, weight, place = every[every[:, 3] // BUCKETS == at].T
+        yes, no = weight * target, weight * (1 - target)
+        if not (yes.any() and no.any()):
+            return np.full(len(weights), 0.5)
+        values, rank = np.unique(score, return_inverse=True)
+        below = [np.bincount(rank, of, len(values)) for of in (no, yes)]
+        no_below, yes_below = ((np.cumsum(of) - of / 2)[rank] for of in below)
+        right = no_below / no.sum(), 1 - yes_below / yes.sum()
+        bucket = place.astype(np.int64) % BUCKETS
+        sums = [
+            weights @ np.bincount(bucket, of, BUCKETS)
+            for of in (yes * right[0], yes, no * right[1], no)
+        ]
+        area = float((yes * right[0]).sum() / yes.sum())
+        return _ratio(*sums[:2]) + _ratio(*sums[2:]) - area
+
+
+def interval(drawn: Array, groups: int, biased: float | None = None) -> Interval:
+    """The percentile interval (Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter
+    13), a little wider where groups are few (Hesterberg 2015, What Teachers Should Know About the
+    Bootstrap, section 5.3: percentiles are too narrow by what Student's t is wider, and by n - 1).
+
+    `biased` is a value that noise makes greater, in a draw once more: then the interval is turned
+    around it (the basic interval), and it is not below 0.
+    """
+    z = math.sqrt(groups / (groups - 1)) * _t_quantile((1 + LEVEL) / 2, groups - 1)
+    outside = NormalDist().cdf(-z)
+    low, high = np.quantile(drawn[np.isfinite(drawn)], [outside, 1 - outside])
+    if biased is not None:
+        low, high = max(0.0, 2 * biased - high), max(0.0, 2 * biased - low)
+    return float(low), float(high)
+
+
+def difference(one: GroupSums, other: GroupSums, at: int = 0) -> dict[str, tuple[float, Interval]]:
+    """{metric: (one - other, its interval)} of two models on the same rows; none of too few groups.
+
+    Both are drawn alike, so what makes rows hard for both is no part of the difference.
+    """
+    groups, weights = one.groups(at), one.weights(at)
+    if groups < FEWEST:
+        return {}
+    own, others = one.metrics(at), other.metrics(at)
+    drawn, against = one.draws(at, weights), other.draws(at, weights)
+    return {
+        name: (own[name] - others[name], interval(drawn[name] - against[name], groups))
+        for name in drawn
+        if name in against
+    }
+
+
+@lru_cache(maxsize=8)
+def _drawn(groups: int) -> Array:
+    """[draws, groups] how often each is drawn, the same in every process."""
+    return np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), DRAWS)
+
+
+def _ratio(sums: Array, weights: Array) -> Array:
+    """NaN where a draw has no row that counts."""
+    return np.asarray(np.divide(sums, weights, np.full(len(sums), np.nan), where=weights > 0))
+
+
+def _calibration_error(binned: Mapping[str, Array]) -> Array:
+    gaps = [
+        np.abs(binned[f"{_BINS} predicted {k}"][:, 0] - binned[f"{_BINS} was {k}"][:, 0])
+        for k in range(CALIBRATION_BINS)
+    ]
+    return _ratio(np.sum(gaps, axis=0), binned[f"{_BINS} was 0"][:, 1])
+
+
+def _t_quantile(share: float, freedom: int) -> float:
+    """Student's t, by its expansion around the normal (Abramowitz and Stegun 1964, 26.7.5).
+
+    >>> round(_t_quantile(0.975, 9), 2), round(_t_quantile(0.975, 1000), 2)
+    (2.26, 1.96)
+    """
+    z = NormalDist().inv_cdf(share)
+    terms = (
+        z,
+        (z**3 + z) / 4,
+        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
+        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
+    )
+    return sum(term / freedom**power for power, term in enumerate(terms))
