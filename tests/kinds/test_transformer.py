@@ -21,8 +21,12 @@ PADDING, LENGTH = 8, 6
 def model() -> keras.Model:
     """Two blocks of two heads, another width than that of the vectors, and dropout."""
     keras.utils.set_random_seed(1)
-    own = {"units": 8, "attention_heads": 2, "layers": 2, "dropout": 0.1}
-    part = Sequence(vocabulary="item", length=LENGTH, combine="transformer", **own)
+    part = Sequence.model_validate(
+        {
+            **{"kind": "sequence", "vocabulary": "item", "length": LENGTH},
+            **{"combine": "transformer", "units": 8, "attention_heads": 2, "dropout": 0.1},
+        }
+    )
     ids = keras.Input((LENGTH,), dtype="int32", name="ids")
     vectors = layers.Embedding(PADDING + 1, 5)(ids)
     transformer = Transformer(part, 5, "list")
@@ -35,7 +39,7 @@ def model() -> keras.Model:
 
 def given(model: keras.Model, rows: list[list[int]]) -> dict[str, np.ndarray]:
     padded = [[PADDING] * (LENGTH - len(row)) + row for row in rows]
-    return {n: np.asarray(v) for n, v in model({"ids": np.int32(padded)}).items()}
+    return {n: np.asarray(v) for n, v in model({"ids": np.array(padded, np.int32)}).items()}
 
 
 def test_each_place_has_what_the_list_up_to_there_gives(model: keras.Model) -> None:
