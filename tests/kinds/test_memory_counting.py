@@ -9,7 +9,6 @@ import pytest
 
 from kinds.inputs.keys import Key
 from kinds.memory.counting import (
-    LIMIT,
     PairCounts,
     added,
     label_counts,
@@ -20,6 +19,7 @@ from kinds.memory.counting import (
 )
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
+from kinds.memory.sums import LIMIT
 from kinds.memory.mixture import seen, without
 from kinds.memory.prepare import counted, ids_in
 from kinds.names import WEIGHT
