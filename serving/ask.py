@@ -23,8 +23,8 @@ from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.near import near
 from serving.model_file.unknown import UnknownValues
-from serving.score import positive
 from serving.scorer import Scorer
+from serving.scoring.options import positive
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -29,8 +29,8 @@ from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, column_types, read
 from serving.model_file.unknown import UnknownValues
-from serving.score import positive
 from serving.scorer import Scorer
+from serving.scoring.options import positive
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
