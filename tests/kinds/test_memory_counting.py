@@ -19,9 +19,9 @@ from kinds.memory.counting import (
 )
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
-from kinds.memory.sums import LIMIT
 from kinds.memory.mixture import seen, without
 from kinds.memory.prepare import counted, ids_in
+from kinds.memory.sums import LIMIT
 from kinds.names import WEIGHT
 
 Row = tuple[int, int, float]
