@@ -1,0 +1,7 @@
+"""Yes or no: a threshold decides, and no set has a stated coverage."""
+
+from kinds.heads.any.coverage import answers as answers
+from kinds.heads.any.coverage import columns as columns
+from kinds.heads.any.coverage import penalties as penalties
+from kinds.heads.any.coverage import sizes as sizes
+from kinds.heads.any.coverage import strangeness as strangeness

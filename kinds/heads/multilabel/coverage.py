@@ -1,0 +1,7 @@
+"""Sets of labels that each have a probability: none has a stated coverage."""
+
+from kinds.heads.any.coverage import answers as answers
+from kinds.heads.any.coverage import columns as columns
+from kinds.heads.any.coverage import penalties as penalties
+from kinds.heads.any.coverage import sizes as sizes
+from kinds.heads.any.coverage import strangeness as strangeness
