@@ -96,7 +96,13 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
 
 def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     """What the options ask for. Raises Failure 2 for what the model or the files cannot give."""
-    scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
+    scorer = Scorer(
+        options.model,
+        labels_only=options.labels_only,
+        workers=options.workers,
+        coverage=options.coverage,
+        min_score=options.min_score,
+    )
     metadata, heads, csv = scorer.metadata, scorer.heads(options.heads), csv_of(options)
     evaluation = None
     if options.evaluate or options.slices or options.slice or options.groups:
@@ -108,6 +114,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
             groups=options.groups,
             slices=options.slice,
             find=options.slices,
+            coverage=options.coverage,
         )
     by_side = BySide(metadata, options.side, shown=options.with_side)
     if by_side.needs_names and STREAM in options.input:
@@ -129,7 +136,8 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    asked = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    answers = [options.coverage, options.min_score]
+    asked = [answers, batches.top_k, batches.schema().names, uses_int8, batches.beside]
     return [*asked, is_drift, options.side, batches.csv.arguments()]
 
 

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
@@ -31,6 +30,7 @@ from pipeline.folders.model import sha256_beside
 from pipeline.near import near_columns
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
+from serving.model_file.answers import NOTHING_MORE, Answers, Ragged
 from serving.model_file.feeds import feeds, spans
 from serving.model_file.file_graph import FileGraph, strings
 from serving.model_file.metadata import KEY, Metadata, from_json
@@ -55,9 +55,11 @@ class Scorer:
     `workers` (None: one per core) are threads, each with a small batch at a time. `unchecked`
     loads a file without its SHA-256 beside it, for a model that was checked on its way here.
     `labels_only` leaves the scores of labels away; then a head of many labels is ranked by int8
-    products where that is faster, with the same labels. `further` names inner tensors of the
-    graph, for `map_batches`. Raises Failure: 2 where the file is missing, 5 where it is not the
-    file that was exported.
+    products where that is faster, with the same labels. A `coverage` between 0 and 1 adds sets of
+    labels (`<head>.set`) and intervals (`<head>.low`, `<head>.high`) that hold the truth as often;
+    `min_score` leaves out labels with a lower score, so that a list may be empty: no answer.
+    `further` names inner tensors of the graph, for `map_batches`. Raises Failure: 2 where the file
+    is missing or cannot give what is asked for, 5 where it is not the file that was exported.
     """
 
     def __init__(
@@ -67,6 +69,8 @@ class Scorer:
         workers: int | None = None,
         unchecked: bool = False,
         labels_only: bool = False,
+        coverage: float | None = None,
+        min_score: float | None = None,
         further: Mapping[str, Element] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
@@ -81,6 +85,10 @@ class Scorer:
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
         self._usual = self.metadata.usual()
+        if labels_only and (coverage is not None or min_score is not None):
+            rule = "labels without scores have neither a coverage nor a least score"
+            raise Failure(Exit.USAGE, rule, received="labels_only")
+        self._answers = Answers.asked(self.metadata, coverage, min_score)
         self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
@@ -188,7 +196,10 @@ class Scorer:
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
         slices = [_slice(inputs, span) for span in self._spans(typed)]
-        parts = self._threads.map(partial(network.run, top_k=top_k), slices)
+        run = partial(network.run, top_k=top_k)
+        if self._answers != NOTHING_MORE:
+            run = partial(self._answers.run, network, self.heads(heads), top_k=top_k)
+        parts = self._threads.map(run, slices)
 
         def finish() -> pa.RecordBatch:
             found = list(parts)
@@ -230,6 +241,7 @@ class Scorer:
         columns: dict[str, pa.DataType] = {}
         for head in self.heads(heads):
             columns |= KINDS[head.kind].columns(head, self.labels_only)
+            columns |= self._answers.columns(head)
         return pa.schema(columns.items())
 
     def _network(self, heads: Sequence[str] | None) -> Network:
@@ -254,11 +266,12 @@ class Scorer:
     def _labels(self) -> dict[str, pa.Array]:
         """The labels by id of each column that holds some."""
         constants = self._graph.constants
-        return {
-            head.outputs[0]: pa.array(strings(constants[tensors.labels(head.name)]))
-            for head in self.metadata.heads
-            if head.entries is not None
-        }
+        found: dict[str, pa.Array] = {}
+        for head in self.metadata.heads:
+            if head.entries is not None:
+                labels = pa.array(strings(constants[tensors.labels(head.name)]))
+                found |= dict.fromkeys([head.outputs[0], *self._answers.columns(head)], labels)
+        return found
 
 
 def checked_top_k(top_k: Any) -> int | None:
@@ -325,14 +338,24 @@ def _joined(
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(parts: list[npt.NDArray[Any]], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
+def _column(parts: list[Any], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
     """Numbers, lists of numbers, or of ids lists of the labels that they stand for."""
+    if isinstance(parts[0], Ragged):
+        return _lists(parts, labels)
     values = np.concatenate(parts)
     if not pa.types.is_list(kind):
         return pa.array(values, kind)
     rows, width = values.shape
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
     flat = pa.array(values.ravel())
+    return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
+
+
+def _lists(parts: Sequence[Ragged], labels: pa.Array | None) -> pa.Array:
+    """Lists that are not all of one length."""
+    ends = np.cumsum(np.concatenate([part.counts for part in parts]))
+    offsets = pa.array(np.append(0, ends).astype(np.int32))
+    flat = pa.array(np.concatenate([part.flat for part in parts]))
     return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
 
 
