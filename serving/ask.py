@@ -24,13 +24,19 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.near import near
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
-from serving.scoring.options import positive
+from serving.scoring.options import add_answers, positive
 
 
 def run(arguments: Sequence[str]) -> None:
     """The command. Ends with the code of the first row that could not be answered."""
     options = _parser().parse_args(arguments)
-    scorer = Scorer(options.model, workers=1)
+    scorer = Scorer(
+        options.model,
+        workers=1,
+        coverage=options.coverage,
+        min_score=options.min_score,
+        answers=options.answers,
+    )
     is_person = sys.stdin.isatty()
     if is_person:
         print(f"columns: {', '.join(scorer.columns)}; an empty line answers, Ctrl-D ends")
@@ -107,7 +113,10 @@ def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> 
     lines = [
         line
         for head in scorer.heads()
-        for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
+        for line in [
+            *KINDS[head.kind].answer(head, [results[name] for name in head.outputs]),
+            *scorer.answered(head, results),
+        ]
     ]
     lines += [f"({seen.said()})"] * bool(+seen.unknown)
     return "\n".join(lines) + "\n"
@@ -121,6 +130,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
+    add_answers(parser)
     return parser
 
 

@@ -30,7 +30,7 @@ from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, column_types, read
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
-from serving.scoring.options import positive
+from serving.scoring.options import add_answers, positive
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
@@ -47,17 +47,25 @@ class TypedBatch:
 
 
 class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
-    """Loads a file once per process and gives it all inputs and all outputs.
+    """Loads a file once per process and gives it all inputs and all outputs. `answers` are settings
+    of the Scorer.
 
     An element is a batch already, so Beam need not make batches of them.
     """
 
-    def __init__(self, model: str, top_k: int | None = None, heads: Sequence[str] | None = None):
+    def __init__(
+        self,
+        model: str,
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._model, self._top_k, self._heads = model, top_k, heads
+        self._answers = dict(answers or {})
 
     def load_model(self) -> Scorer:
-        return Scorer(self._model)
+        return Scorer(self._model, **self._answers)
 
     def run_inference(
         self,
@@ -109,13 +117,15 @@ class Score(beam.PTransform):
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
         csv: Csv = AS_FOUND,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._csv = csv
         metadata = Scorer(model, workers=1).metadata
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._columns = list(dict.fromkeys(field.column for field in metadata.fields))
-        self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads)
+        self._fields = metadata.fields
+        self._handler = ScorerHandler(model, top_k, heads, answers)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
@@ -127,7 +137,9 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     options, beam_arguments = _parser().parse_known_args(arguments)
     files, csv = expand(options.input), csv_of(options)
-    scorer = Scorer(options.model, workers=1)
+    asked = ("coverage", "min_score", "answers")
+    answers = {name: getattr(options, name) for name in asked}
+    scorer = Scorer(options.model, workers=1, **answers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     for file in files:
         check_columns(file, [*scorer.columns, *kept], csv)
@@ -136,7 +148,7 @@ def run(arguments: Sequence[str]) -> None:
     with beam.Pipeline(runner=runner, options=engine) as pipeline:
         paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
         scored, rejected = paths | Score(
-            options.model, options.keep, options.top_k, options.heads, csv
+            options.model, options.keep, options.top_k, options.heads, csv, answers
         )
         _ = (
             scored
@@ -203,6 +215,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
+    add_answers(parser)
     parser.add_argument("--shards", type=positive, default=4, help="files to write")
     return parser
 

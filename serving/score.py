@@ -88,7 +88,9 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
     unknown = unknown_values(tally).warnings(scorer.metadata.usual())
-    for warning in [*batches.other_types.warnings(), *unknown]:
+    split = scorer.metadata.split
+    late = split.not_exchangeable() if split and options.coverage else ""
+    for warning in [*batches.other_types.warnings(), *unknown, *([f"note: {late}"] * bool(late))]:
         print(warning, file=sys.stderr)
     line = last_line(tally, before, time.monotonic() - started, options.output)
     print(line + cells.line(), file=said)
@@ -102,6 +104,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
         workers=options.workers,
         coverage=options.coverage,
         min_score=options.min_score,
+        answers=options.answers,
     )
     metadata, heads, csv = scorer.metadata, scorer.heads(options.heads), csv_of(options)
     evaluation = None
@@ -136,7 +139,7 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    answers = [options.coverage, options.min_score]
+    answers = [options.coverage, options.min_score, options.answers]
     asked = [answers, batches.top_k, batches.schema().names, uses_int8, batches.beside]
     return [*asked, is_drift, options.side, batches.csv.arguments()]
 

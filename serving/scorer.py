@@ -47,6 +47,8 @@ Span = tuple[int, int]
 LOGITS_IN_CACHE = 2_000_000
 FEWEST_ROWS, MOST_ROWS = 16, 256
 MOST_LABELS = 2**31 - 1
+# Labels of a set that are told in one line.
+SHOWN = 20
 
 
 class Scorer:
@@ -57,7 +59,8 @@ class Scorer:
     `labels_only` leaves the scores of labels away; then a head of many labels is ranked by int8
     products where that is faster, with the same labels. A `coverage` between 0 and 1 adds sets of
     labels (`<head>.set`) and intervals (`<head>.low`, `<head>.high`) that hold the truth as often;
-    `min_score` leaves out labels with a lower score, so that a list may be empty: no answer.
+    `min_score` leaves out labels with a lower score, so that a list may be empty: no answer;
+    `answers` adds yes or no (`<head>.answer`) by the threshold that the model was made with.
     `further` names inner tensors of the graph, for `map_batches`. Raises Failure: 2 where the file
     is missing or cannot give what is asked for, 5 where it is not the file that was exported.
     """
@@ -71,6 +74,7 @@ class Scorer:
         labels_only: bool = False,
         coverage: float | None = None,
         min_score: float | None = None,
+        answers: bool = False,
         further: Mapping[str, Element] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
@@ -88,7 +92,7 @@ class Scorer:
         if labels_only and (coverage is not None or min_score is not None):
             rule = "labels without scores have neither a coverage nor a least score"
             raise Failure(Exit.USAGE, rule, received="labels_only")
-        self._answers = Answers.asked(self.metadata, coverage, min_score)
+        self._answers = Answers.asked(self.metadata, coverage, min_score, decide=answers)
         self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
@@ -243,6 +247,18 @@ class Scorer:
             columns |= KINDS[head.kind].columns(head, self.labels_only)
             columns |= self._answers.columns(head)
         return pa.schema(columns.items())
+
+    def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
+        """Lines about what a row of the results has beside the best labels and plain numbers."""
+        for column in self._answers.columns(head):
+            value, what = row[column], column.removeprefix(f"{head.name}.")
+            if isinstance(value, bool):
+                yield f"   {'yes' if value else 'no'}"
+            elif isinstance(value, list):
+                shown = ", ".join(value[:SHOWN]) + ", ..." * (len(value) > SHOWN)
+                yield f"   {what} of {len(value):,}: {shown}"
+            else:
+                yield f"   {what} {value:,.4g}"
 
     def _network(self, heads: Sequence[str] | None) -> Network:
         """The part of the file that these heads need, made when it is first asked for."""

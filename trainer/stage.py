@@ -193,7 +193,7 @@ def make_run_folder(
     metrics["below_baseline"] = below_baselines(metrics, kinds)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
     metrics |= {"memory": parts} if parts else {}
-    metrics |= {"calibration": calibration} if calibration else {}
+    metrics |= calibration
     metrics |= {"vectors": run.data.statistics.vectors} if run.spec.tables else {}
     with lasting("save the model"):
         model = trained_model(run.network, temperatures=temperatures, scales=run.scales)

@@ -103,6 +103,21 @@ class Coverage(Protocol):
         """A value for each of these columns, from the columns of the results: of labels [rows] how
         many of the best are answers, of numbers the ends."""
 
+    def threshold(self, rows: Rows, weights: Array, aim: Any) -> float | None:
+        """The least score of yes that reaches the aim on these rows; None where none does, or of a
+        kind that has no yes. `rows` are those of metrics."""
+
+    def reached(self, rows: Rows, weights: Array, threshold: float) -> dict[str, float]:
+        """What the threshold reaches on these rows."""
+
+    def decision(self, head: FileHead) -> dict[str, pa.DataType]:
+        """The column of yes or no."""
+
+    def decided(
+        self, head: FileHead, found: Mapping[str, Array], threshold: float
+    ) -> dict[str, Array]:
+        """The value of this column, from the columns of the results."""
+
 
 KINDS: dict[str, Coverage] = answers("kinds.heads", "coverage", Coverage)
 

@@ -64,7 +64,7 @@ class Evaluation:
         self._labels: dict[str, pa.Array] = {}
         tried = candidates(metadata) if find else []
         known = [ByKnown(name) for name in self._usual]
-        answers = Answers.asked(metadata, coverage, None)
+        answers = Answers.asked(metadata, coverage)
         self._sliced = [column for one in slices for column in one.columns]
         self.sums = {
             head.name: HeadSums(

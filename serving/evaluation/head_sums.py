@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from kinds.heads.any.intervals import GroupSums, Interval, row_values
 from kinds.heads.any.metrics import Array, Metrics, Rows, Totals
 from kinds.heads.metrics import KINDS
@@ -46,8 +48,9 @@ class HeadSums:
         found = row_values(self._kind.add, self._kind.confidence, rows, weights, settings)
         held = self._answers.held(self.head, rows)
         if held is not None:
-            self.totals.add_mean("coverage", held, weights)
-            found.add_mean("coverage", held, weights)
+            # What is promised is a share of rows, whatever they weigh.
+            self.totals.add_mean("coverage", held, np.ones(len(held)))
+            found.add_mean("coverage", held, np.ones(len(held)))
         self.every.add(found, buckets)
         for one, sums in self.slices:
             sums.add(found, buckets, one.of(of)[there])

@@ -6,7 +6,7 @@ ranked are ranked again with more of them, until they do or there are no more: i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,14 +32,23 @@ class Ragged(NamedTuple):
 
 @dataclass(frozen=True)
 class Answers:
-    """What is asked: a `coverage` of sets and intervals, a `least` score of a label."""
+    """What is asked: a `coverage` of sets and intervals, a `least` score of a label, yes or no by
+    `thresholds`."""
 
     coverage: float | None = None
     least: float | None = None
-    known: Mapping[str, Calibration] | None = None
+    known: Mapping[str, Calibration] = field(default_factory=dict)
+    thresholds: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def asked(cls, metadata: Metadata, coverage: float | None, least: float | None) -> "Answers":
+    def asked(
+        cls,
+        metadata: Metadata,
+        coverage: float | None = None,
+        least: float | None = None,
+        *,
+        decide: bool = False,
+    ) -> "Answers":
         """Raises Failure: 2 for what the model cannot give, 5 where its calibration is damaged."""
         for name, value in (("a coverage", coverage), ("a least score", least)):
             if value is not None and not 0 < value < 1:
@@ -53,11 +62,19 @@ class Answers:
         for head in metadata.heads:
             if coverage is not None and head.name in known:
                 checked_limit(head, known[head.name], coverage)
-        return cls(coverage, least, known)
+        thresholds = thresholds_of(metadata) if decide else {}
+        if decide and not thresholds:
+            rule = (
+                "answers need a model with a threshold: one with a binary head, made of eval rows"
+            )
+            raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
+        return cls(coverage, least, known, thresholds)
 
     def columns(self, head: FileHead) -> dict[str, pa.DataType]:
         """Those that come after the results of a head."""
-        return KINDS[head.kind].columns(head) if self._of(head) else {}
+        kind = KINDS[head.kind]
+        found = kind.columns(head) if self._of(head) else {}
+        return found | (kind.decision(head) if head.name in self.thresholds else {})
 
     def run(
         self, network: Network, heads: Sequence[FileHead], inputs: Arrays, top_k: int | None
@@ -76,6 +93,9 @@ class Answers:
                     is_set = head.entries is not None
                     made[name] = self._sets(network, head, inputs, found, own) if is_set else own
         for head in heads:
+            if head.name in self.thresholds:
+                threshold = self.thresholds[head.name]
+                made |= KINDS[head.kind].decided(head, found, threshold)
             if head.entries is not None:
                 made |= self._best(head, found, top_k or network.top_k)
         return made
@@ -89,7 +109,7 @@ class Answers:
         return None if found is None else found <= calibration.limit(self.coverage or 0.0)
 
     def _of(self, head: FileHead) -> Calibration | None:
-        return (self.known or {}).get(head.name)
+        return self.known.get(head.name)
 
     def _best(self, head: FileHead, found: Arrays, top_k: int) -> dict[str, Any]:
         """The labels that are asked for, without those of too low a score."""
@@ -130,7 +150,7 @@ def _flat(rows: Array, ids: Array, sizes: Array) -> tuple[Array, Array]:
     return np.repeat(rows, sizes), ids[kept]
 
 
-NOTHING_MORE = Answers(known={})
+NOTHING_MORE = Answers()
 
 
 def _calibrations(metadata: Metadata) -> dict[str, Calibration]:
@@ -140,4 +160,15 @@ def _calibrations(metadata: Metadata) -> dict[str, Calibration]:
         return {n: Calibration.from_json(of) for n, of in said.items() if n in kinds}
     except (KeyError, TypeError, ValueError, AttributeError):
         rule = "the calibration in the model must be what serving.export wrote"
+        raise Failure(Exit.INTEGRITY, rule, received=str(said)[:80]) from None
+
+
+def thresholds_of(metadata: Metadata) -> dict[str, float]:
+    """{head: the least score of yes}, of the heads whose aim could be reached."""
+    said = metadata.facts.get("metrics", {}).get("thresholds", {})
+    try:
+        found = {name: of["threshold"] for name, of in said.items()}
+        return {name: float(one) for name, one in found.items() if one is not None}
+    except (KeyError, TypeError, ValueError, AttributeError):
+        rule = "the thresholds in the model must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=str(said)[:80]) from None

@@ -82,6 +82,8 @@ def add_answers(made: argparse.ArgumentParser) -> None:
     made.add_argument("--coverage", type=share, metavar="C", help=said)
     said = "no labels of a lower score: an empty list is no answer"
     made.add_argument("--min-score", type=share, metavar="S", help=said)
+    said = "yes or no of binary heads, by the threshold of the model's aim"
+    made.add_argument("--answers", action="store_true", help=said)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:

@@ -1,4 +1,5 @@
-"""Calibration of answers with a stated coverage (kinds.heads.coverage), on half of eval.
+"""Calibration of answers (kinds.heads.coverage) on half of eval: of those with a stated coverage,
+and of thresholds.
 
 It is the half that says how good memories are (trainer.evaluation.gates): every second row, and
 none that gates were fitted to. The other half judges, and so do the rows of test, by which nothing
@@ -33,18 +34,21 @@ ROWS_SORTED = 512
 
 
 def calibrated(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """{head: its calibration, and how it did on rows that it was not made of}, of the heads that
-    have answers with a stated coverage. Nothing without eval rows."""
+    """{"calibration" or "thresholds": {head: what was found, and how it did on rows that it was not
+    made of}}, of the heads that have them. Nothing without eval rows."""
     if run.data.rows("eval") < 2:
         return {}
     own = {name: _at(head, temperatures) for name, head in run.network.heads.items()}
     step = _step(run, own)
     of_splits = {split: _rows(run, split, step) for split in run.held_out()}
-    return {
-        name: found
-        for name, head in own.items()
-        if (found := _of_head(run, head, {s: rows[name] for s, rows in of_splits.items()}))
-    }
+    found: dict[str, dict[str, Any]] = {"calibration": {}, "thresholds": {}}
+    for name, head in own.items():
+        halves = _halves({split: rows[name] for split, rows in of_splits.items()})
+        if made := _of_head(run, head, halves):
+            found["calibration"][name] = made
+        if made := _threshold(run, head, halves):
+            found["thresholds"][name] = made
+    return {what: of_heads for what, of_heads in found.items() if of_heads}
 
 
 def _at(head: OutputLayer, temperatures: Mapping[str, float]) -> OutputLayer:
@@ -73,10 +77,10 @@ def _rows(run: Run, split: str, step: ResultsStep) -> dict[str, Results]:
     return gather_results(step, batches, rows, f"calibrate on {split}")
 
 
-def _of_head(run: Run, head: OutputLayer, of_splits: Mapping[str, Results]) -> dict[str, Any]:
+def _of_head(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict[str, Any]:
     part, scale = head.part, run.scales[head.name]
     kind = COVERAGE[part.kind]
-    of_halves = {name: _with_targets(part, own, scale) for name, own in _halves(of_splits).items()}
+    of_halves = {name: _with_targets(part, own, scale) for name, own in halves.items()}
     made_of = of_halves.pop("calibration")
     shapes = [Shape(one, scale.log) for one in kind.penalties()] or [Shape(log=scale.log)]
     tried = [(kind.strangeness(made_of, shape), shape) for shape in shapes]
@@ -90,6 +94,24 @@ def _of_head(run: Run, head: OutputLayer, of_splits: Mapping[str, Results]) -> d
         for name, rows in of_halves.items()
     }
     return {**best.content(), "judged": judged}
+
+
+def _threshold(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict[str, Any]:
+    """The threshold of a head that has an aim, and what it reaches; nothing where it cannot."""
+    part, scale = head.part, run.scales[head.name]
+    if (aim := part.aim()) is None:
+        return {}
+    kind = COVERAGE[part.kind]
+    rows = {name: _with_targets(part, own, scale) for name, own in halves.items()}
+    weights = {name: own["weight"][own["weight"] > 0] for name, own in halves.items()}
+    threshold = kind.threshold(rows.pop("calibration"), weights["calibration"], aim)
+    if threshold is None:
+        return {"threshold": None, "aim": aim}
+    judged = {
+        name: {"rows": len(weights[name]), **kind.reached(own, weights[name], threshold)}
+        for name, own in rows.items()
+    }
+    return {"threshold": threshold, "aim": aim, "judged": judged}
 
 
 def _halves(of_splits: Mapping[str, Results]) -> dict[str, Results]:

@@ -1,7 +1,7 @@
 """Of a head that gives no answers with a stated coverage."""
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,4 +32,20 @@ def columns(head: "FileHead") -> dict[str, pa.DataType]:
 def answers(
     head: "FileHead", found: Mapping[str, Array], limit: float, shape: "Shape"
 ) -> dict[str, Array]:
+    return {}
+
+
+def threshold(rows: Rows, weights: Array, aim: Any) -> None:
+    return None
+
+
+def reached(rows: Rows, weights: Array, threshold: float) -> dict[str, float]:
+    return {}
+
+
+def decision(head: "FileHead") -> dict[str, pa.DataType]:
+    return {}
+
+
+def decided(head: "FileHead", found: Mapping[str, Array], threshold: float) -> dict[str, Array]:
     return {}

@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from kinds.heads.any.coverage import decided as decided
+from kinds.heads.any.coverage import decision as decision
+from kinds.heads.any.coverage import reached as reached
+from kinds.heads.any.coverage import threshold as threshold
 from kinds.heads.any.metrics import Array, Rows
 
 if TYPE_CHECKING:

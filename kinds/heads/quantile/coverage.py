@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kinds.heads.any.coverage import decided as decided
+from kinds.heads.any.coverage import decision as decision
 from kinds.heads.any.coverage import penalties as penalties
+from kinds.heads.any.coverage import reached as reached
+from kinds.heads.any.coverage import threshold as threshold
 from kinds.heads.any.metrics import Array, Rows
 from kinds.heads.numbers.coverage import columns as columns
 from kinds.heads.numbers.coverage import named
