@@ -64,7 +64,7 @@ def test_numbers_that_go_together_but_not_in_one_order_both_stay(tmp_path: Path)
     orders = [3 + (7 * number) % 37 + 0.5 for number in month]
     later = [2 * number + 1 for number in month]
     target = [50 - number + r.gauss(0, 9) for number in month]
-    columns = {"orders": orders, "month": month, "later": later, "price": target}
+    columns: Columns = {"orders": orders, "month": month, "later": later, "price": target}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
     assert {"orders", "month"} <= set(spec.inputs)
     assert "left out: \"later\": says what 'month' says" in text

@@ -186,10 +186,11 @@ def _in_one_order(one: Column, other: Column) -> bool:
     """Whether the greater of two numbers goes with the greater (or the lesser) other one. Numbers
     that do not may say different things by their sizes, whatever goes with what. Texts have no
     order."""
-    if one.row_numbers is None or other.row_numbers is None:
+    numbers = one.row_numbers, other.row_numbers
+    if numbers[0] is None or numbers[1] is None:
         return True
-    there = np.isfinite(one.row_numbers) & np.isfinite(other.row_numbers)
-    places = [_places(column.row_numbers[there]) for column in (one, other)]
+    there = np.isfinite(numbers[0]) & np.isfinite(numbers[1])
+    places = [_places(numbers[0][there]), _places(numbers[1][there])]
     if not there.any() or not all(place.std() for place in places):
         return True
     return bool(abs(np.corrcoef(places)[0, 1]) >= _ONE_ORDER)
