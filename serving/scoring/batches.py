@@ -15,6 +15,7 @@ from serving.evaluation import Evaluation
 from serving.files.by_side import COLUMN, BySide
 from serving.files.other_types import OtherTypes
 from serving.files.sources import read
+from serving.model_file.candidates import Candidates
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 
@@ -50,12 +51,18 @@ class Batches:
     csv: Csv
     other_types: OtherTypes
     evaluation: Evaluation | None = None
+    candidates: Candidates | None = None
 
     @property
     def columns(self) -> list[str]:
         """All that is read."""
         evaluated = self.evaluation.columns if self.evaluation else []
-        return [*self.scorer.columns, *self.kept, *evaluated, *self.by_side.columns]
+        return [*self.needed, *self.kept, *evaluated, *self.by_side.columns]
+
+    @property
+    def needed(self) -> list[str]:
+        """What rows must have to be scored."""
+        return [*self.scorer.columns, *(self.candidates.columns if self.candidates else [])]
 
     @property
     def beside(self) -> list[str]:
@@ -78,9 +85,10 @@ class Batches:
         self.other_types.see(file, raw.rows)
         chosen, sides, unfit = self.by_side.of(file, raw)
         rows = raw.rows if len(chosen) == raw.rows.num_rows else raw.rows.take(pa.array(chosen))
-        typed, good, more = cast(rows, self.scorer.metadata.fields)
+        further = self.candidates.fields if self.candidates else []
+        typed, good, more = cast(rows, [*self.scorer.metadata.fields, *further])
         seen = UnknownValues()
-        results = self.scorer.score_later(typed, self.top_k, self.heads, seen)
+        results = self.scorer.score_later(typed, self.top_k, self.heads, seen, self.candidates)
         fit = rows.take(pa.array(good))
         if self.evaluation is not None:
             self.evaluation.add(typed, fit)

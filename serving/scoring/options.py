@@ -9,6 +9,7 @@ from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
+from serving.scoring.limits import add_limits
 
 ABOUT = """
 Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
@@ -60,6 +61,7 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     made.add_argument("--labels-only", action="store_true", help=said)
     said = "a row for each rank: head, rank, label, score"
     made.add_argument("--long", action="store_true", help=said)
+    add_limits(made)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:

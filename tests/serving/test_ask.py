@@ -49,7 +49,7 @@ def test_a_column_that_is_not_the_models_is_refused() -> None:
     assert "Received: wrod=cat" in done.stderr
     assert "; near it: 'word'. " in done.stderr
     with pytest.raises(Failure, match="a line is column=value"):
-        cell_of("word", Scorer(MODEL))
+        cell_of("word", Scorer(MODEL).metadata.fields)
 
 
 def test_after_a_typo_the_next_rows_are_answered_all_the_same() -> None:

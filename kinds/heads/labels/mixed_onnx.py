@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from onnx import TensorProto
 
-from kinds.heads.labels.onnx import add_labels, add_top
+from kinds.heads.labels.candidates_onnx import add_is_left, add_shown
+from kinds.heads.labels.onnx import add_top
 from kinds.nodes import Nodes
-from kinds.tensors import Mixed, label_count, within_head
+from kinds.tensors import Mixed, label_count, of_all, within_head
 
 if TYPE_CHECKING:
     from kinds.heads.score import FileHead
@@ -37,7 +38,8 @@ def add_mixed(
 
     A listed label's value becomes the one that gives it the probability of the mixture,
     log(exp(value) + exp(log_sum) mass / share). The log_sum of all is then the network's less the
-    log of its share. Ids from `len(labels)` on are no labels.
+    log of its share. Ids from `len(labels)` on are no labels. The network's best are the best of
+    what may come back, and of the lists no other label is taken.
     """
     step = partial(within_head, head.name)
     log_share = nodes.add("Log", [mixed.share], step("log_share"))
@@ -49,14 +51,16 @@ def add_mixed(
     unlisted, filled = _add_ids(nodes, head, mixed.labels, found.ids, other)
     values = nodes.add("Concat", [found.values, listed], step("all_values"), axis=1)
     ids = nodes.add("Concat", [unlisted, filled], step("all_ids"), axis=1)
-    is_label = nodes.add("Less", [ids, other], step("is_label"))
+    is_label = nodes.add("Less", [ids, other], of_all(head.name, "is_candidate"))
+    is_left = add_is_left(nodes, head, ids, step("is_left"))
+    is_candidate = nodes.add("And", [is_label, is_left], step("is_candidate"))
     lowest = nodes.constant(step("lowest"), -np.inf, np.float32)
-    allowed = nodes.add("Where", [is_label, values, lowest], step("allowed"))
+    allowed = nodes.add("Where", [is_candidate, values, lowest], step("allowed"))
     highest, places = add_top(nodes, step("top"), allowed, label_count(head.name))
-    best = nodes.add("GatherElements", [ids, places], step("ids"), axis=1)
+    best = nodes.add("GatherElements", [ids, places], of_all(head.name, "ids"), axis=1)
     log_scores = nodes.add("Sub", [highest, log_sum], step("log_scores"))
-    nodes.add("Exp", [log_scores], head.outputs[1])
-    add_labels(nodes, head, best, labels)
+    nodes.add("Exp", [log_scores], of_all(head.name, "scores"))
+    add_shown(nodes, head, labels, best, "ids")
 
 
 def _add_ids(nodes: Nodes, head: "FileHead", listed: str, ids: str, other: str) -> tuple[str, str]:
