@@ -12,9 +12,9 @@ from serving.scorer import MOST_LABELS
 from serving.scoring.limits import add_limits
 
 ABOUT = """
-Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
-one row for each that fits the model; others go to <output>.rejected.jsonl. The same command again
-continues a killed run. Needs onnxruntime, numpy and pyarrow only. docs/scoring.md tells the rest.
+`python -m serving.score --model MODEL --input GLOB --output FILE` writes one row for each that fits
+the model; others go to <output>.rejected.jsonl. The same command again continues a killed run.
+docs/scoring.md tells the rest.
 """
 
 
@@ -54,7 +54,7 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     said = "more columns to carry along"
     made.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
     made.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
-    said = f"only rows of these sides of the model's split: {', '.join(SIDES)}"
+    said = f"rows of these sides only: {', '.join(SIDES)}"
     made.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
     made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
