@@ -107,8 +107,11 @@ def _add_places(nodes: Nodes, head: "FileHead", rows: str, width: str) -> None:
     nodes.add("Mul", [column, width], step("ceiling/first"))
 
 
-def add_left(nodes: Nodes, head: "FileHead", labels: Sequence[str], *, others: bool) -> str:
-    """The logits of what may come back; `others` says whether they have the class of all others."""
+def add_left(
+    nodes: Nodes, head: "FileHead", labels: Sequence[str], ranked: str, *, others: bool
+) -> str:
+    """What labels are ranked by, [rows, labels], with minus infinity for those that must not come
+    back; `others` says whether it has the class of all others."""
     ceiling, step = tensors.ceiling(head.name), partial(within_head, head.name)
     if not others:
         zero, end, axis = (
@@ -116,7 +119,8 @@ def add_left(nodes: Nodes, head: "FileHead", labels: Sequence[str], *, others: b
             for at, value in (("start", 0), ("end", len(labels)), ("axis", 1))
         )
         ceiling = nodes.add("Slice", [ceiling, zero, end, axis], step("ceiling/labels"))
-    return nodes.add("Min", [tensors.output(head.name), ceiling], tensors.left(head.name))
+    of_all = nodes.add("Identity", [ranked], tensors.of_all(head.name, "left"))
+    return nodes.add("Min", [of_all, ceiling], step("left"))
 
 
 def add_is_left(nodes: Nodes, head: "FileHead", ids: str, place: str) -> str:
