@@ -1,6 +1,7 @@
 """Options of `serving.score`, and the counts that other commands take as well."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from pipeline.distributions.distances import add_thresholds
@@ -9,6 +10,7 @@ from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
+from serving.scoring.asked import add_further
 
 ABOUT = """
 Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
@@ -24,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=30),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -35,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add_csv(made)
     _add_columns(made)
     _add_findings(made)
+    add_further(made)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
