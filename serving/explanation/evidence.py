@@ -72,9 +72,15 @@ def _outputs(head: FileHead) -> dict[str, Element]:
         return dict(KINDS[head.kind].tensors(head).values())
     found: dict[str, Element] = {_place(head.name, n): "float" for n in ("own", "others")}
     if head.is_mixed:
-        share, labels, masses = tensors.mixed(head.name)
+        share, labels, masses = _mixed(head)
         found |= {share: "float", labels: "int64", masses: "float"}
     return found
+
+
+def _mixed(head: FileHead) -> tuple[str, str, str]:
+    """The tensors of the network's share, and of all labels that memories list and their masses."""
+    mixed = tensors.mixed(head.name, head.settings["memory"])
+    return mixed.share, mixed.all.labels, mixed.all.masses
 
 
 def _nodes(head: str) -> bytes:
@@ -105,7 +111,7 @@ def _evidence(head: FileHead, results: Arrays, answers: Array | None) -> Evidenc
     )
     if not head.is_mixed:
         return Evidence(own, others, *_alone(len(own))[1:])
-    share, labels, masses = (results[name] for name in tensors.mixed(head.name))
+    share, labels, masses = (results[name] for name in _mixed(head))
     doubles = masses.astype(np.float64)
     is_answer = labels == answers[:, None]
     mass = np.where(is_answer, doubles, 0.0).sum(axis=1)
