@@ -1,7 +1,7 @@
 """What the memories of a head have seen with a row's values, read from the file.
 
 A file holds no counts but what its mixture makes of them: of each value log(1 + n) and the mass
-that is left, of each label its share, less a discount (kinds.memory.mixture). Counts follow from
+that is left, of each label its share, less a discount (kinds.memory.mixture). SeenTable follow from
 these: whole ones exactly, and of weighted rows to half a row. A graph gives the place of each row's
 value.
 """
@@ -24,7 +24,7 @@ Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Counts:
+class SeenTable:
     """values: float32 [values + 1, 3], whether the memory knows the value, log(1 + n), and what is
     left; starts, sizes: of each value's labels; labels, shares: of all values, one after another;
     several: whether a row may have several labels; exact: whether rows count one each, neither
@@ -77,7 +77,7 @@ class Memory:
     name: str
     of: tuple[str, ...]
     place: str
-    counts: Counts
+    counts: SeenTable
 
     def sentences(self, places: Array, answers: Array) -> Array:
         """One for each row. Rows of equal counts share one."""
@@ -116,9 +116,9 @@ def memories_of(graph: FileGraph, head: FileHead, metadata: Metadata) -> list[Me
     return found
 
 
-def _counts(graph: FileGraph, head: FileHead, name: str, *, exact: bool) -> Counts:
+def _counts(graph: FileGraph, head: FileHead, name: str, *, exact: bool) -> SeenTable:
     names = ("of_value", "starts", "sizes", "all_labels", "all_shares")
     places = (tensors.within_memory(f"{head.name}/{name}", of) for of in names)
     values, starts, sizes, labels, shares = (array(graph.constants[place]) for place in places)
     several = KINDS[head.kind].has_several()
-    return Counts(values, starts, sizes, labels, shares, several, exact)
+    return SeenTable(values, starts, sizes, labels, shares, several, exact)

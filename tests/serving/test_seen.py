@@ -1,11 +1,11 @@
-"""Counts of memories read from what a file has of them: those that were counted."""
+"""SeenTable of memories read from what a file has of them: those that were counted."""
 
 import numpy as np
 import pytest
 
 from kinds.memory.label_counts import LabelCounts, of_pairs
 from kinds.memory.mixture import NO_LABEL, table_shares, table_signs
-from serving.explanation.memories import Counts, Memory
+from serving.explanation.memories import Memory, SeenTable
 
 
 def counted(*, most: int = 8) -> LabelCounts:
@@ -17,10 +17,10 @@ def counted(*, most: int = 8) -> LabelCounts:
     return of_pairs(keys, labels, rows.astype(float), rows, most=most)
 
 
-def in_file(counts: LabelCounts, discount: float, *, several: bool = False) -> Counts:
+def in_file(counts: LabelCounts, discount: float, *, several: bool = False) -> SeenTable:
     """As kinds.memory.onnx writes them."""
     shares = table_shares(counts, discount, several=several)
-    return Counts(
+    return SeenTable(
         table_signs(counts, discount, several=several).astype(np.float32),
         counts.offsets,
         np.append(np.diff(counts.offsets), 0),
