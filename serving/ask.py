@@ -22,9 +22,11 @@ from kinds.columns import Field, cast
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.near import near
+from serving.further import Further, with_columns
 from serving.model_file.candidates import Candidates
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
+from serving.scoring.asked import add_further, asked
 from serving.scoring.limits import add_limits, limits_from
 from serving.scoring.options import positive
 
@@ -40,8 +42,9 @@ def run(arguments: Sequence[str]) -> None:
     if is_person:
         columns = dict.fromkeys(field.column for field in _fields(scorer, candidates))
         print(f"columns: {', '.join(columns)}; an empty line answers, Ctrl-D ends")
-    asked = options.top_k, candidates
-    if code := converse(scorer, sys.stdin, *asked, is_person=is_person):
+    further = asked(options).made(scorer, None)
+    what = options.top_k, further, candidates
+    if code := converse(scorer, sys.stdin, *what, is_person=is_person):
         sys.exit(code)
 
 
@@ -49,6 +52,7 @@ def converse(
     scorer: Scorer,
     lines: Iterable[str],
     top_k: int | None,
+    further: Sequence[Further] = (),
     candidates: Candidates | None = None,
     *,
     is_person: bool,
@@ -64,7 +68,7 @@ def converse(
         is_end = not line.rstrip("\r\n")
         try:
             if is_end and row and not is_spoiled:
-                print(answer(scorer, row, top_k, candidates), flush=True)
+                print(answer(scorer, row, top_k, further, candidates), flush=True)
             elif not is_end:
                 row |= cell_of(line.rstrip("\r\n"), _fields(scorer, candidates))
         except Failure as failure:
@@ -122,19 +126,20 @@ def answer(
     scorer: Scorer,
     row: Mapping[str, str],
     top_k: int | None = None,
+    further: Sequence[Further] = (),
     candidates: Candidates | None = None,
 ) -> str:
-    """The results of one row as text. Raises Failure 4 where it does not fit the model."""
+    """The results of one row as text, with what is asked for beside them. Raises Failure 4 where it
+    does not fit the model."""
     fields, seen = _fields(scorer, candidates), UnknownValues()
     raw = {field.column: pa.array([row.get(field.column)], pa.string()) for field in fields}
     row_of_model = typed(pa.RecordBatch.from_pydict(raw), fields)
     later = scorer.score_later(row_of_model, top_k, seen=seen, candidates=candidates)
-    (results,) = later().to_pylist()
-    lines = [
-        line
-        for head in scorer.heads()
-        for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
-    ]
+    (results,) = with_columns(later(), row_of_model, further).to_pylist()
+    lines: list[str] = []
+    for head in scorer.heads():
+        lines += KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
+        lines += [line for one in further for line in one.lines(head, results)]
     lines += [f"({seen.said()})"] * bool(+seen.unknown)
     return "\n".join(lines) + "\n"
 
@@ -148,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     add_limits(parser)
+    add_further(parser)
     return parser
 
 

@@ -10,6 +10,7 @@ from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
+from serving.scoring.asked import add_further
 from serving.scoring.limits import add_limits
 
 ABOUT = """
@@ -26,7 +27,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=34),
+        formatter_class=partial(argparse.HelpFormatter, width=98, max_help_position=30),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -38,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add_csv(made)
     _add_columns(made)
     _add_findings(made)
+    add_further(made)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )

@@ -16,6 +16,7 @@ from small_run import LABELS, exported, small_rows
 from kinds.columns import cast
 from pipeline.failures import Exit, Failure
 from serving import ask, score
+from serving.explanation.explainer import Explainer, How
 from serving.exporting.certified_candidates import certify_candidates
 from serving.model_file.candidates import Limit
 from serving.model_file.feeds import feeds
@@ -245,3 +246,26 @@ def test_a_file_without_these_inputs_says_so(tmp_path: Path, scorer: Scorer) -> 
     with pytest.raises(Failure, match="export its run again") as failure:
         old.score(small_rows(2), heads=["next"], exclude=["yes"])
     assert failure.value.exit_code == Exit.USAGE
+
+
+def test_what_is_explained_is_the_first_that_is_left(scorer: Scorer, rows: pa.Table) -> None:
+    """And nothing where nothing is left."""
+    explainer = Explainer(scorer, How(2), ["next"])
+    candidates = scorer.candidates({"next": Limit(only="alone")})
+    assert candidates is not None
+    fields = [*scorer.metadata.fields, *candidates.fields]
+    typed, _, _ = cast(rows.to_batches()[0], fields)
+    results = scorer.score_typed(typed, 1, ["next"], candidates)
+    reasons, shares = explainer.of(typed, results)
+    firsts = results.column("next.labels").to_pylist()
+    for at in (firsts.index([]), next(at for at, own in enumerate(firsts) if own)):
+        own = rows.slice(at, 1)
+        if firsts[at]:
+            (alone,) = firsts[at]
+            expected = scorer.explain(own, 2, heads=["next"], answers={"next": alone})
+            assert expected.column("next.reasons").to_pylist() == [reasons[at].as_py()]
+            np.testing.assert_allclose(
+                expected.column("next.shares").to_pylist()[0], shares[at].as_py(), atol=1e-4
+            )
+        else:
+            assert reasons[at].as_py() == shares[at].as_py() == []
