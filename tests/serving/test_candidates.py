@@ -149,7 +149,7 @@ def test_the_command_gives_what_the_scorer_gives_and_counts_unknown_labels(
     base += ["--input", str(tmp_path / "rows.parquet"), "--output", str(tmp_path / "s.parquet")]
     score.run([*base, "--exclude", "next=never", "--only", str(tmp_path / "stock.txt")])
     got = pyarrow.parquet.read_table(tmp_path / "s.parquet")
-    wishes = {"exclude": "never", "only": [*LABELS[2:], "gone"]}
+    wishes: dict[str, Any] = {"exclude": "never", "only": [*LABELS[2:], "gone"]}
     assert found(got) == found(scorer.score(rows, heads=["next"], **wishes))
     said = capsys.readouterr()
     there = [label for own in lists(rows, "never") for label in own if label is not None]
@@ -188,7 +188,7 @@ def test_a_question_leaves_out_what_is_typed(scorer: Scorer) -> None:
     row = {"word": "cat", "place": "1"}
     candidates = scorer.candidates({"next": Limit(exclude="gone")})
     best = ask.answer(scorer, row, 1).split("\n")[1].split()[-1]
-    answer = ask.answer(scorer, row | {"gone": f"{best} unheard-of"}, 1, candidates)
+    answer = ask.answer(scorer, row | {"gone": f"{best} unheard-of"}, 1, candidates=candidates)
     assert best not in answer.split("tags")[0]
     assert "(unknown values: next.exclude 1 of 2)" in answer
 
