@@ -109,7 +109,7 @@ def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> 
         for head in scorer.heads()
         for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
     ]
-    lines += [f"({seen.said()})"] * bool(+seen.unknown)
+    lines += [f"({seen.said()})"] * bool(+seen.of_inputs().unknown)
     return "\n".join(lines) + "\n"
 
 
