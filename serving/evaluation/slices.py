@@ -1,8 +1,8 @@
 """Slices of rows: those with one value of a column, those that a condition holds for, and more.
 
-    country       a slice for each frequent value      age<30      the rows that it holds for
-    --slices      labels by how frequent they are, rows with values that the model does not know,
-                  and those it is worst on (serving.evaluation.worst)
+country       a slice for each frequent value      age<30      the rows that it holds for
+--slices      labels by how frequent they are, rows with values that the model does not know,
+              and those it is worst on (serving.evaluation.worst)
 """
 
 import operator
