@@ -21,7 +21,7 @@ class Groups:
     """Says of rows in which bucket their group is. Rows are numbered as they come."""
 
     def __init__(self, columns: Sequence[str], missing_words: Sequence[str] = ()) -> None:
-        self.columns = list(columns)
+        self.columns, self._missing_words = list(columns), missing_words
         self._fields = [Field(c, "text", missing_words=tuple(missing_words)) for c in columns]
         self._rows = 0
 
@@ -35,6 +35,10 @@ class Groups:
             hashed[good] = hashes(texts.columns)
         # The split has gone by the first bits: rows of one side have them in common.
         return (scrambled(hashed) % np.uint64(BUCKETS)).astype(np.int64)
+
+    def anew(self) -> "Groups":
+        """The same, for the same rows once more."""
+        return Groups(self.columns, self._missing_words)
 
     def said(self) -> str:
         """What is drawn."""

@@ -64,7 +64,7 @@ class ByValue:
     others together."""
 
     def __init__(self, column: str) -> None:
-        self.columns = [column]
+        self.columns: Sequence[str] = [column]
         self._values: pa.Array | None = None
 
     def names(self) -> Sequence[str]:
@@ -90,7 +90,7 @@ class ByCondition:
     """The rows for which a number or a text is as said. A missing value is not."""
 
     def __init__(self, column: str, compared: str, value: str, field: Field) -> None:
-        self.columns = [column]
+        self.columns: Sequence[str] = [column]
         self._name, self._compared, self._value = f"{column}{compared}{value}", compared, value
         self._field = replace(field, name="value")
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,7 +34,13 @@ CALIBRATION = "expected_calibration_error"
 _AREA, _BINS = "auc", "calibration"
 
 Interval = tuple[float, float]
-Draws = Mapping[str, Array]
+
+
+class Draws(NamedTuple):
+    """How often each of some buckets is drawn: `places` [n] of them, `counts` [draws, n]."""
+
+    places: Array
+    counts: Array
 
 
 @dataclass
@@ -112,44 +119,44 @@ class GroupSums:
 
     def metrics(self, at: int = 0) -> Metrics:
         """All metrics of the slice; `targets` is the number of its rows."""
-        found = self.draws(at, np.ones([1, BUCKETS]))
+        found = self.drawn(at, all_once(self.rows[at] > 0))
         whole: Metrics = {"targets": int(self.rows[at].sum())}
         return whole | {name: float(values[0]) for name, values in found.items()}
 
     def intervals(self, at: int = 0) -> dict[str, Interval]:
-        """{metric: (from, to)} of LEVEL; none of too few groups."""
+        """{metric: (from, to)} of LEVEL; none of too few groups, or where all rows are alike, as
+        when each is right: draws of those say nothing of others."""
         groups = self.groups(at)
         if groups < FEWEST:
             return {}
-        drawn, own = self.draws(at, self.weights(at)), self.metrics(at)
+        drawn, own = self.drawn(at, draws(self.rows[at] > 0)), self.metrics(at)
         return {
             name: interval(values, groups, own[name] if name == CALIBRATION else None)
             for name, values in drawn.items()
+            if np.nanmin(values) < np.nanmax(values)
         }
 
-    def weights(self, at: int = 0) -> Array:
-        """[draws, BUCKETS]: how often each bucket is drawn. The same for all whose rows are in the
-        same buckets."""
-        occupied = np.flatnonzero(self.rows[at])
-        drawn = np.zeros([DRAWS, BUCKETS])
-        drawn[:, occupied] = _drawn(len(occupied))
-        return drawn
+    def of(self, metric: str, at: int) -> Array:
+        """[2, BUCKETS]: sums of weight * value and of weight of a metric that is a mean."""
+        return np.asarray(self._sums[metric][:, at])
 
-    def draws(self, at: int, weights: Array) -> dict[str, Array]:
-        """{metric: [draws]} with each bucket counted as often as `weights` [draws, BUCKETS] say."""
-        found, binned = {}, {}
+    def drawn(self, at: int, of: Draws) -> dict[str, Array]:
+        """{metric: [draws]} with each bucket counted as often as it is drawn."""
+        found: dict[str, Array] = {}
+        binned: dict[str, Array] = {}
         for metric, sums in self._sums.items():
-            (binned if metric.startswith(_BINS) else found)[metric] = weights @ sums[:, at].T
+            own = sums[:, at, of.places].T
+            (binned if metric.startswith(_BINS) else found)[metric] = of.counts @ own
         means = {name: _ratio(*sums.T) for name, sums in found.items() if sums[:, 1].any()}
         if "mean_squared_error" in means:
             means["root_mean_squared_error"] = np.sqrt(means.pop("mean_squared_error"))
         if self._ranked:
-            means[_AREA] = self._areas(at, weights)
+            means[_AREA] = self._areas(at, of)
         if binned:
             means[CALIBRATION] = _calibration_error(binned)
         return means
 
-    def _areas(self, at: int, weights: Array) -> Array:
+    def _areas(self, at: int, of: Draws) -> Array:
         """By the structural components of DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44),
         summed in each group as Obuchowski 1997 (Biometrics 53) does: the share of the other class
         that each row stands right to."""
@@ -157,15 +164,15 @@ class GroupSums:
         score, target, weight, place = every[every[:, 3] // BUCKETS == at].T
         yes, no = weight * target, weight * (1 - target)
         if not (yes.any() and no.any()):
-            return np.full(len(weights), 0.5)
+            return np.full(len(of.counts), 0.5)
         values, rank = np.unique(score, return_inverse=True)
-        below = [np.bincount(rank, of, len(values)) for of in (no, yes)]
-        no_below, yes_below = ((np.cumsum(of) - of / 2)[rank] for of in below)
+        below = [np.bincount(rank, own, len(values)) for own in (no, yes)]
+        no_below, yes_below = ((np.cumsum(own) - own / 2)[rank] for own in below)
         right = no_below / no.sum(), 1 - yes_below / yes.sum()
         bucket = place.astype(np.int64) % BUCKETS
         sums = [
-            weights @ np.bincount(bucket, of, BUCKETS)
-            for of in (yes * right[0], yes, no * right[1], no)
+            of.counts @ np.bincount(bucket, own, BUCKETS)[of.places]
+            for own in (yes * right[0], yes, no * right[1], no)
         ]
         area = float((yes * right[0]).sum() / yes.sum())
         return _ratio(*sums[:2]) + _ratio(*sums[2:]) - area
@@ -192,11 +199,11 @@ def difference(one: GroupSums, other: GroupSums, at: int = 0) -> dict[str, tuple
 
     Both are drawn alike, so what makes rows hard for both is no part of the difference.
     """
-    groups, weights = one.groups(at), one.weights(at)
+    groups, of = one.groups(at), draws(one.rows[at] > 0)
     if groups < FEWEST:
         return {}
     own, others = one.metrics(at), other.metrics(at)
-    drawn, against = one.draws(at, weights), other.draws(at, weights)
+    drawn, against = one.drawn(at, of), other.drawn(at, of)
     return {
         name: (own[name] - others[name], interval(drawn[name] - against[name], groups))
         for name in drawn
@@ -204,10 +211,23 @@ def difference(one: GroupSums, other: GroupSums, at: int = 0) -> dict[str, tuple
     }
 
 
+def draws(among: Array) -> Draws:
+    """Of the buckets `among` all [BUCKETS]: the same for all whose rows are in the same buckets."""
+    places = np.flatnonzero(among)
+    return Draws(places, _drawn(len(places)))
+
+
+def all_once(among: Array) -> Draws:
+    """Each of the buckets `among` all, as it is."""
+    places = np.flatnonzero(among)
+    return Draws(places, np.ones([1, len(places)]))
+
+
 @lru_cache(maxsize=8)
 def _drawn(groups: int) -> Array:
     """[draws, groups] how often each is drawn, the same in every process."""
-    return np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), DRAWS)
+    drawn = np.random.default_rng(0).multinomial(groups, np.full(groups, 1 / groups), DRAWS)
+    return drawn.astype(np.float64)
 
 
 def _ratio(sums: Array, weights: Array) -> Array:
