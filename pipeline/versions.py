@@ -1,4 +1,4 @@
-"""Versions of a model that is updated: which there are, how two differ, and going back to one.
+"""Versions of an updated model: which there are, how two differ, going back to one.
 
     python -m pipeline.versions list OUT
     python -m pipeline.versions show OUT 3
@@ -91,6 +91,8 @@ def _fetched(place: Place, number: int, into: Path) -> VersionFolder:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.versions",
+        usage="%(prog)s list OUT | show OUT N | diff OUT A B [--input F ...] [--slice S ...] | "
+        "rollback OUT [N] | prune OUT [--keep N]",
         description="Versions of a model that is updated.",
         epilog="Example: python -m pipeline.versions list OUT",
         allow_abbrev=False,

@@ -1,4 +1,4 @@
-"""The page of a model's versions: how good each head was from version to version, and why.
+"""The page of a model's versions: how good each head was, and why each is served or not.
 
     python -m serving.history --versions versions.json --output history.html
 

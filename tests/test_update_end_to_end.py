@@ -1,5 +1,7 @@
 """An update from rows to what is served, in this process: ids, held-out rows, the gate, a kill."""
 
+import contextlib
+import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -44,7 +46,7 @@ DRINKS = np.array(["tea", "coffee", "milk", "water"])
 
 
 def rows(start: int, count: int, people: int) -> pa.Table:
-    """What a person drinks follows from who it is, most of the time."""
+    """What a person drinks follows from who it is, most of the time; the last five have juice."""
     draw = np.random.default_rng(start)
     person = draw.integers(people, size=count)
     drink = np.where(draw.random(count) < 0.8, person % 4, draw.integers(4, size=count))
@@ -53,7 +55,7 @@ def rows(start: int, count: int, people: int) -> pa.Table:
             "row": [f"r{i}" for i in range(start, start + count)],
             "person": [f"p{i}" for i in person],
             "hour": draw.integers(24, size=count),
-            "drink": DRINKS[drink],
+            "drink": np.where((person >= 45) & (drink == 0), "juice", DRINKS[drink]),
             "cold": drink >= 2,
         }
     )
@@ -63,6 +65,7 @@ def wrong_rows() -> pa.Table:
     """Rows to learn from, none of them held out, that say the opposite."""
     table = rows(2_000, 4_000, 50)
     table = table.filter(pa.array(by_hash([table["row"].combine_chunks()], *SHARES) == TRAIN))
+    table = table.filter(pc.not_equal(table["drink"], "juice"))
     own = pc.index_in(table["drink"], value_set=pa.array(DRINKS)).to_numpy()
     drink = pa.array(DRINKS[::-1][own])
     return table.set_column(3, "drink", drink)
@@ -111,12 +114,9 @@ def updated(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[t
     with pytest.MonkeyPatch.context() as inside:
         inside.chdir(folder)
         run_here(inside)
-        printed: list[str] = []
-        inside.setattr(
-            "builtins.print", lambda *said, **_: printed.append(" ".join(map(str, said)))
-        )
-        update.run(cron_line())
-        yield folder, printed[-1]
+        with contextlib.redirect_stdout(io.StringIO()) as said:
+            update.run(cron_line())
+        yield folder, said.getvalue().splitlines()[-1]
 
 
 def test_new_rows_make_a_version_that_is_served(updated: tuple[Path, str]) -> None:
@@ -156,6 +156,25 @@ def test_what_was_held_out_stays_held_out_and_both_files_are_judged_by_it(
     assert version.rows["compared"] == version.rows["test"] == held_out
     assert version.heads["drink"]["metric"] == "log_loss"
     assert version.heads["drink"]["metrics"]["accuracy@1"]["b"] > 0.7
+
+
+def test_a_new_label_makes_neither_file_worse(updated: tuple[Path, str]) -> None:
+    """Both are judged over the labels that both know: juice is any other value, in both."""
+    folder, _ = updated
+    table = pa.concat_tables([rows(0, 1_500, 40), rows(1_500, 500, 50)])
+    table = table.filter(pa.array(by_hash([table["row"].combine_chunks()], *SHARES) == TEST))
+    losses = []
+    for name in ("001", "002"):
+        scorer = Scorer(folder / "OUT" / "versions" / name / "model" / "model.onnx")
+        found = scorer.score(table, top_k=9).to_pylist()
+        known = [dict(zip(r["drink.labels"], r["drink.scores"], strict=True)) for r in found]
+        assert ("juice" in known[0]) == (name == "002")
+        told = [{d: scores[d] for d in DRINKS} for scores in known]
+        own = table["drink"].to_pylist()
+        right = [p.get(d, 1 - sum(p.values())) for p, d in zip(told, own, strict=True)]
+        losses.append(-np.log(right).mean())
+    head = versions_of(place_of(str(folder / "OUT")))[2].heads["drink"]
+    assert [head["before"], head["after"]] == pytest.approx(losses, rel=1e-4)
 
 
 def test_only_new_files_are_analysed(updated: tuple[Path, str]) -> None:
