@@ -91,13 +91,13 @@ def _fetched(place: Place, number: int, into: Path) -> VersionFolder:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m pipeline.versions",
-        usage="%(prog)s list OUT | show OUT N | diff OUT A B [--input F ...] [--slice S ...] | "
-        "rollback OUT [N] | prune OUT [--keep N]",
+        usage="%(prog)s list OUT | show OUT N | rollback OUT [N] | prune OUT [--keep N]\n"
+        "       %(prog)s diff OUT A B [--input F ...] [--slice S ...]",
         description="Versions of a model that is updated.",
         epilog="Example: python -m pipeline.versions list OUT",
         allow_abbrev=False,
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog=parser.prog)
 
     def command(name: str, job: object, said: str) -> argparse.ArgumentParser:
         one = commands.add_parser(name, help=said, description=said, allow_abbrev=False)
