@@ -38,9 +38,13 @@ class FileHead:
         return self.target.column
 
     @property
+    def memories(self) -> Sequence[str]:
+        """Those that are mixed in, whose tensors are those of kinds.tensors.mixed."""
+        return self.settings.get("memory", ())
+
+    @property
     def is_mixed(self) -> bool:
-        """Whether memories are mixed in, whose tensors are those of kinds.tensors.mixed."""
-        return bool(self.settings.get("memory"))
+        return bool(self.memories)
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -246,6 +246,6 @@ def _measured(head: FileHead) -> dict[str, Element]:
     own = head.outputs[0] if head.entries is None else tensors.output(head.name)
     found: dict[str, Element] = {own: "float"}
     if head.is_mixed:
-        share, labels, masses = mixed(head.name)
+        share, (labels, masses), _ = mixed(head.name, head.memories)
         found |= {share: "float", labels: "int64", masses: "float"}
     return found

@@ -42,7 +42,7 @@ class HeadSums:
         self._measure = self._measure or measure_of(self.head.kind, list(found.parts))
         if self._measure:
             only = {self._measure: found.parts[self._measure]}
-            one_metric = replace(found, parts=only, ranked=None)
+            one_metric = replace(found, parts=only, ranked=None, said=None)
             for one, sums in self._tried:
                 sums.add(one_metric, buckets, one.of(of)[there])
 

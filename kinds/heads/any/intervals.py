@@ -9,7 +9,7 @@ alike have a difference with an interval of its own. NumPy only.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from statistics import NormalDist
@@ -30,8 +30,9 @@ from kinds.heads.any.metrics import (
 BUCKETS, DRAWS, LEVEL = 1024, 1000, 0.95
 # Of fewer groups than these no interval is given: what so few say of others is anybody's guess.
 FEWEST = 10
+CHUNK = 1 << 16
 CALIBRATION = "expected_calibration_error"
-_AREA, _BINS = "auc", "calibration"
+_AREA = "auc"
 
 Interval = tuple[float, float]
 
@@ -50,6 +51,7 @@ class RowValues(Totals):
 
     parts: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     ranked: tuple[Array, Array, Array] | None = None
+    said: tuple[Array, Array, Array] | None = None
 
     def add_mean(
         self, metric: str, values: Array, weights: Array, among: Array | None = None
@@ -63,6 +65,9 @@ class RowValues(Totals):
     def add_scores(self, logits: Array, target: Array, weights: Array) -> None:
         self.ranked = logits, target, weights
 
+    def add_calibration(self, predicted: Array, was: Array, weights: Array) -> None:
+        self.said = predicted, was, weights
+
 
 def row_values(
     add: Callable[[Totals, Rows, Array], None],
@@ -75,13 +80,7 @@ def row_values(
     found = RowValues(settings=settings)
     add(found, rows, weights)
     if said := confidence(rows):
-        predicted, was = (np.asarray(one, np.float64) for one in said)
-        bins = np.minimum((predicted * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
-        at = np.arange(len(bins))
-        for name, values in (("predicted", predicted), ("was", was)):
-            spread = np.zeros((CALIBRATION_BINS, len(bins)))
-            spread[bins, at] = values
-            found.parts |= {f"{_BINS} {name} {k}": (of, weights) for k, of in enumerate(spread)}
+        found.add_calibration(*said, weights)
     return found
 
 
@@ -94,6 +93,7 @@ class GroupSums:
     def __init__(self, slices: int = 1) -> None:
         self._slices = slices
         self._sums: dict[str, Array] = {}
+        self._binned: Array | None = None
         self._ranked: list[Array] = []
         self.rows = np.zeros([slices, BUCKETS], np.int64)
 
@@ -109,6 +109,9 @@ class GroupSums:
             sums = [np.bincount(place, of, size).reshape(shape) for of in (weighted, held)]
             before = self._sums.get(metric)
             self._sums[metric] = np.stack(sums) if before is None else before + sums
+        if values.said is not None:
+            predicted, was, weight = values.said
+            self._add_calibration(predicted[there], was[there], weight[there], place)
         if values.ranked is not None and sum(map(len, self._ranked)) < SCORES_KEPT:
             ranked = [of[there] for of in values.ranked]
             self._ranked.append(np.stack([*ranked, place], axis=1))
@@ -142,19 +145,28 @@ class GroupSums:
 
     def drawn(self, at: int, of: Draws) -> dict[str, Array]:
         """{metric: [draws]} with each bucket counted as often as it is drawn."""
-        found: dict[str, Array] = {}
-        binned: dict[str, Array] = {}
-        for metric, sums in self._sums.items():
-            own = sums[:, at, of.places].T
-            (binned if metric.startswith(_BINS) else found)[metric] = of.counts @ own
+        found = {m: of.counts @ sums[:, at, of.places].T for m, sums in self._sums.items()}
         means = {name: _ratio(*sums.T) for name, sums in found.items() if sums[:, 1].any()}
         if "mean_squared_error" in means:
             means["root_mean_squared_error"] = np.sqrt(means.pop("mean_squared_error"))
         if self._ranked:
             means[_AREA] = self._areas(at, of)
-        if binned:
-            means[CALIBRATION] = _calibration_error(binned)
+        if self._binned is not None:
+            predicted, was, weight = self._binned[:, :, at, of.places] @ of.counts.T
+            means[CALIBRATION] = _ratio(np.abs(predicted - was).sum(axis=0), weight.sum(axis=0))
         return means
+
+    def _add_calibration(self, predicted: Array, was: Array, weight: Array, place: Array) -> None:
+        """[3, bins, slices, BUCKETS] sums of what was said, of what was, and of weights."""
+        bins = np.minimum((predicted * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
+        size = self._slices * BUCKETS
+        sums = np.stack(
+            [
+                np.bincount(bins * size + place, weight * of, CALIBRATION_BINS * size)
+                for of in (predicted, was, np.ones_like(predicted))
+            ]
+        ).reshape(3, CALIBRATION_BINS, self._slices, BUCKETS)
+        self._binned = sums if self._binned is None else self._binned + sums
 
     def _areas(self, at: int, of: Draws) -> Array:
         """By the structural components of DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44),
@@ -211,6 +223,19 @@ def difference(one: GroupSums, other: GroupSums, at: int = 0) -> dict[str, tuple
     }
 
 
+def row_intervals(
+    add: Callable[[Totals, Rows, Array], None], rows: Rows, weights: Array, settings: Settings
+) -> dict[str, Interval]:
+    """Of rows that all have a target, each a group of its own."""
+    made = GroupSums()
+    for start in range(0, len(weights), CHUNK):
+        own = slice(start, start + CHUNK)
+        found = RowValues(settings=settings)
+        add(found, {name: values[own] for name, values in rows.items()}, weights[own])
+        made.add(found, np.arange(start, start + len(weights[own])) % BUCKETS)
+    return made.intervals()
+
+
 def draws(among: Array) -> Draws:
     """Of the buckets `among` all [BUCKETS]: the same for all whose rows are in the same buckets."""
     places = np.flatnonzero(among)
@@ -233,14 +258,6 @@ def _drawn(groups: int) -> Array:
 def _ratio(sums: Array, weights: Array) -> Array:
     """NaN where a draw has no row that counts."""
     return np.asarray(np.divide(sums, weights, np.full(len(sums), np.nan), where=weights > 0))
-
-
-def _calibration_error(binned: Mapping[str, Array]) -> Array:
-    gaps = [
-        np.abs(binned[f"{_BINS} predicted {k}"][:, 0] - binned[f"{_BINS} was {k}"][:, 0])
-        for k in range(CALIBRATION_BINS)
-    ]
-    return _ratio(np.sum(gaps, axis=0), binned[f"{_BINS} was 0"][:, 1])
 
 
 def _t_quantile(share: float, freedom: int) -> float:
