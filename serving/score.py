@@ -36,6 +36,7 @@ from serving.files.streams import STREAM, given, taken
 from serving.files.writers import CsvCells, opened
 from serving.scorer import Scorer
 from serving.scoring import publishing
+from serving.scoring.asked import asked
 from serving.scoring.batches import Batches, ahead
 from serving.scoring.checks import check_all_columns, check_output, made_from
 from serving.scoring.options import parser
@@ -83,7 +84,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if not tally.scored and not tally.rejected:
         # Files that were read whole and hold none of the rows: an empty day.
         parts.schema = pa.schema([*column_types(files[0], batches.beside), *batches.schema()])
-    long = partial(opened_long, wide, batches.beside, heads)
+    further = [name for one in batches.further for name in one.schema().names]
+    long = partial(opened_long, wide, [*batches.beside, *further], heads)
     publish(parts, output, long if options.long else wide)
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
@@ -122,6 +124,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
         csv,
         OtherTypes(metadata.fields),
         evaluation,
+        asked(options).made(scorer, options.heads),
     )
 
 
@@ -129,8 +132,9 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    asked = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
-    return [*asked, is_drift, options.side, batches.csv.arguments()]
+    what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    further = [one.depends_on() for one in batches.further]
+    return [*what, is_drift, options.side, batches.csv.arguments(), *further]
 
 
 def _tell_drift(

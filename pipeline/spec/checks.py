@@ -29,6 +29,7 @@ def check_parts(spec: "Spec") -> None:
         _starts,
         _shared_blocks,
         _heads,
+        _label_features,
         _memory,
     )
     for check in (*checks, check_names):
@@ -180,6 +181,23 @@ def _heads(spec: "Spec") -> None:
                 f"heads.{name}.tied: the table {labels.tied!r} is over the vocabulary "
                 f"{tables[labels.tied].vocabulary!r}, the head over {labels.vocabulary!r}"
             )
+
+
+def _label_features(spec: "Spec") -> None:
+    featured = spec.featured()
+    for name, vocabulary in featured.items():
+        place = f"heads.{name}.label_vectors"
+        if vocabulary not in spec.label_features:
+            raise ValueError(f"{place}: label_features must say them of {vocabulary!r}")
+        if spec.labels()[name].tied:
+            raise ValueError(f"{place}: goes with weights of the head, so leave out `tied`")
+    for name in spec.label_features:
+        place = f"label_features.{name}"
+        _defined(place, name, spec.vocabularies, "vocabulary")
+        if spec.vocabularies[name].values is not None:
+            raise ValueError(f"{place}: the file has the labels, so leave out `values`")
+        if name not in {labels.vocabulary for labels in spec.labels().values()}:
+            raise ValueError(f"{place}: it has the labels of a vocabulary that no head predicts")
 
 
 def _memory(spec: "Spec") -> None:

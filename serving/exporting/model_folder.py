@@ -68,7 +68,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    said = source.statistics.memory, source.statistics.vectors
+    statistics = source.statistics
+    said = statistics.memory, statistics.vectors, statistics.label_features
     made.write_card(card(metadata, source.spec, source.examples, sha256, *said))
     return path, compared
 

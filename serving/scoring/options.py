@@ -10,6 +10,7 @@ from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
+from serving.scoring.asked import add_further
 
 ABOUT = """
 Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
@@ -37,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add_csv(made)
     _add_columns(made)
     _add_findings(made)
+    add_further(made)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
