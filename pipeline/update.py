@@ -19,6 +19,7 @@ from pathlib import Path
 from pipeline import rows
 from pipeline.distributions.distances import add_thresholds
 from pipeline.failures import Exit, Failure, main
+from pipeline.folders.versions import WorkFolder
 from pipeline.rows.csv_dialect import add_csv, csv_of
 from pipeline.run import StageFailed
 from pipeline.spec.file import add_set
@@ -26,7 +27,7 @@ from pipeline.storage import stores
 from pipeline.updating import contents, decision, history, making, places, told
 from pipeline.updating.making import Update
 from pipeline.updating.places import KEPT, Place, at_least_one
-from pipeline.updating.stages import Asked, Work
+from pipeline.updating.stages import Asked
 from pipeline.updating.version import REFUSED, Version
 
 
@@ -71,7 +72,7 @@ def updated(
     if first is not None and not first.is_dir():
         raise Failure(Exit.USAGE, "must be a folder that pipeline.run has made", received=first)
     with place.held(), making.own_folder(place, options.work) as own:
-        work = Work(own / "work")
+        work = WorkFolder(own / "work")
         parent = places.settle(place)
         if parent is None and first is None:
             rule = f"{place.path} has no version yet: --from OUT names the run that is the first"

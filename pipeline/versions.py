@@ -17,10 +17,10 @@ from pathlib import Path
 import pipeline.run as processes
 from pipeline import vocabulary
 from pipeline.failures import Exit, Failure, main
+from pipeline.folders.versions import VersionFolder
 from pipeline.rows.csv_dialect import add_csv, csv_of
 from pipeline.run import Command
 from pipeline.updating import making, places, told
-from pipeline.updating.contents import VersionFolder
 from pipeline.updating.places import KEPT, Place, at_least_one
 from pipeline.updating.version import Version, folder_name
 

@@ -33,7 +33,7 @@ def render(versions: Versions) -> str:
     """The whole page, of records as pipeline.updating.version has them; each has its `state`, and
     `lines` for people, too."""
     heads = list(dict.fromkeys(head for one in versions for head in one["heads"]))
-    return template("history.html").render(
+    return template("versions.html").render(
         **styled(),
         versions=versions,
         served=next((one for one in reversed(versions) if one["state"] not in NOT_SERVED), None),

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.folders.model import ModelFolder
+from pipeline.folders.versions import VersionFolder
+from pipeline.manifest import write_text
 from pipeline.updating import places
-from pipeline.updating.contents import VersionFolder
 from pipeline.updating.places import place_of, settle, versions_of
 from pipeline.updating.version import PUBLISHED, REFUSED, Version, folder_name
 
@@ -28,7 +29,8 @@ def run(arguments: Sequence[str]) -> None:
             shutil.rmtree(made.path.parent, ignore_errors=True)
             shutil.copytree(folder / "model", made.model.path)
             decision = REFUSED if at % 3 == 2 else PUBLISHED
-            made.write(Version(number, decision, f"{at}", uuid.uuid4().hex, {}))
+            version = Version(number, decision, f"{at}", uuid.uuid4().hex, {})
+            write_text(made.record, version.to_json())
             place.put(made.path, folder_name(number))
             settle(place)
             if at % 4 == 3:

@@ -11,41 +11,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline import manifest
 from pipeline.folders.data import DataFolder
 from pipeline.folders.model import ModelFolder
 from pipeline.folders.output import Output
-from pipeline.folders.prepared import LABELS, MEMORY, SPEC, STATISTICS, VECTORS, VOCABULARY
-from pipeline.folders.run import RunFolder
-from pipeline.manifest import file_sha256
+from pipeline.folders.versions import VersionFolder
+from pipeline.manifest import file_sha256, write_text
 from pipeline.storage import stores
-from pipeline.updating.version import ADOPTED, VERSION, Version
+from pipeline.updating.version import ADOPTED, Version
 
 TRAINING = ("epochs", "learning_rate")
-KEPT = (SPEC, STATISTICS, VOCABULARY, LABELS, MEMORY, VECTORS)
-
-
-class VersionFolder:
-    """One version's folder on this machine."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.prepared, self.run = DataFolder(path / "prepared"), RunFolder(path / "run")
-        self.model = ModelFolder(path / "model")
-
-    def keep_prepared(self, data: DataFolder) -> None:
-        """Takes over what prepare made, but not the examples, which only training reads."""
-        work = manifest.fresh_staging(self.prepared.path)
-        for name in KEPT:
-            if (data.path / name).is_dir():
-                shutil.copytree(data.path / name, work / name)
-            elif (data.path / name).exists():
-                shutil.copy2(data.path / name, work / name)
-        facts = {"examples": {}, "rows": dict(data.examples)}
-        self.prepared.publish(data.manifest.made_from, facts)
-
-    def write(self, version: Version) -> None:
-        manifest.write_text(self.path / VERSION, version.to_json())
 
 
 def adopt(output: Path, into: Path, now: str) -> Version:
@@ -70,7 +44,7 @@ def adopt(output: Path, into: Path, now: str) -> Version:
         rows=rows_of(given.data),
         training={name: getattr(given.run.spec.training, name) for name in TRAINING},
     )
-    version.write(first)
+    write_text(version.record, first.to_json())
     return first
 
 

@@ -4,12 +4,11 @@ import sys
 from pathlib import Path
 
 import pipeline.run as processes
+from pipeline.folders.versions import PAGE
 from pipeline.manifest import write_text
 from pipeline.run import Command, StageFailed
 from pipeline.updating import told
 from pipeline.updating.places import Place, versions_of
-
-PAGE = "history.html"
 
 
 def write(place: Place, folder: Path) -> None:

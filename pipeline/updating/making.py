@@ -11,12 +11,12 @@ from typing import Any
 
 import pipeline.run as processes
 from pipeline.folders.published import read_json
+from pipeline.folders.versions import VersionFolder, WorkFolder
 from pipeline.manifest import combined_hash, file_sha256, write_text
 from pipeline.storage import stores
 from pipeline.updating import contents, decision, places
-from pipeline.updating.contents import VersionFolder
 from pipeline.updating.places import Place
-from pipeline.updating.stages import COMPARE, DRIFT, Asked, Work, commands
+from pipeline.updating.stages import COMPARE, DRIFT, Asked, commands
 from pipeline.updating.version import PUBLISHED, REFUSED, Version, folder_name
 
 
@@ -37,7 +37,7 @@ def own_folder(place: Place, given: Path | None) -> Iterator[Path]:
         yield Path(place.path) / ".update"
 
 
-def first(place: Place, output: Path, work: Work) -> Version:
+def first(place: Place, output: Path, work: WorkFolder) -> Version:
     """A run of all stages becomes the first version, and is served."""
     adopted = contents.adopt(output, work.version.path, now())
     place.put(work.version.path, folder_name(1))
@@ -89,7 +89,7 @@ class Update:
         places.settle(self.place)
         return version
 
-    def make(self, work: Work) -> Version:
+    def make(self, work: WorkFolder) -> Version:
         """Raises StageFailed, and Failure where a finished stage's folder was changed."""
         made_from = self.made_from()
         if not work.made_from.exists() or work.made_from.read_text() != made_from:
@@ -101,7 +101,7 @@ class Update:
         seconds = self._run_stages(parent, work)
         version = self.decided(self._described(parent, work, seconds))
         work.version.keep_prepared(work.data.verified())
-        work.version.write(version)
+        write_text(work.version.record, version.to_json())
         for left in work.version.path.glob(".*.lock"):
             left.unlink()
         self.place.put(work.version.path, folder_name(version.number))
@@ -109,7 +109,7 @@ class Update:
         shutil.rmtree(work.path, ignore_errors=True)
         return version
 
-    def _run_stages(self, parent: VersionFolder, work: Work) -> dict[str, float]:
+    def _run_stages(self, parent: VersionFolder, work: WorkFolder) -> dict[str, float]:
         seconds = {}
         for command in commands(self.asked, parent, work):
             # These two are files: whole where they are there.
@@ -118,7 +118,7 @@ class Update:
         return seconds
 
     def _described(
-        self, parent: VersionFolder, work: Work, seconds: Mapping[str, float]
+        self, parent: VersionFolder, work: WorkFolder, seconds: Mapping[str, float]
     ) -> Version:
         compared: dict[str, Any] = read_json(work.compared)
         drift: dict[str, Any] = read_json(work.drift)

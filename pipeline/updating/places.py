@@ -11,7 +11,6 @@ two is finished by the next one.
 """
 
 import argparse
-import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +19,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pipeline.failures import Exit, Failure
-from pipeline.manifest import MANIFEST, lock, write_text
+from pipeline.folders.versions import CURRENT, MODEL_MANIFEST, RECORD, VERSIONS, VersionFolder
+from pipeline.manifest import lock, write_text
 from pipeline.storage import stores
-from pipeline.updating.version import VERSION, Version, folder_name
+from pipeline.updating.version import Version, folder_name
 
-VERSIONS, CURRENT = "versions", "current"
 # So many versions stay whole unless another number is asked for.
 KEPT = 5
 
@@ -79,7 +78,7 @@ class LocalPlace:
             yield
 
     def names(self) -> list[str]:
-        return [path.parent.name for path in self._versions.glob(f"*/{VERSION}")]
+        return [path.parent.name for path in self._versions.glob(f"*/{RECORD}")]
 
     def read(self, name: str) -> bytes:
         return (self._root / name).read_bytes()
@@ -105,16 +104,10 @@ class LocalPlace:
         return self._versions / name
 
     def is_whole(self, name: str) -> bool:
-        return (self._versions / name / "model" / MANIFEST).exists()
+        return VersionFolder(self._versions / name).is_whole
 
     def strip(self, name: str) -> None:
-        folder = self._versions / name
-        (folder / "model" / MANIFEST).unlink(missing_ok=True)
-        for part in folder.iterdir():
-            if part.is_dir():
-                shutil.rmtree(part)
-            elif part.name != VERSION:
-                part.unlink()
+        VersionFolder(self._versions / name).strip()
 
 
 class StorePlace:
@@ -131,7 +124,7 @@ class StorePlace:
     def names(self) -> list[str]:
         start = f"{self._at(VERSIONS)}/"
         found = [path.removeprefix(start).split("/") for path in stores.listed(start)]
-        return [parts[0] for parts in found if parts[1:] == [VERSION]]
+        return [parts[0] for parts in found if parts[1:] == [RECORD]]
 
     def read(self, name: str) -> bytes:
         with stores.reader(self._at(name)) as file:
@@ -152,7 +145,7 @@ class StorePlace:
         # What a killed upload has left there.
         stores.delete_all(self._at(f"{VERSIONS}/{name}"))
         files = [path for path in folder.rglob("*") if path.is_file()]
-        for path in sorted(files, key=lambda path: path == folder / VERSION):
+        for path in sorted(files, key=lambda path: path == folder / RECORD):
             stores.upload(path, self._at(f"{VERSIONS}/{name}/{path.relative_to(folder)}"))
 
     def fetched(self, name: str, into: Path) -> Path:
@@ -165,12 +158,12 @@ class StorePlace:
         return into
 
     def is_whole(self, name: str) -> bool:
-        return stores.exists(self._at(f"{VERSIONS}/{name}/model/{MANIFEST}"))
+        return stores.exists(self._at(f"{VERSIONS}/{name}/{MODEL_MANIFEST}"))
 
     def strip(self, name: str) -> None:
         start = self._at(f"{VERSIONS}/{name}")
         parts = {path[len(start) + 1 :].partition("/")[0] for path in stores.listed(start)}
-        for part in sorted(parts - {VERSION}):
+        for part in sorted(parts - {RECORD}):
             stores.delete_all(f"{start}/{part}")
 
     def _at(self, name: str) -> str:
@@ -186,7 +179,7 @@ def versions_of(place: Place) -> dict[int, Version]:
     names = sorted(name for name in place.names() if name.isdecimal())
     found = {}
     for name in names:
-        at = f"{VERSIONS}/{name}/{VERSION}"
+        at = f"{VERSIONS}/{name}/{RECORD}"
         version = Version.from_json(place.read(at), f"{place.path}/{at}")
         found[version.number] = version
     return dict(sorted(found.items()))
@@ -206,7 +199,7 @@ def settle(place: Place) -> Version | None:
 
 def record(place: Place, version: Version) -> None:
     """Writes what is known of a version that is there."""
-    place.write(f"{VERSIONS}/{folder_name(version.number)}/{VERSION}", version.to_json())
+    place.write(f"{VERSIONS}/{folder_name(version.number)}/{RECORD}", version.to_json())
 
 
 def roll_back(place: Place, to: int | None, now: str) -> Version:

@@ -1,11 +1,4 @@
-"""The stages of an update, as processes (pipeline.run starts them), and the folder they work in.
-
-WORK/parent/         the version to go on from, where it has to be fetched
-     drift.json      new rows beside the parent's training rows
-     data/           all rows, prepared: old ids stay, new values get the next ones
-     compared.json   the parent's file and the new one on the same held-out rows
-     version/        what becomes the version: prepared, run, model
-"""
+"""The stages of an update, as processes: pipeline.run starts them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,35 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pipeline.folders.data import DataFolder
-from pipeline.folders.published import Within
+from pipeline.folders.versions import VersionFolder, WorkFolder
 from pipeline.rows.csv_dialect import Csv
 from pipeline.run import Command
-from pipeline.updating.contents import VersionFolder
 
 DRIFT, PREPARE, TRAIN, EXPORT, COMPARE = "drift", "prepare", "train", "export", "compare"
 # An update takes so many parts of the steps that the first run took, at such a part of its rate.
 PARTS = 3
-
-
-@dataclass(frozen=True)
-class Work:
-    """The folder in which a version is made. It survives a kill, so that the same command goes on
-    where it was."""
-
-    path: Path
-
-    made_from = Within("made-from")
-    parent = Within("parent")
-    drift, compared = Within("drift.json"), Within("compared.json")
-
-    @property
-    def data(self) -> DataFolder:
-        return DataFolder(self.path / "data")
-
-    @property
-    def version(self) -> VersionFolder:
-        return VersionFolder(self.path / "version")
 
 
 @dataclass(frozen=True)
@@ -68,7 +39,7 @@ class Asked:
     side: str = "test"
 
 
-def commands(asked: Asked, parent: VersionFolder, work: Work) -> list[Command]:
+def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Command]:
     """The processes of an update, in their order."""
     old, new = parent, work.version
     changed = [word for setting in asked.settings for word in ("--set", setting)]

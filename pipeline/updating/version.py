@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from pipeline.failures import Exit, Failure
+from pipeline.folders.versions import RECORD
 
-VERSION = "version.json"
 ADOPTED, PUBLISHED, REFUSED = "adopted", "published", "refused"
 
 
@@ -74,7 +74,7 @@ class Version:
             said = json.loads(text)
             return cls(**{name: value for name, value in said.items() if name in names})
         except (ValueError, TypeError, AttributeError):
-            rule = f"a {VERSION} must be what pipeline.update wrote"
+            rule = f"a {RECORD} must be what pipeline.update wrote"
             raise Failure(Exit.INTEGRITY, rule, received=source) from None
 
 
