@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 
 from kinds import tensors
 from kinds.columns import Field
+from kinds.columns.columns import TEXTS
 from kinds.columns.lists import left_padded
 from kinds.heads.score import FileHead
 from kinds.lists import list_lengths
@@ -222,7 +223,7 @@ class _OfHead:
 
 def _field(column: str, name: str, head: FileHead, fields: Sequence[Field]) -> Field:
     """The column as the model reads it already, or else as lists of the head's labels."""
-    own = next((f for f in fields if f.column == column and f.kind in ("text", "list")), None)
+    own = next((f for f in fields if f.column == column and _has_texts(f)), None)
     target = head.target
     of_target = Field(
         column,
@@ -235,3 +236,8 @@ def _field(column: str, name: str, head: FileHead, fields: Sequence[Field]) -> F
     if own is None:
         return of_target
     return replace(own, name=name, reading=target.reading, required=False)
+
+
+def _has_texts(field: Field) -> bool:
+    """Whether the typed column is a text or a list of texts, none that the file splits."""
+    return field.type in (pa.string(), TEXTS) and not field.column_type.is_split_in_file()
