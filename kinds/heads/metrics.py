@@ -1,9 +1,11 @@
 """Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from kinds.answers import answers
+from kinds.heads.any.intervals import Interval
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.memory.mixture import Mixture
 
@@ -16,6 +18,9 @@ class Metrics(Protocol):
 
     def headlines(self) -> tuple[str, ...]:
         """The metrics that stand for the head, the first in one number."""
+
+    def loss(self) -> str:
+        """The metric that training lowers, or its root."""
 
     def shortfall(self, metric: str, value: float) -> float:
         """How far a metric falls short: the best of several values has the least."""
@@ -31,6 +36,10 @@ class Metrics(Protocol):
     def mixed(self, output: Array, mixture: Mixture) -> Array:
         """What stands for the network's `output` [rows, ...] once the head's memories are mixed
         in."""
+
+    def narrowed(self, output: Array, ids: Array) -> Array:
+        """The network's `output` [rows, ...] as that of a head whose only labels are those of the
+        `ids`, in their order: what others have goes where values go that are no label."""
 
     def restored(self, rows: Rows, scale: Scale) -> Rows:
         """Rows as `network.results` makes them, in the target's own unit."""
@@ -52,13 +61,30 @@ KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)
 
 
 def below(
-    kind: str, model: Mapping[str, float], baselines: Sequence[Mapping[str, float]]
+    kind: str,
+    model: Mapping[str, float],
+    baselines: Sequence[Mapping[str, float]],
+    intervals: Mapping[str, Interval] = MappingProxyType({}),
 ) -> list[str]:
-    """The metrics in which a prediction that knows less is better than the model."""
+    """The metrics in which a prediction that knows less is better than the model, beyond noise
+    where the model's metrics have intervals."""
     short = KINDS[kind].shortfall
     return [
         name
         for name, value in model.items()
         if name not in NO_MERIT
-        and any(short(name, o[name]) < short(name, value) for o in baselines if name in o)
+        and any(
+            short(name, o[name]) < short(name, value) and is_beyond(o[name], intervals.get(name))
+            for o in baselines
+            if name in o
+        )
     ]
+
+
+def is_beyond(value: float, between: Sequence[float] | None) -> bool:
+    """Whether a value is none that an interval holds.
+
+    >>> is_beyond(0.5, (0.4, 0.6)), is_beyond(0.7, (0.4, 0.6)), is_beyond(0.7, None)
+    (False, True, True)
+    """
+    return between is None or not between[0] <= value <= between[1]

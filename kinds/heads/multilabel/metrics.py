@@ -30,6 +30,10 @@ def headlines() -> tuple[str, ...]:
     return "precision@1", "log_loss", "recall@10"
 
 
+def loss() -> str:
+    return "log_loss"
+
+
 def unknown_targets() -> str:
     return "not at all: the row counts with the labels that are known"
 
@@ -50,6 +54,11 @@ def mixed(output: Array, mixture: Mixture) -> Array:
     return log_odds(output, mixture)
 
 
+def narrowed(output: Array, ids: Array) -> Array:
+    """The other labels are left out."""
+    return output[:, ids]
+
+
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
     """precision@k: share of the k best that are labels; recall@k: share of the labels among them,
     over the rows that have labels."""
@@ -59,7 +68,7 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
     for cut in CUTS:
         found = rows["hits"][:, :cut].sum(axis=1)
         totals.add_mean(f"precision@{cut}", found / cut, weights)
-        totals.add_mean(f"recall@{cut}", found[some] / labels[some], weights[some])
+        totals.add_mean(f"recall@{cut}", found[some] / labels[some], weights[some], some)
 
 
 def baselines(
