@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 
-from kinds.inputs.number import graph, network, onnx, prepare
+from kinds.inputs.number import graph, network, prepare
 from kinds.inputs.number.spec import Number
-from kinds.nodes import Nodes
 from kinds.prepare import Known
-from kinds.tensors import feature
-from tests.kinds.test_inputs_onnx import FLOAT, floats, run
+
+
+def floats(*values: float) -> np.ndarray:
+    return np.array(values, np.float32)
+
 
 CUTS = floats(-2.5, 0.0, 0.25, 7.0, 100.0)
 NUMBERS = floats(-9.0, -2.5, -1.0, 0.0, 0.1, 0.25, 3.0, 99.9, 100.0, 1e30, math.nan)
@@ -23,7 +25,7 @@ PLACES = np.append(np.interp(NUMBERS[:-1], CUTS, np.arange(5)), 0).astype(np.flo
 @pytest.mark.parametrize(
     ("cuts", "places"), [(CUTS, PLACES), (CUTS[:1], 0 * PLACES), (CUTS[:0], 0 * PLACES)]
 )
-def test_a_place_is_the_same_in_rows_graph_and_file(cuts: np.ndarray, places: np.ndarray) -> None:
+def test_a_place_is_the_same_in_rows_and_in_the_graph(cuts: np.ndarray, places: np.ndarray) -> None:
     part, known = Number(pieces=6), Known(boundaries=cuts)
     rows = prepare.features("x", part, pa.array(NUMBERS, from_pandas=False), known)
     assert list(rows) == prepare.feature_names("x", part) == ["x", "x.missing", "x.place"]
@@ -31,9 +33,6 @@ def test_a_place_is_the_same_in_rows_graph_and_file(cuts: np.ndarray, places: np
     np.testing.assert_allclose(of_rows, places, rtol=1e-6)
     in_graph = graph.features("x", part, tf.constant(NUMBERS), None, known)["x.place"]
     np.testing.assert_array_equal(np.ravel(in_graph), of_rows)
-    nodes = Nodes()
-    onnx.place(nodes, "x", "x", cuts.tolist())
-    np.testing.assert_array_equal(run(nodes, FLOAT, NUMBERS, feature("x.place"))[0], of_rows)
 
 
 def test_the_network_has_a_ramp_over_each_piece_but_the_first_and_the_last() -> None:
