@@ -18,19 +18,24 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 import onnxruntime
 import pyarrow as pa
 
 from kinds import tensors
 from kinds.columns import cast
 from kinds.heads.score import KINDS, FileHead
+from kinds.lists import lists_of
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from pipeline.folders.model import sha256_beside
 from pipeline.near import near_columns
+from serving.explanation.explainer import SAMPLES, Explainer, How
+from serving.further import Further, with_columns, with_schemas
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
 from serving.model_file.answers import NOTHING_MORE, Answers, Ragged
+from serving.model_file.candidates import Candidates, Limit, Lists, Wishes, limits_of
 from serving.model_file.feeds import feeds, spans
 from serving.model_file.file_graph import FileGraph, strings
 from serving.model_file.metadata import KEY, Metadata, from_json
@@ -81,19 +86,19 @@ class Scorer:
         self._unchecked = unchecked
         self.sha256 = hashlib.sha256(content).hexdigest()
         with self._file_to_blame():
-            self._graph = FileGraph(content)
-            said = self._graph.metadata().get(KEY, "")
+            self.graph = FileGraph(content)
+            said = self.graph.metadata().get(KEY, "")
         self.labels_only, self._further = labels_only, dict(further or {})
         # The cores of this process, not those of the machine: a container may have fewer.
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
-        self._usual = self.metadata.usual()
+        self._usual, self._memories = self.metadata.usual(), self.metadata.memories()
         if labels_only and (coverage is not None or min_score is not None):
             rule = "labels without scores have neither a coverage nor a least score"
             raise Failure(Exit.USAGE, rule, received="labels_only")
         self._answers = Answers.asked(self.metadata, coverage, min_score, decide=answers)
-        self._networks: dict[tuple[str, ...], Network] = {}
+        self._networks: dict[tuple[tuple[str, ...], tuple[str, ...]], Network] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -114,47 +119,115 @@ class Scorer:
         rows: Any,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        *,
+        exclude: Wishes | None = None,
+        only: Wishes | None = None,
     ) -> pa.Table:
         """One row of keys and results for each of the `rows`, in their order.
 
         They are a pyarrow.Table, a frame of pandas or Polars, a dict of columns or a list of dicts.
         Columns: the keys; of a head with labels `<head>.labels` list<string> and `<head>.scores`
-        list<float>, best first; of others numbers, as `schema` says. Raises Failure: 2 for a
-        missing column or a wrong `top_k`, 4 for a row that does not fit (score files with
-        `python -m serving.score` to set those aside).
+        list<float>, best first; of others numbers, as `schema` says.
+
+        `exclude` are labels that must not come back, `only` those that alone may: the name of a
+        column of lists, or labels for all rows; {head: either} where several heads have labels.
+        Lists are then as long as there are labels left, `top_k` at most, and scores remain those
+        among all labels.
+
+        Raises Failure: 2 for a missing column or a wrong `top_k`, 4 for a row that does not fit
+        (score files with `python -m serving.score` to set those aside).
         """
+        return self._scored(rows, top_k, heads, limits_of(self.heads(heads), exclude, only))
+
+    def _scored(
+        self,
+        rows: Any,
+        top_k: int | None,
+        heads: Sequence[str] | None,
+        limits: Mapping[str, Limit],
+        further: Sequence[Further] = (),
+    ) -> pa.Table:
         keys = list(self.metadata.keys)
-        table = as_arrow(rows, [*keys, *self.columns])
-        if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
+        candidates = self.candidates(limits)
+        columns = [*self.columns, *(candidates.columns if candidates else [])]
+        table = as_arrow(rows, [*keys, *columns])
+        if missing := [c for c in {*keys, *columns} if c not in table.schema.names]:
             rule = "the rows must have the columns that the model names; missing: "
             rule += f"{sorted(missing)}{near_columns(sorted(missing), table.schema.names)}"
             raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
-        parts = [self._score_raw(batch, top_k, heads) for batch in batches]
-        results = pa.Table.from_batches(parts, schema=self.schema(heads))
+        parts = [self._score_raw(batch, top_k, heads, candidates, further) for batch in batches]
+        schema = with_schemas(self.schema(heads), further)
+        results = pa.Table.from_batches(parts, schema=schema)
         for at, key in enumerate(keys):
             column = table.column(key)
             results = results.add_column(at, key, _chunked(column))
         return results
 
+    def candidates(self, limits: Mapping[str, Limit]) -> Candidates | None:
+        """Which labels may come back, by the names of heads; None without a limit. Raises Failure 2
+        where the file has no such inputs or nothing is left."""
+        if not limits:
+            return None
+        for name in limits:
+            if tensors.ceiling(name) not in self.graph.maker:
+                rule = "labels are left out by a model that was exported with this version or later"
+                raise Failure(Exit.USAGE, f"{rule}: export its run again", received=name)
+        labels = {
+            head.name: self._labels[head.outputs[0]].slice(0, head.entries)
+            for head in self.heads(list(limits))
+        }
+        heads = self.heads(list(limits))
+        return Candidates(limits, heads, self.metadata.fields, labels)
+
+    def explain(
+        self,
+        rows: Any,
+        most: int | None = None,
+        *,
+        heads: Sequence[str] | None = None,
+        shapley: bool = False,
+        samples: int = SAMPLES,
+        elements: bool = False,
+        answers: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """What `score` gives, and beside it why: `<head>.reasons` list<string>, the inputs that
+        matter most, and `<head>.shares` list<float>, what each changes in the log odds of the
+        head's first answer, or in its number (serving.explanation). `most` reasons a row, None for
+        all; `elements` of lists, too; `answers` {head: label} instead of the first ones. A head
+        with memories also has `<head>.memories` list<string>. Raises Failure as `score` does.
+        """
+        how = How(most, shapley, samples, elements, dict(answers or {}))
+        explainer = Explainer(self, how, heads)
+        return self._scored(rows, None, heads, {}, [explainer])
+
     def _score_raw(
-        self, rows: pa.RecordBatch, top_k: int | None, heads: Sequence[str] | None
+        self,
+        rows: pa.RecordBatch,
+        top_k: int | None,
+        heads: Sequence[str] | None,
+        candidates: Candidates | None,
+        further: Sequence[Further],
     ) -> pa.RecordBatch:
-        typed, _, rejected = cast(rows, self.metadata.fields)
+        of_limits = candidates.fields if candidates else []
+        typed, _, rejected = cast(rows, [*self.metadata.fields, *of_limits])
         if rejected:
             first = rejected[0]
             rule = f"a row does not fit: {first.reason} in column {first.column!r}"
             raise Failure(Exit.BAD_ROWS, rule, received=first.text[:80])
-        return self.score_typed(typed, top_k, heads)
+        results = self.score_typed(typed, top_k, heads, candidates)
+        return with_columns(results, typed, further)
 
     def score_typed(
         self,
         typed: pa.RecordBatch,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        candidates: Candidates | None = None,
     ) -> pa.RecordBatch:
-        """Results for rows that `kinds.columns.cast` has typed with the model's fields."""
-        return self.score_later(typed, top_k, heads)()
+        """Results for rows that `kinds.columns.cast` has typed with the model's fields, and those
+        of the candidates."""
+        return self.score_later(typed, top_k, heads, candidates=candidates)()
 
     def score_later(
         self,
@@ -162,13 +235,14 @@ class Scorer:
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
         seen: UnknownValues | None = None,
+        candidates: Candidates | None = None,
     ) -> Callable[[], pa.RecordBatch]:
         """Starts on the rows, and returns a function that waits for what `score_typed` gives.
 
         By then the values that the model does not know are added to `seen`.
         """
         with self._file_to_blame():
-            finish = self._started(typed, top_k, heads, seen)
+            finish = self._started(typed, top_k, heads, seen, candidates)
 
         def finished() -> pa.RecordBatch:
             with self._file_to_blame():
@@ -195,11 +269,18 @@ class Scorer:
         top_k: int | None,
         heads: Sequence[str] | None,
         seen: UnknownValues | None,
+        candidates: Candidates | None,
     ) -> Callable[[], pa.RecordBatch]:
-        top_k, network, schema = checked_top_k(top_k), self._network(heads), self.schema(heads)
+        limited = candidates.heads if candidates else []
+        if limited and self._answers.coverage is not None:
+            rule = "a coverage holds for all labels: not where some must not come back"
+            raise Failure(Exit.USAGE, rule, received=limited)
+        top_k, schema = checked_top_k(top_k), self.schema(heads)
+        network = self._network(heads, limited)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        lists = candidates.lists(typed, seen) if candidates else Lists([])
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
-        slices = [_slice(inputs, span) for span in self._spans(typed)]
+        slices = [_slice(inputs, span) | lists.of(*span) for span in self._spans(typed)]
         run = partial(network.run, top_k=top_k)
         if self._answers != NOTHING_MORE:
             run = partial(self._answers.run, network, self.heads(heads), top_k=top_k)
@@ -209,7 +290,8 @@ class Scorer:
             found = list(parts)
             if seen is not None:
                 seen.add(self._usual, found)
-            return _joined(found, schema, self._labels)
+                seen.add_memories(self._memories, found)
+            return _joined(found, schema, self._labels, self.heads(limited))
 
         return finish
 
@@ -223,15 +305,21 @@ class Scorer:
 
         The outputs are among `further`.
         """
-        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         read = [given.name for given in self._further_session.get_inputs()]
 
-        def of(span: Span) -> Result:
-            part = _slice(inputs, span)
+        def of(first: int, part: Arrays) -> Result:
             results = self._further_session.run(list(outputs), {name: part[name] for name in read})
-            return reduce(span[0], results)
+            return reduce(first, results)
 
-        return list(self._threads.map(of, self._spans(typed)))
+        return self.in_batches(typed, of)
+
+    def in_batches(
+        self, typed: pa.RecordBatch, run: Callable[[int, Arrays], Result]
+    ) -> list[Result]:
+        """`run(first row, what the file takes)` of small batches, in their order, side by side."""
+        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        spans = self._spans(typed)
+        return list(self._threads.map(lambda span: run(span[0], _slice(inputs, span)), spans))
 
     def _spans(self, typed: pa.RecordBatch) -> list[Span]:
         return list(spans(typed, self.metadata.fields, self._batch_rows))
@@ -260,34 +348,47 @@ class Scorer:
             else:
                 yield f"   {what} {value:,.4g}"
 
-    def _network(self, heads: Sequence[str] | None) -> Network:
+    def _network(self, heads: Sequence[str] | None, limited: Sequence[str] = ()) -> Network:
         """The part of the file that these heads need, made when it is first asked for."""
         chosen = self.heads(heads)
-        names = tuple(head.name for head in chosen)
+        names = tuple(head.name for head in chosen), tuple(limited)
         if names not in self._networks:
             self._networks[names] = Network(
-                self._graph,
+                self.graph,
                 chosen,
                 top_k=self.metadata.top_k,
                 labels_only=self.labels_only,
-                looked_up=self._usual,
+                further=[
+                    *map(tensors.ids, self._usual),
+                    *(one.place for one in self._memories.values()),
+                ],
+                limited=limited,
             )
         return self._networks[names]
 
     @cached_property
     def _further_session(self) -> onnxruntime.InferenceSession:
-        return session(only_outputs(self._graph, self._further))
+        return session(only_outputs(self.graph, self._further))
+
+    @cached_property
+    def labels(self) -> dict[str, pa.Array]:
+        """The labels by id of each head that has some; "" behind them stands for all others."""
+        constants = self.graph.constants
+        return {
+            head.name: pa.array(strings(constants[tensors.labels(head.name)]))
+            for head in self.metadata.heads
+            if head.entries is not None
+        }
 
     @cached_property
     def _labels(self) -> dict[str, pa.Array]:
-        """The labels by id of each column that holds some."""
-        constants = self._graph.constants
-        found: dict[str, pa.Array] = {}
-        for head in self.metadata.heads:
-            if head.entries is not None:
-                labels = pa.array(strings(constants[tensors.labels(head.name)]))
-                found |= dict.fromkeys([head.outputs[0], *self._answers.columns(head)], labels)
-        return found
+        """The same by the column that holds them."""
+        heads = {head.name: head for head in self.metadata.heads}
+        return {
+            column: labels
+            for name, labels in self.labels.items()
+            for column in (heads[name].outputs[0], *self._answers.columns(heads[name]))
+        }
 
 
 def checked_top_k(top_k: Any) -> int | None:
@@ -343,36 +444,46 @@ def _slice(inputs: Arrays, span: Span) -> Arrays:
 
 
 def _joined(
-    parts: Sequence[Arrays], schema: pa.Schema, labels: Mapping[str, pa.Array]
+    parts: Sequence[Arrays],
+    schema: pa.Schema,
+    labels: Mapping[str, pa.Array],
+    limited: Sequence[FileHead],
 ) -> pa.RecordBatch:
     if not parts:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    columns = [
-        _column([part[name] for part in parts], kind, labels.get(name))
-        for name, kind in zip(schema.names, schema.types, strict=True)
-    ]
+    ids_beside = {column: head.outputs[0] for head in limited for column in head.outputs}
+    entries = {head.outputs[0]: head.entries for head in limited}
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        if isinstance(parts[0][name], Ragged):
+            flat, counts = (
+                np.concatenate(of) for of in zip(*(p[name] for p in parts), strict=True)
+            )
+            return _lists(flat, counts, labels.get(name))
+        values = np.concatenate([part[name] for part in parts])
+        if name not in ids_beside:
+            return _column(values, kind, labels.get(name))
+        own = ids_beside[name]
+        is_left = np.concatenate([part[own] for part in parts]) < entries[own]
+        return _lists(values[is_left], is_left.sum(axis=1), labels.get(name))
+
+    columns = [column(*one) for one in zip(schema.names, schema.types, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(parts: list[Any], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
+def _column(values: npt.NDArray[Any], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
     """Numbers, lists of numbers, or of ids lists of the labels that they stand for."""
-    if isinstance(parts[0], Ragged):
-        return _lists(parts, labels)
-    values = np.concatenate(parts)
     if not pa.types.is_list(kind):
         return pa.array(values, kind)
     rows, width = values.shape
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
-    flat = pa.array(values.ravel())
-    return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
+    return _lists(values.ravel(), np.full(rows, width), labels)
 
 
-def _lists(parts: Sequence[Ragged], labels: pa.Array | None) -> pa.Array:
-    """Lists that are not all of one length."""
-    ends = np.cumsum(np.concatenate([part.counts for part in parts]))
-    offsets = pa.array(np.append(0, ends).astype(np.int32))
-    flat = pa.array(np.concatenate([part.flat for part in parts]))
-    return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
+def _lists(
+    values: npt.NDArray[Any], lengths: npt.NDArray[np.int64], labels: pa.Array | None
+) -> pa.Array:
+    flat = pa.array(values)
+    return lists_of(flat if labels is None else labels.take(flat), lengths)
 
 
 def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from kinds.analysis import Analysis
 from kinds.columns.readings import Reading
+from kinds.columns.readings import as_read as by_reading
 from kinds.prepare import Known
 from kinds.scaling.prepare import curved
 from pipeline import spec as specs
@@ -40,9 +41,9 @@ from pipeline.preparing.moments import Moment, Quantiles
 class Learned:
     """Entries by vocabulary; what is known of each input and head, and how its values are spread.
 
-    `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
-    names the numbers whose deviation is 0. `readings` says of each vocabulary how cells are read
-    for it, `reread` what that changed among those of the training rows, which are `rows`.
+    `numbers` has the mean and the deviation, and the boundaries, of those that have them;
+    `constant` names the numbers whose deviation is 0. `readings` says of each vocabulary how cells
+    are read for it, `reread` what that changed among those of the training rows, which are `rows`.
     """
 
     entries: dict[str, Entries]
@@ -200,7 +201,10 @@ class Learn(beam.CombineFn):
         said = self._vocabularies[name]
         if said.values is not None:
             return given_entries(said.values, readings[name])
-        return chosen(found["values", name], said.size, said.min_count, self._first.get(name))
+        first = self._first.get(name)
+        # A file's labels are read as the cells of rows are, and two of them may then be one.
+        old = None if first is None else by_reading(first, readings[name]).unique()
+        return chosen(found["values", name], said.size, said.min_count, old)
 
     def _numbers_of(self, found: Found) -> dict[str, dict[str, Any]]:
         means, stds = self._moment.extract_output(found["moments", ""])
@@ -211,7 +215,7 @@ class Learn(beam.CombineFn):
             numbers[name] = {"mean": means, "std": stds}
         for name in self._cut:
             bounds = self._quantiles["cut", name].extract_output(found["cut", name])
-            numbers[name] = {"boundaries": bounds}
+            numbers.setdefault(name, {})["boundaries"] = bounds
         return numbers
 
     def _known(

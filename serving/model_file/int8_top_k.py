@@ -5,6 +5,8 @@ time, and by Cauchy and Schwarz |z - z'| <= |x - x'| max|w| + |x'| max|w - w'| =
 the greatest z' are the candidates, and their z are computed in float32. Their k best are the k best
 of all labels if the last of these has z >= z' + e of the best label that is no candidate. Rows
 without that proof are for the caller to rank in float32. The added nodes are standard ONNX.
+
+Where some labels must not come back, their z and z' are minus infinity, and the proof is the same.
 """
 
 from collections.abc import Mapping
@@ -17,20 +19,12 @@ import numpy.typing as npt
 from kinds import tensors
 from kinds.heads.score import FileHead
 from kinds.tensors import Element
+from serving.model_file.added_nodes import node, tensor
 from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
     GRAPH_INPUT,
-    GRAPH_NODE,
     GRAPH_OUTPUT,
     MODEL_GRAPH,
-    NODE_ATTRIBUTE,
-    NODE_INPUT,
-    NODE_OPERATION,
-    NODE_OUTPUT,
-    TENSOR_DIMS,
-    TENSOR_NAME,
-    TENSOR_RAW,
-    TENSOR_TYPE,
     FileGraph,
     Node,
     array,
@@ -43,9 +37,7 @@ CANDIDATES = 48
 # Below this the whole product is cheap, and its labels come as soon without candidates.
 FEWEST_LABELS = 2048
 
-_ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}
 _MODEL_IR, _MODEL_OPSET, _OPSET_VERSION, _GRAPH_NAME = 1, 8, 2, 2
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TYPE, _INT = 1, 3, 20, 2
 _FLOAT32 = 1
 _ROUNDING = 2.0**-24
 
@@ -60,6 +52,17 @@ class Int8Head:
     hidden: str
     kernel: Array
     bias: Array
+    is_limited: bool = False
+    """Whether kinds.tensors.ceiling says which labels may come back."""
+
+    @property
+    def reads(self) -> list[str]:
+        """What the added nodes read of the file's own, x aside."""
+        of_ceiling = [tensors.ceiling(self.head.name), *self._places()]
+        return [tensors.label_count(self.head.name), *(of_ceiling if self.is_limited else [])]
+
+    def _places(self) -> list[str]:
+        return [tensors.within_head(self.head.name, f"ceiling/{of}") for of in ("flat", "first")]
 
     @property
     def outputs(self) -> dict[str, Element]:
@@ -83,7 +86,12 @@ class Int8Head:
             "last": np.array([CANDIDATES], np.int64),
             "axis": np.array([2], np.int64),
         }
-        made = [field(GRAPH_CONSTANT, _tensor(self.place(n), v)) for n, v in constants.items()]
+        if self.is_limited:
+            size = self.kernel.shape[1]
+            of_labels = {"start": 0, "end": size, "labels_axis": 1}
+            constants |= {name: np.array([at], np.int64) for name, at in of_labels.items()}
+            constants |= {"none": np.array([size], np.int64), "no": np.zeros(1, np.float32)}
+        made = [field(GRAPH_CONSTANT, tensor(self.place(n), v)) for n, v in constants.items()]
         return b"".join([*made, *self._product(), *self._candidates(), *self._exact()])
 
     def _product(self) -> list[bytes]:
@@ -94,15 +102,25 @@ class Int8Head:
             self._node("Mul", ["step", "steps"], ["unit"]),
             self._node("Mul", ["number", "unit"], ["scaled"]),
             self._node("Add", ["scaled", "b"], ["logits_by_int8"]),
+            *(self._limited() if self.is_limited else []),
+        ]
+
+    def _limited(self) -> list[bytes]:
+        ceiling = [tensors.ceiling(self.head.name), "start", "end", "labels_axis"]
+        return [
+            self._node("Slice", ceiling, ["ceiling"]),
+            self._node("Min", ["logits_by_int8", "ceiling"], ["left"]),
         ]
 
     def _candidates(self) -> list[bytes]:
+        logits = "left" if self.is_limited else "logits_by_int8"
         return [
-            self._node("TopK", ["logits_by_int8", "count"], ["values", "labels"], axis=-1),
+            self._node("TopK", [logits, "count"], ["values", "labels"], axis=-1),
             self._node("Gather", ["values", "last"], ["next"], axis=1),
         ]
 
     def _exact(self) -> list[bytes]:
+        exact, ids = ("exact_left", "all_ids") if self.is_limited else ("exact", "ids")
         return [
             self._node("Gather", ["rows", "labels"], ["their_w"], axis=0),
             self._node("Unsqueeze", [self.hidden, "axis"], ["column"]),
@@ -110,10 +128,27 @@ class Int8Head:
             self._node("Squeeze", ["product", "axis"], ["flat"]),
             self._node("Gather", ["b", "labels"], ["their_b"], axis=0),
             self._node("Add", ["flat", "their_b"], ["exact"]),
+            *(self._exact_left() if self.is_limited else []),
             self._node(
-                "TopK", ["exact", tensors.label_count(self.head.name)], ["logits", "best"], axis=-1
+                "TopK", [exact, tensors.label_count(self.head.name)], ["logits", "best"], axis=-1
             ),
-            self._node("GatherElements", ["labels", "best"], ["ids"], axis=1),
+            self._node("GatherElements", ["labels", "best"], [ids], axis=1),
+            *(self._shown() if self.is_limited else []),
+        ]
+
+    def _exact_left(self) -> list[bytes]:
+        flat, first = self._places()
+        return [
+            self._node("Add", ["labels", first], ["places"]),
+            self._node("Gather", [flat, "places"], ["their_ceiling"], axis=0),
+            self._node("Min", ["exact", "their_ceiling"], ["exact_left"]),
+        ]
+
+    def _shown(self) -> list[bytes]:
+        return [
+            self._node("GatherElements", ["their_ceiling", "best"], ["best_ceiling"], axis=1),
+            self._node("Greater", ["best_ceiling", "no"], ["is_left"]),
+            self._node("Where", ["is_left", "all_ids", "none"], ["ids"]),
         ]
 
     def _node(self, operation: str, inputs: list[str], outputs: list[str], **ints: int) -> bytes:
@@ -122,10 +157,10 @@ class Int8Head:
             [name if name.startswith("/") else self.place(name) for name in names]
             for names in (inputs, outputs)
         )
-        return _node(operation, given, made, **ints)
+        return node(operation, given, made, **ints)
 
 
-def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
+def int8_head(graph: FileGraph, head: FileHead, *, is_limited: bool = False) -> Int8Head | None:
     """The head, where its logits are one product with a bias and it has labels enough. With
     memories the order depends on the sum over all labels, which takes all logits in float32."""
     if head.entries is None or head.entries < FEWEST_LABELS or head.is_mixed:
@@ -136,7 +171,7 @@ def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
     if not _multiplies(graph, add, product) or product is None or bias is None:
         return None
     kernel = array(graph.constants[product.inputs[1]])[:, : head.entries]
-    return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries])
+    return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries], is_limited)
 
 
 def _multiplies(graph: FileGraph, add: Node, product: Node | None) -> bool:
@@ -195,31 +230,10 @@ class Bound:
 def largest_products() -> tuple[bytes, dict[str, Array], int]:
     """A model of one int8 product, what to give it, and what every element must be."""
     width, size = 128, 64
-    kernel = field(GRAPH_CONSTANT, _tensor("w", np.full((width, size), 127, np.int8)))
+    kernel = field(GRAPH_CONSTANT, tensor("w", np.full((width, size), 127, np.int8)))
     x, product = value_info("x", "uint8"), value_info("product", "int32")
-    graph = [kernel, _node("MatMulInteger", ["x", "w"], ["product"])]
+    graph = [kernel, node("MatMulInteger", ["x", "w"], ["product"])]
     graph += [field(GRAPH_INPUT, x), field(GRAPH_OUTPUT, product), field(_GRAPH_NAME, b"product")]
     versions = field(_MODEL_IR, 8) + field(_MODEL_OPSET, field(_OPSET_VERSION, 17))
     given = {"x": np.full((size, width), 255, np.uint8)}
     return versions + field(MODEL_GRAPH, b"".join(graph)), given, 255 * 127 * width
-
-
-def _node(operation: str, inputs: list[str], outputs: list[str], **ints: int) -> bytes:
-    content = [field(NODE_INPUT, name.encode()) for name in inputs]
-    content += [field(NODE_OUTPUT, name.encode()) for name in outputs]
-    content.append(field(NODE_OPERATION, operation.encode()))
-    content += [field(NODE_ATTRIBUTE, _attribute(name, value)) for name, value in ints.items()]
-    return field(GRAPH_NODE, b"".join(content))
-
-
-def _tensor(name: str, values: Array) -> bytes:
-    dims = b"".join(field(TENSOR_DIMS, size) for size in values.shape)
-    kind = field(TENSOR_TYPE, _ELEMENT_TYPES[values.dtype.name])
-    return b"".join(
-        [dims, kind, field(TENSOR_NAME, name.encode()), field(TENSOR_RAW, values.tobytes())]
-    )
-
-
-def _attribute(name: str, value: int) -> bytes:
-    number = field(_ATTRIBUTE_INT, value % (1 << 64))
-    return field(_ATTRIBUTE_NAME, name.encode()) + number + field(_ATTRIBUTE_TYPE, _INT)

@@ -11,6 +11,8 @@ from small_run import exported, small_rows
 from kinds.columns import cast
 from serving import beam, score
 
+OPTIONS = ["--top-k", "2", "--explain", "2", "--answer", "next=maybe"]
+
 
 def sources(folder: Path) -> list[Path]:
     """Three files, each with a row that does not fit."""
@@ -33,9 +35,9 @@ def by_key(table: pa.Table) -> pa.Table:
 def same_from_both(folder: Path, *engine: str) -> None:
     model = ["--model", str(exported() / "model" / "model.onnx")]
     words = [*model, "--input", *map(str, sources(folder)), "--output"]
-    score.run([*words, str(folder / "local.parquet"), "--top-k", "2"])
+    score.run([*words, str(folder / "local.parquet"), *OPTIONS])
     (folder / "out").mkdir()
-    beam.run([*words, str(folder / "out" / "s"), "--top-k", "2", "--shards", "2", *engine])
+    beam.run([*words, str(folder / "out" / "s"), *OPTIONS, "--shards", "2", *engine])
     shards = sorted((folder / "out").glob("s-*.parquet"))
     assert len(shards) == 2
     got = by_key(pa.concat_tables([pyarrow.parquet.read_table(shard) for shard in shards]))
@@ -50,6 +52,20 @@ def same_from_both(folder: Path, *engine: str) -> None:
 
 def test_in_memory_as_the_local_scorer(tmp_path: Path) -> None:
     same_from_both(tmp_path)
+
+
+def test_labels_are_left_out_as_by_the_local_scorer(tmp_path: Path) -> None:
+    rows = small_rows(40).append_column("never", pa.array([["yes", "gone"], ["no"]] * 20))
+    pyarrow.parquet.write_table(rows, tmp_path / "rows.parquet")
+    (tmp_path / "some.txt").write_text("red\nblue\n")
+    words = ["--model", str(exported() / "model" / "model.onnx")]
+    words += ["--exclude", "next=never", "--only", f"tags={tmp_path / 'some.txt'}"]
+    words += ["--input", str(tmp_path / "rows.parquet"), "--output"]
+    score.run([*words, str(tmp_path / "local.parquet")])
+    beam.run([*words, str(tmp_path / "out"), "--shards", "1"])
+    got = by_key(pyarrow.parquet.read_table(next(tmp_path.glob("out-*.parquet"))))
+    assert got.equals(by_key(pyarrow.parquet.read_table(tmp_path / "local.parquet")))
+    assert "green" not in got.column("tags.labels").combine_chunks().flatten().to_pylist()
 
 
 def test_csv_options_reach_the_workers(tmp_path: Path) -> None:
