@@ -387,7 +387,7 @@ class Scorer:
         return {
             column: labels
             for name, labels in self.labels.items()
-            for column in (heads[name].outputs[0], *self._answers.columns(heads[name]))
+            for column in (heads[name].outputs[0], *self._answers.beside(heads[name]))
         }
 
 

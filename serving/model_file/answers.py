@@ -59,9 +59,6 @@ class Answers:
                 "a coverage needs a model that knows its calibration: one of a run with eval rows"
             )
             raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
-        for head in metadata.heads:
-            if coverage is not None and head.name in known:
-                checked_limit(head, known[head.name], coverage)
         thresholds = thresholds_of(metadata) if decide else {}
         if decide and not thresholds:
             rule = (
@@ -71,7 +68,14 @@ class Answers:
         return cls(coverage, least, known, thresholds)
 
     def columns(self, head: FileHead) -> dict[str, pa.DataType]:
-        """Those that come after the results of a head."""
+        """Those that come after the results of a head. Raises Failure 2 for a coverage that its
+        calibration cannot give."""
+        if calibration := self._of(head):
+            checked_limit(head, calibration, self.coverage or 0.0)
+        return self.beside(head)
+
+    def beside(self, head: FileHead) -> dict[str, pa.DataType]:
+        """The same, whatever the coverage."""
         kind = KINDS[head.kind]
         found = kind.columns(head) if self._of(head) else {}
         return found | (kind.decision(head) if head.name in self.thresholds else {})
