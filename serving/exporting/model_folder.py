@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -59,7 +60,7 @@ def write_model(
         "certificate": certificate,
     }
     known = training(source.spec, source.statistics, source.values)
-    metadata = replace(described(source), training=known, facts=facts)
+    metadata = replace(described(source), training=known, support=support(source), facts=facts)
     with lasting("export, check the file"):
         content = check(with_metadata(model, metadata), profile.most_bytes)
     path = profile.model_path(source.spec.name)
@@ -202,6 +203,18 @@ def training(
     }
     known = {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
     return known | {n: {"unknown": asdict(unknown[n])} for n in spec.pairs() if n in unknown}
+
+
+def support(source: TrainedRun) -> dict[str, list[list[int]]]:
+    """How often the labels of each head were counted in the training rows, as Metadata has it.
+    They stand in the order of their counts, so that there are few runs of equal ones."""
+    counts = source.vocabularies()
+    own = source.spec.vocabulary_of()
+    return {
+        name: [[count, len(list(run))] for count, run in groupby(counts[own[name]].values())]
+        for name in source.spec.labels()
+        if any(counts[own[name]].values())
+    }
 
 
 def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:
