@@ -92,6 +92,11 @@ def within_memory(head: str, step: str) -> str:
     return f"{MEMORY}{head}/{step}"
 
 
+def place_in_memory(head: str, memory: str) -> str:
+    """int64 [rows]: the place of each row's value in a memory; their number, if it is none."""
+    return within_memory(f"{head}/{memory}", "value/place")
+
+
 def mixed(head: str, memories: Iterable[str]) -> Mixed:
     def listed(at: str) -> Listed:
         return Listed(*(within_memory(at, name) for name in Listed._fields))

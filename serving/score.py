@@ -35,6 +35,7 @@ from serving.files.set_aside import SetAside, aside_of
 from serving.files.sources import column_types, rows_about
 from serving.files.streams import STREAM, given, taken
 from serving.files.writers import CsvCells, Opener, opened
+from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer
 from serving.scoring import publishing
 from serving.scoring.asked import asked
@@ -77,7 +78,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     before, skip = parts.total().read, len(parts.tallies) * publishing.BATCHES_OF_A_PART
     fill(parts, ahead(batches.of(files, skip), BATCHES_AHEAD), rows_about(files))
     tally, said = parts.total(), sys.stderr if options.output == STREAM else sys.stdout
-    _tell_drift(parts, output, options, said)
+    _tell_drift(parts, output, options, said, scorer.metadata)
     if evaluation is None:
         beside(output, ".metrics.json").unlink(missing_ok=True)
     cells = CsvCells(raw=options.raw_csv)
@@ -154,14 +155,19 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
 
 
 def _tell_drift(
-    parts: FinishedParts, output: Path, options: argparse.Namespace, said: TextIO
+    parts: FinishedParts,
+    output: Path,
+    options: argparse.Namespace,
+    said: TextIO,
+    metadata: Metadata,
 ) -> None:
     """Writes how far the rows are from the training rows, where that was counted."""
     tally, seen, path = parts.total(), parts.seen(), beside(output, ".drift.json")
     if seen is None or not tally.scored:
         path.unlink(missing_ok=True)
         return
-    found = Drift(tally.scored, list(seen.distances()), limits(options))
+    distances = [*seen.distances(), *drift.of_memories(unknown_values(tally), metadata)]
+    found = Drift(tally.scored, distances, limits(options))
     # Where it fails the parts stay: the same command with --drift alone publishes them.
     drift.tell(found, path, said, fail=options.fail_on_drift)
 

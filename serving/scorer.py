@@ -82,7 +82,7 @@ class Scorer:
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
-        self._usual = self.metadata.usual()
+        self._usual, self._memories = self.metadata.usual(), self.metadata.memories()
         self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
@@ -231,6 +231,7 @@ class Scorer:
             found = list(parts)
             if seen is not None:
                 seen.add(self._usual, found)
+                seen.add_memories(self._memories, found)
             return _joined(found, schema, self._labels)
 
         return finish
@@ -285,7 +286,10 @@ class Scorer:
                 chosen,
                 top_k=self.metadata.top_k,
                 labels_only=self.labels_only,
-                looked_up=self._usual,
+                further=[
+                    *map(tensors.ids, self._usual),
+                    *(one.place for one in self._memories.values()),
+                ],
             )
         return self._networks[names]
 

@@ -37,9 +37,6 @@ class HeadPart(Part):
     RESULTS: ClassVar[tuple[str, ...]]
     """What its results are called behind the head's name and a dot."""
 
-    REMEMBERS: ClassVar[bool] = False
-    """Whether `memory: auto` chooses memories for it."""
-
     kind: str
     column: Column | None = None
     """The column of the targets; by default the name of the head."""

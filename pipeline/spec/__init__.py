@@ -238,7 +238,7 @@ class Spec(Part):
         """The spec with the memories of another one, if it leaves their choice to prepare."""
         if self.memory != "auto":
             return self
-        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        of_heads = {name: head.memories() for name, head in other.heads.items()}
         return self.with_memories(other.memories, of_heads)
 
     def counted(self, vocabulary: str) -> list[str]:

@@ -210,8 +210,6 @@ def _memory(spec: "Spec") -> None:
             raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
-    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
-        raise ValueError("memory: `auto` needs a head that it can choose for")
     offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
