@@ -217,14 +217,12 @@ def _memories(spec: Spec, statistics: Statistics) -> Iterator[tuple[str, Remembe
 
 
 def support(source: TrainedRun) -> dict[str, list[list[int]]]:
-    """How often the labels of each head were counted in the training rows, as Metadata has it.
-    They stand in the order of their counts, so that there are few runs of equal ones."""
-    counts = source.vocabularies()
-    own = source.spec.vocabulary_of()
+    """How often the labels of each head are targets of training rows, as Metadata has it. They
+    mostly stand in the order of their counts, so that there are few runs of equal ones."""
+    counts = {name: list(source.label_counts(name).values()) for name in source.spec.labels()}
     return {
-        name: [[count, len(list(run))] for count, run in groupby(counts[own[name]].values())]
-        for name in source.spec.labels()
-        if any(counts[own[name]].values())
+        name: [[count, len(list(run))] for count, run in groupby(own)]
+        for name, own in counts.items()
     }
 
 

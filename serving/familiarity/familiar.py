@@ -86,7 +86,9 @@ class Familiar:
 
     def _support(self, head: str, results: pa.RecordBatch) -> pa.Array:
         (one,) = self._scorer.heads([head])
-        first = pc.list_element(results.column(one.outputs[0]), 0)
+        labels = results.column(one.outputs[0])
+        # Of a row in which no label may come back there is none.
+        first = pc.list_slice(labels, 0, 1, return_fixed_size_list=True).flatten()
         at = pc.index_in(first, self._scorer.labels[head].slice(0, one.entries))
         return pa.array(self._supports[head], pa.int64()).take(at)
 

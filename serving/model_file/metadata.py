@@ -27,8 +27,8 @@ class Metadata:
     `weight` is the column of the rows' weights. `training` says of each input how its values were
     spread among the training rows (serving.evaluation.drift), and how many of them are unknown to
     its vocabulary, and of each memory how often it knows a value. `support` says of each head with
-    labels how often those were counted in the training rows: [[count, how many labels after each
-    other have it], ...]. `facts` are for people and later checks: hashes, versions, metrics, the
+    labels how many training rows have them: [[count, how many labels after each other have it],
+    ...]. `facts` are for people and later checks: hashes, versions, metrics, the
     spec, the certificate.
     """
 
