@@ -29,9 +29,7 @@ def bucket(request: pytest.FixtureRequest) -> Iterator[str]:
 
 
 @pytest.fixture
-def copied(
-    first: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
-) -> list[str]:
+def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Stages that copy, in a folder of their own; and their names, once they have run."""
     folder = shutil.copytree(first_run(), tmp_path / "folder")
     monkeypatch.chdir(folder)
