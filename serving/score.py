@@ -25,7 +25,8 @@ from pipeline.manifest import lock, write_text
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import csv_of
 from pipeline.storage.full_disk import full_disk_explained
-from serving.evaluation import Evaluation, drift, evaluation_of, table
+from serving.evaluation import Evaluation, drift, evaluation_of
+from serving.evaluation.tables import metric_lines, slice_lines
 from serving.files.by_side import BySide
 from serving.files.long_form import opened_long
 from serving.files.other_types import OtherTypes
@@ -35,6 +36,7 @@ from serving.files.streams import STREAM, given, taken
 from serving.files.writers import CsvCells, opened
 from serving.scorer import Scorer
 from serving.scoring import publishing
+from serving.scoring.asked import asked
 from serving.scoring.batches import Batches, ahead
 from serving.scoring.checks import check_all_columns, check_output, made_from
 from serving.scoring.options import parser
@@ -70,7 +72,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     counting = drift.counting(scorer.metadata) if is_drift else None
     # Running totals are not kept in parts: an evaluation starts anew.
     from_what = made_from(files, scorer.sha256, _what(batches, options))
-    parts = FinishedParts(output, from_what, fresh=options.evaluate, counting=counting)
+    parts = FinishedParts(output, from_what, fresh=evaluation is not None, counting=counting)
     before, skip = parts.total().read, len(parts.tallies) * publishing.BATCHES_OF_A_PART
     fill(parts, ahead(batches.of(files, skip), BATCHES_AHEAD), rows_about(files))
     tally, said = parts.total(), sys.stderr if options.output == STREAM else sys.stdout
@@ -82,7 +84,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if not tally.scored and not tally.rejected:
         # Files that were read whole and hold none of the rows: an empty day.
         parts.schema = pa.schema([*column_types(files[0], batches.beside), *batches.schema()])
-    long = partial(opened_long, wide, batches.beside, heads)
+    further = [name for one in batches.further for name in one.schema().names]
+    long = partial(opened_long, wide, [*batches.beside, *further], heads)
     publish(parts, output, long if options.long else wide)
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
@@ -98,9 +101,16 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
     metadata, heads, csv = scorer.metadata, scorer.heads(options.heads), csv_of(options)
     evaluation = None
-    if options.evaluate:
+    if options.evaluate or options.slices or options.slice or options.groups:
         workers, weight = options.workers, metadata.weight
-        evaluation = evaluation_of(options.model, heads, weight, files, csv=csv, workers=workers)
+        evaluation = evaluation_of(
+            *(options.model, heads, weight, files),
+            csv=csv,
+            workers=workers,
+            groups=options.groups,
+            slices=options.slice,
+            find=options.slices,
+        )
     by_side = BySide(metadata, options.side, shown=options.with_side)
     if by_side.needs_names and STREAM in options.input:
         rule = "the files' names decide the side of a row, and standard input has none"
@@ -114,6 +124,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
         csv,
         OtherTypes(metadata.fields),
         evaluation,
+        asked(options).made(scorer, options.heads),
     )
 
 
@@ -121,8 +132,9 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    asked = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
-    return [*asked, is_drift, options.side, batches.csv.arguments()]
+    what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    further = [one.depends_on() for one in batches.further]
+    return [*what, is_drift, options.side, batches.csv.arguments(), *further]
 
 
 def _tell_drift(
@@ -139,9 +151,11 @@ def _tell_drift(
 
 
 def _tell_metrics(evaluation: Evaluation, output: Path, said: TextIO) -> None:
-    metrics = evaluation.metrics()
-    write_text(beside(output, ".metrics.json"), json.dumps(metrics, indent=2) + "\n")
-    print("\n".join([table(metrics), *evaluation.unknown_lines()]), file=said)
+    found = evaluation.content()
+    write_text(beside(output, ".metrics.json"), json.dumps(found, indent=2) + "\n")
+    slices = [line for sums in evaluation.sums.values() for line in slice_lines(sums)]
+    lines = [*metric_lines(found), evaluation.over(), *slices, *evaluation.unknown_lines()]
+    print("\n".join(lines), file=said)
 
 
 if __name__ == "__main__":

@@ -38,6 +38,13 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     if not metadata.training:
         rule = "drift needs a model that knows its training rows: one exported since it does"
         raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
+    analyses = analyses_of(metadata)
+    return lambda: DriftCounter(analyses, metadata.training)
+
+
+def analyses_of(metadata: Metadata) -> dict[str, Analysis]:
+    """What the model's metadata says of how its inputs were learned. Raises Failure 5 where what it
+    says cannot be."""
     fields = {field.output: field for field in metadata.fields}
     try:
         analyses = {
@@ -49,7 +56,7 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     except (ValueError, KeyError, TypeError) as error:
         rule = "what the model says of its training rows must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=error) from None
-    return lambda: DriftCounter(analyses, metadata.training)
+    return analyses
 
 
 def _words(said: dict[str, Any]) -> Words | None:

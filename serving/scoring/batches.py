@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import TypeVar
 
@@ -15,6 +16,7 @@ from serving.evaluation import Evaluation
 from serving.files.by_side import COLUMN, BySide
 from serving.files.other_types import OtherTypes
 from serving.files.sources import read
+from serving.further import Further, with_columns, with_schemas
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 
@@ -50,6 +52,7 @@ class Batches:
     csv: Csv
     other_types: OtherTypes
     evaluation: Evaluation | None = None
+    further: Sequence[Further] = ()
 
     @property
     def columns(self) -> list[str]:
@@ -63,8 +66,8 @@ class Batches:
         return [*self.kept, *self.by_side.names()]
 
     def schema(self) -> pa.Schema:
-        """The columns of the results."""
-        return self.scorer.schema(self.heads)
+        """The columns of the results, and of what comes with them."""
+        return with_schemas(self.scorer.schema(self.heads), self.further)
 
     def of(self, files: Sequence[str], skip: int = 0) -> Iterator[ScoredBatch]:
         """The batches of all files, without the first `skip` ones."""
@@ -81,6 +84,8 @@ class Batches:
         typed, good, more = cast(rows, self.scorer.metadata.fields)
         seen = UnknownValues()
         results = self.scorer.score_later(typed, self.top_k, self.heads, seen)
+        if self.further:
+            results = partial(_with_columns, results, typed, self.further)
         fit = rows.take(pa.array(good))
         if self.evaluation is not None:
             self.evaluation.add(typed, fit)
@@ -91,6 +96,12 @@ class Batches:
         unfit += [replace(one, row=int(chosen[one.row])) for one in more]
         rejected = _rejected(raw, unfit)
         return ScoredBatch(file, typed, carried(beside), results, seen, rejected, left_out)
+
+
+def _with_columns(
+    results: Callable[[], pa.RecordBatch], typed: pa.RecordBatch, further: Sequence[Further]
+) -> pa.RecordBatch:
+    return with_columns(results(), typed, further)
 
 
 def _rejected(raw: RawBatch, unfit: Sequence[Rejected]) -> list[Rejected]:

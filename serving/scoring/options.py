@@ -1,6 +1,7 @@
 """Options of `serving.score`, and the counts that other commands take as well."""
 
 import argparse
+from functools import partial
 from pathlib import Path
 
 from pipeline.distributions.distances import add_thresholds
@@ -9,6 +10,7 @@ from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
+from serving.scoring.asked import add_further
 
 ABOUT = """
 Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
@@ -24,6 +26,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=34),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -35,6 +38,7 @@ def parser() -> argparse.ArgumentParser:
     add_csv(made)
     _add_columns(made)
     _add_findings(made)
+    add_further(made)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
@@ -65,6 +69,12 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
 def _add_findings(made: argparse.ArgumentParser) -> None:
     """What is found out about all rows together."""
     made.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
+    said = "metrics of slices: a column's values, a condition ('age<30')"
+    made.add_argument("--slice", action="append", metavar="S", default=[], help=said)
+    said = "slices by labels and unknown values, and the worst"
+    made.add_argument("--slices", action="store_true", help=said)
+    said = "intervals over groups of equal COL (default: the split's)"
+    made.add_argument("--groups", nargs="+", metavar="COL", help=said)
     said = "how far the rows are from the training rows"
     made.add_argument("--drift", action="store_true", help=said)
     said = "exit code 4 where they are too far"

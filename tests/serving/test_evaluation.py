@@ -160,7 +160,11 @@ def test_metrics_do_not_depend_on_how_the_rows_are_read(
     monkeypatch.setattr(batches, "READ_ROWS", 37)
     again = evaluate(tmp_path, rows_with_targets())
     for head, metrics in got.items():
+        between, same = metrics.pop("intervals"), again[head].pop("intervals")
         assert again[head] == pytest.approx(metrics, rel=1e-5)
+        assert same.keys() == between.keys()
+        for metric, ends in between.items():
+            assert same[metric] == pytest.approx(ends, rel=1e-4)
 
 
 def test_only_heads_with_targets_are_measured(tmp_path: Path) -> None:
