@@ -22,17 +22,21 @@ name: lists
 keys: [user]
 weight: often
 vocabularies: {item: {size: 25}, country: {}}
-shared: {common: {units: 8, phases: {every: 1, method: kfac, max_evals: 4}}}
+shared: {common: {units: 8, phases: {every: 2, method: kfac, max_evals: 4}}}
 inputs:
   items: {kind: sequence, vocabulary: item, length: 8, embedding: 8, through: common,
           combine: transformer, units: 12, attention_heads: 2, dropout: 0.1}
   last: {kind: sequence, column: items, vocabulary: item, length: 1, embedding: 8, through: common}
   country: {kind: category, vocabulary: country, embedding: 4}
+memory:
+  by_two: {of: [items.last2, items.last], min_count: 2}
+  by_last: {of: [items.last], reach: 2}
 trunk: {layers: [16], dropout: 0.1}
 heads:
-  next: {kind: classification, vocabulary: item, next_of: items, tied: item, top_k: 3}
+  next: {kind: classification, vocabulary: item, next_of: items, tied: item, top_k: 3,
+         memory: [by_two, by_last]}
 split: {by: last}
-training: {epochs: 4, batch_size: 64, learning_rate: 0.02, sampled: {negatives: 8, share: 0.5},
+training: {epochs: 3, batch_size: 64, learning_rate: 0.02, sampled: {negatives: 8, share: 0.5},
            precision: bfloat16}
 """
 USERS, ITEMS = 400, 30

@@ -236,10 +236,12 @@ def _lists(spec: "Spec") -> None:
                 f"inputs.{name}.of: {beside[0]!r} is of the list that a head is `next_of`, and a "
                 "pair has no vector at each place of it"
             )
-    if spec.memory:
+    numbers = [name for name, head in spec.heads.items() if head.REMEMBERS and head.link()]
+    averaged = [head for _, head in spec.averaged()] + numbers * (spec.memory == "auto")
+    if averaged:
         raise ValueError(
-            "memory: does not go with a head that is `next_of` a list: what a memory counts would "
-            "hold the elements that are to be predicted; give each element a row of its own instead"
+            f"heads.{averaged[0]}: beside a head that is `next_of` a list, no averages of a memory "
+            "may be read: that by an element is not the same at each place of the list"
         )
 
 

@@ -1,18 +1,15 @@
-"""The next item: rows from events or made up, through all stages."""
+"""The next item: rows from events or made up."""
 
+from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from chain import read_json, through_all_stages, trained_for, words
+from chain import words
 
 from examples.next_item import rows
 from pipeline.failures import Failure
-from pipeline.spec.file import read_spec
-from serving.scorer import Scorer
-
-SPEC = Path(rows.__file__).with_name("spec.yaml")
 
 
 def test_events_become_a_list_for_each_user_in_the_order_of_their_times(tmp_path: Path) -> None:
@@ -41,11 +38,11 @@ def test_what_is_not_the_table_is_one_clear_message(tmp_path: Path) -> None:
         rows.run(words("--events", events, "--output", output))
 
 
-def test_made_up_users_go_on_to_an_item_that_often_follows(tmp_path: Path) -> None:
-    """Three items follow each one, seven times in ten: the first three of 300 hold it then."""
-    spec = trained_for(read_spec(SPEC), epochs=8, batch_size=32, learning_rate=0.005, sampled=None)
-    output = through_all_stages(spec, rows.made_up(1500), tmp_path / "out")
-    test = read_json(output / "run" / "metrics.json")["test"]["next"]
-    assert test["accuracy@5"] > 0.4
-    answer = Scorer(output / "model" / "model.onnx").score(pa.table({"user": [""], "items": [[]]}))
-    assert len(answer["next.labels"][0]) == 10
+def test_made_up_users_go_on_to_one_of_three_items_that_often_follow() -> None:
+    """Seven times in ten, and by chance at other times."""
+    lists = rows.made_up(2000)["items"].to_pylist()
+    steps = Counter(pair for items in lists for pair in pairwise(items))
+    often = Counter[str]()
+    for (item, _), count in steps.most_common(3 * rows.ITEMS):
+        often[item] += count
+    assert 0.68 < often.total() / steps.total() < 0.8

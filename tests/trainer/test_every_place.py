@@ -155,7 +155,7 @@ def test_any_number_of_rows_has_the_softmax_of_one_that_is_known(
         ("tied: words", "inputs: [size]", "the head must read an input of that list"),
         ("{by: row}", "{by: last, eval: 2}", "one element is held out"),
         ("{by: row}", "{by: last, order: at}", "`columns` and `order` go together"),
-        ("split: {by: row}", "memory: auto\nsplit: {by: row}", "does not go with a head"),
+        ("heads:\n", "memory: auto\nheads:\n  sold: {kind: binary}\n", "no averages of a memory"),
         ("heads:\n", "heads:\n  sold: {kind: binary}\n", "puts each row on every side"),
     ],
 )
