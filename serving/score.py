@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -34,11 +35,13 @@ from serving.files.parts import FinishedParts
 from serving.files.sources import column_types, rows_about
 from serving.files.streams import STREAM, given, taken
 from serving.files.writers import CsvCells, opened
+from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer
 from serving.scoring import publishing
 from serving.scoring.asked import asked
 from serving.scoring.batches import Batches, ahead
 from serving.scoring.checks import check_all_columns, check_output, made_from
+from serving.scoring.limits import limits_from
 from serving.scoring.options import parser
 from serving.scoring.publishing import beside, fill, last_line, publish, unknown_values
 from serving.sign import verify
@@ -76,7 +79,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     before, skip = parts.total().read, len(parts.tallies) * publishing.BATCHES_OF_A_PART
     fill(parts, ahead(batches.of(files, skip), BATCHES_AHEAD), rows_about(files))
     tally, said = parts.total(), sys.stderr if options.output == STREAM else sys.stdout
-    _tell_drift(parts, output, options, said)
+    _tell_drift(parts, output, options, said, scorer.metadata)
     if evaluation is None:
         beside(output, ".metrics.json").unlink(missing_ok=True)
     cells = CsvCells(raw=options.raw_csv)
@@ -115,6 +118,10 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     if by_side.needs_names and STREAM in options.input:
         rule = "the files' names decide the side of a row, and standard input has none"
         raise Failure(Exit.USAGE, rule)
+    limits = limits_from(options, heads)
+    candidates = scorer.candidates(limits)
+    for line in candidates.unknown if candidates else []:
+        print(line, file=sys.stderr)
     return Batches(
         scorer,
         options.top_k,
@@ -124,6 +131,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
         csv,
         OtherTypes(metadata.fields),
         evaluation,
+        candidates,
         asked(options).made(scorer, options.heads),
     )
 
@@ -133,19 +141,26 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
     what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    limits = limits_from(options, batches.scorer.heads(batches.heads))
+    of_heads = {name: asdict(limit) for name, limit in limits.items()}
     further = [one.depends_on() for one in batches.further]
-    return [*what, is_drift, options.side, batches.csv.arguments(), *further]
+    return [*what, is_drift, options.side, batches.csv.arguments(), of_heads, *further]
 
 
 def _tell_drift(
-    parts: FinishedParts, output: Path, options: argparse.Namespace, said: TextIO
+    parts: FinishedParts,
+    output: Path,
+    options: argparse.Namespace,
+    said: TextIO,
+    metadata: Metadata,
 ) -> None:
     """Writes how far the rows are from the training rows, where that was counted."""
     tally, seen, path = parts.total(), parts.seen(), beside(output, ".drift.json")
     if seen is None or not tally.scored:
         path.unlink(missing_ok=True)
         return
-    found = Drift(tally.scored, list(seen.distances()), limits(options))
+    distances = [*seen.distances(), *drift.of_memories(unknown_values(tally), metadata)]
+    found = Drift(tally.scored, distances, limits(options))
     # Where it fails the parts stay: the same command with --drift alone publishes them.
     drift.tell(found, path, said, fail=options.fail_on_drift)
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import tensorflow as tf
 from chain import read_json, through_all_stages, words
 
 from kinds.memory import parts
+from pipeline import drift
 from pipeline.folders.data import DataFolder
 from pipeline.spec.file import parse_spec
 from serving import score
@@ -106,6 +108,31 @@ def test_the_file_is_as_good_as_the_trained_model(output: Path, tmp_path: Path) 
     for head in ("product", "again", "tags"):
         for name, value in of_run[head].items():
             assert of_file[head][name] == pytest.approx(value, rel=1e-4, abs=1e-5), (head, name)
+
+
+def test_scoring_says_of_how_many_rows_memories_know_the_value_as_prepare_would(
+    output: Path, tmp_path: Path
+) -> None:
+    rows = table(seed=9).slice(0, 600)
+    pyarrow.parquet.write_table(rows, tmp_path / "new.parquet")
+    given = ("--input", tmp_path / "new.parquet")
+    score.run(
+        words(
+            *("--model", output / "model" / "model.onnx", *given),
+            *("--output", tmp_path / "s.parquet", "--drift"),
+        )
+    )
+    drift.run(words("--data", output / "data", *given, "--json", tmp_path / "drift.json"))
+    scored, prepared = (
+        {
+            one["of"]: one["distance"]
+            for one in read_json(path)["distances"]
+            if one["of"].startswith("memory.")
+        }
+        for path in (tmp_path / "s.parquet.drift.json", tmp_path / "drift.json")
+    )
+    assert set(scored) == {f"memory.by_{name}" for name in ("maker_shop", "maker", "last", "paid")}
+    assert scored == pytest.approx(prepared)
 
 
 def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(

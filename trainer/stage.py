@@ -195,6 +195,9 @@ def make_run_folder(
     with lasting("save the model"):
         model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
         model.save(work.keras_model)
+    for name, layer in run.network.heads.items():
+        if layer.features:
+            work.write_label_vectors(name, layer.features.arrays())
     work.write_metrics(metrics)
     work.write_spec(run.spec)
     work.copy_prepared(run.data)

@@ -84,8 +84,7 @@ def sums_and_gradients(network: Network, batch: Batch) -> tuple[Any, list[Any]]:
             hidden = network.body(batch.features, training=False)["next"]
             layer, target = network.heads["next"], batch.targets["next"]
             weights = tf.where(target < 0, 0.0, 1.0)
-            kernel = layer.kernel_rows()
-            parts = (layer.input(hidden), kernel, tf.convert_to_tensor(layer.bias))
+            parts = (layer.input(hidden), *layer.learned_weights())
             total = softmax_sum(*parts, tf.maximum(target, 0), weights)[0]
     found = tape.gradient(total, network.variables(), unconnected_gradients="zero")
     return total, [tf.convert_to_tensor(gradient).numpy() for gradient in found]
