@@ -122,7 +122,8 @@ def test_it_learns_what_comes_next_with_phases_sampled_classes_and_bfloat16(stag
 def test_its_file_has_no_loop_and_reads_the_list_alone(stages: Path) -> None:
     model = onnx.load(stages / "model" / "model.onnx")
     assert not {node.op_type for node in model.graph.node} & {"Loop", "If", "Scan"}
-    assert {one.name for one in model.graph.input} == {"items", "country", "top_k"}
+    read = {one.name for one in model.graph.input}
+    assert {"items", "country"} < read and "next" not in read
 
 
 def test_the_report_shows_what_came_next(stages: Path) -> None:
