@@ -13,6 +13,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import TextIO
@@ -40,6 +41,7 @@ from serving.scoring import publishing
 from serving.scoring.asked import asked
 from serving.scoring.batches import Batches, ahead
 from serving.scoring.checks import check_all_columns, check_output, made_from
+from serving.scoring.limits import limits_from
 from serving.scoring.options import parser
 from serving.scoring.publishing import beside, fill, last_line, publish, unknown_values
 from serving.sign import verify
@@ -116,6 +118,10 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     if by_side.needs_names and STREAM in options.input:
         rule = "the files' names decide the side of a row, and standard input has none"
         raise Failure(Exit.USAGE, rule)
+    limits = limits_from(options, heads)
+    candidates = scorer.candidates(limits)
+    for line in candidates.unknown if candidates else []:
+        print(line, file=sys.stderr)
     return Batches(
         scorer,
         options.top_k,
@@ -125,6 +131,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
         csv,
         OtherTypes(metadata.fields),
         evaluation,
+        candidates,
         asked(options).made(scorer, options.heads),
     )
 
@@ -134,8 +141,10 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
     what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    limits = limits_from(options, batches.scorer.heads(batches.heads))
+    of_heads = {name: asdict(limit) for name, limit in limits.items()}
     further = [one.depends_on() for one in batches.further]
-    return [*what, is_drift, options.side, batches.csv.arguments(), *further]
+    return [*what, is_drift, options.side, batches.csv.arguments(), of_heads, *further]
 
 
 def _tell_drift(
