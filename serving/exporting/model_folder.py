@@ -167,7 +167,7 @@ def described(source: TrainedRun) -> Metadata:
         lengths=_column_lengths(source),
         keys=spec.keys,
         heads=tuple(
-            FileHead(name, h.kind, fields.heads[name], entries.get(name), h.in_file())
+            FileHead(name, h.kind, fields.target(name), entries.get(name), h.in_file())
             for name, h in spec.heads.items()
         ),
         # One number for the whole file, the greatest that a head asks for.
