@@ -157,7 +157,7 @@ def _averaged(runs: Sequence[Figures]) -> Figures:
     return found | {f"{what}_error": _error([one[what] for one in runs]) for what in measured}
 
 
-def _tell(table: str, who: str, figures: Figures) -> None:
+def _tell(table: str, who: str, figures: object) -> None:
     print(f"{table}, {who}: {figures}", file=sys.stderr, flush=True)
 
 
