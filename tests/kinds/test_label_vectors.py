@@ -140,8 +140,8 @@ def test_values_keep_what_was_learned_of_them_by_their_names() -> None:
     earlier = one.features.arrays()
     names = [("title", "old"), ("genre", "new"), ("genre", "war")]
     later = replace(rows(), names=names)
-    start = tf.ones([3, WIDTH]), tf.ones([3, 1])
-    made = LabelVectors(*map(tf.Variable, start), later, 6)
+    table, biases = tf.Variable(tf.ones([3, WIDTH])), tf.Variable(tf.ones([3, 1]))
+    made = LabelVectors(table, biases, later, 6)
     made.carry(earlier)
     for found, old in ((made.table, earlier["vectors"]), (made.biases, earlier["biases"])):
         np.testing.assert_array_equal(found, [old[2], 0 * old[0], old[0]])
