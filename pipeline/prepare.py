@@ -63,6 +63,7 @@ def run(argv: Sequence[str]) -> None:
         shards=args.shards,
         force=args.force,
         extend=args.extend,
+        keep_numbers=args.keep_numbers,
         cache=args.cache,
         compare=args.compare,
         fail_on_drift=args.fail_on_drift,
@@ -80,6 +81,7 @@ def prepare(
     shards: int | None = None,
     force: bool = False,
     extend: Path | None = None,
+    keep_numbers: bool = False,
     cache: Path | None = None,
     compare: Path | None = None,
     fail_on_drift: bool = False,
@@ -88,7 +90,8 @@ def prepare(
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
 
-    The values in the vocabularies of `extend`, a folder made before, keep their ids. The folder
+    The values in the vocabularies of `extend`, a folder made before, keep their ids; with
+    `keep_numbers` its means, deviations and boundaries are used as well. The folder
     `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
     training rows of `compare`, a folder made before, are in the statistics.
 
@@ -104,9 +107,12 @@ def prepare(
     split_sides.check_split(spec.split, paths)
     _check_widths(spec)
     with _lock(output):
-        first = {} if extend is None else DataFolder(extend).verified().vocabularies()
+        before_it = None if extend is None else DataFolder(extend).verified()
+        first = {} if before_it is None else before_it.vocabularies()
+        numbers = before_it.statistics.numbers if before_it and keep_numbers else {}
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
+        settings += [json.dumps(numbers)] if numbers else []
         settings += vectors.fingerprints([table.vectors for table in spec.tables.values()])
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
@@ -119,19 +125,20 @@ def prepare(
         # Beam takes seconds to import; a finished stage does without it.
         with quiet_import():
             from pipeline.preparing import analysis_cache, beam_graph, choosing, publishing
+            from pipeline.preparing.learning import Kept
         known = None
         if cache is not None:
             made_for = [spec.preparation_hash(), *_code(), *csv.arguments()]
             known = analysis_cache.opened(cache, contents, spec.split, made_for)
         if spec.memory == "auto":
             spec = choosing.chosen(spec, fields, paths, csv)
-        values = {name: list(entries) for name, entries in first.items()}
+        kept = Kept({name: list(entries) for name, entries in first.items()}, numbers)
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
                 *(before, earlier, fail_on_drift, csv),
             )
-            published = beam_graph.run(result, values, beam_args, known)
+            published = beam_graph.run(result, kept, beam_args, known)
     if published:
         _tell(output, time.monotonic() - started)
 
@@ -239,6 +246,9 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )
     parser.add_argument(
+        "--keep-numbers", action="store_true", help="its means, deviations and boundaries stay, too"
+    )
+    parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keeps what is found in each file"
     )
     parser.add_argument(
@@ -252,6 +262,8 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):
         parser.error("--spec, --input and --output are needed, or --infer")
+    if args.keep_numbers and args.extend is None:
+        parser.error("--keep-numbers goes with --extend: it says what else stays")
     if wishes_of(args).any and not args.infer:
         parser.error("what is said about the rows goes with --infer: a spec says it itself")
     return args, beam_args
