@@ -57,9 +57,7 @@ class Table(NamedTuple):
     rows: list[str]
 
     def without_memory(self) -> Spec:
-        return self.spec.with_memories(
-            {}, {n: () for n, h in self.spec.heads.items() if h.REMEMBERS}
-        )
+        return self.spec.with_memories({}, {n: () for n, h in self.spec.heads.items()})
 
 
 def tables(folder: Path) -> list[Table]:

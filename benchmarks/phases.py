@@ -103,7 +103,7 @@ def trained(data: DataFolder, spec: Spec, folder: Path, head: str) -> Figures:
         started = time.monotonic()
         run, _ = open_run(data, spec)
         train_run(run, folder)
-        reached = final_metrics(run)["test"][head]
+        reached = final_metrics(run)[0]["test"][head]
         figures = {
             "log_loss": reached["log_loss"],
             "accuracy_at_10": reached["accuracy@10"],

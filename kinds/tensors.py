@@ -3,12 +3,14 @@
     "word"          a column, as the scorer feeds it      "top_k"         how many labels to give
     "/feature/age"  a feature, as the network takes it    "/output/next"  what the network gives
     "next.labels"   a result                              "/head/next/k"  a step in between
-    "/memory/next/share", ".../labels", ".../masses"      what the memories of a head say
+    "/memory/next/share", ".../labels", ".../masses"      what the memories of a head say, and
+    "/memory/next/by_maker/labels", ".../masses"          one of them
 
 Whoever changes a name or what a tensor holds counts FORMAT up: the scorer refuses other files.
 Standard library only.
 """
 
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 FORMAT = 2
@@ -29,14 +31,25 @@ Element = Literal["float", "uint8", "int32", "int64", "string"]
 Tensor = tuple[str, Element]
 
 
-class Mixed(NamedTuple):
-    """What the memories of a head say, as names of tensors: share float32 [rows, 1] of the network,
-    labels int64 [rows, m] and masses float32 [rows, m]. A label is there once; what stands for none
-    is below 0 and has no mass."""
+class Listed(NamedTuple):
+    """Labels and the mass of each, float32, both [rows, m], as names of tensors. What stands for
+    no label is below 0 and has no mass."""
 
-    share: str
     labels: str
     masses: str
+
+
+class Mixed(NamedTuple):
+    """What the memories of a head say: the probability of a label is the `share`, float32
+    [rows, 1], times that of the network, and its masses in `all`, where labels are int64.
+
+    `each` has the same of one memory: a label is there once, as int32, and its mass is divided by
+    the share.
+    """
+
+    share: str
+    all: Listed
+    each: tuple[Listed, ...]
 
 
 def feature(name: str) -> str:
@@ -79,5 +92,14 @@ def within_memory(head: str, step: str) -> str:
     return f"{MEMORY}{head}/{step}"
 
 
-def mixed(head: str) -> Mixed:
-    return Mixed(*(within_memory(head, name) for name in Mixed._fields))
+def place_in_memory(head: str, memory: str) -> str:
+    """int64 [rows]: the place of each row's value in a memory; their number, if it is none."""
+    return within_memory(f"{head}/{memory}", "value/place")
+
+
+def mixed(head: str, memories: Iterable[str]) -> Mixed:
+    def listed(at: str) -> Listed:
+        return Listed(*(within_memory(at, name) for name in Listed._fields))
+
+    each = tuple(listed(f"{head}/{memory}") for memory in memories)
+    return Mixed(within_memory(head, "share"), listed(head), each)

@@ -21,6 +21,7 @@ WORDS = {
     "train": "trainer.task",
     "export": "serving.export",
     "score": "serving.score",
+    "compare": "serving.compare",
     "folds": "pipeline.folds",
     "report": "serving.report",
     "ask": "serving.ask",

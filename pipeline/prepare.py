@@ -33,7 +33,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
-from pipeline.preparing import infer, split_sides
+from pipeline.preparing import infer, label_files, split_sides
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.preparing.summary import summary
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
@@ -106,6 +106,7 @@ def prepare(
     _check_columns(paths, fields, csv)
     split_sides.check_split(spec.split, paths)
     _check_widths(spec)
+    labels = label_files.labels(spec)
     with _lock(output):
         before_it = None if extend is None else DataFolder(extend).verified()
         first = {} if before_it is None else before_it.vocabularies()
@@ -113,6 +114,7 @@ def prepare(
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
         settings += [json.dumps(numbers)] if numbers else []
+        settings += [stores.fingerprint(one.file) for one in spec.label_features.values()]
         settings += vectors.fingerprints([table.vectors for table in spec.tables.values()])
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
@@ -132,7 +134,11 @@ def prepare(
             known = analysis_cache.opened(cache, contents, spec.split, made_for)
         if spec.memory == "auto":
             spec = choosing.chosen(spec, fields, paths, csv)
-        kept = Kept({name: list(entries) for name, entries in first.items()}, numbers)
+        values = {name: list(entries) for name, entries in first.items()}
+        # Earlier values keep their ids: labels come after them.
+        for name, own in labels.items():
+            values[name] = list(dict.fromkeys([*values.get(name, ()), *own]))
+        kept = Kept(values, numbers)
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),

@@ -22,9 +22,11 @@ from kinds.columns import Field, cast
 from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.near import near
+from serving.further import Further, with_columns
 from serving.model_file.unknown import UnknownValues
-from serving.score import positive
 from serving.scorer import Scorer
+from serving.scoring.asked import add_further, asked
+from serving.scoring.options import positive
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -34,11 +36,20 @@ def run(arguments: Sequence[str]) -> None:
     is_person = sys.stdin.isatty()
     if is_person:
         print(f"columns: {', '.join(scorer.columns)}; an empty line answers, Ctrl-D ends")
-    if code := converse(scorer, sys.stdin, options.top_k, is_person=is_person):
+    further = asked(options).made(scorer, None)
+    code = converse(scorer, sys.stdin, options.top_k, is_person=is_person, further=further)
+    if code:
         sys.exit(code)
 
 
-def converse(scorer: Scorer, lines: Iterable[str], top_k: int | None, *, is_person: bool) -> int:
+def converse(
+    scorer: Scorer,
+    lines: Iterable[str],
+    top_k: int | None,
+    *,
+    is_person: bool,
+    further: Sequence[Further] = (),
+) -> int:
     """Answers each row, and goes on after a message where a line or a row does not fit.
 
     A person keeps what else was typed of the row. Piped lines are of a row that nobody mends: it
@@ -50,7 +61,7 @@ def converse(scorer: Scorer, lines: Iterable[str], top_k: int | None, *, is_pers
         is_end = not line.rstrip("\r\n")
         try:
             if is_end and row and not is_spoiled:
-                print(answer(scorer, row, top_k), flush=True)
+                print(answer(scorer, row, top_k, further), flush=True)
             elif not is_end:
                 row |= cell_of(line.rstrip("\r\n"), scorer)
         except Failure as failure:
@@ -98,18 +109,24 @@ def typed(raw: pa.RecordBatch, fields: Sequence[Field]) -> pa.RecordBatch:
     return row
 
 
-def answer(scorer: Scorer, row: Mapping[str, str], top_k: int | None = None) -> str:
-    """The results of one row as text. Raises Failure 4 where it does not fit the model."""
+def answer(
+    scorer: Scorer,
+    row: Mapping[str, str],
+    top_k: int | None = None,
+    further: Sequence[Further] = (),
+) -> str:
+    """The results of one row as text, with what is asked for beside them. Raises Failure 4 where it
+    does not fit the model."""
     raw = {column: pa.array([row.get(column)], pa.string()) for column in scorer.columns}
     row_of_model = typed(pa.RecordBatch.from_pydict(raw), scorer.metadata.fields)
     seen = UnknownValues()
-    (results,) = scorer.score_later(row_of_model, top_k, seen=seen)().to_pylist()
-    lines = [
-        line
-        for head in scorer.heads()
-        for line in KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
-    ]
-    lines += [f"({seen.said()})"] * bool(+seen.unknown)
+    found = scorer.score_later(row_of_model, top_k, seen=seen)()
+    (results,) = with_columns(found, row_of_model, further).to_pylist()
+    lines: list[str] = []
+    for head in scorer.heads():
+        lines += KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
+        lines += [line for one in further for line in one.lines(head, results)]
+    lines += [f"({seen.said()})"] * bool(+seen.of_inputs().unknown)
     return "\n".join(lines) + "\n"
 
 
@@ -121,6 +138,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
+    add_further(parser)
     return parser
 
 

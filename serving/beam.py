@@ -28,9 +28,11 @@ from pipeline.failures import main
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, column_types, read
+from serving.further import Further, with_columns, with_schemas
 from serving.model_file.unknown import UnknownValues
-from serving.score import positive
 from serving.scorer import Scorer
+from serving.scoring.asked import NOTHING, Asked, add_further, asked
+from serving.scoring.options import positive
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
@@ -52,9 +54,18 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
     An element is a batch already, so Beam need not make batches of them.
     """
 
-    def __init__(self, model: str, top_k: int | None = None, heads: Sequence[str] | None = None):
+    def __init__(
+        self,
+        model: str,
+        top_k: int | None = None,
+        heads: Sequence[str] | None = None,
+        asked: Asked = NOTHING,
+    ):
         super().__init__(min_batch_size=1, max_batch_size=1)
-        self._model, self._top_k, self._heads = model, top_k, heads
+        self._model, self._top_k, self._heads, self._asked = model, top_k, heads, asked
+
+        # Made in each process: sessions of onnxruntime cannot be pickled.
+        self._further: list[Further] | None = None
 
     def load_model(self) -> Scorer:
         return Scorer(self._model)
@@ -65,9 +76,12 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
         model: Scorer,
         inference_args: Mapping[str, Any] | None = None,
     ) -> Iterator[pa.RecordBatch]:
+        if self._further is None:
+            self._further = self._asked.made(model, self._heads)
         for rows in batch:
             seen = UnknownValues()
             results = model.score_later(rows.typed, self._top_k, self._heads, seen)()
+            results = with_columns(results, rows.typed, self._further)
             _count(seen)
             columns = [*rows.carried.columns, *results.columns]
             schema = pa.schema([*rows.carried.schema, *results.schema])
@@ -109,13 +123,14 @@ class Score(beam.PTransform):
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
         csv: Csv = AS_FOUND,
+        asked: Asked = NOTHING,
     ) -> None:
         super().__init__()
         self._csv = csv
         metadata = Scorer(model, workers=1).metadata
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._columns = list(dict.fromkeys(field.column for field in metadata.fields))
-        self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads)
+        self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads, asked)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
@@ -131,12 +146,14 @@ def run(arguments: Sequence[str]) -> None:
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     for file in files:
         check_columns(file, [*scorer.columns, *kept], csv)
-    schema = pa.schema([*_types(files, kept, csv), *scorer.schema(options.heads)])
+    further = asked(options)
+    results = with_schemas(scorer.schema(options.heads), further.made(scorer, options.heads))
+    schema = pa.schema([*_types(files, kept, csv), *results])
     runner, engine = _engine(beam_arguments)
     with beam.Pipeline(runner=runner, options=engine) as pipeline:
         paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
         scored, rejected = paths | Score(
-            options.model, options.keep, options.top_k, options.heads, csv
+            options.model, options.keep, options.top_k, options.heads, csv, further
         )
         _ = (
             scored
@@ -203,6 +220,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
+    add_further(parser)
     parser.add_argument("--shards", type=positive, default=4, help="files to write")
     return parser
 

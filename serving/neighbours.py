@@ -15,8 +15,8 @@ from pipeline.failures import main
 from serving.model_file.embeddings import add_space, space_of
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.metadata import KEY, Metadata, from_json
-from serving.score import positive
 from serving.scorer import read_model
+from serving.scoring.options import positive
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from kinds import charts
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
-from kinds.heads.metrics import below
+from kinds.heads.metrics import below, is_beyond
 from kinds.heads.show import KINDS
 from kinds.memory import parts
 from pipeline.console.progress import duration, lasting
@@ -57,6 +57,7 @@ def render(data: ReportData) -> str:
         head_figures=head_figures,
         shown_guesses=shown_guesses,
         metric_rows=metric_rows,
+        between=_range,
         part_rows=part_rows,
         ended=data.run.get("ended"),
     )
@@ -132,26 +133,33 @@ def size(count: float) -> str:
 
 class MetricRow(NamedTuple):
     """`values` are those of the model, of the constant, and given the strongest input; `best` is
-    the place of the one that is best, and the model `is_below` where a baseline is better."""
+    the place of the one that is best, and the model `is_below` where a baseline is better, both
+    only beyond noise: the model's value is `between`."""
 
     metric: str
     values: list[float | None]
     best: int | None
     is_below: bool
+    between: Sequence[float] | None = None
 
 
 def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
     if data.split is None:
         return []
     kind, columns, rows = data.spec.heads[name].kind, _columns(data, name), []
-    worse = below(kind, columns[0], columns[1:])
+    intervals = data.metrics.get("intervals", {}).get(data.split, {}).get(name, {})
+    worse = below(kind, columns[0], columns[1:], intervals)
     for measure in data.metrics[data.split].get(name, {}):
         values = [column.get(measure) for column in columns]
         lost = [None if v is None else METRICS[kind].shortfall(measure, v) for v in values]
         known = [one for one in lost if one is not None]
         is_one = len(known) > 1 and known.count(min(known)) == 1
         best = lost.index(min(known)) if is_one else None
-        rows.append(MetricRow(measure, values, best, measure in worse))
+        between = intervals.get(measure)
+        against = values[1:] if best == 0 else values[best or 0 : (best or 0) + 1]
+        if not all(is_beyond(value, between) for value in against if value is not None):
+            best = None
+        rows.append(MetricRow(measure, values, best, measure in worse, between))
     return rows
 
 
@@ -211,10 +219,18 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
         "head": name,
         "metric": metric(measure) + (", lower is better" if lower_is_better else ""),
         "value": words[0] or "-",
+        "between": _range(rows[measure].between) if measure in rows else "",
         "bars": bars,
-        "further": [(metric(r.metric), _words(r.metric, r.values)[0], r.is_below) for r in further],
+        "further": [
+            (metric(r.metric), _words(r.metric, r.values)[0], r.is_below, _range(r.between))
+            for r in further
+        ],
         "worse": [metric(row.metric) for row in rows.values() if row.is_below],
     }
+
+
+def _range(between: Sequence[float] | None) -> str:
+    return "" if between is None else f"{cell(between[0])} to {cell(between[1])}"
 
 
 def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:

@@ -29,6 +29,8 @@ from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from pipeline.folders.model import sha256_beside
 from pipeline.near import near_columns
+from serving.explanation.explainer import SAMPLES, Explainer, How
+from serving.further import Further, with_columns, with_schemas
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
 from serving.model_file.feeds import feeds, spans
@@ -73,14 +75,14 @@ class Scorer:
         self._unchecked = unchecked
         self.sha256 = hashlib.sha256(content).hexdigest()
         with self._file_to_blame():
-            self._graph = FileGraph(content)
-            said = self._graph.metadata().get(KEY, "")
+            self.graph = FileGraph(content)
+            said = self.graph.metadata().get(KEY, "")
         self.labels_only, self._further = labels_only, dict(further or {})
         # The cores of this process, not those of the machine: a container may have fewer.
         self._threads = ThreadPoolExecutor(workers or len(os.sched_getaffinity(0)))
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
-        self._usual = self.metadata.usual()
+        self._usual, self._memories = self.metadata.usual(), self.metadata.memories()
         self._networks: dict[tuple[str, ...], Network] = {}
 
     @property
@@ -111,6 +113,15 @@ class Scorer:
         missing column or a wrong `top_k`, 4 for a row that does not fit (score files with
         `python -m serving.score` to set those aside).
         """
+        return self._scored(rows, top_k, heads)
+
+    def _scored(
+        self,
+        rows: Any,
+        top_k: int | None,
+        heads: Sequence[str] | None,
+        further: Sequence[Further] = (),
+    ) -> pa.Table:
         keys = list(self.metadata.keys)
         table = as_arrow(rows, [*keys, *self.columns])
         if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
@@ -118,22 +129,48 @@ class Scorer:
             rule += f"{sorted(missing)}{near_columns(sorted(missing), table.schema.names)}"
             raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
-        parts = [self._score_raw(batch, top_k, heads) for batch in batches]
-        results = pa.Table.from_batches(parts, schema=self.schema(heads))
+        parts = [self._score_raw(batch, top_k, heads, further) for batch in batches]
+        schema = with_schemas(self.schema(heads), further)
+        results = pa.Table.from_batches(parts, schema=schema)
         for at, key in enumerate(keys):
             column = table.column(key)
             results = results.add_column(at, key, _chunked(column))
         return results
 
+    def explain(
+        self,
+        rows: Any,
+        most: int | None = None,
+        *,
+        heads: Sequence[str] | None = None,
+        shapley: bool = False,
+        samples: int = SAMPLES,
+        elements: bool = False,
+        answers: Mapping[str, str] | None = None,
+    ) -> pa.Table:
+        """What `score` gives, and beside it why: `<head>.reasons` list<string>, the inputs that
+        matter most, and `<head>.shares` list<float>, what each changes in the log odds of the
+        head's first answer, or in its number (serving.explanation). `most` reasons a row, None for
+        all; `elements` of lists, too; `answers` {head: label} instead of the first ones. A head
+        with memories also has `<head>.memories` list<string>. Raises Failure as `score` does.
+        """
+        how = How(most, shapley, samples, elements, dict(answers or {}))
+        explainer = Explainer(self, how, heads)
+        return self._scored(rows, None, heads, [explainer])
+
     def _score_raw(
-        self, rows: pa.RecordBatch, top_k: int | None, heads: Sequence[str] | None
+        self,
+        rows: pa.RecordBatch,
+        top_k: int | None,
+        heads: Sequence[str] | None,
+        further: Sequence[Further],
     ) -> pa.RecordBatch:
         typed, _, rejected = cast(rows, self.metadata.fields)
         if rejected:
             first = rejected[0]
             rule = f"a row does not fit: {first.reason} in column {first.column!r}"
             raise Failure(Exit.BAD_ROWS, rule, received=first.text[:80])
-        return self.score_typed(typed, top_k, heads)
+        return with_columns(self.score_typed(typed, top_k, heads), typed, further)
 
     def score_typed(
         self,
@@ -194,6 +231,7 @@ class Scorer:
             found = list(parts)
             if seen is not None:
                 seen.add(self._usual, found)
+                seen.add_memories(self._memories, found)
             return _joined(found, schema, self._labels)
 
         return finish
@@ -208,15 +246,21 @@ class Scorer:
 
         The outputs are among `further`.
         """
-        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         read = [given.name for given in self._further_session.get_inputs()]
 
-        def of(span: Span) -> Result:
-            part = _slice(inputs, span)
+        def of(first: int, part: Arrays) -> Result:
             results = self._further_session.run(list(outputs), {name: part[name] for name in read})
-            return reduce(span[0], results)
+            return reduce(first, results)
 
-        return list(self._threads.map(of, self._spans(typed)))
+        return self.in_batches(typed, of)
+
+    def in_batches(
+        self, typed: pa.RecordBatch, run: Callable[[int, Arrays], Result]
+    ) -> list[Result]:
+        """`run(first row, what the file takes)` of small batches, in their order, side by side."""
+        inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        spans = self._spans(typed)
+        return list(self._threads.map(lambda span: run(span[0], _slice(inputs, span)), spans))
 
     def _spans(self, typed: pa.RecordBatch) -> list[Span]:
         return list(spans(typed, self.metadata.fields, self._batch_rows))
@@ -238,27 +282,36 @@ class Scorer:
         names = tuple(head.name for head in chosen)
         if names not in self._networks:
             self._networks[names] = Network(
-                self._graph,
+                self.graph,
                 chosen,
                 top_k=self.metadata.top_k,
                 labels_only=self.labels_only,
-                looked_up=self._usual,
+                further=[
+                    *map(tensors.ids, self._usual),
+                    *(one.place for one in self._memories.values()),
+                ],
             )
         return self._networks[names]
 
     @cached_property
     def _further_session(self) -> onnxruntime.InferenceSession:
-        return session(only_outputs(self._graph, self._further))
+        return session(only_outputs(self.graph, self._further))
 
     @cached_property
-    def _labels(self) -> dict[str, pa.Array]:
-        """The labels by id of each column that holds some."""
-        constants = self._graph.constants
+    def labels(self) -> dict[str, pa.Array]:
+        """The labels by id of each head that has some; "" behind them stands for all others."""
+        constants = self.graph.constants
         return {
-            head.outputs[0]: pa.array(strings(constants[tensors.labels(head.name)]))
+            head.name: pa.array(strings(constants[tensors.labels(head.name)]))
             for head in self.metadata.heads
             if head.entries is not None
         }
+
+    @cached_property
+    def _labels(self) -> dict[str, pa.Array]:
+        """The same by the column that holds them."""
+        heads = {head.name: head for head in self.metadata.heads}
+        return {heads[name].outputs[0]: labels for name, labels in self.labels.items()}
 
 
 def checked_top_k(top_k: Any) -> int | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from dataclasses import replace
 from pathlib import Path
@@ -9,14 +10,17 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 import tensorflow as tf
 from chain import read_json, through_all_stages, words
 
 from kinds.memory import parts
+from pipeline import drift
 from pipeline.folders.data import DataFolder
 from pipeline.spec.file import parse_spec
 from serving import score
+from serving.explanation.memories import memories_of
 from serving.exporting.hard_cases import rows_of_keys
 from serving.exporting.trained_run import TrainedRun
 from serving.report import render
@@ -104,6 +108,31 @@ def test_the_file_is_as_good_as_the_trained_model(output: Path, tmp_path: Path) 
     for head in ("product", "again", "tags"):
         for name, value in of_run[head].items():
             assert of_file[head][name] == pytest.approx(value, rel=1e-4, abs=1e-5), (head, name)
+
+
+def test_scoring_says_of_how_many_rows_memories_know_the_value_as_prepare_would(
+    output: Path, tmp_path: Path
+) -> None:
+    rows = table(seed=9).slice(0, 600)
+    pyarrow.parquet.write_table(rows, tmp_path / "new.parquet")
+    given = ("--input", tmp_path / "new.parquet")
+    score.run(
+        words(
+            *("--model", output / "model" / "model.onnx", *given),
+            *("--output", tmp_path / "s.parquet", "--drift"),
+        )
+    )
+    drift.run(words("--data", output / "data", *given, "--json", tmp_path / "drift.json"))
+    scored, prepared = (
+        {
+            one["of"]: one["distance"]
+            for one in read_json(path)["distances"]
+            if one["of"].startswith("memory.")
+        }
+        for path in (tmp_path / "s.parquet.drift.json", tmp_path / "drift.json")
+    )
+    assert set(scored) == {f"memory.by_{name}" for name in ("maker_shop", "maker", "last", "paid")}
+    assert scored == pytest.approx(prepared)
 
 
 def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
@@ -255,3 +284,41 @@ def test_rows_in_which_nothing_is_known_are_scored(output: Path) -> None:
     )
     scores = scorer.score(rows, top_k=5)
     assert all(len(one) == 5 for one in scores.column("product.labels").to_pylist())
+
+
+def test_explanations_say_how_often_the_memories_have_seen_the_answer(output: Path) -> None:
+    """Counts read from the file are those that were counted; a file has them by the mean weight
+    of a row."""
+    scorer, source = Scorer(output / "model" / "model.onnx"), TrainedRun(output / "run")
+    for head in scorer.heads(["product", "again", "tags"]):
+        own = source.counts[head.name].memories
+        for memory in memories_of(scorer.graph, head, scorer.metadata):
+            _, counts = own[memory.name]
+            value = np.repeat(np.arange(len(counts.keys)), np.diff(counts.offsets))
+            rows, hits = memory.counts.seen(value, counts.labels)
+            np.testing.assert_allclose(rows * counts.unit, counts.totals[value], rtol=1e-4)
+            # Below the discount a count is lost: a share of 0 says no more.
+            told = hits > 0
+            assert told.mean() > 0.5
+            # The rows are weighted, and what was taken off a count of one label is not known then.
+            within = 1e-3 if head.name == "tags" else 0.5 * counts.unit
+            off = np.abs(hits * counts.unit - counts.weights)[told]
+            assert off.max() <= within + 1e-3 * counts.weights.max()
+            nothing = np.array([len(counts.keys)])
+            assert memory.counts.seen(nothing, np.array([0]))[0].tolist() == [0]
+
+
+def test_explanations_of_heads_with_memories_sum_up_and_have_a_sentence_for_each(
+    output: Path,
+) -> None:
+    scorer = Scorer(output / "model" / "model.onnx")
+    got = scorer.explain(table(seed=6).slice(0, 200), heads=["product", "tags"], shapley=True)
+    assert {len(said) for said in got["product.memories"].to_pylist()} == {3}
+    first = got["product.memories"].to_pylist()[0][1]
+    assert re.fullmatch(r"seen about \d+ times with this maker, .* of them this answer", first)
+    chance = np.array([scores[0] for scores in got["product.scores"].to_pylist()])
+    sums = np.array([sum(of) for of in got["product.shares"].to_pylist()])
+    empty = [set(np.round(np.log(chance / (1 - chance)) - sums, 3).tolist())]
+    # One row without anything, so one number for each answer.
+    answers = {labels[0] for labels in got["product.labels"].to_pylist()}
+    assert len(empty[0]) <= 2 * len(answers)

@@ -144,7 +144,10 @@ def make_run(
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
     memories = build_memories(spec, data, bias)
-    network = build_network(spec, data.entries, bias, seed=settings.seed, memories=memories)
+    labels = {name: data.label_features(own) for name, own in spec.featured().items()}
+    network = build_network(
+        spec, data.entries, bias, seed=settings.seed, memories=memories, features=labels
+    )
     start_tables(network, spec, data)
     learns = learned(network, spec, start)
     optimizer = build_optimizer(
@@ -164,7 +167,7 @@ def make_run(
         start_train_state(network, optimizer),
         target_scales(spec, data.statistics.numbers),
         workers,
-        samplers_of(spec, bias),
+        samplers_of(spec, learned_biases(network, bias)),
         start,
         learns.rows,
     )
@@ -176,6 +179,12 @@ def _check_size(spec: Spec, entries: Mapping[str, int]) -> None:
         check_size(spec, entries)
     except ValueError as error:
         raise Failure(Exit.USAGE, str(error)) from None
+
+
+def learned_biases(network: Network, bias: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """{head: where the biases start of the outputs that are learned from}"""
+    layers = network.heads.items()
+    return {n: bias[n][one.features.learned] if one.features else bias[n] for n, one in layers}
 
 
 def samplers_of(spec: Spec, bias: Mapping[str, np.ndarray]) -> dict[str, Sampler]:

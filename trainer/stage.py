@@ -211,11 +211,12 @@ def make_run_folder(
         with lasting("fit the temperatures"):
             temperatures = fit_temperatures(run)
     parts = judge_parts(run, temperatures) if run.network.memories else {}
-    held_out = final_metrics(run)
+    held_out, intervals = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
         metrics = held_out | {"baselines": baselines(run, train_columns)}
     kinds = {name: head.kind for name, head in run.spec.heads.items()}
+    metrics["intervals"] = intervals
     metrics["below_baseline"] = below_baselines(metrics, kinds)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
     metrics |= {"memory": parts} if parts else {}
@@ -227,6 +228,9 @@ def make_run_folder(
         if run.start and run.start.stands:
             put_back(model, run.spec, run.start)
         model.save(work.keras_model)
+    for name, layer in run.network.heads.items():
+        if layer.features:
+            work.write_label_vectors(name, layer.features.arrays())
     work.write_metrics(metrics)
     work.write_spec(run.spec)
     work.copy_prepared(run.data)

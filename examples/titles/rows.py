@@ -2,8 +2,9 @@
 
     python -m examples.titles.rows --output titles.parquet
     python -m examples.titles.rows --movielens ml-latest-small --output titles.parquet
+    python -m examples.titles.rows --liked --films films.parquet --output liked.parquet
 
-One row per rating:
+The last is for liked.yaml: ratings of 4 and more, and a row for each film. One row per rating:
 
     user, movie    "17", "1270"
     title          "Back to the Future (1985)", as it is written
@@ -53,6 +54,8 @@ def run(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--movielens", type=Path, help="a folder with movies.csv and ratings.csv")
     parser.add_argument("--rows", type=int, default=20_000, help="made-up ones (20,000)")
+    parser.add_argument("--liked", action="store_true", help="only ratings of 4 and more")
+    parser.add_argument("--films", type=Path, help="a .parquet file for a row for each film")
     parser.add_argument("--output", type=Path, required=True, help="a .parquet file")
     options = parser.parse_args(argv)
     if options.output.suffix != ".parquet":
@@ -60,7 +63,17 @@ def run(argv: Sequence[str]) -> None:
     if options.rows < 1:
         raise Failure(Exit.USAGE, "there must be at least one row", received=options.rows)
     table = made_up(options.rows) if options.movielens is None else of_movielens(options.movielens)
-    pq.write_table(table, options.output)
+    if options.films is not None:
+        pq.write_table(films_of(table), options.films)
+    liked = pc.greater_equal(table["rating"], 4) if options.liked else None
+    pq.write_table(table if liked is None else table.filter(liked), options.output)
+
+
+def films_of(table: pa.Table) -> pa.Table:
+    """Each film of the ratings once."""
+    at = pa.table({"movie": table["movie"], "at": np.arange(table.num_rows)})
+    first = at.group_by("movie", use_threads=False).aggregate([("at", "min")])["at_min"]
+    return table.select(["movie", "title", "genres"]).take(first)
 
 
 def of_movielens(folder: Path) -> pa.Table:

@@ -1,9 +1,11 @@
 """Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 from kinds.answers import answers
+from kinds.heads.any.intervals import Interval
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.memory.mixture import Mixture
 
@@ -52,13 +54,30 @@ KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)
 
 
 def below(
-    kind: str, model: Mapping[str, float], baselines: Sequence[Mapping[str, float]]
+    kind: str,
+    model: Mapping[str, float],
+    baselines: Sequence[Mapping[str, float]],
+    intervals: Mapping[str, Interval] = MappingProxyType({}),
 ) -> list[str]:
-    """The metrics in which a prediction that knows less is better than the model."""
+    """The metrics in which a prediction that knows less is better than the model, beyond noise
+    where the model's metrics have intervals."""
     short = KINDS[kind].shortfall
     return [
         name
         for name, value in model.items()
         if name not in NO_MERIT
-        and any(short(name, o[name]) < short(name, value) for o in baselines if name in o)
+        and any(
+            short(name, o[name]) < short(name, value) and is_beyond(o[name], intervals.get(name))
+            for o in baselines
+            if name in o
+        )
     ]
+
+
+def is_beyond(value: float, between: Sequence[float] | None) -> bool:
+    """Whether a value is none that an interval holds.
+
+    >>> is_beyond(0.5, (0.4, 0.6)), is_beyond(0.7, (0.4, 0.6)), is_beyond(0.7, None)
+    (False, True, True)
+    """
+    return between is None or not between[0] <= value <= between[1]

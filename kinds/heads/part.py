@@ -9,18 +9,23 @@ from kinds.settings import Column, Name, Part, Positive
 # From the mean of targets to the scale of the network's outputs.
 Link = Literal["identity", "log", "logit"]
 
+# Of a label's weights: those of its own, those of its features, or their sum.
+LabelVectors = Literal["own", "features", "both"]
+
 
 @dataclass(frozen=True)
 class Labels:
     """The labels that a head chooses from: those of a `vocabulary`.
 
     `top_k` is how many a score lists by default, `tied` the embedding table over the same
-    vocabulary that is also used as the head's weights. `several`: whether a row may have several.
+    vocabulary that is also used as the head's weights. `vectors`: what a label's weights are made
+    of. `several`: whether a row may have several.
     """
 
     vocabulary: str
     top_k: int
     tied: str | None
+    vectors: LabelVectors = "own"
     several: bool = False
 
 
@@ -31,9 +36,6 @@ class HeadPart(Part):
     """The settings that prepare depends on."""
     RESULTS: ClassVar[tuple[str, ...]]
     """What its results are called behind the head's name and a dot."""
-
-    REMEMBERS: ClassVar[bool] = False
-    """Whether `memory: auto` chooses memories for it."""
 
     kind: str
     column: Column | None = None

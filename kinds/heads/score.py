@@ -13,6 +13,7 @@ import pyarrow as pa
 from kinds.answers import answers
 from kinds.columns import Field
 from kinds.differences import Array, Difference
+from kinds.heads.evidence import Evidence
 from kinds.tensors import Tensor
 
 Ranks = tuple[np.ndarray[tuple[int], np.dtype[np.int64]], pa.Array, pa.Array]
@@ -38,9 +39,13 @@ class FileHead:
         return self.target.column
 
     @property
+    def memories(self) -> Sequence[str]:
+        """Those that are mixed in, whose tensors are those of kinds.tensors.mixed."""
+        return self.settings.get("memory", ())
+
+    @property
     def is_mixed(self) -> bool:
-        """Whether memories are mixed in, whose tensors are those of kinds.tensors.mixed."""
-        return bool(self.settings.get("memory"))
+        return bool(self.memories)
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -70,6 +75,16 @@ class Score(Protocol):
 
         `allowed` [rows] is by how much more than others a row may differ.
         """
+
+    def has_several(self) -> bool:
+        """Whether a row may have several labels, each a yes or no of its own."""
+
+    def leaning(self, head: FileHead, said: Evidence) -> Array:
+        """float64 [rows]: what an explanation divides among the inputs. Log odds of the answer,
+        unless `leaning_unit` says otherwise."""
+
+    def leaning_unit(self) -> str:
+        """Of what `leaning` gives, for a person."""
 
     def ranks(self, head: FileHead, results: pa.RecordBatch) -> Ranks:
         """How many ranks each row has, and the label and the score of all, row after row."""

@@ -9,7 +9,7 @@ with the value v, n is their sum over labels, u the number of different labels, 
 one says; the last are the labels' own frequencies. A value that was never counted leaves it all.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -150,9 +150,19 @@ def _places(rising: Array, wanted: Array) -> tuple[Array, Array]:
     return at, rising[at] == wanted
 
 
-def loss_of(shares: Sequence[Share], last: Array) -> float:
-    """The log loss of rows whose labels are `last` probable where nothing else is known."""
-    return _loss(_asked(shares, last))
+def log_losses(probabilities: Array) -> Array:
+    """The loss of each row, of the probability of its label."""
+    found: Array = -np.log(probabilities)
+    return found
+
+
+# The loss of each row, of all that is said.
+Losses = Callable[[Array], Array]
+
+
+def loss_of(shares: Sequence[Share], last: Array, losses: Losses = log_losses) -> float:
+    """The loss of rows of whose labels `last` is said where nothing else is known."""
+    return float(losses(_asked(shares, last)).mean())
 
 
 def _asked(shares: Sequence[Share], last: Array) -> Array:
@@ -162,43 +172,54 @@ def _asked(shares: Sequence[Share], last: Array) -> Array:
     return asked
 
 
-def chain(shares: Mapping[str, Share], last: Array, *, least_gain: float = LEAST_GAIN) -> Chain:
+def chain(
+    shares: Mapping[str, Share],
+    last: Array,
+    *,
+    least_gain: float = LEAST_GAIN,
+    losses: Losses = log_losses,
+) -> Chain:
     """One memory after the other is taken, and put where in the order it helps most, as long as the
     loss becomes smaller by the `least_gain`, and by more than chance; then whatever is not worth
     that any more goes."""
+
+    def loss(said: Array) -> float:
+        return float(losses(said).mean())
+
+    def is_worth(before: Array, after: Array) -> bool:
+        """Whether the mean loss has fallen by that share of it, and clearly."""
+        lost = losses(before)
+        gain = lost - losses(after)
+        error = float(gain.std() / np.sqrt(len(gain)))
+        least = max(least_gain * float(lost.mean()), ERRORS * error)
+        return bool(gain.mean() >= least and gain.any())
+
     names: list[str] = []
     found = last
     while len(names) < len(shares):
-        _, name, place = min(_longer(names, shares, last))
+        _, name, place = min((loss(m), n, at) for m, n, at in _longer(names, shares, last))
         longer = [*names[:place], name, *names[place:]]
         more = _asked([shares[one] for one in longer], last)
-        if not _is_worth(found, more, least_gain):
+        if not is_worth(found, more):
             break
         names, found = longer, more
     while names:
         without = {
             name: _asked([shares[one] for one in names if one != name], last) for name in names
         }
-        losses = {name: _loss(asked) for name, asked in without.items()}
-        name = min(losses, key=lambda one: losses[one])
-        if _is_worth(without[name], found, least_gain):
-            return Chain(tuple(names), _loss(last), _loss(found), losses)
+        lost = {name: loss(asked) for name, asked in without.items()}
+        name = min(lost, key=lambda one: lost[one])
+        if is_worth(without[name], found):
+            return Chain(tuple(names), loss(last), loss(found), lost)
         names.remove(name)
         found = without[name]
-    return Chain((), _loss(last), _loss(last), {})
-
-
-def _is_worth(before: Array, after: Array, least_gain: float) -> bool:
-    """Whether the mean loss has fallen by that share of it, and clearly."""
-    gain = np.log(after) - np.log(before)
-    error = float(gain.std() / np.sqrt(len(gain)))
-    return bool(gain.mean() >= max(least_gain * _loss(before), ERRORS * error) and gain.any())
+    return Chain((), loss(last), loss(last), {})
 
 
 def _longer(
     names: Sequence[str], shares: Mapping[str, Share], last: Array
-) -> Iterator[tuple[float, str, int]]:
-    """The loss with each other memory at each place."""
+) -> Iterator[tuple[Array, str, int]]:
+    """What is said with each other memory at each place."""
     after = [last]
     for name in reversed(names):
         after.insert(0, shares[name].own + shares[name].left * after[0])
@@ -206,11 +227,7 @@ def _longer(
     for place, asked in enumerate(after):
         for name, one in shares.items():
             if name not in names:
-                yield _loss(said + left * (one.own + one.left * asked)), name, place
+                yield said + left * (one.own + one.left * asked), name, place
         if place < len(names):
             own = shares[names[place]]
             said, left = said + left * own.own, left * own.left
-
-
-def _loss(probabilities: Array) -> float:
-    return float(-np.log(probabilities).mean())

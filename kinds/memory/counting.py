@@ -6,7 +6,7 @@ is given up is stated: a pair's weight is at least the one here and at most `los
 total at most `lost_totals` more. Both are summed up over the times that room was made.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,12 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds.memory.label_counts import LabelCounts, of_pairs
+from kinds.memory.sums import LIMIT, is_due, summed
 
 Array = npt.NDArray[Any]
 
-LIMIT = 4_000_000
-# Counts wait as they came until there are this many, then equal pairs are added up.
-COMPACT_AT = 1 << 18
 # The label of what a value's forgotten pairs have in sum; `labels` says how many pairs these were.
 REST = -1
 # The label of the rows of a value, where a row may have several labels or none.
@@ -51,7 +49,7 @@ def with_pairs(counts: PairCounts, keys: Array, labels: Array, weights: Array) -
     ones = np.ones(len(keys), np.int64)
     columns = [keys.astype(np.int64), labels.astype(np.int32), weights.astype(np.float64)]
     table = pa.table([*columns, ones, ones], schema=SCHEMA)
-    return _compacted(replace(counts, parts=(*counts.parts, _summed(table))))
+    return _compacted(replace(counts, parts=(*counts.parts, _summed([table]))))
 
 
 def merged(many: Iterable[PairCounts]) -> PairCounts:
@@ -65,26 +63,20 @@ def merged(many: Iterable[PairCounts]) -> PairCounts:
 
 
 def _compacted(counts: PairCounts) -> PairCounts:
-    """Adds up what is new once it is much, or more than what was added up before."""
-    sizes = [part.num_rows for part in counts.parts]
-    most = min(COMPACT_AT, counts.limit)
-    return added(counts) if sum(sizes[1:]) > max(most, sizes[0]) else counts
+    return added(counts) if is_due(counts.parts, counts.limit) else counts
 
 
 def added(counts: PairCounts) -> PairCounts:
     """One table, each pair in it once, within the limit."""
-    table = _summed(pa.concat_tables([SCHEMA.empty_table(), *counts.parts]))
+    table = _summed(counts.parts)
     counts = replace(counts, parts=(table,))
     return counts if table.num_rows <= counts.limit else _with_room(counts, table)
 
 
-def _summed(table: pa.Table) -> pa.Table:
-    # One thread: sums of floats in the order of the rows are the same in every run.
-    sums = [(name, "sum") for name in ("weight", "rows", "labels")]
-    found = table.group_by(["key", "label"], use_threads=False).aggregate(sums)
-    found = found.rename_columns(SCHEMA.names).combine_chunks()
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    found = summed(tables, ("key", "label"), SCHEMA)
     labels = np.where(_of(found, "label") == REST, _of(found, "labels"), 1)
-    return found.set_column(4, "labels", pa.array(labels, pa.int64())).cast(SCHEMA)
+    return found.set_column(4, SCHEMA.field("labels"), pa.array(labels, pa.int64()))
 
 
 def _with_room(counts: PairCounts, table: pa.Table) -> PairCounts:
@@ -97,7 +89,7 @@ def _with_room(counts: PairCounts, table: pa.Table) -> PairCounts:
     given_up &= _of(table, "label") >= 0
     labels = np.where(given_up, REST, _of(table, "label"))
     lost = float(weight.max(where=given_up, initial=0.0))
-    table = _summed(table.set_column(1, "label", pa.array(labels, pa.int32())))
+    table = _summed([table.set_column(1, "label", pa.array(labels, pa.int32()))])
     return replace(
         counts,
         parts=(table,),

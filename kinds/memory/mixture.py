@@ -36,6 +36,8 @@ SIGNS = 3
 NOTHING = 1e-5
 # How far from 1 a probability stays of which the odds are asked.
 LEAST = 1e-7
+# Beyond this a product of float32 numbers does not tell a count from the next one.
+WHOLE_UP_TO = 1e4
 
 
 def share(weights: Array, totals: Array, discount: float, *, several: bool) -> Array:
@@ -218,3 +220,30 @@ def log_loss(losses: Array, mixed: Mixture, targets: Array) -> Array:
     mass = np.where(mixed.labels == targets[:, None], mixed.masses, 0.0).sum(axis=1)
     with np.errstate(divide="ignore"):
         return -np.logaddexp(np.log(mixed.share) - losses, np.log(mass))
+
+
+def weights_of(shares: Array, totals: Array, discount: float, *, several: bool) -> Array:
+    """The weights that `share` has made these shares of; 0 where a share is."""
+    added = totals * shares + discount
+    if several:
+        added = shares * (totals + discount / (1 - discount))
+    return np.asarray(np.where(shares > 0, added, 0.0))
+
+
+def discount_of_whole(counted: Array) -> float:
+    """The discount that was taken off whole numbers: `counted` [pairs] are shares times totals.
+
+    >>> round(discount_of_whole(np.array([1.0, 2.0, 7.0]) - 0.8), 3)
+    0.8
+    """
+    small = counted[(counted > 0) & (counted < WHOLE_UP_TO)]
+    if not len(small):
+        return 0.5
+    turn = np.angle(np.exp(2j * np.pi * small).mean()) / (2 * np.pi)
+    return float(-turn % 1.0)
+
+
+def discount_of_left(rest: Array, totals: Array) -> float:
+    """The discount where a row may have several labels, of what is left of totals."""
+    further = float(np.median(rest * totals / np.maximum(1 - rest, LEAST)))
+    return further / (1 + further)

@@ -43,6 +43,11 @@ class Distance:
         return {"anomaly": _ANOMALIES[self.measure], "of": self.of, "said": said}
 
 
+def known_distance(memory: str, share: float, expected: float) -> Distance:
+    """Of the rows whose value a memory knows from those of which that was to be expected."""
+    return Distance(f"memory.{memory}", L_INFINITY, abs(share - expected), "known")
+
+
 @dataclass(frozen=True)
 class Drift:
     """The distances of some rows, and the threshold of each measure."""

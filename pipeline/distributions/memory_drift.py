@@ -16,7 +16,7 @@ from kinds.inputs.prepare import KINDS
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.prepare import ids_in
 from kinds.prepare import Known
-from pipeline.distributions.distances import L_INFINITY, Distance
+from pipeline.distributions.distances import Distance, known_distance
 from pipeline.fields import Fields, one_or_all
 from pipeline.folders.data import DataFolder
 
@@ -66,7 +66,7 @@ class MemoryDrift:
     def distances(self) -> Iterator[Distance]:
         for name, expected in self._expected.items():
             share = self._found[name] / max(1, self._rows)
-            yield Distance(f"memory.{name}", L_INFINITY, abs(share - expected), "known")
+            yield known_distance(name, share, expected)
 
 
 def _known(data: DataFolder, name: str) -> Known:

@@ -19,12 +19,13 @@ from pipeline.spec.file import parse_spec
 from pipeline.storage import stores
 
 if TYPE_CHECKING:
+    from kinds.heads.labels.features import FeatureRows
     from kinds.memory.averages.table import Averages, Remembered
     from kinds.memory.label_counts import LabelCounts
 
 SPEC, STATISTICS, SAMPLES = "spec.json", "statistics.json", "samples.parquet"
 VOCABULARY, LABELS, TRANSFORM, MEMORY = "vocabulary", "labels", "transform", "memory"
-VECTORS = "vectors"
+VECTORS, LABEL_FEATURES = "vectors", "label_features"
 # Each value's count, in the order of ids.
 Vocabulary: TypeAlias = dict[str, int]
 # {input or head: {side: {what: number}}}
@@ -47,6 +48,7 @@ class Statistics:
     side it knows the value
     leaks: rows that are on two sides; drift: distances from the rows that --compare named
     vectors: of each table that starts with vectors that exist, how much of it has one
+    label_features: of each vocabulary whose labels have features, how many labels and values
     """
 
     rows: Mapping[str, int] = field(default_factory=dict)
@@ -67,6 +69,7 @@ class Statistics:
     warnings: Sequence[Mapping[str, str]] = ()
     drift: Any = None
     vectors: Mapping[str, Mapping[str, Any]] | None = None
+    label_features: Mapping[str, Mapping[str, Any]] | None = None
 
 
 def read_statistics(folder: Path | str) -> Statistics:
@@ -174,6 +177,24 @@ class PreparedFolder(Folder):
         path = self.path / VECTORS / f"{table}.npz"
         path.parent.mkdir(exist_ok=True)
         np.savez(path, ids=ids, vectors=vectors)
+
+    def label_features(self, vocabulary: str) -> "FeatureRows":
+        """Which values the labels of a vocabulary have in columns of their own."""
+        import numpy as np
+
+        from kinds.heads.labels.features import FeatureRows
+
+        path = self.path / LABEL_FEATURES / f"{vocabulary}.npz"
+        with np.load(path, allow_pickle=False) as arrays:
+            return FeatureRows.from_arrays(dict(arrays))
+
+    def write_label_features(self, vocabulary: str, features: "FeatureRows") -> None:
+        import numpy as np
+
+        path = self.path / LABEL_FEATURES / f"{vocabulary}.npz"
+        path.parent.mkdir(exist_ok=True)
+        save: Any = np.savez
+        save(path, **features.arrays())
 
     def _read_memory(self, name: str, head: str) -> dict[str, Any]:
         import numpy as np

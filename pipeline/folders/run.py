@@ -8,6 +8,8 @@ from typing import Any, ClassVar
 from pipeline.folders.prepared import PreparedFolder
 from pipeline.folders.published import Within, read_json, read_json_lines, write_json
 
+LABEL_VECTORS = "label_vectors"
+
 
 @dataclass(frozen=True)
 class RunFolder(PreparedFolder):
@@ -38,6 +40,24 @@ class RunFolder(PreparedFolder):
         """The trials of `training: auto`, none where the spec left nothing open."""
         found: list[dict[str, Any]] = []
         return read_json(self.trials_path) if self.trials_path.exists() else found
+
+    def label_vectors(self, head: str) -> dict[str, Any] | None:
+        """What `write_label_vectors` was given, None where the head's labels had no features."""
+        import numpy as np
+
+        path = self.path / LABEL_VECTORS / f"{head}.npz"
+        if not path.exists():
+            return None
+        with np.load(path, allow_pickle=False) as arrays:
+            return dict(arrays)
+
+    def write_label_vectors(self, head: str, arrays: Mapping[str, Any]) -> None:
+        """What the values of labels say: the model's file has only what comes of it."""
+        import numpy as np
+
+        path = self.path / LABEL_VECTORS / f"{head}.npz"
+        path.parent.mkdir(exist_ok=True)
+        np.savez(path, **arrays)
 
     def write_metrics(self, metrics: Mapping[str, Any]) -> None:
         write_json(self.metrics_path, metrics)

@@ -55,7 +55,8 @@ def run(
     is_cluster = str(runner).lower().startswith("dataflow")
     if is_cluster:
         starts = [table.vectors for table in result.spec.tables.values()]
-        _check_shared([result.output, *result.paths, *starts])
+        labels = [one.file for one in result.spec.label_features.values()]
+        _check_shared([result.output, *result.paths, *starts, *labels])
     try:
         pipeline = beam.Pipeline(runner=runner, options=options)
     except ValueError as error:
@@ -220,7 +221,7 @@ def _parts(pipeline: beam.Pipeline, label: str, result: Result) -> Any:
 def _check_shared(paths: Sequence[str]) -> None:
     """Raises Failure 2 for a path that the workers of a cluster would not find."""
     if lone := [p for p in paths if not (stores.is_object(p) or stores.is_table(p))]:
-        rule = "rows, vectors and output must be at gs:// or s3://, "
+        rule = "rows, vectors, labels and output must be at gs:// or s3://, "
         rule += "where the engine's workers find them"
         raise Failure(Exit.USAGE, rule, received=lone[:5])
 

@@ -2,7 +2,7 @@
 
 From a sample of the training rows alone, before anything is trained. A part of it is held out; what
 the counts of the rest say of its labels, one memory after the other, is the measure
-(kinds.memory.back_off). Candidates are all that inputs offer, two of them together, and the last
+(kinds.memory.held_out). Candidates are all that inputs offer, two of them together, and the last
 few values of a sequence together or with those before them.
 """
 
@@ -18,9 +18,9 @@ import pyarrow as pa
 from kinds.heads.labels.numbering import MISSING
 from kinds.inputs.keys import Key
 from kinds.lists import list_lengths
-from kinds.memory import back_off
 from kinds.memory.averages import FOLDS, choice
-from kinds.memory.back_off import Chain, Pairs, Share
+from kinds.memory.back_off import Chain, Share
+from kinds.memory.held_out import held_out
 from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.label_counts import file_bytes
 from kinds.memory.prepare import ids_in
@@ -63,12 +63,12 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
     memories: dict[str, Memory] = {}
     of_heads: dict[str, tuple[str, ...]] = {}
     for head, settings in spec.heads.items():
-        if settings.REMEMBERS and settings.link():
+        if settings.link():
             averages = _averages(spec, made, sizes, head)
             log.info("%s", "\n".join(_said_of_averages(head, averages)))
             memories |= {name: memory for name, (memory, _) in averages.items()}
             of_heads[head] = tuple(averages)
-        elif settings.REMEMBERS:
+        else:
             candidates = _Candidates(spec, made, sizes, head, is_held_out)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
@@ -233,49 +233,41 @@ class _Candidates:
     ) -> None:
         self._spec, self._sizes, self._ids = spec, sizes, ids_in(made)
         owner = np.repeat(np.arange(made.num_rows), list_lengths(made.column(head)))
-        labels = flat(made, head)
+        labels, chosen = flat(made, head), spec.labels()[head]
         there = labels != MISSING
+        has_target = np.ones(made.num_rows, bool)
+        has_target[owner[~there]] = False
         self._owner, self._labels = owner[there], labels[there]
-        self._is_held_out = is_held_out[self._owner]
-        # A label that only held-out rows have is one that nobody knows.
-        self._width = sizes[spec.labels()[head].vocabulary] + 1
-        seen = np.bincount(self._labels[~self._is_held_out], minlength=self._width) > 0
-        self._labels = np.where(seen[self._labels], self._labels, self._width - 1)
+        self._labels_in_all = sizes[chosen.vocabulary]
+        self._rows = held_out(
+            self._owner,
+            self._labels,
+            is_held_out,
+            np.flatnonzero(has_target),
+            self._labels_in_all,
+            several=chosen.several,
+        )
         self.memories: dict[str, Memory] = {}
         self._shares: dict[str, Share] = {}
 
     def chain(self) -> Chain:
         """The memories worth having, in the order in which they are to be asked."""
-        asked = self._labels[self._is_held_out]
-        counted = self._labels[~self._is_held_out]
-        if not len(asked) or not len(counted):
-            return Chain((), 0.0, 0.0, {})
-        frequencies = back_off.frequencies(counted, self._width)
-        # All that held-out rows alone have stands under one label.
-        frequencies[-1] += frequencies[:-1][
-            np.bincount(counted, minlength=self._width)[:-1] == 0
-        ].sum()
-        last = frequencies[asked]
         offered = _offered(self._spec, self._sizes)
         for one, key in offered.items():
             self._add(Memory(of=(one,)))
             if key.place == 1:
                 self._add(Memory(of=(one,), reach=REACH))
-        alone = {
-            one: back_off.loss_of([self._shares[_name(Memory(of=(one,)))]], last) for one in offered
-        }
+        alone = {one: self._rows.alone(self._shares[_name(Memory(of=(one,)))]) for one in offered}
         for run in _runs(offered):
             self._add(Memory(of=run))
         best = sorted(alone, key=lambda one: alone[one])[:PAIRED]
         for pair in combinations([one for one in offered if one in best], 2):
             self._add(Memory(of=pair))
-        return back_off.chain(self._shares, last)
+        return self._rows.chain(self._shares)
 
     def unseen(self) -> float:
-        """The share of rows to be expected with a label that no training row has: that of those
-        whose label is theirs alone (Good 1953)."""
-        known = self._labels[self._labels < self._width - 1]
-        return float(np.count_nonzero(np.bincount(known) == 1) / max(1, len(self._labels)))
+        """The share of rows to be expected with a label that no training row has."""
+        return self._rows.unseen()
 
     def file_bytes(self, name: str) -> int:
         """What the exported file needs for the rows of the sample."""
@@ -283,21 +275,14 @@ class _Candidates:
         own = keys[self._owner]
         known = own != NO_KEY
         values, value = np.unique(own[known], return_inverse=True)
-        pairs = np.unique(value * self._width + self._labels[known])
+        pairs = np.unique(value * (self._labels_in_all + 1) + self._labels[known])
         return file_bytes(len(values), len(pairs))
 
     def _add(self, memory: Memory) -> None:
-        keys, held = keys_of(memory, self._spec.inputs, self._sizes), self._is_held_out
-        looked_up = keys.looked_up(self._ids)[self._owner]
-        asked = Pairs(looked_up[held], self._labels[held])
-        parts = []
-        for key, weight in keys.counted(self._ids):
-            own = key[self._owner]
-            counts = ~held & (own != NO_KEY)
-            parts.append(Pairs(own[counts], self._labels[counts], np.full(counts.sum(), weight)))
-        name = _name(memory)
-        self.memories[name] = memory
-        self._shares[name] = back_off.share(back_off.joined(parts), asked, self._width)
+        keys = keys_of(memory, self._spec.inputs, self._sizes)
+        looked_up, counted = keys.looked_up(self._ids), list(keys.counted(self._ids))
+        self.memories[_name(memory)] = memory
+        self._shares[_name(memory)] = self._rows.share(looked_up, counted)
 
 
 def _runs(offered: Mapping[str, Key]) -> Iterator[tuple[str, ...]]:

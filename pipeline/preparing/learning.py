@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from kinds.analysis import Analysis
 from kinds.columns.readings import Reading
+from kinds.columns.readings import as_read as by_reading
 from kinds.prepare import Known
 from kinds.scaling.prepare import curved
 from pipeline import spec as specs
@@ -213,7 +214,10 @@ class Learn(beam.CombineFn):
         said = self._vocabularies[name]
         if said.values is not None:
             return given_entries(said.values, readings[name])
-        return chosen(found["values", name], said.size, said.min_count, self._first.get(name))
+        first = self._first.get(name)
+        # A file's labels are read as the cells of rows are, and two of them may then be one.
+        old = None if first is None else by_reading(first, readings[name]).unique()
+        return chosen(found["values", name], said.size, said.min_count, old)
 
     def _numbers_of(self, found: Found) -> dict[str, dict[str, Any]]:
         means, stds = self._moment.extract_output(found["moments", ""])

@@ -29,7 +29,16 @@ from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
-from pipeline.preparing import averages, examples, leaks, learning, memories, reading, starts
+from pipeline.preparing import (
+    averages,
+    examples,
+    label_files,
+    leaks,
+    learning,
+    memories,
+    reading,
+    starts,
+)
 from pipeline.preparing.anomalies import anomalies, warning
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
@@ -215,6 +224,7 @@ def _write_what_was_learned(
     said = replace(said, leaks=leaked, labels=shares, memory=remembered)
     said = replace(said, times=times_by_side(report.times))
     said = replace(said, vectors=starts.write(result.spec, folder))
+    said = replace(said, label_features=label_files.write(result.spec, folder))
     warnings = anomalies(result.spec, said, found | labels)
     late = time_leaks(result.spec, result.fields, report.samples, report.split_values)
     warnings += [warning(of, anomaly) for of, anomaly in late]

@@ -32,6 +32,8 @@ def summary(said: Statistics) -> Iterator[str]:
             yield f"  it knows the value in {memory.known(one)}"
     for name, one in (said.vectors or {}).items():
         yield f"table {name} starts with vectors: {started(one)}"
+    for name, one in (said.label_features or {}).items():
+        yield f"labels of {name}: {label_features_line(one)}"
     for column, types in said.types.items():
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"
@@ -93,3 +95,15 @@ def cut_off(entries: Mapping[str, Any]) -> str:
     if read := entries.get("reread"):
         cut.append(f"{read[0]:,} cells such as {read[1]} read as values: {read[2]}")
     return "; ".join([f"{entries['entries']:,} entries", *cut])
+
+
+def label_features_line(said: Mapping[str, Any]) -> str:
+    """What is known of the labels of a vocabulary.
+
+    >>> label_features_line({"labels": 9, "found": 8, "new": 2, "values": {"genre": 40}})
+    '8 of 9 have a row in the file, 2 of 9 are in no training row; values: genre 40'
+    """
+    values = ", ".join(f"{name} {count:,}" for name, count in said["values"].items())
+    rows = f"{said['found']:,} of {said['labels']:,} have a row in the file"
+    new = f"{said['new']:,} of {said['labels']:,} are in no training row"
+    return f"{rows}, {new}; values: {values}"

@@ -24,6 +24,7 @@ from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, Word, readable_as_yaml
 from pipeline.spec.blocks import Layer, Reading, Shared, Table, Trunk, TrunkOrNone, Vocabulary
 from pipeline.spec.checks import check_parts
+from pipeline.spec.label_features import LabelColumn, LabelFeatures
 from pipeline.spec.splits import (
     ColumnSplit,
     FileSplit,
@@ -41,6 +42,8 @@ __all__ = [
     "HashSplit",
     "Head",
     "Input",
+    "LabelColumn",
+    "LabelFeatures",
     "Labels",
     "LastSplit",
     "Layer",
@@ -92,6 +95,8 @@ class Spec(Part):
     tables: dict[Name, Table] = Field(default={})
     """Embedding tables that start with vectors that exist, under the names of their `table`, which
     is that of the vocabulary where an input names none."""
+    label_features: dict[Name, LabelFeatures] = Field(default={})
+    """What labels are by columns of their own, under the names of their vocabularies."""
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""
@@ -184,6 +189,11 @@ class Spec(Part):
         found = {name: head.labels() for name, head in self.heads.items()}
         return {name: labels for name, labels in found.items() if labels}
 
+    def featured(self) -> dict[str, str]:
+        """{head whose labels have features: their vocabulary}"""
+        labels = self.labels().items()
+        return {name: one.vocabulary for name, one in labels if one.vectors != "own"}
+
     def vocabulary_of(self) -> dict[str, str]:
         """The vocabulary of each input and head that has one."""
         lookups = {name: part.lookup(name) for name, part in self.inputs.items()}
@@ -228,7 +238,7 @@ class Spec(Part):
         """The spec with the memories of another one, if it leaves their choice to prepare."""
         if self.memory != "auto":
             return self
-        of_heads = {name: head.memories() for name, head in other.heads.items() if head.REMEMBERS}
+        of_heads = {name: head.memories() for name, head in other.heads.items()}
         return self.with_memories(other.memories, of_heads)
 
     def counted(self, vocabulary: str) -> list[str]:
@@ -287,6 +297,9 @@ class Spec(Part):
             said["memory"] = self._prepared_memory()
         if self.tables:
             said["tables"] = {name: table.vectors for name, table in self.tables.items()}
+        if self.label_features:
+            own = self.label_features.items()
+            said["label_features"] = {name: one.model_dump(mode="json") for name, one in own}
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
     def _prepared_memory(self) -> Any:

@@ -29,6 +29,7 @@ def check_parts(spec: "Spec") -> None:
         _starts,
         _shared_blocks,
         _heads,
+        _label_features,
         _memory,
     )
     for check in (*checks, check_names):
@@ -182,6 +183,23 @@ def _heads(spec: "Spec") -> None:
             )
 
 
+def _label_features(spec: "Spec") -> None:
+    featured = spec.featured()
+    for name, vocabulary in featured.items():
+        place = f"heads.{name}.label_vectors"
+        if vocabulary not in spec.label_features:
+            raise ValueError(f"{place}: label_features must say them of {vocabulary!r}")
+        if spec.labels()[name].tied:
+            raise ValueError(f"{place}: goes with weights of the head, so leave out `tied`")
+    for name in spec.label_features:
+        place = f"label_features.{name}"
+        _defined(place, name, spec.vocabularies, "vocabulary")
+        if spec.vocabularies[name].values is not None:
+            raise ValueError(f"{place}: the file has the labels, so leave out `values`")
+        if name not in {labels.vocabulary for labels in spec.labels().values()}:
+            raise ValueError(f"{place}: it has the labels of a vocabulary that no head predicts")
+
+
 def _memory(spec: "Spec") -> None:
     used = [*spec.remembered(), *spec.averaged()]
     for name, head in used:
@@ -192,8 +210,6 @@ def _memory(spec: "Spec") -> None:
             raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
-    if spec.memory == "auto" and not any(head.REMEMBERS for head in spec.heads.values()):
-        raise ValueError("memory: `auto` needs a head that it can choose for")
     offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)

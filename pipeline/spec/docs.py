@@ -33,6 +33,7 @@ CHAPTERS: dict[str, tuple[type[specs.Part], ...]] = {
     "shared": (specs.Shared, specs.Layer, specs.Phases),
     "inputs": (*inputs.CLASSES, NumberFormat),
     "tables": (specs.Table,),
+    "label_features": (specs.LabelFeatures, specs.LabelColumn),
     "memory": (specs.Memory,),
     "trunk": (specs.Trunk,),
     "heads": tuple(heads.CLASSES),
@@ -148,6 +149,8 @@ TITLES: dict[type[specs.Part], str] = {
     specs.Shared: "A shared block",
     specs.Layer: "A layer",
     specs.Table: "A table",
+    specs.LabelFeatures: "A file of labels",
+    specs.LabelColumn: "A column of labels",
     specs.Phases: "`phases`",
     specs.Training: "`training`",
     specs.Sampled: "`sampled`",
@@ -173,6 +176,8 @@ IN_WORDS = {
     "Shared": "shared block",
     "Memory": "memory",
     "Table": "table",
+    "LabelFeatures": "label features",
+    "LabelColumn": "column of labels",
 }
 
 

@@ -2,7 +2,8 @@
 
 The network runs once more, with its logits as further outputs: ranks need all of them. A label
 outside the vocabulary counts as wrong, and its log loss is that of the class of all other labels.
-A target that is missing or does not fit leaves the row out of that head only.
+A target that is missing or does not fit leaves the row out of that head only. Every metric has an
+interval, by the bootstrap over groups of rows, of all rows and of slices of them.
 """
 
 from collections.abc import Sequence
@@ -15,15 +16,22 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds import tensors
-from kinds.heads.any.metrics import Rows, Totals
+from kinds.charts import percent
+from kinds.heads.any.intervals import LEVEL
+from kinds.heads.any.metrics import Rows
 from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
 from kinds.memory.mixture import Mixture
 from kinds.tensors import Element, mixed
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+from serving.evaluation.groups import Groups, groups_of
+from serving.evaluation.head_sums import HeadSums
+from serving.evaluation.slices import ByFrequency, ByKnown, SlicedRows, Slices, asked_slices
 from serving.evaluation.targets import Target, read_target, read_weights
+from serving.evaluation.worst import candidates
 from serving.files.sources import column_names
+from serving.model_file.unknown import Usual
 from serving.scorer import Scorer
 
 Array = npt.NDArray[Any]
@@ -40,20 +48,34 @@ class Evaluation:
         *,
         weight: str | None = None,
         workers: int | None = None,
+        groups: Groups | None = None,
+        slices: Sequence[Slices] = (),
+        find: bool = False,
     ) -> None:
-        self._heads, self._weight = heads, weight
+        self._heads, self._weight, self._groups = heads, weight, groups or Groups([])
+        # The metadata says which inputs look values up, and their ids are outputs then.
+        metadata = Scorer(model, workers=1).metadata
+        self._usual: dict[str, Usual] = metadata.usual() if find else {}
         further = _inner_outputs(heads)
+        further |= {tensors.ids(name): "int64" for name in self._usual}
         self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
-        self._totals = {head.name: Totals(settings=head.settings) for head in heads}
-        self._unreadable = dict.fromkeys(self._totals, 0)
-        self._unknown = dict.fromkeys(self._totals, 0)
+        tried = candidates(metadata) if find else []
+        known = [ByKnown(name) for name in self._usual]
+        self._sliced = [column for one in slices for column in one.columns]
+        self.sums = {
+            head.name: HeadSums(head, [*slices, *(_by_label(head) if find else ()), *known], tried)
+            for head in heads
+        }
+        self._unreadable = dict.fromkeys(self.sums, 0)
+        self._unknown = dict.fromkeys(self.sums, 0)
 
     @property
     def columns(self) -> list[str]:
-        """The columns of the targets and of the weights."""
+        """The columns of the targets, the weights, the groups and the slices."""
         weight = [self._weight] if self._weight is not None else []
-        return list(dict.fromkeys([*(head.column for head in self._heads), *weight]))
+        own = [*(head.column for head in self._heads), *weight]
+        return list(dict.fromkeys([*own, *self._groups.columns, *self._sliced]))
 
     def add(self, typed: pa.RecordBatch, raw: pa.RecordBatch) -> None:
         """Rows as the model reads them, and the same rows as they came."""
@@ -62,17 +84,20 @@ class Evaluation:
         self._labels = self._labels or self._read_labels(typed.slice(0, 1))
         targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
         outputs = [tensor for head in self._heads for tensor in _measured(head)]
-        reduce = partial(_rows_of_heads, self._heads, targets)
+        outputs += [tensors.ids(name) for name in self._usual]
+        reduce = partial(_rows_of_heads, self._heads, targets, list(self._usual.values()))
         parts = self._scorer.map_batches(typed, outputs, reduce)
-        weights = read_weights(raw, self._weight)
-        for at, (head, target) in enumerate(zip(self._heads, targets, strict=True)):
-            rows = {key: np.concatenate([part[at][key] for part in parts]) for key in parts[0][at]}
-            self._add(head, rows, target, weights)
+        weights, buckets = read_weights(raw, self._weight), self._groups.of(raw)
+        of_all = [_joined([part[at] for part in parts]) for at in range(len(parts[0]))]
+        unknown = dict(zip(self._usual, of_all[-1].values(), strict=True))
+        for head, target, rows in zip(self._heads, targets, of_all[:-1], strict=True):
+            sliced = SlicedRows(typed, raw, target, unknown)
+            self._add(head, rows, weights, buckets, sliced)
 
     def metrics(self) -> Metrics:
         """{head: {metric: value}}; `unreadable` counts targets that did not fit, if any, `unknown`
         rows with one that the vocabulary does not hold."""
-        found = {name: totals.metrics() for name, totals in self._totals.items()}
+        found = {name: sums.totals.metrics() for name, sums in self.sums.items()}
         for what, counts in (("unreadable", self._unreadable), ("unknown", self._unknown)):
             for name, count in counts.items():
                 found[name] |= {what: count} if count else {}
@@ -87,18 +112,30 @@ class Evaluation:
             if (count := self._unknown[head.name])
         ]
 
-    def _add(self, head: FileHead, rows: Rows, target: Target, weights: Array) -> None:
+    def content(self) -> dict[str, dict[str, Any]]:
+        """The metrics, with "intervals" of each and what was asked of slices."""
+        of_slices = {name: sums.content() for name, sums in self.sums.items()}
+        return {name: {**own, **of_slices[name]} for name, own in self.metrics().items()}
+
+    def grouped_as(self, other: "Evaluation") -> None:
+        """Takes the other's groups, so that both are drawn alike."""
+        self._groups = other._groups.anew()
+
+    def over(self) -> str:
+        """What the intervals are over."""
+        return f"intervals: {percent(LEVEL, 0)}, by the bootstrap over {self._groups.said()}"
+
+    def _add(
+        self, head: FileHead, rows: Rows, weights: Array, buckets: Array, sliced: SlicedRows
+    ) -> None:
+        target = sliced.target
         there = target.there & (weights > 0)
-        kind, totals = KINDS[head.kind], self._totals[head.name]
-        totals.rows += int(there.sum())
         self._unreadable[head.name] += target.unreadable
         if head.entries is not None:
             owners = np.unique(target.owners[target.values == head.entries])
             self._unknown[head.name] += int(there[owners].sum())
         kept = {name: values[there] for name, values in rows.items()}
-        kind.add(totals, kept, weights[there])
-        if confidence := kind.confidence(kept):
-            totals.add_calibration(*confidence, weights[there])
+        self.sums[head.name].add(kept, weights[there], buckets[there], there, sliced)
 
     def _read_labels(self, one_row: pa.RecordBatch) -> dict[str, pa.Array]:
         """The labels of each head by id: the graph holds them as a constant."""
@@ -118,10 +155,15 @@ def evaluation_of(
     *,
     csv: Csv = AS_FOUND,
     workers: int | None,
+    groups: Sequence[str] | None = None,
+    slices: Sequence[str] = (),
+    find: bool = False,
 ) -> Evaluation:
     """For the heads whose targets all files hold; without any, Failure 2.
 
-    Rows count alike where a file does not hold the model's column of weights.
+    Rows count alike where a file does not hold the model's column of weights. `groups` are columns
+    (serving.evaluation.groups), `slices` as serving.evaluation.slices reads them; `find` looks for
+    slices, too.
     """
     # A file without any rows may have no columns either.
     held = [set(names) for file in files if (names := column_names(file, csv))]
@@ -131,13 +173,37 @@ def evaluation_of(
         raise Failure(Exit.USAGE, rule, received=sorted(set[str]().union(*held))[:50])
     if not all(weight in names for names in held):
         weight = None
-    return Evaluation(model, known, weight=weight, workers=workers)
+    if lost := [c for c in groups or () if not all(c in names for names in held)]:
+        raise Failure(Exit.USAGE, "the rows must have the columns of --groups", received=lost)
+    metadata = Scorer(model, workers=1).metadata
+    return Evaluation(
+        model,
+        known,
+        weight=weight,
+        workers=workers,
+        groups=groups_of(metadata, held, groups),
+        slices=asked_slices(slices, held, metadata.fields),
+        find=find,
+    )
+
+
+def _by_label(head: FileHead) -> list[Slices]:
+    return [] if head.entries is None else [ByFrequency(head.entries)]
+
+
+def _joined(parts: Sequence[Rows]) -> Rows:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _rows_of_heads(
-    heads: Sequence[FileHead], targets: Sequence[Target], start: int, outputs: Sequence[Array]
+    heads: Sequence[FileHead],
+    targets: Sequence[Target],
+    usual: Sequence[Usual],
+    start: int,
+    outputs: Sequence[Array],
 ) -> list[Rows]:
-    """What the metrics of each head need of the rows from `start`: a few numbers a row."""
+    """What the metrics of each head need of the rows from `start`: a few numbers a row; and last
+    which rows have values that an input does not know."""
     found, given = [], iter(outputs)
     for head, target in zip(heads, targets, strict=True):
         kind, output = KINDS[head.kind], next(given)
@@ -145,6 +211,9 @@ def _rows_of_heads(
             share, labels, masses = (next(given) for _ in Mixture._fields)
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
         found.append(kind.rows(output, *target.part(start, len(output))))
+    ids = [np.reshape(of, (len(of), -1)) for of in given]
+    unknown = zip(ids, usual, strict=True)
+    found.append({str(k): (of == one.size).any(axis=1) for k, (of, one) in enumerate(unknown)})
     return found
 
 
@@ -160,26 +229,6 @@ def _measured(head: FileHead) -> dict[str, Element]:
     own = head.outputs[0] if head.entries is None else tensors.output(head.name)
     found: dict[str, Element] = {own: "float"}
     if head.is_mixed:
-        share, labels, masses = mixed(head.name)
+        share, (labels, masses), _ = mixed(head.name, head.memories)
         found |= {share: "float", labels: "int64", masses: "float"}
     return found
-
-
-def table(metrics: Metrics) -> str:
-    """A line for each metric of each head.
-
-    >>> print(table({"ends": {"targets": 20, "accuracy": 0.75}}))
-    ends  targets                             20
-    ends  accuracy                        0.7500
-    """
-    width = max(map(len, metrics))
-    lines = [
-        (head, name, value) for head, found in metrics.items() for name, value in found.items()
-    ]
-    return "\n".join(
-        f"{head:<{width}}  {name:<27} {_shown(value):>10}" for head, name, value in lines
-    )
-
-
-def _shown(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4f}"

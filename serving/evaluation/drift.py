@@ -7,7 +7,7 @@ most, whatever the rows were. Inputs only: rows to score need no targets.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TextIO
@@ -15,12 +15,12 @@ from typing import Any, TextIO
 from kinds.analysis import Analysis
 from kinds.words import Words
 from pipeline.distributions import Distribution
-from pipeline.distributions.distances import Drift
+from pipeline.distributions.distances import Distance, Drift, known_distance
 from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.failures import Exit, Failure
 from pipeline.manifest import write_text
 from serving.model_file.metadata import Metadata
-from serving.model_file.unknown import Usual
+from serving.model_file.unknown import UnknownValues, Usual
 
 
 def training_of(
@@ -38,6 +38,13 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     if not metadata.training:
         rule = "drift needs a model that knows its training rows: one exported since it does"
         raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
+    analyses = analyses_of(metadata)
+    return lambda: DriftCounter(analyses, metadata.training)
+
+
+def analyses_of(metadata: Metadata) -> dict[str, Analysis]:
+    """What the model's metadata says of how its inputs were learned. Raises Failure 5 where what it
+    says cannot be."""
     fields = {field.output: field for field in metadata.fields}
     try:
         analyses = {
@@ -49,11 +56,18 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     except (ValueError, KeyError, TypeError) as error:
         rule = "what the model says of its training rows must be what serving.export wrote"
         raise Failure(Exit.INTEGRITY, rule, received=error) from None
-    return lambda: DriftCounter(analyses, metadata.training)
+    return analyses
 
 
 def _words(said: dict[str, Any]) -> Words | None:
     return Words(**said["words"]) if "words" in said else None
+
+
+def of_memories(seen: UnknownValues, metadata: Metadata) -> Iterator[Distance]:
+    """By how much less or more of the rows have a value that a memory knows."""
+    for name, memory in metadata.memories().items():
+        if (share := seen.known(name)) is not None:
+            yield known_distance(name, share, memory.known)
 
 
 def tell(found: Drift, to: Path, said: TextIO, *, fail: bool) -> None:

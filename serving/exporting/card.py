@@ -29,9 +29,10 @@ def card(
     sha256: str,
     memory: Mapping[str, Mapping[str, Any]],
     vectors: Mapping[str, Mapping[str, Any]] | None = None,
+    label_features: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
-    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories, and
-    `vectors` what they say of tables that start with vectors."""
+    """The whole card. `examples` is {side: rows}, `memory` what the statistics say of memories,
+    `vectors` of tables that start with vectors, `label_features` of labels with columns."""
     metrics = file.facts.get("metrics", {})
     split = next((s for s in ("test", "eval") if s in metrics), None)
     front = yaml.safe_dump(_front(file, metrics, split), sort_keys=False, allow_unicode=True)
@@ -42,6 +43,7 @@ def card(
         table(["input", "column", "kind", "missing"], list(_inputs(spec))),
         *_before_the_file(file),
         *_starts(spec, vectors or {}),
+        *_label_features(spec, label_features or {}),
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
@@ -120,6 +122,17 @@ def _starts(spec: Spec, said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
             f"- The table {name} starts with the vectors of {plain(spec.tables[name].vectors)} for "
             f"{one['found']:,} of its {one['values']:,} values"
             + (", and is frozen." if spec.tables[name].frozen else ", and is learned on.")
+            for name, one in said.items()
+        )
+
+
+def _label_features(spec: Spec, said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    """A line for each vocabulary whose labels have columns of their own."""
+    if said:
+        yield "\n".join(
+            f"- The labels of {name} are known by {', '.join(map(plain, one['values']))} of "
+            f"{plain(spec.label_features[name].file)}, too: {one['new']:,} of {one['labels']:,} "
+            "are in no training row."
             for name, one in said.items()
         )
 

@@ -38,13 +38,13 @@ _ELEMENTS = {"string": TensorProto.STRING, "float": TensorProto.FLOAT, "int64": 
 # What tf2onnx makes of stock Keras layers, and what heads add; kinds of inputs say what they add.
 # No Loop, If or Scan: they are slow, no quantizer touches them, and they can hide other graphs.
 _OPERATIONS = """
-    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Elu Equal Erf Exp
-    Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
-    HardSigmoid Identity LSTM LayerNormalization LeakyRelu Less LessOrEqual
-    Log LogSoftmax MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2
-    ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu
-    Reshape Round Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt Squeeze Sub
-    Sum Tanh Tile TopK Transpose Unsqueeze Where
+    Abs Add And Cast Ceil Clip Concat Constant ConstantOfShape Cos CumSum Div Elu Equal Erf
+    Exp Expand Flatten Floor GRU Gather GatherElements GatherND Gemm Greater GreaterOrEqual
+    HardSigmoid Identity LSTM LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax
+    MatMul Max Mean Min Mul Neg Not Or Pad Pow Range Reciprocal ReduceL2 ReduceLogSumExp
+    ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round
+    ScatterElements Selu Shape Sigmoid Sign Sin Slice Softmax Softplus Softsign Split Sqrt
+    Squeeze Sub Sum Tanh Tile TopK Transpose Unsqueeze Where
 """
 ALLOWED_OPERATIONS = frozenset(_OPERATIONS.split()).union(
     *(kind.operations() for kind in INPUTS.values())

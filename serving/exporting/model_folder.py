@@ -5,7 +5,7 @@ The command, which has taken the lock by then, is serving.export.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow as pa
 from kinds.heads.score import FileHead
 from kinds.inputs.onnx import RawInput
 from kinds.inputs.pairs.codes import codes_in, texts_of_ids
+from kinds.tensors import place_in_memory
 from pipeline.console.progress import lasting
 from pipeline.distributions import only_of
 from pipeline.fields import analyses_of, fields_of
@@ -35,7 +36,7 @@ from serving.exporting.reference import Reference, row_bytes
 from serving.exporting.trained_run import TrainedRun, padding
 from serving.exporting.triton import config
 from serving.model_file.metadata import KEY, Metadata
-from serving.model_file.unknown import Usual
+from serving.model_file.unknown import MEMORY, Remembered, Usual
 
 
 def write_model(
@@ -68,7 +69,8 @@ def write_model(
         text = config(source.spec.name, model.graph)
         write_text(work / source.spec.name / "config.pbtxt", text)
     made.write_certificate({"model": path, "sha256": sha256, **certificate})
-    said = source.statistics.memory, source.statistics.vectors
+    statistics = source.statistics
+    said = statistics.memory, statistics.vectors, statistics.label_features
     made.write_card(card(metadata, source.spec, source.examples, sha256, *said))
     return path, compared
 
@@ -186,7 +188,7 @@ def training(
     spec: Spec, statistics: Statistics, values: Mapping[str, Sequence[str]]
 ) -> dict[str, Any]:
     """How the values of each input were spread among the training rows, as far as that is known,
-    and how many of them the vocabulary does not hold.
+    and how many of them the vocabulary does not hold; how many rows' values each memory knows.
 
     Of values only those that the vocabulary holds: one that was too rare for it stays unsaid.
     """
@@ -200,7 +202,17 @@ def training(
         if name in statistics.inputs
     }
     known = {n: training_of(analyses[n], one, unknown.get(n)) for n, one in said.items()}
-    return known | {n: {"unknown": asdict(unknown[n])} for n in spec.pairs() if n in unknown}
+    known |= {n: {"unknown": asdict(unknown[n])} for n in spec.pairs() if n in unknown}
+    return known | {MEMORY + n: {"memory": asdict(m)} for n, m in _memories(spec, statistics)}
+
+
+def _memories(spec: Spec, statistics: Statistics) -> Iterator[tuple[str, Remembered]]:
+    """What each memory of labels knew of the training rows; that of all rows knows every one. One
+    of several heads is that of the first."""
+    for name, head in dict(reversed(spec.remembered())).items():
+        if spec.memories[name].of:
+            said, place = statistics.memory[name][head], place_in_memory(head, name)
+            yield name, Remembered(place, said["values"], said["known"]["train"])
 
 
 def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:

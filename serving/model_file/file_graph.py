@@ -16,6 +16,8 @@ MODEL_GRAPH, _MODEL_METADATA, GRAPH_NODE, GRAPH_CONSTANT = 7, 14, 1, 5
 GRAPH_INPUT, GRAPH_OUTPUT, VALUE_NAME, VALUE_TYPE = 11, 12, 1, 2
 NODE_INPUT, NODE_OUTPUT, NODE_OPERATION, NODE_ATTRIBUTE = 1, 2, 4, 5
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_STRINGS, TENSOR_NAME, TENSOR_RAW = 1, 2, 6, 8, 9
+# By their number in onnx.proto: float32, int32, int64.
+_NUMBERS = {1: "<f4", 6: "<i4", 7: "<i8"}
 
 
 @dataclass
@@ -122,6 +124,7 @@ def shape(tensor: Message) -> list[int]:
 
 
 def array(tensor: Message) -> npt.NDArray[Any]:
-    """A constant of float32 numbers, as it lies in the file."""
+    """A constant of numbers, as it lies in the file."""
     raw = next(message(v) for n, v in fields(tensor) if n == TENSOR_RAW)
-    return np.frombuffer(raw, "<f4").reshape(shape(tensor))
+    kind = next(v for n, v in fields(tensor) if n == TENSOR_TYPE and isinstance(v, int))
+    return np.frombuffer(raw, _NUMBERS[kind]).reshape(shape(tensor))

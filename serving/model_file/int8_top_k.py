@@ -17,20 +17,12 @@ import numpy.typing as npt
 from kinds import tensors
 from kinds.heads.score import FileHead
 from kinds.tensors import Element
+from serving.model_file.added_nodes import node, tensor
 from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
     GRAPH_INPUT,
-    GRAPH_NODE,
     GRAPH_OUTPUT,
     MODEL_GRAPH,
-    NODE_ATTRIBUTE,
-    NODE_INPUT,
-    NODE_OPERATION,
-    NODE_OUTPUT,
-    TENSOR_DIMS,
-    TENSOR_NAME,
-    TENSOR_RAW,
-    TENSOR_TYPE,
     FileGraph,
     Node,
     array,
@@ -43,9 +35,7 @@ CANDIDATES = 48
 # Below this the whole product is cheap, and its labels come as soon without candidates.
 FEWEST_LABELS = 2048
 
-_ELEMENT_TYPES = {"float32": 1, "uint8": 2, "int8": 3, "int64": 7}
 _MODEL_IR, _MODEL_OPSET, _OPSET_VERSION, _GRAPH_NAME = 1, 8, 2, 2
-_ATTRIBUTE_NAME, _ATTRIBUTE_INT, _ATTRIBUTE_TYPE, _INT = 1, 3, 20, 2
 _FLOAT32 = 1
 _ROUNDING = 2.0**-24
 
@@ -83,7 +73,7 @@ class Int8Head:
             "last": np.array([CANDIDATES], np.int64),
             "axis": np.array([2], np.int64),
         }
-        made = [field(GRAPH_CONSTANT, _tensor(self.place(n), v)) for n, v in constants.items()]
+        made = [field(GRAPH_CONSTANT, tensor(self.place(n), v)) for n, v in constants.items()]
         return b"".join([*made, *self._product(), *self._candidates(), *self._exact()])
 
     def _product(self) -> list[bytes]:
@@ -122,7 +112,7 @@ class Int8Head:
             [name if name.startswith("/") else self.place(name) for name in names]
             for names in (inputs, outputs)
         )
-        return _node(operation, given, made, **ints)
+        return node(operation, given, made, **ints)
 
 
 def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
@@ -195,31 +185,10 @@ class Bound:
 def largest_products() -> tuple[bytes, dict[str, Array], int]:
     """A model of one int8 product, what to give it, and what every element must be."""
     width, size = 128, 64
-    kernel = field(GRAPH_CONSTANT, _tensor("w", np.full((width, size), 127, np.int8)))
+    kernel = field(GRAPH_CONSTANT, tensor("w", np.full((width, size), 127, np.int8)))
     x, product = value_info("x", "uint8"), value_info("product", "int32")
-    graph = [kernel, _node("MatMulInteger", ["x", "w"], ["product"])]
+    graph = [kernel, node("MatMulInteger", ["x", "w"], ["product"])]
     graph += [field(GRAPH_INPUT, x), field(GRAPH_OUTPUT, product), field(_GRAPH_NAME, b"product")]
     versions = field(_MODEL_IR, 8) + field(_MODEL_OPSET, field(_OPSET_VERSION, 17))
     given = {"x": np.full((size, width), 255, np.uint8)}
     return versions + field(MODEL_GRAPH, b"".join(graph)), given, 255 * 127 * width
-
-
-def _node(operation: str, inputs: list[str], outputs: list[str], **ints: int) -> bytes:
-    content = [field(NODE_INPUT, name.encode()) for name in inputs]
-    content += [field(NODE_OUTPUT, name.encode()) for name in outputs]
-    content.append(field(NODE_OPERATION, operation.encode()))
-    content += [field(NODE_ATTRIBUTE, _attribute(name, value)) for name, value in ints.items()]
-    return field(GRAPH_NODE, b"".join(content))
-
-
-def _tensor(name: str, values: Array) -> bytes:
-    dims = b"".join(field(TENSOR_DIMS, size) for size in values.shape)
-    kind = field(TENSOR_TYPE, _ELEMENT_TYPES[values.dtype.name])
-    return b"".join(
-        [dims, kind, field(TENSOR_NAME, name.encode()), field(TENSOR_RAW, values.tobytes())]
-    )
-
-
-def _attribute(name: str, value: int) -> bytes:
-    number = field(_ATTRIBUTE_INT, value % (1 << 64))
-    return field(_ATTRIBUTE_NAME, name.encode()) + number + field(_ATTRIBUTE_TYPE, _INT)

@@ -15,7 +15,7 @@ from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
 from pipeline.failures import Exit, Failure
 from pipeline.sides import Split
-from serving.model_file.unknown import Usual
+from serving.model_file.unknown import MEMORY, Remembered, Usual
 
 KEY = "pipeline"
 
@@ -26,7 +26,7 @@ class Metadata:
 
     `weight` is the column of the rows' weights. `training` says of each input how its values were
     spread among the training rows (serving.evaluation.drift), and how many of them are unknown to
-    its vocabulary. `facts` are for people and later
+    its vocabulary, and of each memory how often it knows a value. `facts` are for people and later
     checks: hashes, versions, metrics, the spec, the certificate.
     """
 
@@ -44,6 +44,14 @@ class Metadata:
         """What the rows that the model was made with say of each input that looks values up."""
         said = {n: of["unknown"] for n, of in self.training.items() if "unknown" in of}
         return {n: Usual(int(of["size"]), float(of["share"])) for n, of in said.items()}
+
+    def memories(self) -> dict[str, Remembered]:
+        """Those whose values new rows may have or not."""
+        said = {n: of["memory"] for n, of in self.training.items() if "memory" in of}
+        return {
+            n.removeprefix(MEMORY): Remembered(of["place"], int(of["size"]), float(of["known"]))
+            for n, of in said.items()
+        }
 
     @property
     def missing_words(self) -> tuple[str, ...]:

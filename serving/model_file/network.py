@@ -18,7 +18,7 @@ import onnxruntime
 
 from kinds.datetimes import MISSING
 from kinds.heads.score import KINDS, FileHead
-from kinds.tensors import TOP_K, Tensor, ids, label_count
+from kinds.tensors import TOP_K, Tensor, label_count
 from pipeline.failures import Exit, Failure
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
@@ -39,8 +39,8 @@ Tensors = dict[str, Tensor]
 
 class Network:
     """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
-    `labels_only`. `top_k` is the file's own. The ids of those inputs among `looked_up` that the
-    heads depend on come along."""
+    `labels_only`. `top_k` is the file's own. Those int64 tensors among `further` that the heads
+    depend on come along."""
 
     def __init__(
         self,
@@ -49,21 +49,20 @@ class Network:
         *,
         top_k: int,
         labels_only: bool,
-        looked_up: Iterable[str] = (),
+        further: Iterable[str] = (),
     ) -> None:
         self._labels_only, self._top_k = labels_only, top_k
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
         needed = graph.leading_to({place for of in tensors.values() for place, _ in of.values()})
-        found = [place for place in map(ids, looked_up) if place in needed]
-        further: Tensors = {place: (place, "int64") for place in found}
-        self._float32 = _Session(graph, [*tensors.values(), further])
+        along: Tensors = {place: (place, "int64") for place in further if place in needed}
+        self._float32 = _Session(graph, [*tensors.values(), along])
         ranked = _int8_heads(graph, heads, labels_only=labels_only)
         self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]
         self._int8: _Session | None = None
         if ranked:
             names = {one.head.name for one in ranked}
             others = [of for name, of in tensors.items() if name not in names]
-            int8 = _Session(graph, [*others, further], ranked)
+            int8 = _Session(graph, [*others, along], ranked)
             self._int8 = int8 if int8.seconds() < self._float32.seconds() else None
 
     @property

@@ -137,8 +137,9 @@ def _heads(spec: Spec, weights: Weights) -> Iterator[Box]:
         own = {n: s for n, s in weights.get("heads", {}).items() if n.startswith(f"{name}.")}
         kernels = [shape(s) for n, s in own.items() if n == f"{name}.kernel" and s[0] > 1]
         labels = head.labels()
+        features = ["label features"] if labels and labels.vectors != "own" else []
         tied = [f"tied to {labels.tied}"] if labels and labels.tied else []
-        lines = [head.kind, *kernels, *tied]
+        lines = [head.kind, *kernels, *tied, *features]
         yield Box("head", name, tuple(lines), _count(own))
 
 

@@ -9,7 +9,8 @@ from chain import read_json, through_all_stages, trained_for, words
 
 from examples.titles import rows
 from pipeline.failures import Exit, Failure
-from pipeline.spec.file import read_spec
+from pipeline.folders.data import DataFolder
+from pipeline.spec.file import parse_spec, read_spec
 from serving.scorer import Scorer
 
 SPEC = Path(rows.__file__).with_name("spec.yaml")
@@ -91,3 +92,18 @@ def test_every_row_is_scored_and_a_title_that_differs_in_case_and_marks_only_is_
     assert first == pytest.approx(same, abs=1e-6)
     assert abs(first - other) > 1e-3
     assert np.isfinite(scores["rating.value"].to_numpy()).all()
+
+
+def test_films_that_nobody_has_rated_are_found_by_their_titles_and_genres(tmp_path: Path) -> None:
+    films = tmp_path / "films.parquet"
+    made = words("--rows", "40000", "--liked", "--films", films)
+    rows.run([*made, *words("--output", tmp_path / "liked.parquet")])
+    table = pq.read_table(tmp_path / "liked.parquet")
+    assert min(table["rating"].to_pylist()) == 4
+    text = SPEC.with_name("liked.yaml").read_text().replace("films.parquet", str(films))
+    output = through_all_stages(trained_for(parse_spec(text)), table, tmp_path / "out")
+    found = read_json(output / "run" / "metrics.json")["eval"]["movie"]
+    # The chance of any ten films to have the right one among them.
+    assert found["accuracy@10"] > 1.5 * 10 / pq.read_table(films).num_rows
+    counts = DataFolder(output / "data").label_counts("movie")
+    assert list(counts.values()).count(0) > 0.15 * len(counts)

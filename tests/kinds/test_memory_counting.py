@@ -9,7 +9,6 @@ import pytest
 
 from kinds.inputs.keys import Key
 from kinds.memory.counting import (
-    LIMIT,
     PairCounts,
     added,
     label_counts,
@@ -22,6 +21,7 @@ from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
 from kinds.memory.mixture import seen, without
 from kinds.memory.prepare import counted, ids_in
+from kinds.memory.sums import LIMIT
 from kinds.names import WEIGHT
 
 Row = tuple[int, int, float]

@@ -1,6 +1,7 @@
 """Sampled classes against the sum over all, and against the formula by autodiff."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -30,7 +31,11 @@ def sampler(negatives: int) -> Sampler:
 
 
 def sampled(labels: tf.Tensor, drawn: Negatives, products: tf.DType = tf.float32) -> Rows:
-    return lambda x, w, b: sampled_softmax_rows(x, w, b, labels, drawn, products)
+    return lambda x, w, b: sampled_softmax_rows(x, rows_of(w, b), labels, drawn, products)
+
+
+def rows_of(w: tf.Variable, b: tf.Variable) -> Any:
+    return lambda ids: (tf.gather(w, ids), tf.gather(b, ids))
 
 
 def losses_and_gradients(
@@ -49,7 +54,7 @@ def test_the_estimated_sum_is_the_exact_one_on_average() -> None:
     draws, few = 3_000, sampler(8)
     sums = np.zeros((draws, ROWS))
     for step in range(draws):
-        rows = sampled_softmax_rows(x, w, b, labels, few.draw(tf.constant(step)))
+        rows = sampled_softmax_rows(x, rows_of(w, b), labels, few.draw(tf.constant(step)))
         sums[step] = np.exp(rows + own)
     error = sums.std(0) / np.sqrt(draws)
     assert (np.abs(sums.mean(0) - np.exp(z).sum(1)) < 4 * error).all()
@@ -91,7 +96,7 @@ def test_a_draw_of_the_rows_own_label_counts_for_the_other_rows_only() -> None:
     x, w, b, _ = layer()
     labels = tf.constant([2] * (ROWS - 1) + [5], tf.int32)
     drawn = Negatives(tf.constant([2, 2]), tf.zeros([2]))
-    rows = sampled_softmax_rows(x, w, b, labels, drawn).numpy()
+    rows = sampled_softmax_rows(x, rows_of(w, b), labels, drawn).numpy()
     assert (rows[:-1] == 0).all()
     assert rows[-1] > 0
 

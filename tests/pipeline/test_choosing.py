@@ -9,7 +9,6 @@ import pyarrow.parquet
 import pytest
 
 from pipeline import prepare
-from pipeline.failures import Failure
 from pipeline.fields import fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.preparing import choosing
@@ -85,10 +84,15 @@ def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:
     assert data.spec.memories == {} and data.spec.heads["product"].memories() == ()
 
 
-def test_it_is_refused_where_no_head_could_use_one() -> None:
+@pytest.mark.parametrize(("by", "first"), [("pair", ("maker", "month")), ("nothing", None)])
+def test_it_chooses_for_heads_with_several_labels_a_row(
+    by: str, first: tuple[str, ...] | None, tmp_path: Path
+) -> None:
     spec = SPEC.replace("kind: classification", "kind: multilabel")
-    with pytest.raises(Failure, match="memory: `auto` needs a head that it can choose for"):
-        parse_spec(spec)
+    prepare.prepare(parse_spec(spec), [write(tmp_path / "r.parquet", by=by)], tmp_path / "data")
+    chosen = DataFolder(tmp_path / "data").spec
+    names = chosen.heads["product"].memories()
+    assert [chosen.memories[name].of for name in names[:1]] == ([first] if first else [])
 
 
 def test_a_memory_too_large_for_the_file_leaves_out_values_that_occur_once(

@@ -9,7 +9,9 @@ from small_run import LABELS, exported
 
 from pipeline.failures import Exit, Failure
 from serving.ask import answer, cell_of, converse
+from serving.explanation.explainer import How
 from serving.scorer import Scorer
+from serving.scoring.asked import Asked
 
 MODEL = exported() / "model" / "model.onnx"
 ROW = {"word": "cat", "previous": "the cat sat", "age": "40", "place": "1.5"}
@@ -84,3 +86,24 @@ def test_a_column_may_hold_the_sign_that_ends_its_name() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Scorer, "columns", ["a", "a=b"])
         assert cell_of("a=b=c", Scorer(MODEL)) == {"a=b": "c"}
+
+
+def test_why_is_told_below_each_head() -> None:
+    scorer = Scorer(MODEL)
+    (further,) = Asked(How(2, answers={"tags": "blue"})).made(scorer, None)
+    said = answer(scorer, ROW, 1, [further]).splitlines()
+    plain = answer(scorer, ROW, 1).splitlines()
+    assert [line for line in said if line in plain] == plain
+    table = pa.table({name: [value] for name, value in {**ROW, "size": None, "key": ""}.items()})
+    (expected,) = scorer.explain(table, 2, answers={"tags": "blue"}).to_pylist()
+    for head, unit in (
+        ("next", "log odds"),
+        ("tags", "log odds"),
+        ("left", "the target's own unit"),
+    ):
+        at = next(n for n, line in enumerate(said) if line.split()[0] == head)
+        at += 1 if head == "left" else 2
+        assert said[at] == f"  why{' to blue' if head == 'tags' else ''}, in {unit}"
+        lines = [line.split() for line in said[at + 1 : at + 3]]
+        assert [name for _, name in lines] == expected[f"{head}.reasons"]
+        assert [share for share, _ in lines] == [f"{s:+.3g}" for s in expected[f"{head}.shares"]]

@@ -11,6 +11,8 @@ from small_run import exported, small_rows
 from kinds.columns import cast
 from serving import beam, score
 
+OPTIONS = ["--top-k", "2", "--explain", "2", "--answer", "next=maybe"]
+
 
 def sources(folder: Path) -> list[Path]:
     """Three files, each with a row that does not fit."""
@@ -33,9 +35,9 @@ def by_key(table: pa.Table) -> pa.Table:
 def same_from_both(folder: Path, *engine: str) -> None:
     model = ["--model", str(exported() / "model" / "model.onnx")]
     words = [*model, "--input", *map(str, sources(folder)), "--output"]
-    score.run([*words, str(folder / "local.parquet"), "--top-k", "2"])
+    score.run([*words, str(folder / "local.parquet"), *OPTIONS])
     (folder / "out").mkdir()
-    beam.run([*words, str(folder / "out" / "s"), "--top-k", "2", "--shards", "2", *engine])
+    beam.run([*words, str(folder / "out" / "s"), *OPTIONS, "--shards", "2", *engine])
     shards = sorted((folder / "out").glob("s-*.parquet"))
     assert len(shards) == 2
     got = by_key(pa.concat_tables([pyarrow.parquet.read_table(shard) for shard in shards]))

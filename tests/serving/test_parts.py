@@ -11,6 +11,7 @@ from small_run import exported, small_rows
 from pipeline.failures import Exit, Failure
 from serving import score
 from serving.scorer import Scorer
+from serving.scoring import batches, publishing
 
 ROWS = 100
 BATCH = 10
@@ -22,8 +23,8 @@ class Killed(BaseException):
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(score, "READ_ROWS", BATCH)
-    monkeypatch.setattr(score, "BATCHES_OF_A_PART", 3)
+    monkeypatch.setattr(batches, "READ_ROWS", BATCH)
+    monkeypatch.setattr(publishing, "BATCHES_OF_A_PART", 3)
 
 
 def source(folder: Path, *, seed: int = 5) -> Path:

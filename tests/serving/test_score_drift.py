@@ -20,6 +20,7 @@ from serving import score
 from serving.evaluation.drift import counting
 from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer
+from serving.scoring import batches, publishing
 
 TEXTS, NUMBERS = ["word", "before", "last", "story"], ["age", "size", "place", "band"]
 
@@ -124,14 +125,14 @@ def test_drift_that_is_to_fail_publishes_nothing_until_it_is_allowed(
 def test_a_killed_run_counts_every_row_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers: str
 ) -> None:
-    monkeypatch.setattr(score, "READ_ROWS", 30)
-    monkeypatch.setattr(score, "BATCHES_OF_A_PART", 3)
+    monkeypatch.setattr(batches, "READ_ROWS", 30)
+    monkeypatch.setattr(publishing, "BATCHES_OF_A_PART", 3)
     rows = written(tmp_path, shifted())
     run(rows, tmp_path / "whole.csv", "--drift", "--workers", workers)
-    batches, real = iter(range(20)), Scorer.score_later
+    numbers, real = iter(range(20)), Scorer.score_later
 
     def until(self: Scorer, *given: Any) -> Any:
-        next(batches)
+        next(numbers)
         return real(self, *given)
 
     with monkeypatch.context() as patch, pytest.raises((StopIteration, RuntimeError)):

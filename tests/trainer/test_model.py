@@ -23,7 +23,7 @@ from trainer.network.output_layers import outputs_of
 from trainer.network.trained_model import trained_model
 
 PADDING = WORDS + 1
-FORMS = ["concat", "mean", "sum", "max", "lstm", "gru", "attention"]
+FORMS = ["concat", "mean", "sum", "max", "lstm", "gru", "attention", "transformer"]
 
 
 def network_of(spec: Spec, *, seed: int = 1) -> Network:
@@ -65,6 +65,7 @@ def hidden(spec: Spec, ids: list[list[int]], weights: list[np.ndarray] | None = 
         ("lstm", 3),
         ("gru", 3),
         ("attention", 6),
+        ("transformer", 6),
     ],
 )
 def test_a_sequence_becomes_one_vector(combine: str, width: int) -> None:
@@ -73,7 +74,7 @@ def test_a_sequence_becomes_one_vector(combine: str, width: int) -> None:
     assert np.isfinite(vectors).all()
 
 
-@pytest.mark.parametrize("combine", ["mean", "sum", "max", "attention"])
+@pytest.mark.parametrize("combine", ["mean", "sum", "max", "attention", "transformer"])
 def test_more_padding_room_changes_nothing(combine: str) -> None:
     rows = [[5, 1, 2, 3], [PADDING, PADDING, 4, 4], [PADDING] * LENGTH]
     short, weights = hidden(sequence_spec(combine), rows)
@@ -92,8 +93,9 @@ def test_the_mean_is_over_what_is_there() -> None:
     np.testing.assert_allclose(pair[0], alone.mean(axis=0), rtol=1e-6)
 
 
-def test_attention_knows_the_order() -> None:
-    vectors, _ = hidden(sequence_spec("attention"), [[1, 2, 3, 4], [2, 1, 3, 4]])
+@pytest.mark.parametrize("combine", ["attention", "transformer"])
+def test_attention_knows_the_order(combine: str) -> None:
+    vectors, _ = hidden(sequence_spec(combine), [[1, 2, 3, 4], [2, 1, 3, 4]])
     assert np.abs(vectors[0] - vectors[1]).max() > 1e-6
 
 

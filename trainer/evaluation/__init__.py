@@ -11,7 +11,16 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import metrics as heads
-from kinds.heads.any.metrics import Metrics, Scale, TrainTargets, measured
+from kinds.heads.any.intervals import Interval, row_intervals
+from kinds.heads.any.metrics import (
+    Array,
+    Metrics,
+    Rows,
+    Scale,
+    Totals,
+    TrainTargets,
+    measured,
+)
 from kinds.heads.any.network import OutputLayer
 from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
@@ -29,6 +38,8 @@ ROWS_BETWEEN_EPOCHS = 65_536
 
 HeldOutLoss = Callable[[], Judged]
 Results = dict[str, np.ndarray]
+# {split: {head: {metric: (from, to)}}}
+Intervals = dict[str, dict[str, dict[str, Interval]]]
 ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
 
 
@@ -121,26 +132,40 @@ def headlines(run: Run, name: str, results: Results) -> Metrics:
     return {metric: found[metric] for metric in named if metric in found}
 
 
-def final_metrics(run: Run) -> dict[str, dict[str, Metrics]]:
-    """{split: {head: metrics}} of all held-out rows."""
+def final_metrics(run: Run) -> tuple[dict[str, dict[str, Metrics]], Intervals]:
+    """{split: {head: metrics}} of all held-out rows, and the same with the intervals of metrics."""
     step = make_results_step(run)
-    metrics = {}
+    metrics: dict[str, dict[str, Metrics]] = {}
+    intervals: Intervals = {}
     for split in run.held_out():
         batches, rows = run.batches(split), run.data.rows(split)
         results = gather_results(step, batches, rows, f"judge on {split}")
-        metrics[split] = {
-            name: summarise(head.part, results[name], run.scales[name])
-            for name, head in run.network.heads.items()
-        }
-    return metrics
+        of_heads = {n: (h.part, results[n], run.scales[n]) for n, h in run.network.heads.items()}
+        metrics[split] = {name: summarise(*of_head) for name, of_head in of_heads.items()}
+        intervals[split] = {name: intervals_of(*of_head) for name, of_head in of_heads.items()}
+    return metrics, intervals
 
 
 def summarise(head: HeadPart, results: Results, scale: Scale) -> Metrics:
     """A head's metrics. `targets` is the number of rows that have one."""
+    add, kept, weights = _with_targets(head, results, scale)
+    return measured(add, kept, weights, head.in_file())
+
+
+def intervals_of(head: HeadPart, results: Results, scale: Scale) -> dict[str, Interval]:
+    """{metric: (from, to)} over rows: of their groups no example knows."""
+    add, kept, weights = _with_targets(head, results, scale)
+    return row_intervals(add, kept, weights, head.in_file())
+
+
+def _with_targets(
+    head: HeadPart, results: Results, scale: Scale
+) -> tuple[Callable[[Totals, Rows, Array], None], Rows, Array]:
+    """What measures a head's rows, those with a target in its own unit, and their weights."""
     rows = results["weight"] > 0
     kept = {name: values[rows].astype(np.float64) for name, values in results.items()}
     kind = heads.KINDS[head.kind]
-    return measured(kind.add, kind.restored(kept, scale), kept["weight"], head.in_file())
+    return kind.add, kind.restored(kept, scale), kept["weight"]
 
 
 def unknown_targets(spec: Spec) -> dict[str, str]:

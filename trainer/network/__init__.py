@@ -16,6 +16,7 @@ import tensorflow as tf
 from keras import layers
 
 from kinds.heads.any.network import OutputLayer
+from kinds.heads.labels.features import FeatureRows
 from kinds.memory.network import HeadMemory
 from pipeline.spec import Spec
 from trainer.network.body import Body, Taps, build_body
@@ -75,14 +76,16 @@ def build_network(
     *,
     seed: int,
     memories: Mapping[str, HeadMemory] = MappingProxyType({}),
+    features: Mapping[str, FeatureRows] = MappingProxyType({}),
 ) -> Network:
     """Builds body and heads. The same seed gives the same starting weights.
 
-    `bias` is where each head's output bias starts: {head: float [outputs]}.
+    `bias` is where each head's output bias starts: {head: float [outputs]}; `features` are those of
+    labels, of the heads whose labels have some.
     """
     keras.utils.set_random_seed(seed)
     body = build_body(spec, entries)
-    heads = build_output_layers(spec, entries, body, bias, seed)
+    heads = build_output_layers(spec, entries, body, bias, seed, features)
     own = spec.heads if spec.training.balance == "uncertainty" else ()
     uncertainty = {name: tf.Variable(0.0, name=f"{name}.uncertainty") for name in own}
     head_variables = [v for head in heads.values() for v in head.variables()]

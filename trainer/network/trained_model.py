@@ -39,6 +39,6 @@ def _dense(
         project.set_weights([layer.projection.numpy()])
     output = layers.Dense(layer.outputs, name=f"{layer.name}.logits")
     logits = output(hidden)
-    kernel = layer.kernel.numpy()[: layer.outputs]
-    output.set_weights([kernel.T * factor, layer.bias.numpy() * factor + offset])
+    kernel, bias = (weights.numpy() for weights in layer.weights())
+    output.set_weights([kernel.T * factor, bias * factor + offset])
     return logits

@@ -39,7 +39,7 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
         shown[f"tokens_{table}"] = vectors, strings_of(run, vocabulary, len(vectors))
     for name, labels in run.spec.labels().items():
         if not labels.tied:
-            vectors = run.network.heads[name].kernel.numpy()
+            vectors = run.network.heads[name].weights()[0].numpy()
             shown[f"labels_{name}"] = vectors, strings_of(run, labels.vocabulary, len(vectors))
     return shown
 

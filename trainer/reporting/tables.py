@@ -4,6 +4,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kinds.charts import percent
+from kinds.heads.any.intervals import LEVEL
 from kinds.heads.metrics import below
 from kinds.memory import parts
 
@@ -164,7 +166,10 @@ def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str
         return "no held-out rows, so nothing was measured"
     shown = _shown(splits, show_test=show_test)
     tables = [
-        head_table(name, split, of_head, metrics["baselines"].get(name, {}))
+        head_table(
+            *(name, split, of_head, metrics["baselines"].get(name, {})),
+            metrics.get("intervals", {}).get(split, {}).get(name, {}),
+        )
         for split in shown
         for name, of_head in metrics[split].items()
     ]
@@ -180,12 +185,14 @@ def _shown(splits: Iterable[str], *, show_test: bool) -> list[str]:
 def below_baselines(
     metrics: Mapping[str, Any], kinds: Mapping[str, str]
 ) -> dict[str, dict[str, list[str]]]:
-    """{held-out split: {head: the metrics in which a baseline is better}}; `kinds` of the heads."""
+    """{held-out split: {head: the metrics in which a baseline is better, beyond noise}}; `kinds` of
+    the heads."""
     found: dict[str, dict[str, list[str]]] = {s: {} for s in HELD_OUT if s in metrics}
     for split, heads in found.items():
         for name, own in metrics[split].items():
             others = [one.get(split, {}) for one in metrics["baselines"].get(name, {}).values()]
-            if worse := below(kinds[name], own, others):
+            between = metrics.get("intervals", {}).get(split, {}).get(name, {})
+            if worse := below(kinds[name], own, others, between):
                 heads[name] = worse
     return found
 
@@ -227,17 +234,29 @@ def parts_tables(metrics: Mapping[str, Any]) -> str:
 
 
 def head_table(
-    name: str, split: str, model: Mapping[str, float], baselines: Mapping[str, Any]
+    name: str,
+    split: str,
+    model: Mapping[str, float],
+    baselines: Mapping[str, Any],
+    intervals: Mapping[str, Sequence[float]],
 ) -> str:
     strongest = baselines.get("strongest_input", {})
-    columns = [model, baselines.get("constant", {}).get(split, {}), strongest.get(split, {})]
+    columns = [baselines.get("constant", {}).get(split, {}), strongest.get(split, {})]
     source = strongest.get("input")
-    header = [f"{name} ({split})", "model", "constant", f"given {source}" if source else "-"]
+    header = [f"{name} ({split})", "model", percent(LEVEL, 0)]
+    header += ["constant", f"given {source}" if source else "-"]
     rows = [
-        [metric.replace("_", " "), *(_cell(column.get(metric)) for column in columns)]
-        for metric in model
+        [
+            *(metric.replace("_", " "), _cell(value), _between(intervals.get(metric))),
+            *(_cell(column.get(metric)) for column in columns),
+        ]
+        for metric, value in model.items()
     ]
     return table(header, rows)
+
+
+def _between(ends: Sequence[float] | None) -> str:
+    return "-" if ends is None else f"{_cell(ends[0])} to {_cell(ends[1])}"
 
 
 def _cell(value: float | None) -> str:

@@ -42,6 +42,8 @@ def of_new_ids(network: Network, spec: Spec, start: Start) -> Learned:
             embeddings = network.body.get_layer(table_layer(spec, table)).embeddings.value
             found.append((embeddings, vocabulary))
     for name, labels in spec.labels().items():
+        if network.heads[name].features:
+            continue  # what a file says of new labels makes their vectors
         found += [(v, labels.vocabulary) for v in network.heads[name].rows_by_class()]
     grown = [(v, start.size(vocabulary)) for v, vocabulary in found]
     rows = {id(v): _between(*size, count=int(v.shape[0])) for v, size in grown if size}

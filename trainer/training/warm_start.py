@@ -52,6 +52,7 @@ def warm_start(run: Run, earlier: Path) -> None:
         if f"{name}.logits" in old:
             labels = head.part.labels()
             own = places[labels.vocabulary] if labels else np.zeros(0, np.int64)
+            _take_features(head, folder.label_vectors(name))
             stands = run.start is not None and run.start.stands
             _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name], stands)
     if run.start and run.start.keeps_heads:
@@ -82,6 +83,14 @@ def _take_body(run: Run, old: Mapping[str, Weights], places: Mapping[str, np.nda
         layer.set_weights(weights)
 
 
+def _take_features(head: OutputLayer, earlier: Mapping[str, np.ndarray] | None) -> None:
+    """What values say of labels goes by their names."""
+    if head.features and earlier:
+        width = tuple(head.features.table.shape[1:])
+        _check(head.name, [earlier["vectors"][0]], [width])
+        head.features.carry(earlier)
+
+
 def _take_head(
     head: OutputLayer,
     old: Mapping[str, Weights],
@@ -95,7 +104,11 @@ def _take_head(
     times, plus = kind.unscaling(head.part, scale)
     kernel = (kernel / (factor * times)).T
     bias = (bias - plus) / (factor * times)
+    others = head.outputs - len(places)
+    is_new = np.append(places >= len(bias) - others, np.zeros(others, bool))
     kernel, bias = kind.carried(head, Earlier(kernel, bias, places, factor, stands))
+    if head.features:
+        kernel, bias = _without_features(head, kernel, bias, is_new)
     _check(head.name, [bias], [tuple(head.bias.shape)])
     head.bias.assign(bias)
     if not head.tied:
@@ -105,6 +118,20 @@ def _take_head(
         (projection,) = old[f"{head.name}.projection"]
         _check(head.name, [projection], [tuple(head.projection.shape)])
         head.projection.assign(projection)
+
+
+def _without_features(
+    head: OutputLayer, kernel: np.ndarray, bias: np.ndarray, is_new: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """What is a label's own in weights of all outputs, of those that are learned from. Features
+    speak for a new label: it has no vector of its own, and the others' mean bias."""
+    features = head.features
+    assert features is not None
+    made, biases = (part.numpy() for part in features.of_learned())
+    own, start = kernel[features.learned] - made, bias[features.learned] - biases
+    fresh = is_new[features.learned]
+    own[fresh], start[fresh] = 0, start[~fresh].mean()
+    return own[len(own) - int(head.kernel.shape[0]) :], start
 
 
 def _check(name: str, weights: Weights, wanted: list[tuple[Any, ...]]) -> None:

@@ -86,7 +86,10 @@ class Totals:
     scores: list[Array] = field(default_factory=list)
     curve: Array | None = None
 
-    def add_mean(self, metric: str, values: Array, weights: Array) -> None:
+    def add_mean(
+        self, metric: str, values: Array, weights: Array, among: Array | None = None
+    ) -> None:
+        """`among` [rows] says which rows have the values, where not all have."""
         sums = np.array([(values * weights).sum(dtype=np.float64), weights.sum(dtype=np.float64)])
         self.means[metric] = self.means.get(metric, np.zeros(2)) + sums
 

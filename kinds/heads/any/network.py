@@ -2,6 +2,8 @@
 
 A head's kernel is kept as [outputs, width], a label embedding: the rows of labels can be gathered
 and updated one by one. A tied head has no kernel of its own, it uses the rows of an input's table.
+Where labels have features, kernel and bias are those of the labels that training rows have, and
+without what features say (see `label_vectors`).
 """
 
 from collections.abc import Callable, Mapping
@@ -11,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from kinds.heads.any.label_vectors import LabelVectors
 from kinds.heads.any.metrics import Array, Scale
 from kinds.memory.network import Mixture
 
@@ -28,10 +31,13 @@ class OutputLayer:
     """The weights of one head.
 
     part: its settings
-    kernel: [at least outputs, width]; the table's own variable where the head is tied
+    kernel: [at least outputs, width]; the table's own variable where the head is tied; of labels
+        that have no vector of their own it is that of the class of all others, if there is one
     bias: [outputs]
     projection: [hidden, width] where a tied head's hidden vector is wider than the table
     mixed: what becomes of the logits where the head has memories
+    features: what labels are made of beside these, where they have features; kernel and bias are
+        then those of its `learned` outputs
     """
 
     name: str
@@ -41,34 +47,76 @@ class OutputLayer:
     projection: tf.Variable | None
     tied: bool
     mixed: Callable[[tf.Tensor], tf.Tensor] | None = None
+    features: LabelVectors | None = None
 
     @property
     def outputs(self) -> int:
-        return int(self.bias.shape[0])
+        return self.features.outputs if self.features else int(self.bias.shape[0])
 
     def variables(self) -> list[tf.Variable]:
         """What the head owns."""
         own = [] if self.tied else [self.kernel]
-        return [*own, self.bias, *([] if self.projection is None else [self.projection])]
+        more = [self.features.table] if self.features else []
+        return [*own, self.bias, *([] if self.projection is None else [self.projection]), *more]
 
     def rows_by_class(self) -> list[tf.Variable]:
         """What the head owns of which each class has a row of its own."""
-        return [self.bias] if self.tied else [self.kernel, self.bias]
+        has_rows = not self.tied and self.kernel.shape[0] == self.bias.shape[0]
+        return [self.kernel, self.bias] if has_rows else [self.bias]
 
     def input(self, hidden: tf.Tensor) -> tf.Tensor:
         """[batch, hidden] to [batch, width] of the kernel."""
         return hidden if self.projection is None else tf.matmul(hidden, self.projection)
 
-    def kernel_rows(self) -> tf.Tensor:
-        """The kernel's rows that are outputs: [outputs, width]. A table's last row is no label."""
-        kernel = tf.convert_to_tensor(self.kernel)
-        return kernel[: self.outputs] if self.tied else kernel
+    def weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Kernel [outputs, width] and bias [outputs]."""
+        own = self._own_kernel(), tf.convert_to_tensor(self.bias)
+        return self.features.whole(*own) if self.features else own
+
+    def learned_weights(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """The same of the outputs that are learned from: [learned, width] and [learned]."""
+        kernel, bias = self._own_kernel(), tf.convert_to_tensor(self.bias)
+        if not self.features:
+            return kernel, bias
+        made, biases = self.features.of_learned()
+        return kernel + made, bias + biases
+
+    def learned_at(self, labels: tf.Tensor) -> tf.Tensor:
+        """Where labels are among the outputs that are learned from."""
+        return self.features.places(labels) if self.features else labels
+
+    def rows_at(self, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        """Some rows of the learned weights: [n, width] and [n]. Their gradients by kernel and bias
+        are IndexedSlices."""
+        bias = tf.gather(self.bias, places)
+        if not self.features:
+            return tf.gather(self.kernel, places), bias
+        made, biases = self.features.of_places(places)
+        own = int(self.kernel.shape[0])
+        if not (missing := int(self.bias.shape[0]) - own):
+            return tf.gather(self.kernel, places) + made, bias + biases
+        return tf.matmul(tf.one_hot(places - missing, own), self.kernel) + made, bias + biases
+
+    def _own_kernel(self) -> tf.Tensor:
+        """The kernel's rows that are learned. A table's last row is no label; a kernel of fewer
+        rows has those of the last outputs."""
+        kernel, rows = tf.convert_to_tensor(self.kernel), int(self.bias.shape[0])
+        if self.tied:
+            return kernel[:rows]
+        missing = rows - int(kernel.shape[0])
+        return tf.pad(kernel, [[missing, 0], [0, 0]]) if missing else kernel
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """[batch, hidden] to [batch, outputs]."""
-        product = tf.matmul(self.input(hidden), self.kernel_rows(), transpose_b=True)
-        logits = tf.nn.bias_add(product, self.bias)
+        logits = self._logits(hidden, *self.weights())
         return logits if self.mixed is None else self.mixed(logits)
+
+    def learned_logits(self, hidden: tf.Tensor) -> tf.Tensor:
+        """The network's alone, of the outputs that are learned from."""
+        return self._logits(hidden, *self.learned_weights())
+
+    def _logits(self, hidden: tf.Tensor, kernel: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
+        return tf.nn.bias_add(tf.matmul(self.input(hidden), kernel, transpose_b=True), bias)
 
 
 class Negatives(NamedTuple):

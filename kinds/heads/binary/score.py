@@ -4,7 +4,11 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from kinds.differences import Array
+from kinds.heads.evidence import Evidence, log_odds
+from kinds.heads.labels.score import leaning_unit as leaning_unit
 from kinds.heads.numbers.score import difference as difference
+from kinds.heads.numbers.score import has_several as has_several
 from kinds.heads.numbers.score import ranks as ranks
 from kinds.heads.numbers.score import score_alone as score_alone
 from kinds.heads.numbers.score import tensors as tensors
@@ -15,3 +19,8 @@ if TYPE_CHECKING:
 
 def columns(head: "FileHead", labels_only: bool) -> dict[str, pa.DataType]:
     return {f"{head.name}.score": pa.float32()}
+
+
+def leaning(head: "FileHead", said: Evidence) -> Array:
+    """To yes, whatever is more probable."""
+    return log_odds(said.own)

@@ -56,14 +56,13 @@ def sampler(part: Classification, bias: np.ndarray, negatives: int, seed: int) -
 
 def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
     target, _ = known(rows.targets)
-    x = layer.input(hidden)
+    x, target = layer.input(hidden), layer.learned_at(target)
     if rows.drawn is not None:
         # A drawn class stands for a missing target: no other row of the kernel is to move for it.
         target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
-        parts = (x, layer.kernel, layer.bias, target, rows.drawn, rows.products)
+        parts = (x, layer.rows_at, target, rows.drawn, rows.products)
         return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
-    bias, smoothing = tf.convert_to_tensor(layer.bias), layer.part.label_smoothing
-    of_layer = (x, layer.kernel_rows(), bias)
+    of_layer, smoothing = (x, *layer.learned_weights()), layer.part.label_smoothing
     found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
     return HeadSum(*found, rows.weights)
 
@@ -73,11 +72,9 @@ def pseudo_loss(
 ) -> tf.Tensor:
     """Of labels that are drawn from the model's own predictions, never of the true ones (Kunstner
     et al. 2019, arXiv:1905.12558)."""
-    x, kernel = layer.input(hidden), layer.kernel_rows()
-    bias = tf.convert_to_tensor(layer.bias)
-    scores = tf.stop_gradient(layer.logits(hidden))
+    scores = tf.stop_gradient(layer.learned_logits(hidden))
     drawn = tf.random.stateless_categorical(scores, 1, seed, dtype=tf.int32)[:, 0]
-    return softmax_sum(x, kernel, bias, drawn, roots)[0]
+    return softmax_sum(layer.input(hidden), *layer.learned_weights(), drawn, roots)[0]
 
 
 def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.heads.labels.mixed_onnx import Candidates, add_mixed
 from kinds.heads.labels.onnx import add_count, add_labels, add_top
 from kinds.nodes import Nodes
 from kinds.tensors import Mixed, output, within_head
@@ -26,32 +25,36 @@ def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixe
     step, logits = partial(within_head, head.name), output(head.name)
     count = add_count(nodes, head, labels)
     one_more = nodes.add("Add", [count, nodes.constant(step("one"), [1], np.int64)], step("k+1"))
-    values, ids = add_top(nodes, step("candidates"), logits, one_more)
-    if mixed is not None:
-        own = nodes.add("GatherElements", [logits, mixed.labels], step("own"), axis=1)
-        log_sum = _add_log_sum(nodes, head, values, ids)
-        add_mixed(nodes, head, labels, mixed, Candidates(values, ids, own, log_sum))
-        return
+    ranked = logits if mixed is None else _add_mixed(nodes, head, mixed)
+    values, ids = add_top(nodes, step("candidates"), ranked, one_more)
     other = nodes.constant(step("other"), len(labels), np.int64)
     lowest = nodes.constant(step("lowest"), -np.inf, np.float32)
     is_other = nodes.add("Equal", [ids, other], step("is_other"))
     allowed = nodes.add("Where", [is_other, lowest, values], step("allowed"))
-    _, places = add_top(nodes, step("top"), allowed, count)
+    highest, places = add_top(nodes, step("top"), allowed, count)
     best = nodes.add("GatherElements", [ids, places], step("ids"), axis=1)
-    probabilities = nodes.add("Softmax", [logits], step("probabilities"), axis=-1)
-    nodes.add("GatherElements", [probabilities, best], head.outputs[1], axis=1)
+    if mixed is None:
+        probabilities = nodes.add("Softmax", [logits], step("probabilities"), axis=-1)
+        nodes.add("GatherElements", [probabilities, best], head.outputs[1], axis=1)
+    else:
+        relative = nodes.add("Exp", [highest], step("relative"))
+        nodes.add("Mul", [relative, mixed.share], head.outputs[1])
     add_labels(nodes, head, best, labels)
 
 
-def _add_log_sum(nodes: Nodes, head: "FileHead", values: str, ids: str) -> str:
-    """float32 [rows, 1]: the log of the sum of all exp(logit), from the best label's logit and
-    probability."""
-    step = partial(within_head, head.name)
-    probabilities = nodes.add("Softmax", [output(head.name)], step("probabilities"), axis=-1)
-    first = nodes.constant(step("first"), [0], np.int64)
-    best = nodes.add("Gather", [ids, first], step("best"), axis=1)
-    likeliest = nodes.add("GatherElements", [probabilities, best], step("likeliest"), axis=1)
-    highest = nodes.add("Gather", [values, first], step("highest"), axis=1)
-    return nodes.add(
-        "Sub", [highest, nodes.add("Log", [likeliest], step("log_p"))], step("log_sum")
-    )
+def _add_mixed(nodes: Nodes, head: "FileHead", mixed: Mixed) -> str:
+    """[rows, n+1]: the log of the mixture's probability over the network's share.
+
+    Only labels that a memory lists differ from the network. One memory after the other adds its
+    masses, so a label of two needs no comparison of their lists. What stands for no label, -1, is
+    the last class, which is never returned.
+    """
+    log_p = nodes.add("LogSoftmax", [output(head.name)], within_head(head.name, "log_p"), axis=-1)
+    for at, (labels, masses) in enumerate(mixed.each):
+        step = partial(within_head, f"{head.name}/memory_{at}")
+        own = nodes.add("GatherElements", [log_p, labels], step("own"), axis=1)
+        p = nodes.add("Add", [nodes.add("Exp", [own], step("p")), masses], step("sum"))
+        # No mass can lower it, and where exp has run out of numbers, it is what it was.
+        raised = nodes.add("Max", [own, nodes.add("Log", [p], step("log"))], step("raised"))
+        log_p = nodes.add("ScatterElements", [log_p, labels, raised], step("log_p"), axis=1)
+    return log_p

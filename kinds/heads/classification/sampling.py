@@ -12,6 +12,7 @@ the estimate is a little low on average, so the last part of a run is exact. Met
 What is random is a function of seed and step: a resumed run draws the same classes.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from kinds.heads.classification.softmax import linear_logits, product, softmax
 # rare ones; the usual choice since word2vec (Mikolov et al. 2013).
 POWER = 0.75
 REMOVED = -1e30
+# Classes [n] to their rows of the kernel [n, width] and their biases [n].
+Rows = Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]
 
 
 def flattened(shares: np.ndarray) -> np.ndarray:
@@ -46,20 +49,18 @@ def build_sampler(bias: np.ndarray, *, negatives: int, seed: int) -> Sampler | N
 
 def sampled_softmax_rows(
     hidden: tf.Tensor,
-    kernel: tf.Variable,
-    bias: tf.Variable,
+    rows_at: Rows,
     labels: tf.Tensor,
     drawn: Negatives,
     products: tf.DType = tf.float32,
 ) -> tf.Tensor:
-    """hidden [batch, width], kernel [at least classes, width], bias [classes], labels int32 [batch]
-    to the estimated losses [batch]. The gradients of kernel and bias are IndexedSlices, in which a
-    class may occur several times. `products`: as for `losses.softmax_sum`, so with bfloat16 the
-    logits and shares of the draws are rounded to its 8 bits."""
-    own = tf.reduce_sum(hidden * tf.gather(kernel, labels), axis=1) + tf.gather(bias, labels)
-    offsets = tf.gather(bias, drawn.ids) - drawn.log_expected
+    """hidden [batch, width], what gives the rows of kernel and bias for classes, and labels int32
+    [batch] to the estimated losses [batch]. `products`: as for `losses.softmax_sum`, so with
+    bfloat16 the logits and shares of the draws are rounded to its 8 bits."""
+    (own_row, own_bias), (rows, bias) = rows_at(labels), rows_at(drawn.ids)
+    own = tf.reduce_sum(hidden * own_row, axis=1) + own_bias
     hits = drawn.ids == labels[:, None]
-    return _estimates(own, hidden, tf.gather(kernel, drawn.ids), offsets, hits, products)
+    return _estimates(own, hidden, rows, bias - drawn.log_expected, hits, products)
 
 
 def _estimates(

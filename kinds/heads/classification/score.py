@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinds.differences import Array
+from kinds.heads.evidence import Evidence, among_all
 from kinds.heads.labels.score import columns as columns
 from kinds.heads.labels.score import difference_of, tensors_of
+from kinds.heads.labels.score import leaning_unit as leaning_unit
 from kinds.heads.labels.score import ranks as ranks
 from kinds.tensors import Tensor
 
@@ -16,6 +18,14 @@ if TYPE_CHECKING:
 
 def tensors(head: "FileHead") -> dict[str, Tensor]:
     return tensors_of(head, "ids")
+
+
+def leaning(head: "FileHead", said: Evidence) -> Array:
+    return among_all(said)
+
+
+def has_several() -> bool:
+    return False
 
 
 def score_alone() -> None:

@@ -1,6 +1,6 @@
 """The settings of a classification."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from kinds.heads.labels.spec import LabelsPart
 from kinds.settings import Name, Positive, Share
@@ -9,8 +9,6 @@ from kinds.settings import Name, Positive, Share
 class Classification(LabelsPart):
     """One label of a vocabulary, by a softmax. A score lists the likeliest labels in
     `<head>.labels`, best first, and their probabilities in `<head>.scores`."""
-
-    REMEMBERS: ClassVar = True
 
     kind: Literal["classification"] = "classification"
     label_smoothing: Share = 0.0

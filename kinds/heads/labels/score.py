@@ -36,6 +36,10 @@ def ranks(head: "FileHead", results: pa.RecordBatch) -> "Ranks":
     return counts, texts, results.column(scores).flatten() if has_scores else pa.nulls(len(texts))
 
 
+def leaning_unit() -> str:
+    return "log odds"
+
+
 def difference_of(probabilities: Callable[[Array], Array]) -> Callable[..., Difference]:
     """The answer `difference` of heads whose scores are the `probabilities` of their logits."""
 

@@ -59,7 +59,7 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
     for cut in CUTS:
         found = rows["hits"][:, :cut].sum(axis=1)
         totals.add_mean(f"precision@{cut}", found / cut, weights)
-        totals.add_mean(f"recall@{cut}", found[some] / labels[some], weights[some])
+        totals.add_mean(f"recall@{cut}", found[some] / labels[some], weights[some], some)
 
 
 def baselines(

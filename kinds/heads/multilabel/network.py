@@ -74,7 +74,8 @@ def row_weights(targets: tf.Tensor, class_weights: np.ndarray | None) -> tf.Tens
 
 
 def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
-    return weighted_sum(set_losses(layer.logits(hidden), rows.targets), rows.weights)
+    logits = layer.learned_logits(hidden)
+    return weighted_sum(set_losses(logits, layer.learned_at(rows.targets)), rows.weights)
 
 
 def set_losses(logits: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

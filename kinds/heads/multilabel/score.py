@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kinds.differences import Array
+from kinds.heads.evidence import Evidence, by_itself
 from kinds.heads.labels.score import columns as columns
 from kinds.heads.labels.score import difference_of, tensors_of
+from kinds.heads.labels.score import leaning_unit as leaning_unit
 from kinds.heads.labels.score import ranks as ranks
 from kinds.tensors import Tensor
 
@@ -17,6 +19,14 @@ if TYPE_CHECKING:
 
 def tensors(head: "FileHead") -> dict[str, Tensor]:
     return tensors_of(head, "ids" if head.is_mixed else "top/at")
+
+
+def leaning(head: "FileHead", said: Evidence) -> Array:
+    return by_itself(said)
+
+
+def has_several() -> bool:
+    return True
 
 
 def score_alone() -> Callable[[Array], Array]:

@@ -20,7 +20,7 @@ class Multilabel(LabelsPart):
     """The counted memories that it mixes with the network, those that know most first."""
 
     def labels(self) -> Labels:
-        return Labels(self.vocabulary, self.top_k, self.tied, several=True)
+        return Labels(self.vocabulary, self.top_k, self.tied, self.label_vectors, several=True)
 
     def memories(self) -> tuple[Name, ...]:
         return self.memory

@@ -10,6 +10,7 @@ from kinds.differences import Array, Difference, value_difference
 from kinds.tensors import Tensor
 
 if TYPE_CHECKING:
+    from kinds.heads.evidence import Evidence
     from kinds.heads.score import FileHead, Ranks
 
 
@@ -23,6 +24,18 @@ def tensors(head: "FileHead") -> dict[str, Tensor]:
 
 def score_alone() -> None:
     return None
+
+
+def has_several() -> bool:
+    return False
+
+
+def leaning(head: "FileHead", said: "Evidence") -> Array:
+    return said.own
+
+
+def leaning_unit() -> str:
+    return "the target's own unit"
 
 
 def difference(

@@ -12,7 +12,6 @@ class NumberPart(HeadPart):
 
     PREPARED: ClassVar = frozenset({"kind"})
     RESULTS: ClassVar[tuple[str, ...]] = ("value",)
-    REMEMBERS: ClassVar = True
 
     memory: tuple[Name, ...] = ()
     """The counted memories whose averages of the target the network reads: of a training row, those

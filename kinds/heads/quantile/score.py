@@ -7,15 +7,24 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.differences import Array, Difference, value_difference
+from kinds.heads.numbers.score import has_several as has_several
+from kinds.heads.numbers.score import leaning_unit as leaning_unit
 from kinds.heads.numbers.score import score_alone as score_alone
 from kinds.heads.numbers.score import tensors as tensors
+from kinds.heads.quantile.metrics import middle
 
 if TYPE_CHECKING:
+    from kinds.heads.evidence import Evidence
     from kinds.heads.score import FileHead, Ranks
 
 
 def columns(head: "FileHead", labels_only: bool) -> dict[str, pa.DataType]:
     return {f"{head.name}.values": pa.list_(pa.float32())}
+
+
+def leaning(head: "FileHead", said: "Evidence") -> Array:
+    """Of the value in the middle."""
+    return np.asarray(said.own[:, middle(head.settings["quantiles"])])
 
 
 def difference(

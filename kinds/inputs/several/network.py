@@ -1,7 +1,7 @@
 """Several values in the network: their vectors, made one.
 
-Padding lies on the left. It never counts in a sum, mean, maximum or attention: the same row with
-more room for padding gives the same vector.
+Padding lies on the left. It never counts in a sum, mean, maximum, attention or transformer: the
+same row with more room for padding gives the same vector.
 """
 
 from collections.abc import Mapping
@@ -13,9 +13,8 @@ from keras import layers, ops
 
 from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.several.spec import SeveralPart
+from kinds.inputs.several.transformer import LOWEST, Transformer
 from kinds.parsing import SEVERAL_IDS, Arrays, Feature, Vector, Vectors
-
-LOWEST = -3.0e38
 
 
 def features(name: str, part: SeveralPart, entries: Mapping[str, int]) -> dict[str, Feature]:
@@ -60,6 +59,9 @@ def vector(
     padding = missing_id(entries[part.vocabulary])
     if part.combine == "attention":
         return attend(looked_up, inputs[name], padding, heads=part.attention_heads, name=name)
+    if part.combine == "transformer":
+        transformer = Transformer(part, looked_up.shape[2], f"{name}.transformer")
+        return transformer.last(looked_up, inputs[name], padding)
     return pooled(looked_up, ops.not_equal(inputs[name], padding), part.combine)
 
 

@@ -5,7 +5,7 @@ are forgotten, whole: `lost` is how many rows a value may have had that is not t
 the values that are kept are low by no more rows than that.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,14 +17,11 @@ from kinds.memory.averages import FOLDS
 from kinds.memory.averages.table import Averages, of_folds
 from kinds.memory.keys import NO_KEY, Keys
 from kinds.memory.prepare import ids_in, weights_in
+from kinds.memory.sums import LIMIT, is_due, summed
 from kinds.prepare import flat
 
 Array = npt.NDArray[Any]
 
-LIMIT = 4_000_000
-# Sums wait as they came until there are this many, then equal pairs are added up.
-COMPACT_AT = 1 << 18
-SUMS = ("weight", "total", "rows")
 SCHEMA = pa.schema(
     [
         ("key", pa.int64()),
@@ -68,7 +65,7 @@ def counted(
     there = (key != NO_KEY) & (weight > 0)
     columns = (key, folds.astype(np.int8), weight, total, np.ones(len(key), np.int64))
     table = pa.table([column[there] for column in columns], schema=SCHEMA)
-    return _compacted(replace(sums, parts=(*sums.parts, _summed(table))))
+    return _compacted(replace(sums, parts=(*sums.parts, _summed([table]))))
 
 
 def merged(many: Iterable[FoldSums]) -> FoldSums:
@@ -86,15 +83,12 @@ def merged(many: Iterable[FoldSums]) -> FoldSums:
 
 
 def _compacted(sums: FoldSums) -> FoldSums:
-    """Adds up what is new once it is much, or more than what was added up before."""
-    sizes = [part.num_rows for part in sums.parts]
-    most = min(COMPACT_AT, sums.limit)
-    return added(sums) if sum(sizes[1:]) > max(most, sizes[0]) else sums
+    return added(sums) if is_due(sums.parts, sums.limit) else sums
 
 
 def added(sums: FoldSums) -> FoldSums:
     """One table, each pair in it once, within the limit."""
-    table = _summed(pa.concat_tables([SCHEMA.empty_table(), *sums.parts]))
+    table = _summed(sums.parts)
     if table.num_rows <= sums.limit:
         return replace(sums, parts=(table,))
     values, value = np.unique(table["key"].to_numpy(), return_inverse=True)
@@ -107,18 +101,13 @@ def added(sums: FoldSums) -> FoldSums:
     return replace(sums, parts=(table.filter(pa.array(kept[value])),), lost=sums.lost + lost)
 
 
-def _summed(table: pa.Table) -> pa.Table:
-    # One thread: sums of floats in the order of the rows are the same in every run.
-    found = table.group_by(["key", "fold"], use_threads=False).aggregate(
-        [(name, "sum") for name in SUMS]
-    )
-    return found.rename_columns(SCHEMA.names).cast(SCHEMA).combine_chunks()
+def _summed(tables: Sequence[pa.Table]) -> pa.Table:
+    return summed(tables, ("key", "fold"), SCHEMA)
 
 
 def averages(sums: FoldSums, min_count: int) -> Averages:
     """What a memory knows: the sums of the values with `min_count` rows."""
     (table,) = added(sums).parts
-    key, weight, total, rows = (table[name].to_numpy() for name in ("key", *SUMS))
-    fold = table["fold"].to_numpy().astype(np.int64)
-    found = of_folds(key, fold, weight, total, rows, min_count)
+    key, fold, weight, total, rows = (table[name].to_numpy() for name in SCHEMA.names)
+    found = of_folds(key, fold.astype(np.int64), weight, total, rows, min_count)
     return Averages(*found, sums.weight, sums.total)

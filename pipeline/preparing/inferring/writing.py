@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
 from typing import Any
 
-from kinds.heads.spec import CLASSES
 from kinds.settings import readable_as_yaml
 from pipeline.preparing.inferring.model import Model, Vocabulary
 from pipeline.preparing.inferring.roles import Part, Roles
@@ -81,10 +80,8 @@ def _beginning(roles: Roles) -> Iterator[str]:
 
 
 def _remembers(roles: Roles) -> bool:
-    """Whether some head uses what rows say of single values, and some input has such values."""
-    able = {one.model_fields["kind"].default for one in CLASSES if one.REMEMBERS}
-    looked_up = any("vocabulary" in part.look.settings for part in roles.inputs)
-    return looked_up and any(part.kind in able for part in roles.heads)
+    """Whether some input has values that come again."""
+    return any("vocabulary" in part.look.settings for part in roles.inputs)
 
 
 def _vocabularies(model: Model) -> Iterator[str]:

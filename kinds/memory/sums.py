@@ -1,0 +1,26 @@
+"""Sums by key, a batch at a time: tables whose equal keys are added up now and then. Pyarrow."""
+
+from collections.abc import Sequence
+
+import pyarrow as pa
+
+# So many rows are kept at most, however many keys there are.
+LIMIT = 4_000_000
+# Sums wait as they came until there are this many, then those of equal keys are added up.
+COMPACT_AT = 1 << 18
+
+
+def summed(tables: Sequence[pa.Table], by: Sequence[str], schema: pa.Schema) -> pa.Table:
+    """One table: rows that are alike in the first columns, `by`, as one, with the sums of the other
+    columns."""
+    sums = [(name, "sum") for name in schema.names[len(by) :]]
+    table = pa.concat_tables([schema.empty_table(), *tables])
+    # One thread: sums of floats in the order of the rows are the same in every run.
+    found = table.group_by(list(by), use_threads=False).aggregate(sums)
+    return found.rename_columns(schema.names).cast(schema).combine_chunks()
+
+
+def is_due(parts: Sequence[pa.Table], limit: int) -> bool:
+    """Whether what is new is much, and more than what was added up before, which is the first."""
+    sizes = [part.num_rows for part in parts]
+    return sum(sizes[1:]) > max(min(COMPACT_AT, limit), *sizes[:1])

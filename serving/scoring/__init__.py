@@ -1,0 +1,1 @@
+"""Steps of `serving.score`: its options, checks before any work, batches, and what is published."""

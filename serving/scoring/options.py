@@ -1,0 +1,92 @@
+"""Options of `serving.score`, and the counts that other commands take as well."""
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from pipeline.distributions.distances import add_thresholds
+from pipeline.rows.csv_dialect import add_csv
+from pipeline.sides import SIDES
+from serving.files.by_side import COLUMN
+from serving.files.streams import FORMATS
+from serving.scorer import MOST_LABELS
+from serving.scoring.asked import add_further
+
+ABOUT = """
+Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
+one row for each that fits the model; others go to <output>.rejected.jsonl. The same command again
+continues a killed run. Needs onnxruntime, numpy and pyarrow only. docs/scoring.md tells the rest.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    made = argparse.ArgumentParser(
+        prog="python -m serving.score",
+        # All options once more would not leave room for them on a screen.
+        usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
+        description=ABOUT,
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=34),
+    )
+    made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
+    said = "files or globs of rows, or -"
+    made.add_argument("--input", required=True, nargs="+", metavar="FILES", help=said)
+    said = ".parquet, .arrow, .csv[.gz] or .jsonl[.gz], or -"
+    made.add_argument("--output", required=True, metavar="FILE", help=said)
+    said = f"of what - stands for: {', '.join(FORMATS)}"
+    made.add_argument("--format", choices=FORMATS, metavar="F", help=said)
+    add_csv(made)
+    _add_columns(made)
+    _add_findings(made)
+    add_further(made)
+    made.add_argument(
+        "--workers", type=positive, metavar="N", help="threads (default: one per core)"
+    )
+    made.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
+    said = "refuse a model without its signature (serving.sign)"
+    made.add_argument("--require-signature", type=Path, metavar="KEY", help=said)
+    made.add_argument("--force", action="store_true", help="replace an output that exists")
+    return made
+
+
+def _add_columns(made: argparse.ArgumentParser) -> None:
+    """What is scored, and which columns come out."""
+    made.add_argument(
+        "--top-k", type=positive, metavar="K", help="labels per head (default: the model's)"
+    )
+    said = "more columns to carry along"
+    made.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
+    made.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
+    said = f"only rows of these sides of the model's split: {', '.join(SIDES)}"
+    made.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
+    made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
+    said = "no scores of labels: faster, the same labels"
+    made.add_argument("--labels-only", action="store_true", help=said)
+    said = "a row for each rank: head, rank, label, score"
+    made.add_argument("--long", action="store_true", help=said)
+
+
+def _add_findings(made: argparse.ArgumentParser) -> None:
+    """What is found out about all rows together."""
+    made.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
+    said = "metrics of slices: a column's values, a condition ('age<30')"
+    made.add_argument("--slice", action="append", metavar="S", default=[], help=said)
+    said = "slices by labels and unknown values, and the worst"
+    made.add_argument("--slices", action="store_true", help=said)
+    said = "intervals over groups of equal COL (default: the split's)"
+    made.add_argument("--groups", nargs="+", metavar="COL", help=said)
+    said = "how far the rows are from the training rows"
+    made.add_argument("--drift", action="store_true", help=said)
+    said = "exit code 4 where they are too far"
+    made.add_argument("--fail-on-drift", action="store_true", help=said)
+    add_thresholds(made)
+
+
+def positive(text: str) -> int:
+    """A count on the command line."""
+    # Python takes long for the digits of a long one, or refuses them.
+    is_count = text.isascii() and text.isdigit() and len(text) <= len(str(MOST_LABELS))
+    if not is_count or not 1 <= int(text) <= MOST_LABELS:
+        rule = f"must be a whole number from 1 to {MOST_LABELS:,}"
+        raise argparse.ArgumentTypeError(f"{rule}. Received: {text:.40}")
+    return int(text)
