@@ -36,6 +36,7 @@ from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import infer, label_files, split_sides
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.preparing.summary import summary
+from pipeline.preparing.window import Window, window_of, within
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec.file import add_set, read_spec
 from pipeline.storage import stores
@@ -64,6 +65,7 @@ def run(argv: Sequence[str]) -> None:
         force=args.force,
         extend=args.extend,
         keep_numbers=args.keep_numbers,
+        window=args.window,
         cache=args.cache,
         compare=args.compare,
         fail_on_drift=args.fail_on_drift,
@@ -82,6 +84,7 @@ def prepare(
     force: bool = False,
     extend: Path | None = None,
     keep_numbers: bool = False,
+    window: Window | None = None,
     cache: Path | None = None,
     compare: Path | None = None,
     fail_on_drift: bool = False,
@@ -91,7 +94,8 @@ def prepare(
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
 
     The values in the vocabularies of `extend`, a folder made before, keep their ids; with
-    `keep_numbers` its means, deviations and boundaries are used as well. The folder
+    `keep_numbers` its means, deviations and boundaries are used as well. With a `window` only the
+    files that reach into it are read. The folder
     `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
     training rows of `compare`, a folder made before, are in the statistics.
 
@@ -103,6 +107,8 @@ def prepare(
     spec = spec if extend is None else spec.read_as(_readings(extend))
     _check_given(spec.vocabularies)
     fields, output = fields_of(spec), str(output)
+    if window is not None:
+        paths = within(paths, window, spec.split, fields, csv)
     _check_columns(paths, fields, csv)
     split_sides.check_split(spec.split, paths)
     _check_widths(spec)
@@ -254,6 +260,8 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         "--keep-numbers", action="store_true", help="its means, deviations and boundaries stay, too"
     )
+    said = "leave out files whose newest row is older, such as 90d, 12w or COLUMN=90d"
+    parser.add_argument("--window", type=_window, metavar="W", help=said)
     parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keeps what is found in each file"
     )
@@ -283,6 +291,13 @@ def _fraction(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1. Received: {text}")
     return value
+
+
+def _window(text: str) -> Window:
+    try:
+        return window_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:
