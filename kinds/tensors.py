@@ -3,6 +3,7 @@
     "word"          a column, as the scorer feeds it      "top_k"         how many labels to give
     "/feature/age"  a feature, as the network takes it    "/output/next"  what the network gives
     "next.labels"   a result                              "/head/next/k"  a step in between
+    "next.exclude"  labels that must not come back        "next.only"     labels that alone may
     "/memory/next/share", ".../labels", ".../masses"      what the memories of a head say, and
     "/memory/next/by_maker/labels", ".../masses"          one of them
 
@@ -75,6 +76,40 @@ def labels(head: str) -> str:
 def label_count(head: str) -> str:
     """int64 [1]: how many labels the head gives, `top_k` or all that there are."""
     return within_head(head, "k")
+
+
+def exclude(head: str) -> str:
+    """Labels that must not come back, string [1, n] for all rows or [rows, n]; "" is none."""
+    return f"{head}.exclude"
+
+
+def only(head: str) -> str:
+    """Labels that alone may come back, as `exclude` has them; without a column all may."""
+    return f"{head}.only"
+
+
+def ids_of(labels: str, head: str) -> str:
+    """int64: the ids of the labels in `exclude` or `only`; unknown ones have the number of all."""
+    return within_head(head, f"{labels.removeprefix(head)[1:]}/ids")
+
+
+def ceiling(head: str) -> str:
+    """float32 [1, n+1] or [rows, n+1]: infinite for a label that may come back, minus infinity for
+    one that must not, and for the class of all others."""
+    return within_head(head, "ceiling")
+
+
+def of_all(head: str, step: str) -> str:
+    """What a step in `unrestricted` is where every label may come back."""
+    return within_head(head, f"of_all/{step}")
+
+
+def unrestricted(head: str) -> dict[str, str]:
+    """The steps that depend on which labels may come back, and what stands for each of them, with
+    the same numbers and in less time, where all may."""
+    steps = "left", "ids", "top/at", "is_candidate"
+    inner = {within_head(head, step): of_all(head, step) for step in steps}
+    return inner | {f"{head}.scores": of_all(head, "scores")}
 
 
 def within_input(name: str, step: str) -> str:

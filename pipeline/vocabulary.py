@@ -38,7 +38,7 @@ def run(argv: Sequence[str]) -> None:
     options = _arguments(argv)
     old, new = (DataFolder(path).verified().vocabularies() for path in (options.old, options.new))
     for name in sorted({*old, *new}):
-        print("\n".join(_lines(name, old.get(name), new.get(name), options.show)))
+        print("\n".join(lines(name, old.get(name), new.get(name), options.show)))
 
 
 def difference(old: Vocabulary, new: Vocabulary) -> Difference:
@@ -60,7 +60,10 @@ def _by_count(values: Vocabulary) -> Vocabulary:
     return dict(sorted(values.items(), key=lambda pair: -pair[1]))
 
 
-def _lines(name: str, old: Vocabulary | None, new: Vocabulary | None, show: int) -> Iterator[str]:
+def lines(
+    name: str, old: Vocabulary | None, new: Vocabulary | None, show: int = SHOWN
+) -> Iterator[str]:
+    """For people: how many values stay, and the most frequent that came or went."""
     if old is None or new is None:
         yield f"{name}: only in the {'second' if old is None else 'first'} folder"
         return

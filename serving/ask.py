@@ -23,9 +23,11 @@ from kinds.heads.show import KINDS
 from pipeline.failures import Exit, Failure, main
 from pipeline.near import near
 from serving.further import Further, with_columns
+from serving.model_file.candidates import Candidates
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 from serving.scoring.asked import add_further, asked
+from serving.scoring.limits import add_limits, limits_from
 from serving.scoring.options import positive
 
 
@@ -34,11 +36,15 @@ def run(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     scorer = Scorer(options.model, workers=1)
     is_person = sys.stdin.isatty()
+    candidates = scorer.candidates(limits_from(options, scorer.heads()))
+    for line in candidates.unknown if candidates else []:
+        print(line, file=sys.stderr)
     if is_person:
-        print(f"columns: {', '.join(scorer.columns)}; an empty line answers, Ctrl-D ends")
+        columns = dict.fromkeys(field.column for field in _fields(scorer, candidates))
+        print(f"columns: {', '.join(columns)}; an empty line answers, Ctrl-D ends")
     further = asked(options).made(scorer, None)
-    code = converse(scorer, sys.stdin, options.top_k, is_person=is_person, further=further)
-    if code:
+    what = options.top_k, further, candidates
+    if code := converse(scorer, sys.stdin, *what, is_person=is_person):
         sys.exit(code)
 
 
@@ -46,9 +52,10 @@ def converse(
     scorer: Scorer,
     lines: Iterable[str],
     top_k: int | None,
+    further: Sequence[Further] = (),
+    candidates: Candidates | None = None,
     *,
     is_person: bool,
-    further: Sequence[Further] = (),
 ) -> int:
     """Answers each row, and goes on after a message where a line or a row does not fit.
 
@@ -61,9 +68,9 @@ def converse(
         is_end = not line.rstrip("\r\n")
         try:
             if is_end and row and not is_spoiled:
-                print(answer(scorer, row, top_k, further), flush=True)
+                print(answer(scorer, row, top_k, further, candidates), flush=True)
             elif not is_end:
-                row |= cell_of(line.rstrip("\r\n"), scorer)
+                row |= cell_of(line.rstrip("\r\n"), _fields(scorer, candidates))
         except Failure as failure:
             print(f"error: {failure}", file=sys.stdout if is_person else sys.stderr, flush=True)
             code, is_spoiled = code or failure.exit_code, not is_person
@@ -84,18 +91,24 @@ def _prompted(lines: Iterable[str], *, is_person: bool) -> Iterator[str]:
             return
 
 
-def cell_of(line: str, scorer: Scorer) -> dict[str, str]:
+def _fields(scorer: Scorer, candidates: Candidates | None) -> list[Field]:
+    """What a row may have: the columns of the model, and those of labels that may come back."""
+    return [*scorer.metadata.fields, *(candidates.fields if candidates else [])]
+
+
+def cell_of(line: str, of_row: Sequence[Field]) -> dict[str, str]:
     """The column and the value of a line. Raises Failure: 2 for no such column, 4 for a value that
     the column cannot hold."""
     # The longest name that fits: a column's name may hold a `=`.
-    fitting = [column for column in scorer.columns if line.startswith(f"{column}=")]
+    columns = list(dict.fromkeys(field.column for field in of_row))
+    fitting = [column for column in columns if line.startswith(f"{column}=")]
     if not fitting:
         name = line.partition("=")[0]
-        rule = f"a line is column=value, with a column of {scorer.columns}"
-        raise Failure(Exit.USAGE, rule + near(name, scorer.columns), received=line[:80])
+        rule = f"a line is column=value, with a column of {columns}"
+        raise Failure(Exit.USAGE, rule + near(name, columns), received=line[:80])
     column = max(fitting, key=len)
     value = line[len(column) + 1 :]
-    fields = [field for field in scorer.metadata.fields if field.column == column and value]
+    fields = [field for field in of_row if field.column == column and value]
     typed(pa.RecordBatch.from_pydict({column: [value]}), fields)
     return {column: value}
 
@@ -114,18 +127,20 @@ def answer(
     row: Mapping[str, str],
     top_k: int | None = None,
     further: Sequence[Further] = (),
+    candidates: Candidates | None = None,
 ) -> str:
     """The results of one row as text, with what is asked for beside them. Raises Failure 4 where it
     does not fit the model."""
-    raw = {column: pa.array([row.get(column)], pa.string()) for column in scorer.columns}
-    row_of_model = typed(pa.RecordBatch.from_pydict(raw), scorer.metadata.fields)
-    seen = UnknownValues()
-    found = scorer.score_later(row_of_model, top_k, seen=seen)()
-    (results,) = with_columns(found, row_of_model, further).to_pylist()
+    fields, seen = _fields(scorer, candidates), UnknownValues()
+    raw = {field.column: pa.array([row.get(field.column)], pa.string()) for field in fields}
+    row_of_model = typed(pa.RecordBatch.from_pydict(raw), fields)
+    later = scorer.score_later(row_of_model, top_k, seen=seen, candidates=candidates)
+    (results,) = with_columns(later(), row_of_model, further).to_pylist()
     lines: list[str] = []
     for head in scorer.heads():
         lines += KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
         lines += [line for one in further for line in one.lines(head, results)]
+    lines += [line for one in further for line in one.lines(None, results)]
     lines += [f"({seen.said()})"] * bool(+seen.of_inputs().unknown)
     return "\n".join(lines) + "\n"
 
@@ -138,6 +153,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
+    add_limits(parser)
     add_further(parser)
     return parser
 

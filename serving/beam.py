@@ -13,6 +13,7 @@ import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any
 
 import apache_beam as beam
@@ -29,9 +30,11 @@ from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from serving.files.sources import check_columns, column_types, read
 from serving.further import Further, with_columns, with_schemas
+from serving.model_file.candidates import Candidates, Limit
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 from serving.scoring.asked import NOTHING, Asked, add_further, asked
+from serving.scoring.limits import add_limits, limits_from
 from serving.scoring.options import positive
 
 READ_ROWS = 8192
@@ -59,11 +62,12 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
         model: str,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        candidates: Candidates | None = None,
         asked: Asked = NOTHING,
     ):
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._model, self._top_k, self._heads, self._asked = model, top_k, heads, asked
-
+        self._candidates = candidates
         # Made in each process: sessions of onnxruntime cannot be pickled.
         self._further: list[Further] | None = None
 
@@ -80,7 +84,8 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
             self._further = self._asked.made(model, self._heads)
         for rows in batch:
             seen = UnknownValues()
-            results = model.score_later(rows.typed, self._top_k, self._heads, seen)()
+            what = self._top_k, self._heads, seen, self._candidates
+            results = model.score_later(rows.typed, *what)()
             results = with_columns(results, rows.typed, self._further)
             _count(seen)
             columns = [*rows.carried.columns, *results.columns]
@@ -123,14 +128,17 @@ class Score(beam.PTransform):
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
         csv: Csv = AS_FOUND,
+        limits: Mapping[str, Limit] = MappingProxyType({}),
         asked: Asked = NOTHING,
     ) -> None:
         super().__init__()
         self._csv = csv
-        metadata = Scorer(model, workers=1).metadata
+        scorer = Scorer(model, workers=1)
+        metadata, candidates = scorer.metadata, scorer.candidates(limits)
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
-        self._columns = list(dict.fromkeys(field.column for field in metadata.fields))
-        self._fields, self._handler = metadata.fields, ScorerHandler(model, top_k, heads, asked)
+        self._fields = [*metadata.fields, *(candidates.fields if candidates else [])]
+        self._columns = list(dict.fromkeys(field.column for field in self._fields))
+        self._handler = ScorerHandler(model, top_k, heads, candidates, asked)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
@@ -144,8 +152,13 @@ def run(arguments: Sequence[str]) -> None:
     files, csv = expand(options.input), csv_of(options)
     scorer = Scorer(options.model, workers=1)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
+    limits = limits_from(options, scorer.heads(options.heads))
+    candidates = scorer.candidates(limits)
+    for line in candidates.unknown if candidates else []:
+        print(line, file=sys.stderr)
+    of_limits = candidates.columns if candidates else []
     for file in files:
-        check_columns(file, [*scorer.columns, *kept], csv)
+        check_columns(file, [*scorer.columns, *of_limits, *kept], csv)
     further = asked(options)
     results = with_schemas(scorer.schema(options.heads), further.made(scorer, options.heads))
     schema = pa.schema([*_types(files, kept, csv), *results])
@@ -153,7 +166,7 @@ def run(arguments: Sequence[str]) -> None:
     with beam.Pipeline(runner=runner, options=engine) as pipeline:
         paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
         scored, rejected = paths | Score(
-            options.model, options.keep, options.top_k, options.heads, csv, further
+            options.model, options.keep, options.top_k, options.heads, csv, limits, further
         )
         _ = (
             scored
@@ -212,7 +225,11 @@ def _engine(arguments: Sequence[str]) -> tuple[Any, PipelineOptions]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m serving.beam", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m serving.beam",
+        usage="%(prog)s --model MODEL --input FILES --output START [options] [Beam options]",
+        description=__doc__,
+    )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
     parser.add_argument("--output", required=True, help="what the names of the files begin with")
@@ -220,6 +237,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
+    add_limits(parser)
     add_further(parser)
     parser.add_argument("--shards", type=positive, default=4, help="files to write")
     return parser

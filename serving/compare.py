@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kinds.columns import cast
 from kinds.heads.any.intervals import GroupSums, Interval, difference
@@ -124,6 +125,7 @@ def _add(
     """How many rows of each batch fit both models."""
     columns = [c for s, e in zip(scorers, both, strict=True) for c in [*s.columns, *e.columns]]
     columns = list(dict.fromkeys([*columns, *(c for one in sides for c in one.columns)]))
+    narrowed = False
     for file in files:
         check_columns(file, columns, csv)
         for raw in read(file, columns, READ_ROWS, csv):
@@ -134,9 +136,26 @@ def _add(
                 _, good, _ = cast(raw.rows.take(pa.array(chosen)), scorer.metadata.fields)
                 chosen = chosen[good]
             rows = raw.rows.take(pa.array(chosen))
-            for scorer, evaluation in zip(scorers, both, strict=True):
-                evaluation.add(cast(rows, scorer.metadata.fields)[0], rows)
+            typed = [cast(rows, scorer.metadata.fields)[0] for scorer in scorers]
+            if len(chosen) and not narrowed:
+                _narrow(both, [one.slice(0, 1) for one in typed])
+                narrowed = True
+            for evaluation, one in zip(both, typed, strict=True):
+                evaluation.add(one, rows)
             yield len(chosen)
+
+
+def _narrow(both: Sequence[Evaluation], a_row: Sequence[pa.RecordBatch]) -> None:
+    """To the labels that both models have, in the order of A's: what only one of them knows is any
+    other value to both, so that a vocabulary that has grown makes neither better or worse."""
+    own = [evaluation.labels(row) for evaluation, row in zip(both, a_row, strict=True)]
+    a, b = own
+    common = {name: one.filter(pc.is_in(one, value_set=b[name])) for name, one in a.items()}
+    if lost := [name for name, labels in common.items() if not len(labels)]:
+        rule = "the heads of both models must have a label in common"
+        raise Failure(Exit.USAGE, rule, received=f"none of {lost[0]!r}")
+    for evaluation, labels in zip(both, own, strict=True):
+        evaluation.narrow(common, labels)
 
 
 def _every(both: Sequence[Evaluation], name: str) -> tuple[GroupSums, GroupSums]:

@@ -42,14 +42,10 @@ def run(arguments: Sequence[str]) -> None:
 
 def render(data: ReportData) -> str:
     """The whole page."""
-    sheets = [TEMPLATES / f"{name}.css" for name in ("colours", "report")]
-    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return template("report.html").render(
+        **styled(),
         data=data,
         figures=figures,
-        style=style,
-        style_hash=f"sha256-{digest}",
         picture=picture(data.spec, data.run.get("weights", {})),
         tiles=[_tile(data, name) for name in data.spec.heads],
         costs=costs(data),
@@ -61,6 +57,14 @@ def render(data: ReportData) -> str:
         part_rows=part_rows,
         ended=data.run.get("ended"),
     )
+
+
+def styled() -> dict[str, str]:
+    """The style of a page, and the hash by which the page allows it and no other."""
+    sheets = [TEMPLATES / f"{name}.css" for name in ("colours", "report")]
+    style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    return {"style": style, "style_hash": f"sha256-{digest}"}
 
 
 def template(name: str) -> Any:

@@ -25,6 +25,7 @@ import pyarrow as pa
 from kinds import tensors
 from kinds.columns import cast
 from kinds.heads.score import KINDS, FileHead
+from kinds.lists import lists_of
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from pipeline.folders.model import sha256_beside
@@ -33,6 +34,7 @@ from serving.explanation.explainer import SAMPLES, Explainer, How
 from serving.further import Further, with_columns, with_schemas
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
+from serving.model_file.candidates import Candidates, Limit, Lists, Wishes, limits_of
 from serving.model_file.feeds import feeds, spans
 from serving.model_file.file_graph import FileGraph, strings
 from serving.model_file.metadata import KEY, Metadata, from_json
@@ -83,7 +85,7 @@ class Scorer:
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
         self._usual, self._memories = self.metadata.usual(), self.metadata.memories()
-        self._networks: dict[tuple[str, ...], Network] = {}
+        self._networks: dict[tuple[tuple[str, ...], tuple[str, ...]], Network] = {}
 
     @property
     def columns(self) -> list[str]:
@@ -104,38 +106,66 @@ class Scorer:
         rows: Any,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        *,
+        exclude: Wishes | None = None,
+        only: Wishes | None = None,
     ) -> pa.Table:
         """One row of keys and results for each of the `rows`, in their order.
 
         They are a pyarrow.Table, a frame of pandas or Polars, a dict of columns or a list of dicts.
         Columns: the keys; of a head with labels `<head>.labels` list<string> and `<head>.scores`
-        list<float>, best first; of others numbers, as `schema` says. Raises Failure: 2 for a
-        missing column or a wrong `top_k`, 4 for a row that does not fit (score files with
-        `python -m serving.score` to set those aside).
+        list<float>, best first; of others numbers, as `schema` says.
+
+        `exclude` are labels that must not come back, `only` those that alone may: the name of a
+        column of lists, or labels for all rows; {head: either} where several heads have labels.
+        Lists are then as long as there are labels left, `top_k` at most, and scores remain those
+        among all labels.
+
+        Raises Failure: 2 for a missing column or a wrong `top_k`, 4 for a row that does not fit
+        (score files with `python -m serving.score` to set those aside).
         """
-        return self._scored(rows, top_k, heads)
+        return self._scored(rows, top_k, heads, limits_of(self.heads(heads), exclude, only))
 
     def _scored(
         self,
         rows: Any,
         top_k: int | None,
         heads: Sequence[str] | None,
+        limits: Mapping[str, Limit],
         further: Sequence[Further] = (),
     ) -> pa.Table:
         keys = list(self.metadata.keys)
-        table = as_arrow(rows, [*keys, *self.columns])
-        if missing := [c for c in {*keys, *self.columns} if c not in table.schema.names]:
+        candidates = self.candidates(limits)
+        columns = [*self.columns, *(candidates.columns if candidates else [])]
+        table = as_arrow(rows, [*keys, *columns])
+        if missing := [c for c in {*keys, *columns} if c not in table.schema.names]:
             rule = "the rows must have the columns that the model names; missing: "
             rule += f"{sorted(missing)}{near_columns(sorted(missing), table.schema.names)}"
             raise Failure(Exit.USAGE, rule, received=table.schema.names[:50])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
-        parts = [self._score_raw(batch, top_k, heads, further) for batch in batches]
+        parts = [self._score_raw(batch, top_k, heads, candidates, further) for batch in batches]
         schema = with_schemas(self.schema(heads), further)
         results = pa.Table.from_batches(parts, schema=schema)
         for at, key in enumerate(keys):
             column = table.column(key)
             results = results.add_column(at, key, _chunked(column))
         return results
+
+    def candidates(self, limits: Mapping[str, Limit]) -> Candidates | None:
+        """Which labels may come back, by the names of heads; None without a limit. Raises Failure 2
+        where the file has no such inputs or nothing is left."""
+        if not limits:
+            return None
+        for name in limits:
+            if tensors.ceiling(name) not in self.graph.maker:
+                rule = "labels are left out by a model that was exported with this version or later"
+                raise Failure(Exit.USAGE, f"{rule}: export its run again", received=name)
+        labels = {
+            head.name: self._labels[head.outputs[0]].slice(0, head.entries)
+            for head in self.heads(list(limits))
+        }
+        heads = self.heads(list(limits))
+        return Candidates(limits, heads, self.metadata.fields, labels)
 
     def explain(
         self,
@@ -156,30 +186,35 @@ class Scorer:
         """
         how = How(most, shapley, samples, elements, dict(answers or {}))
         explainer = Explainer(self, how, heads)
-        return self._scored(rows, None, heads, [explainer])
+        return self._scored(rows, None, heads, {}, [explainer])
 
     def _score_raw(
         self,
         rows: pa.RecordBatch,
         top_k: int | None,
         heads: Sequence[str] | None,
+        candidates: Candidates | None,
         further: Sequence[Further],
     ) -> pa.RecordBatch:
-        typed, _, rejected = cast(rows, self.metadata.fields)
+        of_limits = candidates.fields if candidates else []
+        typed, _, rejected = cast(rows, [*self.metadata.fields, *of_limits])
         if rejected:
             first = rejected[0]
             rule = f"a row does not fit: {first.reason} in column {first.column!r}"
             raise Failure(Exit.BAD_ROWS, rule, received=first.text[:80])
-        return with_columns(self.score_typed(typed, top_k, heads), typed, further)
+        results = self.score_typed(typed, top_k, heads, candidates)
+        return with_columns(results, typed, further)
 
     def score_typed(
         self,
         typed: pa.RecordBatch,
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
+        candidates: Candidates | None = None,
     ) -> pa.RecordBatch:
-        """Results for rows that `kinds.columns.cast` has typed with the model's fields."""
-        return self.score_later(typed, top_k, heads)()
+        """Results for rows that `kinds.columns.cast` has typed with the model's fields, and those
+        of the candidates."""
+        return self.score_later(typed, top_k, heads, candidates=candidates)()
 
     def score_later(
         self,
@@ -187,13 +222,14 @@ class Scorer:
         top_k: int | None = None,
         heads: Sequence[str] | None = None,
         seen: UnknownValues | None = None,
+        candidates: Candidates | None = None,
     ) -> Callable[[], pa.RecordBatch]:
         """Starts on the rows, and returns a function that waits for what `score_typed` gives.
 
         By then the values that the model does not know are added to `seen`.
         """
         with self._file_to_blame():
-            finish = self._started(typed, top_k, heads, seen)
+            finish = self._started(typed, top_k, heads, seen, candidates)
 
         def finished() -> pa.RecordBatch:
             with self._file_to_blame():
@@ -220,11 +256,15 @@ class Scorer:
         top_k: int | None,
         heads: Sequence[str] | None,
         seen: UnknownValues | None,
+        candidates: Candidates | None,
     ) -> Callable[[], pa.RecordBatch]:
-        top_k, network, schema = checked_top_k(top_k), self._network(heads), self.schema(heads)
+        limited = candidates.heads if candidates else []
+        top_k, schema = checked_top_k(top_k), self.schema(heads)
+        network = self._network(heads, limited)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
+        lists = candidates.lists(typed, seen) if candidates else Lists([])
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
-        slices = [_slice(inputs, span) for span in self._spans(typed)]
+        slices = [_slice(inputs, span) | lists.of(*span) for span in self._spans(typed)]
         parts = self._threads.map(partial(network.run, top_k=top_k), slices)
 
         def finish() -> pa.RecordBatch:
@@ -232,7 +272,7 @@ class Scorer:
             if seen is not None:
                 seen.add(self._usual, found)
                 seen.add_memories(self._memories, found)
-            return _joined(found, schema, self._labels)
+            return _joined(found, schema, self._labels, self.heads(limited))
 
         return finish
 
@@ -276,10 +316,10 @@ class Scorer:
             columns |= KINDS[head.kind].columns(head, self.labels_only)
         return pa.schema(columns.items())
 
-    def _network(self, heads: Sequence[str] | None) -> Network:
+    def _network(self, heads: Sequence[str] | None, limited: Sequence[str] = ()) -> Network:
         """The part of the file that these heads need, made when it is first asked for."""
         chosen = self.heads(heads)
-        names = tuple(head.name for head in chosen)
+        names = tuple(head.name for head in chosen), tuple(limited)
         if names not in self._networks:
             self._networks[names] = Network(
                 self.graph,
@@ -290,6 +330,7 @@ class Scorer:
                     *map(tensors.ids, self._usual),
                     *(one.place for one in self._memories.values()),
                 ],
+                limited=limited,
             )
         return self._networks[names]
 
@@ -341,12 +382,14 @@ def batch_rows(entries: Sequence[int]) -> int:
 def read_model(path: Path, *, unchecked: bool = False) -> bytes:
     """The bytes of a model, after both checks. Raises Failure: 2 without the file, 5 where it is
     not the one that was exported, or holds what is not allowed."""
+    # Of one folder, whatever a link such as OUT/current leads to a moment later.
+    file = path.parent.resolve() / path.name
     try:
-        content = path.read_bytes()
+        content = file.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise Failure(Exit.USAGE, "the model must be a file that exists", received=path) from None
     if not unchecked:
-        _check_sha256(path, content)
+        _check_sha256(file, content)
     refuse_unknown(content)
     return content
 
@@ -367,26 +410,41 @@ def _slice(inputs: Arrays, span: Span) -> Arrays:
 
 
 def _joined(
-    parts: Sequence[Arrays], schema: pa.Schema, labels: Mapping[str, pa.Array]
+    parts: Sequence[Arrays],
+    schema: pa.Schema,
+    labels: Mapping[str, pa.Array],
+    limited: Sequence[FileHead],
 ) -> pa.RecordBatch:
     if not parts:
         return pa.RecordBatch.from_pylist([], schema=schema)
-    columns = [
-        _column([part[name] for part in parts], kind, labels.get(name))
-        for name, kind in zip(schema.names, schema.types, strict=True)
-    ]
+    ids_beside = {column: head.outputs[0] for head in limited for column in head.outputs}
+    entries = {head.outputs[0]: head.entries for head in limited}
+
+    def column(name: str, kind: pa.DataType) -> pa.Array:
+        values = np.concatenate([part[name] for part in parts])
+        if name not in ids_beside:
+            return _column(values, kind, labels.get(name))
+        own = ids_beside[name]
+        is_left = np.concatenate([part[own] for part in parts]) < entries[own]
+        return _lists(values[is_left], is_left.sum(axis=1), labels.get(name))
+
+    columns = [column(*one) for one in zip(schema.names, schema.types, strict=True)]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _column(parts: list[npt.NDArray[Any]], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
+def _column(values: npt.NDArray[Any], kind: pa.DataType, labels: pa.Array | None) -> pa.Array:
     """Numbers, lists of numbers, or of ids lists of the labels that they stand for."""
-    values = np.concatenate(parts)
     if not pa.types.is_list(kind):
         return pa.array(values, kind)
     rows, width = values.shape
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * width)
-    flat = pa.array(values.ravel())
-    return pa.ListArray.from_arrays(offsets, flat if labels is None else labels.take(flat))
+    return _lists(values.ravel(), np.full(rows, width), labels)
+
+
+def _lists(
+    values: npt.NDArray[Any], lengths: npt.NDArray[np.int64], labels: pa.Array | None
+) -> pa.Array:
+    flat = pa.array(values)
+    return lists_of(flat if labels is None else labels.take(flat), lengths)
 
 
 def _chunked(column: pa.Array | pa.ChunkedArray) -> pa.ChunkedArray:

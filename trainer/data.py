@@ -15,11 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import network as heads
+from kinds.heads.labels.numbering import MISSING
 from kinds.inputs import network as inputs
+from kinds.inputs.several.network import left_padded
 from kinds.memory.averages import FOLDS, WIDTH
 from kinds.memory.averages.network import LookUp
 from kinds.names import WEIGHT
-from kinds.parsing import ONE_NUMBER, Arrays, Feature
+from kinds.parsing import ONE_NUMBER, SEVERAL_IDS, Arrays, Feature
 from pipeline.spec import Spec
 
 # Two times as many are in memory: those of which batches are made, and those that come next.
@@ -35,9 +37,10 @@ class ExampleFeatures:
     """What is read of an example: features of the inputs, and the targets by head.
 
     `averages` are features that memories make of the inputs'. Where the rows were counted
-    themselves, `counted`, they are made of the rows of other folds. `weigh` says how much each row
-    counts beside its own weight, float32 [rows], of serialised examples and what they hold; those
-    that count for nothing are not read.
+    themselves, `counted`, they are made of the rows of other folds. `places` are those inputs and
+    targets that training has at every place of a list, by the same names. `weigh` says how much
+    each row counts beside its own weight, float32 [rows], of serialised examples and what they
+    hold; those that count for nothing are not read.
     """
 
     inputs: dict[str, Feature]
@@ -45,6 +48,7 @@ class ExampleFeatures:
     weighted: bool
     averages: Mapping[str, LookUp] = field(default_factory=dict)
     counted: bool = False
+    places: Mapping[str, Feature] = field(default_factory=dict)
     weigh: "Callable[[tf.Tensor, Batch], tf.Tensor] | None" = None
 
     def parsing(self) -> dict[str, Any]:
@@ -63,7 +67,17 @@ def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
     for name, part in spec.inputs.items():
         found |= inputs.KINDS[part.kind].features(name, part, entries)
     targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
-    return ExampleFeatures(found, targets, spec.weight is not None)
+    return ExampleFeatures(
+        found, targets, spec.weight is not None, places=_at_places(spec, entries)
+    )
+
+
+def _at_places(spec: Spec, entries: Mapping[str, int]) -> dict[str, Feature]:
+    along = [(name, part) for name, part in spec.prepared_inputs().items() if name in spec.along()]
+    found = {n: inputs.KINDS[part.kind].features(n, part, entries)[n] for n, part in along}
+    padded = partial(left_padded, length=spec.places, padding=MISSING)
+    target = Feature(SEVERAL_IDS, tf.int32, padded, (spec.places,))
+    return found | dict.fromkeys(spec.followed(), target)
 
 
 class Batch(NamedTuple):
@@ -73,11 +87,14 @@ class Batch(NamedTuple):
     targets: head -> int32 [batch] (-1 missing), int32 [batch, labels] (-1 missing, -2 no label)
         or float32 [batch] (NaN missing)
     weights: float32 [batch]
+    places: input or head -> int32 [batch, places], where heads are trained at every place of a
+        list; `targets` have the last place's
     """
 
     features: dict[str, tf.Tensor]
     targets: dict[str, tf.Tensor]
     weights: tf.Tensor
+    places: dict[str, tf.Tensor]
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
@@ -172,10 +189,14 @@ def _cut_up(stack: Batch) -> list[Batch]:
         features = {name: tf.unstack(values) for name, values in stack.features.items()}
         targets = {name: tf.unstack(values) for name, values in stack.targets.items()}
         weights = tf.unstack(stack.weights)
-    return [
-        Batch({n: v[i] for n, v in features.items()}, {n: v[i] for n, v in targets.items()}, weight)
-        for i, weight in enumerate(weights)
-    ]
+        places = {name: tf.unstack(values) for name, values in stack.places.items()}
+    parts = features, targets, places
+
+    def batch(at: int, weight: tf.Tensor) -> Batch:
+        given, wanted, along = ({n: v[at] for n, v in part.items()} for part in parts)
+        return Batch(given, wanted, weight, along)
+
+    return [batch(at, weight) for at, weight in enumerate(weights)]
 
 
 def _stacks(
@@ -274,7 +295,8 @@ def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) ->
     given |= {name: average(given, folds) for name, average in features.averages.items()}
     targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
     weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
-    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0))
+    places = {name: feature.tensor(found[name]) for name, feature in features.places.items()}
+    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0), places)
     if features.weigh is None:
         return batch
     return batch._replace(weights=batch.weights * features.weigh(serialized, batch))
@@ -295,6 +317,7 @@ def batch_signature(features: ExampleFeatures, batch_size: int) -> Batch:
         | dict.fromkeys(features.averages, averages),
         {name: feature.signature(batch_size) for name, feature in features.targets.items()},
         tf.TensorSpec([batch_size], tf.float32),
+        {name: feature.signature(batch_size) for name, feature in features.places.items()},
     )
 
 
@@ -317,4 +340,11 @@ def _counted(batch: Batch, features: ExampleFeatures, rows: int) -> Arrays:
     for name, feature in (features.inputs | features.targets).items():
         values = batch.features[name] if name in features.inputs else batch.targets[name]
         found |= feature.counted(name, values[:rows])
+    found |= {place_name(name): values[:rows] for name, values in batch.places.items()}
     return found | {WEIGHT: batch.weights[:rows]}
+
+
+def place_name(name: str) -> str:
+    """The name of what an input or a head has at every place of a list, beside what it has of the
+    row."""
+    return f"{name}.places"

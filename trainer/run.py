@@ -12,6 +12,7 @@ from kinds.heads.any.metrics import Scale, TrainTargets
 from kinds.heads.any.network import Sampler
 from kinds.heads.network import KINDS
 from kinds.memory.averages.network import look_up
+from kinds.names import WEIGHT
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
@@ -26,6 +27,7 @@ from trainer.data import (
     batches,
     collect,
     example_features,
+    place_name,
     step_batches,
     steps_per_epoch,
 )
@@ -140,7 +142,10 @@ def make_run(
     priors = {}
     for name, head in spec.heads.items():
         own = (outputs[name], values.get(name, ()), head.in_file(), readings.get(name) or "words")
-        priors[name] = prior_of(head, TrainTargets(name, train_columns, *own))
+        columns = trained_columns(name, features, train_columns)
+        prior = prior_of(head, TrainTargets(name, columns, *own))
+        of_row = len(columns[name]) / max(1, len(train_columns[name]))
+        priors[name] = replace(prior, share=prior.share * of_row)
     bias = {name: prior.bias for name, prior in priors.items()}
     settings = spec.training
     memories = build_memories(spec, data, bias)
@@ -171,6 +176,19 @@ def make_run(
         start,
         learns.rows,
     )
+
+
+def trained_columns(name: str, features: ExampleFeatures, columns: Arrays) -> Arrays:
+    """The columns of the targets that a head is trained on: of one that predicts the next element
+    of a list there is a row for each that it has, with what stood before it."""
+    if name not in features.places:
+        return columns
+    targets = columns[place_name(name)]
+    rows, places = np.nonzero(targets >= 0)
+    found = {one: values[rows] for one, values in columns.items() if one in features.ids()}
+    for along in features.places:
+        found[along] = columns[place_name(along)][rows, places]
+    return found | {WEIGHT: columns[WEIGHT][rows]}
 
 
 def _check_size(spec: Spec, entries: Mapping[str, int]) -> None:
@@ -218,8 +236,9 @@ def count_train_rows(data: DataFolder, spec: Spec) -> Arrays:
     whatever the batch size is."""
     features = example_features(spec, data.entries)
     rows, size = data.rows("train"), spec.training.batch_size
-    order = (spec.training.seed, 0) if rows > ROWS_COUNTED else None
-    counted = min(rows, ROWS_COUNTED)
+    most = ROWS_COUNTED // max(1, spec.places)
+    order = (spec.training.seed, 0) if rows > most else None
+    counted = min(rows, most)
     read = batches(data.files("train"), features, batch_size=size, order=order)
     return collect(read.take(steps_per_epoch(counted, size)), features, counted)
 

@@ -19,6 +19,9 @@ class Metrics(Protocol):
     def headlines(self) -> tuple[str, ...]:
         """The metrics that stand for the head, the first in one number."""
 
+    def loss(self) -> str:
+        """The metric that training lowers, or its root."""
+
     def shortfall(self, metric: str, value: float) -> float:
         """How far a metric falls short: the best of several values has the least."""
 
@@ -33,6 +36,10 @@ class Metrics(Protocol):
     def mixed(self, output: Array, mixture: Mixture) -> Array:
         """What stands for the network's `output` [rows, ...] once the head's memories are mixed
         in."""
+
+    def narrowed(self, output: Array, ids: Array) -> Array:
+        """The network's `output` [rows, ...] as that of a head whose only labels are those of the
+        `ids`, in their order: what others have goes where values go that are no label."""
 
     def restored(self, rows: Rows, scale: Scale) -> Rows:
         """Rows as `network.results` makes them, in the target's own unit."""

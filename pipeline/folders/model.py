@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from pipeline.folders.published import Folder, Within, write_json
+from pipeline.folders.published import Folder, Within, read_json, write_json
 from pipeline.manifest import MANIFEST, write_text
 
-MODEL = "model.onnx"
+MODEL, CERTIFICATE = "model.onnx", "certificate.json"
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,12 @@ class ModelFolder(Folder):
         write_text(sha256_beside(file), f"{sha256}  {file.name}\n")
         return sha256
 
+    def certificate(self) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = read_json(self.path / CERTIFICATE)
+        return found
+
     def write_certificate(self, certificate: Mapping[str, Any]) -> None:
-        write_json(self.path / "certificate.json", certificate)
+        write_json(self.path / CERTIFICATE, certificate)
 
     def write_card(self, text: str) -> None:
         write_text(self.path / "README.md", text)

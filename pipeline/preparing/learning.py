@@ -41,9 +41,9 @@ from pipeline.preparing.moments import Moment, Quantiles
 class Learned:
     """Entries by vocabulary; what is known of each input and head, and how its values are spread.
 
-    `numbers` has the mean and the deviation, or the boundaries, of those that have them; `constant`
-    names the numbers whose deviation is 0. `readings` says of each vocabulary how cells are read
-    for it, `reread` what that changed among those of the training rows, which are `rows`.
+    `numbers` has the mean and the deviation, and the boundaries, of those that have them;
+    `constant` names the numbers whose deviation is 0. `readings` says of each vocabulary how cells
+    are read for it, `reread` what that changed among those of the training rows, which are `rows`.
     """
 
     entries: dict[str, Entries]
@@ -228,7 +228,7 @@ class Learn(beam.CombineFn):
             numbers[name] = {"mean": means, "std": stds}
         for name in self._cut:
             bounds = self._quantiles["cut", name].extract_output(found["cut", name])
-            numbers[name] = {"boundaries": bounds}
+            numbers.setdefault(name, {})["boundaries"] = bounds
         return {name: self._as_kept(name, own) for name, own in numbers.items()}
 
     def _as_kept(self, name: str, found: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ A target that is missing or does not fit leaves the row out of that head only. E
 interval, by the bootstrap over groups of rows, of all rows and of slices of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from kinds import tensors
 from kinds.charts import percent
@@ -60,6 +61,7 @@ class Evaluation:
         further |= {tensors.ids(name): "int64" for name in self._usual}
         self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
+        self._among: dict[str, Array] = {}
         tried = candidates(metadata) if find else []
         known = [ByKnown(name) for name in self._usual]
         self._sliced = [column for one in slices for column in one.columns]
@@ -81,11 +83,12 @@ class Evaluation:
         """Rows as the model reads them, and the same rows as they came."""
         if not typed.num_rows:
             return
-        self._labels = self._labels or self._read_labels(typed.slice(0, 1))
+        self._labels = self._labels or self.labels(typed.slice(0, 1))
         targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
         outputs = [tensor for head in self._heads for tensor in _measured(head)]
         outputs += [tensors.ids(name) for name in self._usual]
-        reduce = partial(_rows_of_heads, self._heads, targets, list(self._usual.values()))
+        usual = list(self._usual.values())
+        reduce = partial(_rows_of_heads, self._heads, targets, usual, self._among)
         parts = self._scorer.map_batches(typed, outputs, reduce)
         weights, buckets = read_weights(raw, self._weight), self._groups.of(raw)
         of_all = [_joined([part[at] for part in parts]) for at in range(len(parts[0]))]
@@ -121,6 +124,16 @@ class Evaluation:
         """Takes the other's groups, so that both are drawn alike."""
         self._groups = other._groups.anew()
 
+    def narrow(self, labels: Mapping[str, pa.Array], own: Mapping[str, pa.Array]) -> None:
+        """Measures the heads over some of their `own` labels: a target that is none of those counts
+        as one that the vocabulary does not hold. To be asked before any row is added."""
+        self._labels = dict(labels)
+        self._among = {
+            name: pc.index_in(kept, value_set=own[name]).to_numpy(zero_copy_only=False)
+            for name, kept in labels.items()
+            if not kept.equals(own[name])
+        }
+
     def over(self) -> str:
         """What the intervals are over."""
         return f"intervals: {percent(LEVEL, 0)}, by the bootstrap over {self._groups.said()}"
@@ -132,12 +145,13 @@ class Evaluation:
         there = target.there & (weights > 0)
         self._unreadable[head.name] += target.unreadable
         if head.entries is not None:
-            owners = np.unique(target.owners[target.values == head.entries])
+            entries = len(self._labels[head.name])
+            owners = np.unique(target.owners[target.values == entries])
             self._unknown[head.name] += int(there[owners].sum())
         kept = {name: values[there] for name, values in rows.items()}
         self.sums[head.name].add(kept, weights[there], buckets[there], there, sliced)
 
-    def _read_labels(self, one_row: pa.RecordBatch) -> dict[str, pa.Array]:
+    def labels(self, one_row: pa.RecordBatch) -> dict[str, pa.Array]:
         """The labels of each head by id: the graph holds them as a constant."""
         heads = [head for head in self._heads if head.entries is not None]
         if not heads:
@@ -199,6 +213,7 @@ def _rows_of_heads(
     heads: Sequence[FileHead],
     targets: Sequence[Target],
     usual: Sequence[Usual],
+    among: Mapping[str, Array],
     start: int,
     outputs: Sequence[Array],
 ) -> list[Rows]:
@@ -210,6 +225,8 @@ def _rows_of_heads(
         if head.is_mixed:
             share, labels, masses = (next(given) for _ in Mixture._fields)
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
+        if head.name in among:
+            output = kind.narrowed(output, among[head.name])
         found.append(kind.rows(output, *target.part(start, len(output))))
     ids = [np.reshape(of, (len(of), -1)) for of in given]
     unknown = zip(ids, usual, strict=True)

@@ -104,17 +104,27 @@ class Explainer:
         found = self.found(typed, answers)
         columns = []
         for head in self._heads:
-            columns += self._reasons(found.shares[head.name], found.there)
+            own = self._reasons(found.shares[head.name], found.there)
             if memories := self._memories[head.name]:
-                columns.append(_sentences(memories, found.places, answers[head.name]))
+                own.append(_sentences(memories, found.places, answers[head.name]))
+            columns += [self._of_answers(head, column, results) for column in own]
         return columns
 
-    def lines(self, head: FileHead, row: Mapping[str, Any]) -> list[str]:
+    def _of_answers(self, head: FileHead, column: pa.Array, results: pa.RecordBatch) -> pa.Array:
+        """Nothing is said of a row in which no label may come back."""
+        if head.entries is None or head.name in self._asked:
+            return column
+        has_answer = pc.greater(pc.list_value_length(results.column(head.outputs[0])), 0)
+        if pc.all(has_answer).as_py():
+            return column
+        return pc.if_else(has_answer, column, pa.scalar([], column.type))
+
+    def lines(self, head: FileHead | None, row: Mapping[str, Any]) -> list[str]:
         """
         +1.31  maker
                seen 14 times with this maker, 9 of them this answer
         """
-        if head not in self._heads:
+        if head is None or head not in self._heads:
             return []
         unit = KINDS[head.kind].leaning_unit()
         answer = f" to {self._how.answers[head.name]}" if head.name in self._how.answers else ""
@@ -172,9 +182,10 @@ class Explainer:
             return None
         if head.name in self._asked:
             return np.full(results.num_rows, self._asked[head.name])
-        first = pc.list_element(results.column(head.outputs[0]), 0)
-        known = self._scorer.labels[head.name]
-        return np.asarray(pc.index_in(first, known).to_numpy(zero_copy_only=False), np.int64)
+        lists, known = results.column(head.outputs[0]), self._scorer.labels[head.name]
+        firsts = pc.list_slice(lists, 0, 1, return_fixed_size_list=True).flatten()
+        ids = pc.fill_null(pc.index_in(firsts, known, skip_nulls=True), 0)
+        return np.asarray(ids.to_numpy(zero_copy_only=False), np.int64)
 
     def _id(self, head: str, label: str) -> int:
         (one,) = self._scorer.heads([head])

@@ -6,6 +6,8 @@ Both sides get the same typed rows. Ids must be identical, other numbers and all
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,7 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, feature
 from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
+from serving.exporting.certified_candidates import certify_candidates
 from serving.exporting.graph import loaded
 from serving.exporting.hard_cases import MOST_ROWS, Rows
 from serving.exporting.reference import Reference
@@ -35,6 +38,7 @@ class Certificate:
     """What has been compared, and the largest difference of each feature and head."""
 
     cases: dict[str, int] = field(default_factory=dict)
+    candidates: dict[str, int] = field(default_factory=dict)
     features: dict[str, float] = field(default_factory=dict)
     heads: dict[str, float] = field(default_factory=dict)
     ties: dict[str, int] = field(default_factory=dict)
@@ -43,6 +47,7 @@ class Certificate:
         return {
             "rows": sum(self.cases.values()),
             "cases": self.cases,
+            "candidates": self.candidates,
             "tolerance": TOLERANCE,
             "largest_differences": {"features": self.features, "heads": self.heads},
             "ranks_that_tie": self.ties,
@@ -65,12 +70,15 @@ class Exported:
             model.graph.output.append(helper.make_tensor_value_info(feature(name), kind, None))
         return cls(loaded(model.SerializeToString()), file)
 
-    def run(self, typed: pa.RecordBatch, top_k: int) -> dict[str, Array]:
-        inputs = feeds(typed, self.file.fields, self.file.lengths)
+    def run(
+        self, typed: pa.RecordBatch, top_k: int, beside: Mapping[str, Array] = MappingProxyType({})
+    ) -> dict[str, Array]:
+        """`beside` are inputs that the rows do not give."""
+        inputs = feeds(typed, self.file.fields, self.file.lengths) | dict(beside)
         names = [output.name for output in self.session.get_outputs()]
         parts = []
         for start, end in spans(typed, self.file.fields, typed.num_rows):
-            part = {name: values[start:end] for name, values in inputs.items()}
+            part = {n: v if len(v) == 1 else v[start:end] for n, v in inputs.items()}
             part[TOP_K] = np.array([top_k], np.int64)
             parts.append(self.session.run(names, part))
         whole = parts[0] if len(parts) == 1 else map(np.concatenate, zip(*parts, strict=True))
@@ -105,6 +113,11 @@ def certify(
             features, got = reference.features(part), exported.run(part, top_k)
             _add_features(made, case, got, features)
             _add_heads(made, case, got, exported.file.heads, reference, features, labels)
+            if case in first:
+                run = partial(exported.run, part, exported.file.top_k)
+                made.candidates |= certify_candidates(
+                    run, exported.file.heads, got, exported.file.top_k
+                )
             done += part.num_rows
             progress.at(done)
     progress.end(done)

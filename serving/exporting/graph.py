@@ -3,6 +3,7 @@
     column (string, float32) -> LabelEncoder, scaling -> /feature/<name>      kinds.inputs.onnx
     /feature/<name> -> the core, by tf2onnx -> /output/<head>                 serving.exporting.core
     /feature/<name> -> what memories know -> /memory/<head>/...               kinds.memory.onnx
+    <head>.exclude, <head>.only -> which labels may come back                 kinds.heads.labels
     /output/<head> -> softmax, TopK, label strings -> <head>.labels, ...      kinds.heads.onnx
 
 Every inner name starts with "/". `check` is the gate that a finished file has to pass.
@@ -28,7 +29,7 @@ from kinds.memory.averages.table import Remembered
 from kinds.memory.head_counts import HeadCounts
 from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
-from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed
+from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed, exclude, only
 from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
@@ -76,7 +77,11 @@ def assemble(
     graph = helper.make_graph(
         [*front.nodes, *core.node, *back.nodes],
         file.name,
-        [*_columns(file), helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1])],
+        [
+            *_columns(file),
+            helper.make_tensor_value_info(TOP_K, TensorProto.INT64, [1]),
+            *_candidates(file),
+        ],
         [result for head in file.heads for result in _results(head)],
         [*front.constants, *core.initializer, *back.constants, top_k],
     )
@@ -115,16 +120,29 @@ def _mixed(nodes: Nodes, head: str, counts: Mapping[str, HeadCounts]) -> Mixed:
 
 def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:
     """The inputs of the graph: one per typed column, in the order of the spec."""
+    taken = {TOP_K, *_candidate_names(file)}
     for field in file.fields:
         column = field.output
-        if column == TOP_K or column.startswith(INNER):
-            rule = f'no input column of an exported model is called "{TOP_K}" or "{INNER}..."'
+        if column in taken or column.startswith(INNER):
+            rule = f'no input column of an exported model is one of {sorted(taken)} or "{INNER}..."'
             raise Failure(Exit.USAGE, rule, received=column)
         shape: list[str | int | None] = ["rows"]
         if column in file.lengths:
             shape.append(file.lengths[column])
         element = _ELEMENTS[field.column_type.element()]
         yield helper.make_tensor_value_info(column, element, shape)
+
+
+def _candidates(file: Metadata) -> Iterator[onnx.ValueInfoProto]:
+    """The inputs that say which labels may come back. As `top_k` they have a default."""
+    for name in _candidate_names(file):
+        shape = [f"{name}/lists", f"{name}/labels"]
+        yield helper.make_tensor_value_info(name, TensorProto.STRING, shape)
+
+
+def _candidate_names(file: Metadata) -> list[str]:
+    names = [head.name for head in file.heads if head.entries is not None]
+    return [of(name) for name in names for of in (exclude, only)]
 
 
 def _results(head: FileHead) -> Iterator[onnx.ValueInfoProto]:

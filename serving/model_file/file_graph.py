@@ -1,7 +1,8 @@
 """The nodes and constants of a model's bytes, without the `onnx` package."""
 
 from collections import defaultdict
-from collections.abc import Set
+from collections.abc import Mapping, Set
+from copy import copy
 from dataclasses import dataclass
 from dataclasses import field as default
 from typing import Any
@@ -18,6 +19,9 @@ NODE_INPUT, NODE_OUTPUT, NODE_OPERATION, NODE_ATTRIBUTE = 1, 2, 4, 5
 TENSOR_DIMS, TENSOR_TYPE, TENSOR_STRINGS, TENSOR_NAME, TENSOR_RAW = 1, 2, 6, 8, 9
 # By their number in onnx.proto: float32, int32, int64.
 _NUMBERS = {1: "<f4", 6: "<i4", 7: "<i8"}
+
+# A field of the graph, with the tensors that are there because of it.
+Part = tuple[int, Message, list[str]]
 
 
 @dataclass
@@ -37,13 +41,15 @@ class FileGraph:
         self.nodes: list[Node] = []
         self.constants: dict[str, Message] = {}
         self._outside: list[tuple[int, int | Message]] = []
-        # Every field of the graph, with the tensors that are there because of it.
-        self._inside: list[tuple[int, Message, list[str]]] = []
+        self._inside: list[Part] = []
         for number, part in fields(memoryview(model)):
             if number == MODEL_GRAPH:
                 self._read(message(part))
             else:
                 self._outside.append((number, part))
+        self._index()
+
+    def _index(self) -> None:
         self.maker = {output: node for node in self.nodes for output in node.outputs}
         self.readers: dict[str, list[Node]] = defaultdict(list)
         for node in self.nodes:
@@ -62,6 +68,19 @@ class FileGraph:
             if number == GRAPH_INPUT:
                 made = [_text_of(part, VALUE_NAME)]
             self._inside.append((number, part, made))
+
+    def replaced(self, instead: Mapping[str, str], given: Mapping[str, Message]) -> "FileGraph":
+        """The same graph with another tensor `instead` of some, as far as both are there, and with
+        tensors that are `given`, by what a graph says of its inputs."""
+        there = {k: v for k, v in instead.items() if k in self.maker and v in self.maker}
+        kept = [one for one in self._inside if not given.keys() & set(one[2])]
+        made = copy(self)
+        made._inside = [(GRAPH_INPUT, content, [name]) for name, content in given.items()]
+        made._inside += [_replaced(one, there) for one in kept]
+        of_nodes = [content for number, content, _ in made._inside if number == GRAPH_NODE]
+        made.nodes = [_node(content) for content in of_nodes]
+        made._index()
+        return made
 
     def metadata(self) -> dict[str, str]:
         """What the file says about itself, its `metadata_props`."""
@@ -92,6 +111,17 @@ class FileGraph:
             found |= new
             waiting += new
         return found
+
+
+def _replaced(part: Part, instead: Mapping[str, str]) -> Part:
+    """The part, or the copy of a tensor in its place."""
+    number, _, made = part
+    if not instead.keys() & set(made):
+        return part
+    (name,) = made
+    parts = (NODE_INPUT, instead[name]), (NODE_OUTPUT, name), (NODE_OPERATION, "Identity")
+    copied = b"".join(field(at, said.encode()) for at, said in parts)
+    return number, memoryview(copied), [name]
 
 
 def _node(content: Message) -> Node:

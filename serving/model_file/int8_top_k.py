@@ -5,6 +5,8 @@ time, and by Cauchy and Schwarz |z - z'| <= |x - x'| max|w| + |x'| max|w - w'| =
 the greatest z' are the candidates, and their z are computed in float32. Their k best are the k best
 of all labels if the last of these has z >= z' + e of the best label that is no candidate. Rows
 without that proof are for the caller to rank in float32. The added nodes are standard ONNX.
+
+Where some labels must not come back, their z and z' are minus infinity, and the proof is the same.
 """
 
 from collections.abc import Mapping
@@ -50,6 +52,17 @@ class Int8Head:
     hidden: str
     kernel: Array
     bias: Array
+    is_limited: bool = False
+    """Whether kinds.tensors.ceiling says which labels may come back."""
+
+    @property
+    def reads(self) -> list[str]:
+        """What the added nodes read of the file's own, x aside."""
+        of_ceiling = [tensors.ceiling(self.head.name), *self._places()]
+        return [tensors.label_count(self.head.name), *(of_ceiling if self.is_limited else [])]
+
+    def _places(self) -> list[str]:
+        return [tensors.within_head(self.head.name, f"ceiling/{of}") for of in ("flat", "first")]
 
     @property
     def outputs(self) -> dict[str, Element]:
@@ -73,6 +86,11 @@ class Int8Head:
             "last": np.array([CANDIDATES], np.int64),
             "axis": np.array([2], np.int64),
         }
+        if self.is_limited:
+            size = self.kernel.shape[1]
+            of_labels = {"start": 0, "end": size, "labels_axis": 1}
+            constants |= {name: np.array([at], np.int64) for name, at in of_labels.items()}
+            constants |= {"none": np.array([size], np.int64), "no": np.zeros(1, np.float32)}
         made = [field(GRAPH_CONSTANT, tensor(self.place(n), v)) for n, v in constants.items()]
         return b"".join([*made, *self._product(), *self._candidates(), *self._exact()])
 
@@ -84,15 +102,25 @@ class Int8Head:
             self._node("Mul", ["step", "steps"], ["unit"]),
             self._node("Mul", ["number", "unit"], ["scaled"]),
             self._node("Add", ["scaled", "b"], ["logits_by_int8"]),
+            *(self._limited() if self.is_limited else []),
+        ]
+
+    def _limited(self) -> list[bytes]:
+        ceiling = [tensors.ceiling(self.head.name), "start", "end", "labels_axis"]
+        return [
+            self._node("Slice", ceiling, ["ceiling"]),
+            self._node("Min", ["logits_by_int8", "ceiling"], ["left"]),
         ]
 
     def _candidates(self) -> list[bytes]:
+        logits = "left" if self.is_limited else "logits_by_int8"
         return [
-            self._node("TopK", ["logits_by_int8", "count"], ["values", "labels"], axis=-1),
+            self._node("TopK", [logits, "count"], ["values", "labels"], axis=-1),
             self._node("Gather", ["values", "last"], ["next"], axis=1),
         ]
 
     def _exact(self) -> list[bytes]:
+        exact, ids = ("exact_left", "all_ids") if self.is_limited else ("exact", "ids")
         return [
             self._node("Gather", ["rows", "labels"], ["their_w"], axis=0),
             self._node("Unsqueeze", [self.hidden, "axis"], ["column"]),
@@ -100,10 +128,27 @@ class Int8Head:
             self._node("Squeeze", ["product", "axis"], ["flat"]),
             self._node("Gather", ["b", "labels"], ["their_b"], axis=0),
             self._node("Add", ["flat", "their_b"], ["exact"]),
+            *(self._exact_left() if self.is_limited else []),
             self._node(
-                "TopK", ["exact", tensors.label_count(self.head.name)], ["logits", "best"], axis=-1
+                "TopK", [exact, tensors.label_count(self.head.name)], ["logits", "best"], axis=-1
             ),
-            self._node("GatherElements", ["labels", "best"], ["ids"], axis=1),
+            self._node("GatherElements", ["labels", "best"], [ids], axis=1),
+            *(self._shown() if self.is_limited else []),
+        ]
+
+    def _exact_left(self) -> list[bytes]:
+        flat, first = self._places()
+        return [
+            self._node("Add", ["labels", first], ["places"]),
+            self._node("Gather", [flat, "places"], ["their_ceiling"], axis=0),
+            self._node("Min", ["exact", "their_ceiling"], ["exact_left"]),
+        ]
+
+    def _shown(self) -> list[bytes]:
+        return [
+            self._node("GatherElements", ["their_ceiling", "best"], ["best_ceiling"], axis=1),
+            self._node("Greater", ["best_ceiling", "no"], ["is_left"]),
+            self._node("Where", ["is_left", "all_ids", "none"], ["ids"]),
         ]
 
     def _node(self, operation: str, inputs: list[str], outputs: list[str], **ints: int) -> bytes:
@@ -115,7 +160,7 @@ class Int8Head:
         return node(operation, given, made, **ints)
 
 
-def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
+def int8_head(graph: FileGraph, head: FileHead, *, is_limited: bool = False) -> Int8Head | None:
     """The head, where its logits are one product with a bias and it has labels enough. With
     memories the order depends on the sum over all labels, which takes all logits in float32."""
     if head.entries is None or head.entries < FEWEST_LABELS or head.is_mixed:
@@ -126,7 +171,7 @@ def int8_head(graph: FileGraph, head: FileHead) -> Int8Head | None:
     if not _multiplies(graph, add, product) or product is None or bias is None:
         return None
     kernel = array(graph.constants[product.inputs[1]])[:, : head.entries]
-    return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries])
+    return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries], is_limited)
 
 
 def _multiplies(graph: FileGraph, add: Node, product: Node | None) -> bool:

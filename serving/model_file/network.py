@@ -9,7 +9,7 @@ a trial at loading finds it faster.
 
 import functools
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ import onnxruntime
 
 from kinds.datetimes import MISSING
 from kinds.heads.score import KINDS, FileHead
-from kinds.tensors import TOP_K, Tensor, label_count
+from kinds.tensors import TOP_K, Tensor, exclude, ids_of, only, unrestricted
 from pipeline.failures import Exit, Failure
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
-from serving.model_file.outputs import only_outputs
+from serving.model_file.outputs import only_outputs, value_info
 
 TRIALS, TRIAL_ROWS = 3, 64
 # What a column holds where there is no value, by its type in the file.
@@ -31,6 +31,8 @@ _NOTHING: dict[str, tuple[Any, Any]] = {
     "tensor(float)": (np.nan, np.float32),
     "tensor(int64)": (MISSING, np.int64),
 }
+# The ids of labels that must not, or that alone may come back, where there are none.
+NO_LIMIT = np.empty((1, 0), np.int64)
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -40,7 +42,9 @@ Tensors = dict[str, Tensor]
 class Network:
     """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
     `labels_only`. `top_k` is the file's own. Those int64 tensors among `further` that the heads
-    depend on come along."""
+    depend on come along. Of the heads that are `limited` the ids of labels that must not and
+    that alone may come back are given as further inputs (kinds.tensors.ids_of); for the others the
+    file's nodes for that are left out."""
 
     def __init__(
         self,
@@ -50,19 +54,22 @@ class Network:
         top_k: int,
         labels_only: bool,
         further: Iterable[str] = (),
+        limited: Collection[str] = (),
     ) -> None:
         self._labels_only, self._top_k = labels_only, top_k
+        lists = [ids_of(of(name), name) for name in limited for of in (exclude, only)]
+        graph = _as_limited(graph, heads, limited, lists)
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
         needed = graph.leading_to({place for of in tensors.values() for place, _ in of.values()})
         along: Tensors = {place: (place, "int64") for place in further if place in needed}
-        self._float32 = _Session(graph, [*tensors.values(), along])
-        ranked = _int8_heads(graph, heads, labels_only=labels_only)
+        self._float32 = _Session(graph, [*tensors.values(), along], lists)
+        ranked = _int8_heads(graph, heads, labels_only=labels_only, limited=limited)
         self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]
         self._int8: _Session | None = None
         if ranked:
             names = {one.head.name for one in ranked}
             others = [of for name, of in tensors.items() if name not in names]
-            int8 = _Session(graph, [*others, along], ranked)
+            int8 = _Session(graph, [*others, along], lists, ranked)
             self._int8 = int8 if int8.seconds() < self._float32.seconds() else None
 
     @property
@@ -86,7 +93,8 @@ class Network:
             results |= self._of_head(ranked, results)
         if not proved.all():
             rows = np.flatnonzero(~proved)
-            some = {n: v if n == TOP_K else v[rows] for n, v in inputs.items()}
+            # The number of labels and lists of labels for all rows have the length 1.
+            some = {n: v if len(v) == 1 else v[rows] for n, v in inputs.items()}
             for name, values in self._float32.run(some).items():
                 results[name][rows] = values
         return results
@@ -102,17 +110,22 @@ class Network:
 
 class _Session:
     """The part of a file that leads to some tensors, loaded. `tensors` maps their names in the
-    results to those in the graph, with what they hold."""
+    results to those in the graph, with what they hold. `lists` are inputs of ids of labels."""
 
     def __init__(
-        self, graph: FileGraph, tensors: Iterable[Tensors], ranked: Sequence[Int8Head] = ()
+        self,
+        graph: FileGraph,
+        tensors: Iterable[Tensors],
+        lists: Collection[str] = (),
+        ranked: Sequence[Int8Head] = (),
     ) -> None:
+        self._lists = lists
         named: Tensors = {name: at for part in tensors for name, at in part.items()}
         named |= {name: (name, kind) for one in ranked for name, kind in one.outputs.items()}
         self._names, places = list(named), list(named.values())
         self._outputs = [place for place, _ in places]
         nodes = b"".join(one.nodes() for one in ranked)
-        reads = [label_count(one.head.name) for one in ranked]
+        reads = [name for one in ranked for name in one.reads]
         self._session = session(only_outputs(graph, dict(places), nodes, reads))
         self._inputs = {given.name for given in self._session.get_inputs()}
         self._inputs |= {given.name for given in self._session.get_overridable_initializers()}
@@ -126,6 +139,9 @@ class _Session:
         """How long a batch takes at best: rows without any value."""
         rows, took = {}, []
         for given in self._session.get_inputs():
+            if given.name in self._lists:
+                rows[given.name] = NO_LIMIT
+                continue
             shape = [size if isinstance(size, int) else TRIAL_ROWS for size in given.shape]
             rows[given.name] = np.full(shape, *_NOTHING[given.type])
         for _ in range(TRIALS):
@@ -141,12 +157,22 @@ def _tensors(head: FileHead, *, labels_only: bool) -> Tensors:
     return {column: tensor for column, tensor in kind.tensors(head).items() if column in asked}
 
 
+def _as_limited(
+    graph: FileGraph, heads: Sequence[FileHead], limited: Collection[str], lists: Collection[str]
+) -> FileGraph:
+    labelled = [head.name for head in heads if head.entries is not None]
+    instead = [unrestricted(name) for name in labelled if name not in limited]
+    given = {name: memoryview(value_info(name, "int64")) for name in lists}
+    return graph.replaced({k: v for of in instead for k, v in of.items()}, given)
+
+
 def _int8_heads(
-    graph: FileGraph, heads: Sequence[FileHead], *, labels_only: bool
+    graph: FileGraph, heads: Sequence[FileHead], *, labels_only: bool, limited: Collection[str]
 ) -> list[Int8Head]:
     """Those of which no more is asked than int8 products with a proof can give."""
     able = [head for head in heads if labels_only or KINDS[head.kind].score_alone()]
-    found = [ranked for head in able if (ranked := int8_head(graph, head))]
+    made = (int8_head(graph, head, is_limited=head.name in limited) for head in able)
+    found = [ranked for ranked in made if ranked]
     return found if found and _multiplies_exactly() else []
 
 

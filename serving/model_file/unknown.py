@@ -109,6 +109,9 @@ class UnknownValues:
         'warning: UNKNOWN_VALUES of a: 96.7% of its values are unknown to the model'
         """
         for name, count in self.of_inputs().values.items():
+            # Of labels that must not come back many may be unknown: those are no candidates anyway.
+            if name not in usual:
+                continue
             share = self.unknown[name] / max(1, count)
             # Twice the deviation that a share of so many values has at most.
             if share > usual[name].share + FAR_ABOVE + 1 / math.sqrt(max(1, count)):

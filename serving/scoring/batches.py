@@ -17,6 +17,7 @@ from serving.files.by_side import COLUMN, BySide
 from serving.files.other_types import OtherTypes
 from serving.files.sources import read
 from serving.further import Further, with_columns, with_schemas
+from serving.model_file.candidates import Candidates
 from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 
@@ -52,13 +53,19 @@ class Batches:
     csv: Csv
     other_types: OtherTypes
     evaluation: Evaluation | None = None
+    candidates: Candidates | None = None
     further: Sequence[Further] = ()
 
     @property
     def columns(self) -> list[str]:
         """All that is read."""
         evaluated = self.evaluation.columns if self.evaluation else []
-        return [*self.scorer.columns, *self.kept, *evaluated, *self.by_side.columns]
+        return [*self.needed, *self.kept, *evaluated, *self.by_side.columns]
+
+    @property
+    def needed(self) -> list[str]:
+        """What rows must have to be scored."""
+        return [*self.scorer.columns, *(self.candidates.columns if self.candidates else [])]
 
     @property
     def beside(self) -> list[str]:
@@ -81,9 +88,10 @@ class Batches:
         self.other_types.see(file, raw.rows)
         chosen, sides, unfit = self.by_side.of(file, raw)
         rows = raw.rows if len(chosen) == raw.rows.num_rows else raw.rows.take(pa.array(chosen))
-        typed, good, more = cast(rows, self.scorer.metadata.fields)
+        of_limits = self.candidates.fields if self.candidates else []
+        typed, good, more = cast(rows, [*self.scorer.metadata.fields, *of_limits])
         seen = UnknownValues()
-        results = self.scorer.score_later(typed, self.top_k, self.heads, seen)
+        results = self.scorer.score_later(typed, self.top_k, self.heads, seen, self.candidates)
         if self.further:
             results = partial(_with_columns, results, typed, self.further)
         fit = rows.take(pa.array(good))

@@ -34,7 +34,7 @@ def check_all_columns(files: Sequence[str], batches: Batches, *, long: bool) -> 
     if both := sorted(results.intersection(batches.kept)):
         raise Failure(Exit.USAGE, "a kept column must not be called as a result is", received=both)
     for file in files:
-        asked = [*batches.scorer.columns, *batches.kept, *batches.by_side.columns]
+        asked = [*batches.needed, *batches.kept, *batches.by_side.columns]
         check_columns(file, asked, batches.csv)
 
 

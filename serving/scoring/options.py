@@ -11,11 +11,11 @@ from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
 from serving.scorer import MOST_LABELS
 from serving.scoring.asked import add_further
+from serving.scoring.limits import add_limits
 
 ABOUT = """
 Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
-one row for each that fits the model; others go to <output>.rejected.jsonl. The same command again
-continues a killed run. Needs onnxruntime, numpy and pyarrow only. docs/scoring.md tells the rest.
+a row for each that fits the model; docs/scoring.md tells the rest.
 """
 
 
@@ -26,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
-        formatter_class=partial(argparse.HelpFormatter, max_help_position=34),
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=34, width=100),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -39,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     _add_columns(made)
     _add_findings(made)
     add_further(made)
+    said = "rows farther away, or hardly known, to a file of their own"
+    made.add_argument("--flag-unknown", type=float, metavar="D", help=said)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
@@ -57,13 +59,14 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     said = "more columns to carry along"
     made.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
     made.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
-    said = f"only rows of these sides of the model's split: {', '.join(SIDES)}"
+    said = f"rows of these sides only: {', '.join(SIDES)}"
     made.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
     made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
     made.add_argument("--labels-only", action="store_true", help=said)
     said = "a row for each rank: head, rank, label, score"
     made.add_argument("--long", action="store_true", help=said)
+    add_limits(made)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from onnx import TensorProto, helper, numpy_helper
 from kinds.columns import Field
 from kinds.heads.onnx import KINDS
 from kinds.heads.score import FileHead
-from kinds.nodes import Nodes
+from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import output
 
 LABELS = ["a", "", "🙂", "d"]
@@ -30,7 +30,7 @@ def run(
         ],
         [*nodes.constants, numpy_helper.from_array(np.array([2], np.int64), "top_k")],
     )
-    opsets = [helper.make_opsetid("", 18)]
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid(ML_DOMAIN, 3)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=10)
     session = onnxruntime.InferenceSession(model.SerializeToString())
     inputs = {output("h"): np.array(logits, np.float32)}

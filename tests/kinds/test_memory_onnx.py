@@ -18,7 +18,7 @@ from kinds.memory.label_counts import LabelCounts, of_pairs
 from kinds.memory.mixture import Gates, Mixture
 from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
-from kinds.tensors import TOP_K, feature, output, within_head
+from kinds.tensors import TOP_K, exclude, feature, only, output, within_head
 from serving.exporting.graph import ALLOWED_OPERATIONS
 
 ROWS, CLASSES = 40, 12
@@ -83,6 +83,7 @@ class Model:
         read = {name for node in nodes.nodes for name in node.input}
         given = [(feature(n), v) for n, v in features(draw, 1).items()]
         given.append((output("h"), np.zeros((1, CLASSES), np.float32)))
+        given += [(of("h"), np.empty((1, 0), object)) for of in (exclude, only)]
         graph = helper.make_graph(
             nodes.nodes,
             "memory",
@@ -110,11 +111,15 @@ class Model:
         assert {node.op_type for node in nodes.nodes} <= ALLOWED_OPERATIONS
         self._session = onnxruntime.InferenceSession(model.SerializeToString())
 
-    def run(self, given: dict[str, Array], logits: Array, k: int = 5) -> list[Array]:
-        """ids and scores of the best labels; share, labels and masses."""
+    def run(
+        self, given: dict[str, Array], logits: Array, k: int = 5, **lists: Array
+    ) -> list[Array]:
+        """ids and scores of the best labels; share, labels and masses. `lists` are labels that
+        must not come back, or that alone may."""
         of = {feature(name): values for name, values in given.items()}
         of |= {output("h"): logits, TOP_K: np.array([k])}
-        read = {one.name for one in self._session.get_inputs()}
+        of |= {f"h.{name}": values for name, values in lists.items()}
+        read = {one.name for one in self._session.get_inputs()} | {f"h.{n}" for n in lists}
         found = self._session.run(None, {n: v for n, v in of.items() if n in read})
         return [np.asarray(values) for values in found]
 
@@ -178,6 +183,26 @@ def test_a_label_that_the_network_gives_nothing_rises_by_its_count() -> None:
     assert (ids == 0).any(axis=1).all()
     np.testing.assert_array_equal(ids, best_of(log_p, 2))
     np.testing.assert_allclose(scores, np.exp(np.take_along_axis(log_p, ids, 1)), rtol=1e-4)
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
+@pytest.mark.parametrize("option", ["exclude", "only"])
+def test_what_is_left_of_a_mixture_keeps_its_rank_and_score(option: str, kind: str) -> None:
+    """Also where the network gives what is left next to nothing."""
+    draw, model = np.random.default_rng(7), Model([*MEMORIES], kind=kind)
+    given = features(draw, ROWS)
+    logits = draw.normal(size=(ROWS, CLASSES), scale=60).astype(np.float32)
+    every, all_scores, *_ = model.run(given, logits, CLASSES)
+    texts = np.array([*model.labels, ""], object)
+    some = draw.integers(0, len(model.labels), (ROWS, 6))
+    some[0] = every[0, :6] if option == "exclude" else len(model.labels)
+    ids, scores, *_ = model.run(given, logits, 5, **{option: texts[some]})
+    for row in range(ROWS):
+        is_left = np.isin(every[row], some[row]) == (option == "only")
+        own = ids[row][ids[row] < len(model.labels)]
+        np.testing.assert_array_equal(own, every[row][is_left][:5])
+        np.testing.assert_array_equal(scores[row][: len(own)], all_scores[row][is_left][:5])
+        assert not scores[row][len(own) :].any()
 
 
 @pytest.mark.parametrize("name", MEMORIES)

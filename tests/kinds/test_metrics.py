@@ -119,3 +119,23 @@ def test_regression_is_measured_in_its_own_unit_without_missing_targets() -> Non
 def test_no_targets_is_no_error() -> None:
     nothing = {"value": np.ones(2), "target": np.ones(2), "loss": np.ones(2), "weight": np.zeros(2)}
     assert summarise(Binary(), nothing, Scale()) == {"targets": 0}
+
+
+def test_a_head_is_narrowed_to_some_labels() -> None:
+    """Of a softmax the others' probabilities go to the class of all other values; of sigmoids they
+    are left out."""
+    logits = np.log([[0.1, 0.2, 0.3, 0.4], [0.4, 0.3, 0.2, 0.1]])
+    narrowed = KINDS["classification"].narrowed(logits, np.array([2, 0]))
+    assert np.exp(narrowed) == pytest.approx(np.array([[0.3, 0.1, 0.6], [0.2, 0.4, 0.4]]))
+    assert KINDS["multilabel"].narrowed(logits, np.array([2, 0])).tolist() == (
+        logits[:, [2, 0]].tolist()
+    )
+    every = KINDS["classification"].narrowed(logits, np.array([2, 1, 0]))
+    assert np.exp(every)[0] == pytest.approx([0.3, 0.2, 0.1, 0.4])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_loss_of_a_head_is_one_of_its_metrics_and_falls_where_it_is_better(kind: str) -> None:
+    name = KINDS[kind].loss()
+    assert name in KINDS[kind].headlines()
+    assert KINDS[kind].shortfall(name, 0.1) < KINDS[kind].shortfall(name, 0.2)

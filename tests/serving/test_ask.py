@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 from small_run import LABELS, exported
 
+from kinds.columns import Field
 from pipeline.failures import Exit, Failure
 from serving.ask import answer, cell_of, converse
 from serving.explanation.explainer import How
@@ -51,7 +52,7 @@ def test_a_column_that_is_not_the_models_is_refused() -> None:
     assert "Received: wrod=cat" in done.stderr
     assert "; near it: 'word'. " in done.stderr
     with pytest.raises(Failure, match="a line is column=value"):
-        cell_of("word", Scorer(MODEL))
+        cell_of("word", Scorer(MODEL).metadata.fields)
 
 
 def test_after_a_typo_the_next_rows_are_answered_all_the_same() -> None:
@@ -83,9 +84,8 @@ def test_a_row_that_does_not_fit_is_refused_with_its_reason() -> None:
 
 
 def test_a_column_may_hold_the_sign_that_ends_its_name() -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Scorer, "columns", ["a", "a=b"])
-        assert cell_of("a=b=c", Scorer(MODEL)) == {"a=b": "c"}
+    fields = [Field("a", "text"), Field("a=b", "text")]
+    assert cell_of("a=b=c", fields) == {"a=b": "c"}
 
 
 def test_why_is_told_below_each_head() -> None:

@@ -54,6 +54,20 @@ def test_in_memory_as_the_local_scorer(tmp_path: Path) -> None:
     same_from_both(tmp_path)
 
 
+def test_labels_are_left_out_as_by_the_local_scorer(tmp_path: Path) -> None:
+    rows = small_rows(40).append_column("never", pa.array([["yes", "gone"], ["no"]] * 20))
+    pyarrow.parquet.write_table(rows, tmp_path / "rows.parquet")
+    (tmp_path / "some.txt").write_text("red\nblue\n")
+    words = ["--model", str(exported() / "model" / "model.onnx")]
+    words += ["--exclude", "next=never", "--only", f"tags={tmp_path / 'some.txt'}"]
+    words += ["--input", str(tmp_path / "rows.parquet"), "--output"]
+    score.run([*words, str(tmp_path / "local.parquet")])
+    beam.run([*words, str(tmp_path / "out"), "--shards", "1"])
+    got = by_key(pyarrow.parquet.read_table(next(tmp_path.glob("out-*.parquet"))))
+    assert got.equals(by_key(pyarrow.parquet.read_table(tmp_path / "local.parquet")))
+    assert "green" not in got.column("tags.labels").combine_chunks().flatten().to_pylist()
+
+
 def test_csv_options_reach_the_workers(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(

@@ -53,6 +53,7 @@ def test_the_file_has_the_versions_domains_inputs_and_outputs_of_the_contract() 
     assert inputs == {
         **{"word": [0], "previous": [0, 4], "age": [0], "size": [0], "place": [0]},
         "top_k": [1],
+        **{f"{head}.{of}": [0, 0] for head in ("next", "tags") for of in ("exclude", "only")},
     }
     assert [o.name for o in model.graph.output] == [
         *("next.labels", "next.scores", "tags.labels", "tags.scores"),

@@ -19,7 +19,7 @@ from serving.model_file.int8_top_k import (
     int8_head,
     rounded_columns,
 )
-from serving.model_file.network import Network
+from serving.model_file.network import NO_LIMIT, Network
 
 TRIAL = network._Session.seconds
 WIDTH, LABELS, ROWS, K = 24, FEWEST_LABELS, 40, 10
@@ -169,6 +169,39 @@ def test_a_machine_that_cuts_int8_sums_gets_no_int8(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(network, "_multiplies_exactly", lambda: False)
     made = Network(graph(*weights()), [head("classification")], top_k=K, labels_only=True)
     assert not made.uses_int8
+
+
+@pytest.mark.parametrize("kind", ["classification", "multilabel"])
+def test_of_what_may_come_back_the_best_are_float32s(kind: str) -> None:
+    """Lists for each row and for all, and less left than is asked for."""
+    kernel, bias = weights()
+    made = Network(
+        graph(kernel, bias, kind), [head(kind)], top_k=K, labels_only=True, limited=["h"]
+    )
+    assert made.uses_int8
+    draw = np.random.default_rng(4)
+    whole = np.argsort(-exact_logits(rows(), kernel, bias), axis=1)
+    best_and_any = np.concatenate([whole[:, :60:2], draw.integers(0, LABELS + 1, (ROWS, 9))], 1)
+    alone = np.sort(draw.choice(LABELS, LABELS // 2, replace=False))[None, :]
+    few = draw.integers(0, LABELS + 1, (ROWS, K - 3))
+    for excluded, allowed in (
+        (best_and_any, NO_LIMIT), (best_and_any[:1], NO_LIMIT), (NO_LIMIT, alone), (NO_LIMIT, few),
+        (best_and_any, alone), (best_and_any, few), (few, few), (NO_LIMIT, NO_LIMIT),
+    ):  # fmt: skip
+        given = {"x": rows(), "/head/h/exclude/ids": excluded, "/head/h/only/ids": allowed}
+        got = made.run(given, None)["h.labels"]
+        for at in range(ROWS):
+            left = np.ones(LABELS, bool) if not allowed.shape[1] else np.zeros(LABELS, bool)
+            known = allowed[at % len(allowed)]
+            left[known[known < LABELS]] = True
+            gone = excluded[at % len(excluded)]
+            left[gone[gone < LABELS]] = False
+            expected = [label for label in whole[at] if left[label]][:K]
+            own = [label for label in got[at].tolist() if label < LABELS]
+            assert len(set(own)) == len(own) == len(expected)
+            assert left[own].all()
+            logits = exact_logits(rows()[at : at + 1], kernel, bias)[0]
+            np.testing.assert_allclose(logits[own], logits[expected], rtol=1e-5, atol=1e-5)
 
 
 def test_few_labels_or_another_last_layer_have_no_int8_form() -> None:

@@ -237,5 +237,10 @@ def mixed(output: Array, mixture: Mixture) -> Array:
     return output
 
 
+def narrowed(output: Array, ids: Array) -> Array:
+    """Of a head that has no labels."""
+    return output
+
+
 def confidence(rows: Rows) -> None:
     """For a head that gives no single answer with a probability."""

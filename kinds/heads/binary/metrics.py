@@ -6,6 +6,7 @@ import numpy as np
 
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import mixed as mixed
+from kinds.heads.any.metrics import narrowed as narrowed
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers import metrics as numbers
@@ -16,6 +17,10 @@ _LEAST, _MOST = 1e-38, 1 - 1e-8
 
 def headlines() -> tuple[str, ...]:
     return "auc", "log_loss", "accuracy"
+
+
+def loss() -> str:
+    return "log_loss"
 
 
 def unknown_targets() -> None:

@@ -36,6 +36,10 @@ def headlines() -> tuple[str, ...]:
     return "accuracy@1", "log_loss", "accuracy@10"
 
 
+def loss() -> str:
+    return "log_loss"
+
+
 def unknown_targets() -> str:
     return (
         "as one class with all other unknown labels in log_loss, and as wrong in accuracy and "
@@ -67,6 +71,15 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
 
 def mixed(output: Array, mixture: Mixture) -> Array:
     return log_probabilities(output, mixture)
+
+
+def narrowed(output: Array, ids: Array) -> Array:
+    """The other labels join the class of all other values."""
+    if len(ids) == output.shape[1] - 1:
+        return output[:, [*ids, len(ids)]]
+    left = np.delete(output, ids, axis=1)
+    others = np.logaddexp.reduce(left, axis=1, keepdims=True)
+    return np.concatenate([output[:, ids], others], axis=1)
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:

@@ -27,12 +27,20 @@ from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
+from kinds.heads.labels.numbering import MISSING
 from kinds.memory.network import Mixture, log_probabilities, mixed_loss, of_target
-from kinds.parsing import ONE_ID, Feature
+from kinds.parsing import ONE_ID, SEVERAL_IDS, Feature
 
 
 def target(part: Classification) -> Feature:
-    return ONE_ID
+    """Of the next elements of a list it is the last: the other ones are trained with alone."""
+    return ONE_ID if part.next_of is None else Feature(SEVERAL_IDS, tf.int32, _last)
+
+
+def _last(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """int32 [rows]: the last id of each list, MISSING where there is none."""
+    values = tf.concat([[MISSING], tf.cast(ragged.values, tf.int32)], axis=0)
+    return tf.gather(values, tf.where(ragged.row_lengths() > 0, ragged.row_limits(), 0))
 
 
 def outputs(part: Classification, entries: Mapping[str, int]) -> int:

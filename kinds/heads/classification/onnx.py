@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kinds.heads.labels.onnx import add_count, add_labels, add_top
+from kinds.heads.labels.candidates_onnx import add_ceiling, add_left, add_shown
+from kinds.heads.labels.onnx import add_count, add_top
 from kinds.nodes import Nodes
-from kinds.tensors import Mixed, output, within_head
+from kinds.tensors import Mixed, of_all, output, within_head
 
 if TYPE_CHECKING:
     from kinds.heads.score import FileHead
@@ -26,20 +27,23 @@ def add_nodes(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixe
     count = add_count(nodes, head, labels)
     one_more = nodes.add("Add", [count, nodes.constant(step("one"), [1], np.int64)], step("k+1"))
     ranked = logits if mixed is None else _add_mixed(nodes, head, mixed)
-    values, ids = add_top(nodes, step("candidates"), ranked, one_more)
+    add_ceiling(nodes, head, labels)
+    left = add_left(nodes, head, labels, ranked, others=True)
+    values, ids = add_top(nodes, step("candidates"), left, one_more)
     other = nodes.constant(step("other"), len(labels), np.int64)
     lowest = nodes.constant(step("lowest"), -np.inf, np.float32)
     is_other = nodes.add("Equal", [ids, other], step("is_other"))
     allowed = nodes.add("Where", [is_other, lowest, values], step("allowed"))
     highest, places = add_top(nodes, step("top"), allowed, count)
-    best = nodes.add("GatherElements", [ids, places], step("ids"), axis=1)
+    best = nodes.add("GatherElements", [ids, places], of_all(head.name, "ids"), axis=1)
+    scores = of_all(head.name, "scores")
     if mixed is None:
         probabilities = nodes.add("Softmax", [logits], step("probabilities"), axis=-1)
-        nodes.add("GatherElements", [probabilities, best], head.outputs[1], axis=1)
+        nodes.add("GatherElements", [probabilities, best], scores, axis=1)
     else:
         relative = nodes.add("Exp", [highest], step("relative"))
-        nodes.add("Mul", [relative, mixed.share], head.outputs[1])
-    add_labels(nodes, head, best, labels)
+        nodes.add("Mul", [relative, mixed.share], scores)
+    add_shown(nodes, head, labels, best, "ids")
 
 
 def _add_mixed(nodes: Nodes, head: "FileHead", mixed: Mixed) -> str:

@@ -7,6 +7,7 @@ import numpy as np
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import mixed as mixed
+from kinds.heads.any.metrics import narrowed as narrowed
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
@@ -14,6 +15,10 @@ from kinds.heads.numbers.metrics import rows as rows
 
 def headlines() -> tuple[str, ...]:
     return "mean_absolute_error", "deviance"
+
+
+def loss() -> str:
+    return "deviance"
 
 
 def unknown_targets() -> None:

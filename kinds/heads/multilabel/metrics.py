@@ -30,6 +30,10 @@ def headlines() -> tuple[str, ...]:
     return "precision@1", "log_loss", "recall@10"
 
 
+def loss() -> str:
+    return "log_loss"
+
+
 def unknown_targets() -> str:
     return "not at all: the row counts with the labels that are known"
 
@@ -48,6 +52,11 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
 
 def mixed(output: Array, mixture: Mixture) -> Array:
     return log_odds(output, mixture)
+
+
+def narrowed(output: Array, ids: Array) -> Array:
+    """The other labels are left out."""
+    return output[:, ids]
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:

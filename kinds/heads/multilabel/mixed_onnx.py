@@ -11,23 +11,27 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from kinds.heads.labels.onnx import add_labels, add_top
+from kinds.heads.labels.candidates_onnx import add_is_left, add_shown
+from kinds.heads.labels.onnx import add_top
 from kinds.memory.mixture import NO_LABEL
 from kinds.nodes import Nodes
-from kinds.tensors import Listed, Mixed, label_count, output, within_head
+from kinds.tensors import Listed, Mixed, label_count, of_all, output, within_head
 
 if TYPE_CHECKING:
     from kinds.heads.score import FileHead
 
 
-def add_mixed(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixed) -> None:
-    """The best labels of the mixture and their probabilities [rows, k].
+def add_mixed(
+    nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixed, left: str
+) -> None:
+    """The best labels of the mixture and their probabilities [rows, k]. `left` are the logits of
+    what may come back.
 
     Compared are log p of the network's best, and log(p + mass / share) of the labels that are
     listed. Ids from `len(labels)` on are no labels.
     """
     step, logits = partial(within_head, head.name), output(head.name)
-    values, ids = add_top(nodes, step("candidates"), logits, label_count(head.name))
+    values, ids = add_top(nodes, step("candidates"), left, label_count(head.name))
     listed_ids, masses = _merged(nodes, head.name, mixed.each)
     own = nodes.add("GatherElements", [logits, listed_ids], step("own"), axis=1)
     network, own = (_add_log_sigmoid(nodes, of) for of in (values, own))
@@ -37,14 +41,16 @@ def add_mixed(nodes: Nodes, head: "FileHead", labels: Sequence[str], mixed: Mixe
     unlisted, filled = _add_ids(nodes, head, listed_ids, ids, other)
     values = nodes.add("Concat", [network, listed], step("all_values"), axis=1)
     ids = nodes.add("Concat", [unlisted, filled], step("all_ids"), axis=1)
-    is_label = nodes.add("Less", [ids, other], step("is_label"))
+    is_label = nodes.add("Less", [ids, other], of_all(head.name, "is_candidate"))
+    is_left = add_is_left(nodes, head, ids, step("is_left"))
+    is_candidate = nodes.add("And", [is_label, is_left], step("is_candidate"))
     lowest = nodes.constant(step("lowest"), -np.inf, np.float32)
-    allowed = nodes.add("Where", [is_label, values, lowest], step("allowed"))
+    allowed = nodes.add("Where", [is_candidate, values, lowest], step("allowed"))
     highest, places = add_top(nodes, step("top"), allowed, label_count(head.name))
-    best = nodes.add("GatherElements", [ids, places], step("ids"), axis=1)
+    best = nodes.add("GatherElements", [ids, places], of_all(head.name, "ids"), axis=1)
     relative = nodes.add("Exp", [highest], step("relative"))
-    nodes.add("Mul", [relative, mixed.share], head.outputs[1])
-    add_labels(nodes, head, best, labels)
+    nodes.add("Mul", [relative, mixed.share], of_all(head.name, "scores"))
+    add_shown(nodes, head, labels, best, "ids")
 
 
 def _merged(nodes: Nodes, head: str, lists: Sequence[Listed]) -> Listed:

@@ -8,6 +8,7 @@ from kinds.heads.any import metrics as any_head
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import mixed as mixed
+from kinds.heads.any.metrics import narrowed as narrowed
 from kinds.heads.numbers.metrics import Best, baselines_of
 from kinds.heads.numbers.metrics import rows as rows
 from kinds.heads.scaled.metrics import restored as restored
@@ -27,6 +28,10 @@ def shortfall(metric: str, value: float) -> float:
     """
     _, at, stated = metric.partition("@")
     return abs(value - float(stated)) if at else any_head.shortfall(metric, value)
+
+
+def loss() -> str:
+    return "pinball_loss"
 
 
 def unknown_targets() -> None:

@@ -7,6 +7,7 @@ import numpy as np
 from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import mixed as mixed
+from kinds.heads.any.metrics import narrowed as narrowed
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.numbers.metrics import mean_baselines
 from kinds.heads.numbers.metrics import rows as rows
@@ -15,6 +16,10 @@ from kinds.heads.scaled.metrics import restored as restored
 
 def headlines() -> tuple[str, ...]:
     return "mean_absolute_error", "root_mean_squared_error"
+
+
+def loss() -> str:
+    return "root_mean_squared_error"
 
 
 def unknown_targets() -> None:

@@ -1,0 +1,64 @@
+"""Options that say which labels may come back, and the files of labels that they name."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from kinds.heads.score import FileHead
+from pipeline.failures import Exit, Failure
+from serving.model_file.candidates import Limit, only_head
+
+
+def add_limits(made: argparse.ArgumentParser) -> None:
+    """The options; each may be given once for each head, as HEAD=..."""
+    options = {
+        "exclude": ("COL", "a column of lists of labels that must not come back"),
+        "exclude-file": ("FILE", "labels, one a line, that come back in no row"),
+        "only": ("FILE", "the labels, one a line, that alone may come back"),
+        "only-column": ("COL", "a column of lists of the labels that alone may"),
+    }
+    for name, (value, said) in options.items():
+        made.add_argument(f"--{name}", action="append", metavar=value, default=[], help=said)
+
+
+def limits_from(options: argparse.Namespace, heads: Sequence[FileHead]) -> dict[str, Limit]:
+    """What the options ask of each head. Raises Failure 2 for two wishes where one is taken."""
+    found: dict[str, Limit] = {}
+    for option in ("exclude", "only_column", "exclude_file", "only"):
+        for said in getattr(options, option):
+            name, value = _head_and_value(said, f"--{option.replace('_', '-')}", heads)
+            limit = found.get(name, Limit())
+            found[name] = _with(limit, option, value)
+    return found
+
+
+def _head_and_value(said: str, option: str, heads: Sequence[FileHead]) -> tuple[str, str]:
+    for head in heads:
+        if head.entries is not None and said.startswith(f"{head.name}="):
+            return head.name, said[len(head.name) + 1 :]
+    return only_head(heads, f"{option} {said[:40]}"), said
+
+
+def _with(limit: Limit, option: str, value: str) -> Limit:
+    if option == "exclude_file":
+        return replace(limit, never=[*limit.never, *_labels(value)])
+    taken = {"exclude": limit.exclude, "only_column": limit.only, "only": limit.alone}[option]
+    if taken is not None:
+        rule = f"--{option.replace('_', '-')} takes one for each head"
+        raise Failure(Exit.USAGE, rule, received=value)
+    if option == "exclude":
+        return replace(limit, exclude=value)
+    if option == "only_column":
+        return replace(limit, only=value)
+    return replace(limit, alone=_labels(value))
+
+
+def _labels(path: str) -> list[str]:
+    """The lines of a file, each a label."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        rule = "a list of labels must be a file of text in UTF-8, a label a line"
+        raise Failure(Exit.USAGE, rule, received=f"{path}: {type(error).__name__}") from None
+    return [label for line in lines if (label := line.rstrip("\r"))]
