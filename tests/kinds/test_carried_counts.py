@@ -38,7 +38,7 @@ def by_value(found: LabelCounts, of: Keys, labels: int) -> dict[tuple[str, ...],
     def name(part: Key, own: int) -> str:
         return "missing" if own == part.missing else str(own)
 
-    said = {}
+    said: dict[tuple[str, ...], object] = {}
     for at, ids in enumerate(zip(*of.parts_of(found.keys), strict=True)):
         own = slice(found.offsets[at], found.offsets[at + 1])
         told = ["other" if x == labels else str(x) for x in found.labels[own].tolist()]

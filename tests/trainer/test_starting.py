@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -88,8 +89,8 @@ def test_rows_of_old_ids_do_not_move(earlier: Path, tmp_path: Path) -> None:
 
 def test_the_gradient_of_other_rows_is_nothing() -> None:
     rows = tf.constant([False, True, True])
-    dense = of_rows(tf.ones([3, 2]), rows)
-    sparse = of_rows(tf.IndexedSlices(tf.ones([2, 2]), tf.constant([0, 2]), [3, 2]), rows)
+    dense: Any = of_rows(tf.ones([3, 2]), rows)
+    sparse: Any = of_rows(tf.IndexedSlices(tf.ones([2, 2]), tf.constant([0, 2]), [3, 2]), rows)
     assert tf.reduce_sum(dense, axis=1).numpy().tolist() == [0, 2, 2]
     assert tf.reduce_sum(sparse.values, axis=1).numpy().tolist() == [0, 2]
     assert of_rows(None, rows) is None
@@ -101,7 +102,7 @@ def test_the_gradient_of_other_rows_is_nothing() -> None:
 def test_learning_goes_on_where_the_rate_was(schedule: str, rate: float) -> None:
     """With a third of the steps left: a third of a line, a quarter of the cosine's height."""
     said = {"epochs": 7, "steps": 100, "learning_rate": 0.06, "warmup_steps": 9}
-    last = last_part(Training(**said, schedule=schedule))
+    last = last_part(Training.model_validate(said | {"schedule": schedule}))
     assert (last.epochs, last.steps, last.warmup_steps) == (3, 34, 0)
     assert last.learning_rate == pytest.approx(rate)
 
