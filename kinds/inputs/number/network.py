@@ -9,6 +9,7 @@ from keras import ops
 from kinds.inputs.number.spec import Number
 from kinds.inputs.numbers import network as numbers
 from kinds.inputs.numbers.naming import place_of
+from kinds.inputs.places import at_places as at_places
 from kinds.parsing import ONE_ID, ONE_NUMBER, Feature, Vector, Vectors
 
 # What a ramp rises to. Full ones would drown the number beside them, which is all that a smooth
