@@ -62,6 +62,8 @@ def rows_for(spec: Spec, count: int, seed: int, *, missing: float = MISSING) -> 
     for name, pairs in spec.pairs().items():
         worth[name] = signal_of([worth[own.partition(".")[0]] for own in pairs.of])
     for name, head in spec.heads.items():
+        if head.follows():  # the list has its targets
+            continue
         signal = signal_of([worth[source] for source in head.inputs or spec.inputs])
         texts = texts_of(spec, name)
         target = heads.KINDS[head.kind].made_up(head, texts, signal, random)
@@ -112,8 +114,9 @@ def _other_columns(spec: Spec, count: int, random: np.random.Generator) -> dict[
         groups = random.integers(0, max(1, count // 10), count)
         columns |= {name: pa.array([f"{name} {i}" for i in groups]) for name in spec.split.columns}
     if isinstance(spec.split, TimeSplit | LastSplit):
-        column = spec.split.order if isinstance(spec.split, LastSplit) else spec.split.column
-        columns[column] = pa.array(_times(spec.split, count, random))
+        column = spec.split.column if isinstance(spec.split, TimeSplit) else spec.split.order
+        if column is not None:  # else the elements of a list are split
+            columns[column] = pa.array(_times(spec.split, count, random))
     if isinstance(spec.split, ColumnSplit):
         sides = [*spec.split.eval, *spec.split.test]
         sides += [f"other {i}" for i in range(8 * len(sides))]

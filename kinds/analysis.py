@@ -26,7 +26,7 @@ class Analysis:
 
     Only the last `length` elements of a list are read, of a passage its `words`. An empty text is
     a missing value unless `empty_is_value`. Values are counted for a `vocabulary`; numbers get a
-    mean and a deviation on a `scale`, or the boundaries between some `buckets`.
+    mean and a deviation on a `scale`, and the boundaries between some `buckets`.
     """
 
     field: Field

@@ -71,6 +71,30 @@ def first(lists: pa.Array, length: int) -> pa.Array:
     return lists_of(values, lengths)
 
 
+def slices(lists: pa.Array, starts: Lengths, lengths: Lengths) -> pa.Array:
+    """Of each list so many elements from a place on, all of them in it.
+
+    >>> lists = pa.array([["a", "b", "c"], None, ["d"]])
+    >>> slices(lists, np.array([1, 0, 0]), np.array([2, 0, 1])).to_pylist()
+    [['b', 'c'], [], ['d']]
+    """
+    own = list_lengths(lists)
+    place, start = _places(own), np.repeat(starts, own)
+    kept = (place >= start) & (place < start + np.repeat(lengths, own))
+    return lists_of(lists.flatten().filter(pa.array(kept)), lengths)
+
+
+def last_elements(lists: pa.Array) -> pa.Array:
+    """The last element of each list, null where there is none.
+
+    >>> last_elements(pa.array([["a", "b"], None, ["d"]])).to_pylist()
+    ['b', None, 'd']
+    """
+    lengths = list_lengths(lists)
+    ends = np.cumsum(lengths) - 1
+    return lists.flatten().take(pa.array(ends, mask=lengths == 0))
+
+
 def _places(lengths: Lengths) -> Lengths:
     """The place of each element in its list, list after list."""
     starts = np.cumsum(lengths) - lengths

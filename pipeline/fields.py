@@ -9,10 +9,12 @@ from typing import Any
 
 from kinds.analysis import Analysis
 from kinds.columns import Field, Kind, Reading
+from kinds.columns.next_elements import NextElements
 from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
+from pipeline.sides import SIDES
 from pipeline.sides.times import time_field
 
 _COMPARED: Kind = "text"
@@ -31,6 +33,7 @@ class Fields:
     keys: dict[str, Field]
     split: dict[str, Field]
     weight: Field | None
+    next_elements: NextElements | None = None
 
     def all(self) -> list[Field]:
         """Every field once, in the order of their first use."""
@@ -41,6 +44,14 @@ class Fields:
     def of_inputs(self) -> list[Field]:
         """The fields of all inputs, each once."""
         return list(dict.fromkeys(field for fields in self.inputs.values() for field in fields))
+
+    def target(self, head: str) -> Field:
+        """What a row that is judged has for a head: of the next elements of a list one text."""
+        field = self.heads[head]
+        if not field.follows:
+            return field
+        texts = Field(field.column, "text", reading=field.reading)
+        return replace(texts, missing_words=field.missing_words)
 
     def of(self, name: str) -> tuple[Field, ...]:
         """The fields of an input or a head."""
@@ -58,8 +69,12 @@ class Fields:
         }
         return own | self.heads
 
+    def read(self) -> list[Field]:
+        """The fields that files have; others are made of these."""
+        return [field for field in self.all() if not field.follows]
+
     def columns(self) -> list[str]:
-        return list(dict.fromkeys(field.column for field in self.all()))
+        return list(dict.fromkeys(field.column for field in self.read()))
 
     def sampled(self) -> list[Field]:
         """The fields of inputs, keys and heads: what a row that is to be scored has."""
@@ -92,32 +107,54 @@ def fields_of(spec: specs.Spec) -> Fields:
         # What an input reads further has a number for each element of its first column.
         inputs[name] = first + tuple(named(replace(f, beside=first[0].output)) for f in read[1:])
     heads = {
-        name: named(_read(HEADS[part.kind].field(part, spec.head_column(name)), readings[name]))
-        for name, part in spec.heads.items()
+        name: named(_read(_head_field(spec, name, inputs), readings[name])) for name in spec.heads
     }
     weight = None
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    all_fields = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    of_inputs = [field for fields in inputs.values() for field in fields]
+    all_fields = [*of_inputs, *heads.values()]
     texts = {field.column: field for field in all_fields if field.kind == _COMPARED}
     keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
-    if (column := _time_column(spec.split)) and (known := time_field(read, column)):
+    if (column := time_column(spec.split)) and (known := time_field(of_inputs, column)):
         split[column] = known
-    return Fields(inputs, heads, keys, split, weight)
+    return Fields(inputs, heads, keys, split, weight, _next_elements(spec, inputs, heads))
+
+
+def _head_field(spec: specs.Spec, name: str, inputs: Mapping[str, tuple[Field, ...]]) -> Field:
+    part, column = spec.heads[name], spec.head_column(name)
+    if (source := part.follows()) is None:
+        return HEADS[part.kind].field(part, column)
+    return replace(inputs[source][0], column=column, name="", follows=inputs[source][0].output)
+
+
+def _next_elements(
+    spec: specs.Spec, inputs: Mapping[str, tuple[Field, ...]], heads: Mapping[str, Field]
+) -> NextElements | None:
+    if not spec.followed():
+        return None
+    lists = dict.fromkeys(inputs[name][0].output for name in spec.along())
+    follow = {heads[name].output: heads[name].follows for name in spec.followed()}
+    split, held_out = spec.split, list[int]()
+    if isinstance(split, specs.LastSplit) and split.of_elements:
+        held_out = [SIDES.index(side) for side in ("test", "eval") if getattr(split, side)]
+    return NextElements(tuple(lists), follow, spec.places, tuple(held_out))
 
 
 def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:
-    """The answers of each input and head, inputs first, and its settings."""
-    inputs = {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
+    """The answers of each input and head, inputs first, and its settings as examples are made for
+    it."""
+    inputs = {name: (INPUTS[part.kind], part) for name, part in spec.prepared_inputs().items()}
     return inputs | {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
 
 
 def analyses_of(spec: specs.Spec, fields: Fields) -> dict[str, Analysis]:
     """What is to be learned of each input and head that reads columns."""
-    read = {n: (*of, own[0]) for n, of in kinds_of(spec).items() if (own := fields.of(n))}
-    return {name: kind.analysis(part, first) for name, (kind, part, first) in read.items()}
+    parts = spec.inputs | spec.heads
+    read = {n: (kind, own[0]) for n, (kind, _) in kinds_of(spec).items() if (own := fields.of(n))}
+    return {name: kind.analysis(parts[name], first) for name, (kind, first) in read.items()}
 
 
 def raw_names(name: str, columns: int) -> list[str]:
@@ -170,7 +207,7 @@ def _candidates(field: Field) -> Iterator[str]:
         number += 1
 
 
-def _time_column(split: specs.Split) -> str | None:
+def time_column(split: specs.Split) -> str | None:
     """The column of a split that says when."""
     if isinstance(split, specs.LastSplit):
         return split.order
@@ -184,6 +221,6 @@ def _split_columns(split: specs.Split) -> tuple[str, ...]:
             return split.columns
         case specs.ColumnSplit() | specs.TimeSplit():
             return (split.column,)
-        case specs.LastSplit():
-            return (*split.columns, split.order)
+        case specs.LastSplit(order=str(order)):
+            return (*split.columns, order)
     return ()

@@ -382,12 +382,14 @@ def batch_rows(entries: Sequence[int]) -> int:
 def read_model(path: Path, *, unchecked: bool = False) -> bytes:
     """The bytes of a model, after both checks. Raises Failure: 2 without the file, 5 where it is
     not the one that was exported, or holds what is not allowed."""
+    # Of one folder, whatever a link such as OUT/current leads to a moment later.
+    file = path.parent.resolve() / path.name
     try:
-        content = path.read_bytes()
+        content = file.read_bytes()
     except (FileNotFoundError, IsADirectoryError):
         raise Failure(Exit.USAGE, "the model must be a file that exists", received=path) from None
     if not unchecked:
-        _check_sha256(path, content)
+        _check_sha256(file, content)
     refuse_unknown(content)
     return content
 

@@ -39,7 +39,7 @@ inputs:
   words: {kind: sequence, vocabulary: word, length: 4, embedding: 8, through: common, combine: mean}
   story: {kind: sequence, vocabulary: word, length: 5, embedding: 8, combine: gru, units: 6}
   age: {kind: number}
-  price: {kind: number, scale: log, missing: 3}
+  price: {kind: number, scale: log, missing: 3, pieces: 8}
   size: {kind: number, scale: buckets, buckets: 4, embedding: 2, missing: reject}
 trunk: {layers: [16], dropout: 0.1}
 heads:

@@ -5,7 +5,7 @@ on in the middle of an epoch with the batches that it had not seen. It is not a 
 flat in the number of rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -15,11 +15,13 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import network as heads
+from kinds.heads.labels.numbering import MISSING
 from kinds.inputs import network as inputs
+from kinds.inputs.several.network import left_padded
 from kinds.memory.averages import FOLDS, WIDTH
 from kinds.memory.averages.network import LookUp
 from kinds.names import WEIGHT
-from kinds.parsing import ONE_NUMBER, Arrays, Feature
+from kinds.parsing import ONE_NUMBER, SEVERAL_IDS, Arrays, Feature
 from pipeline.spec import Spec
 
 # Two times as many are in memory: those of which batches are made, and those that come next.
@@ -35,7 +37,10 @@ class ExampleFeatures:
     """What is read of an example: features of the inputs, and the targets by head.
 
     `averages` are features that memories make of the inputs'. Where the rows were counted
-    themselves, `counted`, they are made of the rows of other folds.
+    themselves, `counted`, they are made of the rows of other folds. `places` are those inputs and
+    targets that training has at every place of a list, by the same names. `weigh` says how much
+    each row counts beside its own weight, float32 [rows], of serialised examples and what they
+    hold; those that count for nothing are not read.
     """
 
     inputs: dict[str, Feature]
@@ -43,6 +48,8 @@ class ExampleFeatures:
     weighted: bool
     averages: Mapping[str, LookUp] = field(default_factory=dict)
     counted: bool = False
+    places: Mapping[str, Feature] = field(default_factory=dict)
+    weigh: "Callable[[tf.Tensor, Batch], tf.Tensor] | None" = None
 
     def parsing(self) -> dict[str, Any]:
         weight = {WEIGHT: ONE_NUMBER} if self.weighted else {}
@@ -60,7 +67,17 @@ def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
     for name, part in spec.inputs.items():
         found |= inputs.KINDS[part.kind].features(name, part, entries)
     targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
-    return ExampleFeatures(found, targets, spec.weight is not None)
+    return ExampleFeatures(
+        found, targets, spec.weight is not None, places=_at_places(spec, entries)
+    )
+
+
+def _at_places(spec: Spec, entries: Mapping[str, int]) -> dict[str, Feature]:
+    along = [(name, part) for name, part in spec.prepared_inputs().items() if name in spec.along()]
+    found = {n: inputs.KINDS[part.kind].features(n, part, entries)[n] for n, part in along}
+    padded = partial(left_padded, length=spec.places, padding=MISSING)
+    target = Feature(SEVERAL_IDS, tf.int32, padded, (spec.places,))
+    return found | dict.fromkeys(spec.followed(), target)
 
 
 class Batch(NamedTuple):
@@ -70,11 +87,14 @@ class Batch(NamedTuple):
     targets: head -> int32 [batch] (-1 missing), int32 [batch, labels] (-1 missing, -2 no label)
         or float32 [batch] (NaN missing)
     weights: float32 [batch]
+    places: input or head -> int32 [batch, places], where heads are trained at every place of a
+        list; `targets` have the last place's
     """
 
     features: dict[str, tf.Tensor]
     targets: dict[str, tf.Tensor]
     weights: tf.Tensor
+    places: dict[str, tf.Tensor]
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
@@ -130,7 +150,7 @@ class RowsInMemory:
         self._files, self._at_once = list(files), max(1, ROWS_OF_A_STACK // batch_size)
         self._rows_at_once = self._at_once * batch_size
         self._records = {
-            file: tf.concat([tf.zeros([0], tf.string), *_file_records([file], ROWS_TO_SHUFFLE)], 0)
+            file: tf.concat([tf.zeros([0], tf.string), *_chosen([file], features)], 0)
             for file in self._files
         }
         self._stack = tf.function(
@@ -169,10 +189,14 @@ def _cut_up(stack: Batch) -> list[Batch]:
         features = {name: tf.unstack(values) for name, values in stack.features.items()}
         targets = {name: tf.unstack(values) for name, values in stack.targets.items()}
         weights = tf.unstack(stack.weights)
-    return [
-        Batch({n: v[i] for n, v in features.items()}, {n: v[i] for n, v in targets.items()}, weight)
-        for i, weight in enumerate(weights)
-    ]
+        places = {name: tf.unstack(values) for name, values in stack.places.items()}
+    parts = features, targets, places
+
+    def batch(at: int, weight: tf.Tensor) -> Batch:
+        given, wanted, along = ({n: v[at] for n, v in part.items()} for part in parts)
+        return Batch(given, wanted, weight, along)
+
+    return [batch(at, weight) for at, weight in enumerate(weights)]
 
 
 def _stacks(
@@ -188,7 +212,7 @@ def _stacks(
     at_once = max(1, ROWS_OF_A_STACK // batch_size)
     whole, within = divmod(skip, at_once)
     parsed = (
-        _records(files, order, at_once * batch_size)
+        _records(files, features, order, at_once * batch_size)
         .skip(whole)
         .map(
             lambda serialized: _stack(serialized, features, batch_size, own),
@@ -203,7 +227,9 @@ def _stacks(
     return parsed.prefetch(2).with_options(options), within
 
 
-def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) -> tf.data.Dataset:
+def _records(
+    files: Sequence[str], features: ExampleFeatures, order: tuple[int, int] | None, at_once: int
+) -> tf.data.Dataset:
     """Serialised examples [at_once]; only the last of them are fewer.
 
     They are shuffled a great many at once, as one tensor: to hand single records on costs ten
@@ -214,15 +240,35 @@ def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) 
     if not files:
         return tf.data.Dataset.from_tensor_slices(tf.zeros([0], tf.string)).batch(at_once)
     if order is None:
-        return _file_records(files, at_once)
+        chosen = features.weigh is not None
+        return _chosen(files, features).rebatch(at_once) if chosen else _read(files, at_once)
     draw = np.random.default_rng(order)
-    records = _file_records(draw.permutation(files).tolist(), ROWS_TO_SHUFFLE)
+    records = _chosen(draw.permutation(files).tolist(), features)
     seed = tf.constant(draw.integers(2**31), tf.int64)
     return records.enumerate().map(partial(shuffle, seed)).prefetch(1).rebatch(at_once)
 
 
-def _file_records(files: Sequence[str], at_once: int) -> tf.data.Dataset:
+def _read(files: Sequence[str], at_once: int) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP").batch(at_once)
+
+
+def _chosen(files: Sequence[str], features: ExampleFeatures) -> tf.data.Dataset:
+    """Serialised examples, a great many at once: those that count for something."""
+    records = _read(files, ROWS_TO_SHUFFLE)
+    if features.weigh is None:
+        return records
+
+    @tf.autograph.experimental.do_not_convert
+    def that_count(serialized: tf.Tensor) -> tf.Tensor:
+        place = tf.range(tf.size(serialized))
+        return tf.boolean_mask(serialized, parse(serialized, features, place).weights > 0)
+
+    return records.map(that_count)
+
+
+def count_rows(files: Sequence[str], features: ExampleFeatures) -> int:
+    """How many rows count for something."""
+    return sum(int(tf.size(many)) for many in _chosen(files, features)) if files else 0
 
 
 def _stack(serialized: tf.Tensor, features: ExampleFeatures, batch_size: int, own: range) -> Batch:
@@ -249,7 +295,11 @@ def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) ->
     given |= {name: average(given, folds) for name, average in features.averages.items()}
     targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
     weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
-    return Batch(given, targets, tf.where(place < rows, weights, 0.0))
+    places = {name: feature.tensor(found[name]) for name, feature in features.places.items()}
+    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0), places)
+    if features.weigh is None:
+        return batch
+    return batch._replace(weights=batch.weights * features.weigh(serialized, batch))
 
 
 def _folds(serialized: tf.Tensor, counted: bool) -> tf.Tensor:
@@ -267,6 +317,7 @@ def batch_signature(features: ExampleFeatures, batch_size: int) -> Batch:
         | dict.fromkeys(features.averages, averages),
         {name: feature.signature(batch_size) for name, feature in features.targets.items()},
         tf.TensorSpec([batch_size], tf.float32),
+        {name: feature.signature(batch_size) for name, feature in features.places.items()},
     )
 
 
@@ -289,4 +340,11 @@ def _counted(batch: Batch, features: ExampleFeatures, rows: int) -> Arrays:
     for name, feature in (features.inputs | features.targets).items():
         values = batch.features[name] if name in features.inputs else batch.targets[name]
         found |= feature.counted(name, values[:rows])
+    found |= {place_name(name): values[:rows] for name, values in batch.places.items()}
     return found | {WEIGHT: batch.weights[:rows]}
+
+
+def place_name(name: str) -> str:
+    """The name of what an input or a head has at every place of a list, beside what it has of the
+    row."""
+    return f"{name}.places"

@@ -15,9 +15,10 @@ from kinds.heads.any.metrics import TrainTargets
 from kinds.heads.any.network import HeadSum, LossRows, Negatives, OutputLayer
 from kinds.heads.any.priors import Prior
 from kinds.heads.network import KINDS
+from kinds.row_sums import has_gpu
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Head, Spec
-from trainer.data import Batch
+from trainer.data import Batch, place_name
 from trainer.network import Network
 
 SMALLEST_LOSS = 1e-3
@@ -66,7 +67,7 @@ def head_sums(
     drawn: Mapping[str, Negatives] | None = None,
 ) -> dict[str, HeadSum]:
     """One pass of the network over a batch; the heads in `drawn` sum over these classes only."""
-    hidden = network.learning(batch.features, training=training)
+    hidden = network.learning(given(batch), training=training)
     drawn = drawn or {}
     return {
         name: head_sum(head, losses[name], hidden[name], batch, drawn.get(name))
@@ -81,17 +82,43 @@ def head_sum(
     batch: Batch,
     drawn: Negatives | None = None,
 ) -> HeadSum:
-    """The sum of one head, whose vectors of the body are `hidden` [batch, width]."""
-    weights, targets = head_weights(head, loss, batch), batch.targets[head.name]
+    """The sum of one head, whose vectors of the body are `hidden` [batch, width], or [batch,
+    places, width] where it is trained at every place of a list."""
+    weights, targets = head_weights(head, loss, batch), _targets(head, batch)
+    hidden = by_row(hidden)
+    if head.name in batch.places and not has_gpu():
+        # Most places of short lists are padding. XLA, which a GPU's steps are made by, takes no
+        # number of rows that hangs on the batch.
+        kept = tf.where(weights > 0)[:, 0]
+        hidden, targets, weights = (tf.gather(of, kept) for of in (hidden, targets, weights))
     rows = LossRows(targets, weights, loss.products, drawn)
     return KINDS[head.part.kind].loss(head, hidden, rows)
 
 
+def given(batch: Batch) -> dict[str, tf.Tensor]:
+    """What the body that learns takes of a batch."""
+    along = {n: ids for n, ids in batch.places.items() if n in batch.features}
+    return batch.features | {place_name(name): ids for name, ids in along.items()}
+
+
+def by_row(hidden: tf.Tensor) -> tf.Tensor:
+    """[batch, width], or [batch, places, width] as [batch x places, width]"""
+    return hidden if hidden.shape.rank == 2 else tf.reshape(hidden, [-1, hidden.shape[-1]])
+
+
+def _targets(head: OutputLayer, batch: Batch) -> tf.Tensor:
+    """[batch, ...], or [batch x places] of a head that is trained at every place of a list."""
+    places = batch.places.get(head.name)
+    return batch.targets[head.name] if places is None else tf.reshape(places, [-1])
+
+
 def head_weights(head: OutputLayer, loss: HeadLoss, batch: Batch) -> tf.Tensor:
-    """[batch] how much each row counts for a head: its own weight times its class's, 0 where the
-    target is missing."""
-    own = KINDS[head.part.kind].row_weights(batch.targets[head.name], loss.class_weights)
-    return batch.weights * own
+    """[batch], or [batch x places], how much each counts for a head: its row's weight times its
+    class's, 0 where the target is missing."""
+    own = KINDS[head.part.kind].row_weights(_targets(head, batch), loss.class_weights)
+    places = batch.places.get(head.name)
+    weights = batch.weights if places is None else tf.repeat(batch.weights, places.shape[1])
+    return weights * own
 
 
 def expected_means(

@@ -43,7 +43,8 @@ class Field:
     written, of a number `numerals`; a cell that is one of `missing_words` holds no value. A list
     of numbers has `width` of them, or as many elements as the list `beside` it, a typed column.
     With `weighted_by` each text of a list is a value, this separator and its weight: a list has the
-    values, a list of numbers the weights.
+    values, a list of numbers the weights. With `follows` no file has the column: it is made of that
+    typed list, what comes next after each of its elements (kinds.columns.next_elements).
     """
 
     column: str
@@ -61,6 +62,7 @@ class Field:
     width: int | None = None
     beside: str = ""
     weighted_by: str = ""
+    follows: str = ""
 
     def __post_init__(self) -> None:
         if self.kind not in TYPES or not self.separator:

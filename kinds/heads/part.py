@@ -74,6 +74,11 @@ class HeadPart(Part):
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""
 
+    def follows(self) -> str | None:
+        """The input of whose list it predicts the next element, at every place of it in training;
+        None where its targets are a column of the rows."""
+        return None
+
     def link(self) -> Link | None:
         """The scale on which the network adds up what the targets' mean says; None where the
         targets have no mean."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from kinds.answers import answers
+from kinds.inputs.places import AtPlaces, Ids, LookUp
 from kinds.parsing import Feature, Vector, Vectors
 
 
@@ -22,6 +23,17 @@ class Network(Protocol):
     ) -> Vector:
         """[batch, width], of the features in `inputs` and of the vectors that were `looked_up`,
         [batch, width] or [batch, length, width]; None where the input has no table."""
+
+    def at_places(
+        self,
+        name: str,
+        part: Any,
+        ids: Ids,
+        look_up: LookUp,
+        entries: Mapping[str, int],
+    ) -> AtPlaces | None:
+        """The vectors of a list of which heads predict the next elements; None where the input
+        reads no such list, and has the same vector at every place of one."""
 
     def is_side_by_side(self, part: Any) -> bool:
         """Whether the vector is what was looked up, side by side and unchanged."""

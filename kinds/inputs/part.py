@@ -46,6 +46,8 @@ class InputPart(Part):
 
     PREPARED: ClassVar[frozenset[str]]
     """The settings that prepare depends on."""
+    READS_LIST: ClassVar[bool] = False
+    """Whether its column holds lists, each value at a place of its own."""
     READS_WORDS: ClassVar[bool] = False
     """Whether the values of its vocabulary are words of texts, which stay as they are written."""
 
@@ -56,6 +58,11 @@ class InputPart(Part):
     def columns(self, name: str) -> tuple[str, ...]:
         """The columns of the rows that the input called `name` reads, its own first."""
         return (self.column or name,)
+
+    def places(self) -> int | None:
+        """How many of a list's last elements it reads; None where it has no vector of what stands
+        before each of them."""
+        return None
 
     def pairs(self, name: str) -> Pairs | None:
         """What the input called `name` pairs; None where it reads columns instead."""

@@ -41,7 +41,7 @@ class Statistics:
     vocabularies: how many entries each has, what was cut off, and what reading cells has changed
     distributions: pipeline.distributions of each input and head among the training rows
     constant: the inputs and heads whose numbers are all the same
-    numbers: mean and deviation, or boundaries, of inputs and heads that are numbers
+    numbers: mean and deviation, and boundaries, of inputs and heads that are numbers
     labels: how many values of its vocabulary are labels of a head, and how often
     times: from when to when the rows of each side are, where the split is by time
     memory: of each memory and each head that uses it, what it holds, and in how many rows of each

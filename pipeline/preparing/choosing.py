@@ -32,6 +32,7 @@ from pipeline.fields import Fields, analyses_of
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
 from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
+from pipeline.preparing.places import by_place
 from pipeline.preparing.reading import FilePart, ReadTrainingRows, failure_in
 from pipeline.rows.csv_dialect import Csv
 from pipeline.storage.stores import is_table
@@ -69,7 +70,11 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
             memories |= {name: memory for name, (memory, _) in averages.items()}
             of_heads[head] = tuple(averages)
         else:
-            candidates = _Candidates(spec, made, sizes, head, is_held_out)
+            of_head = made, is_held_out
+            if head in spec.followed():
+                placed, row = by_place(made, spec, REACH)
+                of_head = placed, is_held_out[row]
+            candidates = _Candidates(spec, sizes, head, *of_head)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
             memories |= {
@@ -226,9 +231,9 @@ class _Candidates:
     def __init__(
         self,
         spec: specs.Spec,
-        made: pa.RecordBatch,
         sizes: Mapping[str, int],
         head: str,
+        made: pa.RecordBatch,
         is_held_out: Array,
     ) -> None:
         self._spec, self._sizes, self._ids = spec, sizes, ids_in(made)

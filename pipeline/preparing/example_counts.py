@@ -87,7 +87,7 @@ def rows_by_side(counts: Counter[Key]) -> dict[str, int]:
     """Rows read and rejected, and the examples of each side."""
     total = {"read": 0, "rejected": 0, **dict.fromkeys(SIDES, 0)}
     for key, count in counts.items():
-        if key[0] == "file":
+        if key[0] == "file" and key[2] in total:
             total[key[2]] += count
     return total
 
@@ -97,7 +97,8 @@ def by_file(counts: Counter[Key], paths: list[str]) -> dict[str, dict[str, int]]
     return {
         path: {
             "read": counts["file", path, "read"],
-            "written": sum(counts["file", path, side] for side in SIDES),
+            "written": sum(counts["file", path, side] for side in SIDES)
+            - counts["file", path, "repeated"],
             "rejected": counts["file", path, "rejected"],
         }
         for path in paths

@@ -154,7 +154,10 @@ def key_hashes(keys: Sequence[pa.Array]) -> tuple[Hashes, npt.NDArray[np.bool_]]
 
 
 def may_share_keys(spec: specs.Spec) -> bool:
-    """Whether a key may be on two sides: not where the sides are chosen by keys."""
+    """Whether a key may be on two sides unasked: not where the sides are chosen by keys, and not
+    where a list has elements on each."""
+    if isinstance(spec.split, specs.LastSplit) and spec.split.of_elements:
+        return False
     by_keys = isinstance(spec.split, specs.HashSplit) and set(spec.split.columns) <= set(spec.keys)
     return bool(spec.keys) and not by_keys
 

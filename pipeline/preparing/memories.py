@@ -24,6 +24,7 @@ from kinds.memory.keys import NO_KEY, keys_of
 from kinds.memory.label_counts import LabelCounts
 from pipeline import spec as specs
 from pipeline.folders.data import DataFolder
+from pipeline.preparing.places import by_place
 from pipeline.preparing.reports import Key
 from pipeline.sides import SIDES
 
@@ -39,15 +40,22 @@ def add(
     sizes: Mapping[str, int],
 ) -> None:
     """Counts a batch of features of one side. `sizes` is the number of values of each
-    vocabulary."""
+    vocabulary. Of a head that predicts the next element of a list each element is counted."""
+    placed = rows
+    if spec.memories and side == "train" and spec.followed():
+        reach = max(memory.reach for memory in spec.memories.values())
+        placed = by_place(rows, spec, reach).features
     for name, memory in spec.memories.items():
         keys = keys_of(memory, spec.inputs, sizes)
+        heads = _heads(spec, name)
+        own = placed if set(heads) & set(spec.followed()) else rows
         of_rows = found.get((name, side), PairCounts(limit=MOST_VALUES))
-        found[name, side] = prepare.values_of(of_rows, keys, rows)
-        for head in _heads(spec, name) if side == "train" else ():
+        found[name, side] = prepare.values_of(of_rows, keys, own)
+        for head in heads if side == "train" else ():
             pairs = found.get((name, side, head), PairCounts())
             several = spec.labels()[head].several
-            found[name, side, head] = prepare.counted(pairs, keys, rows, head, several=several)
+            own = placed if head in spec.followed() else rows
+            found[name, side, head] = prepare.counted(pairs, keys, own, head, several=several)
 
 
 def _heads(spec: specs.Spec, memory: str) -> list[str]:

@@ -27,7 +27,7 @@ Tensors = dict[str, Any]
 def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], Tensors]:
     """The function for tf.Transform: raw features [batch] or ragged [batch, None] to features."""
     kinds: dict[str, tuple[Graph, Any]] = {}
-    kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.inputs.items()}
+    kinds |= {name: (INPUTS[part.kind], part) for name, part in spec.prepared_inputs().items()}
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
     vocabulary_of = spec.vocabulary_of()
     pairs = spec.pairs().items()

@@ -15,6 +15,7 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 
 from kinds.columns import Rejected, cast, family
+from kinds.lists import list_lengths
 from pipeline import rows, sides
 from pipeline import spec as specs
 from pipeline.failures import Exit, Failure
@@ -107,7 +108,7 @@ class Reader(beam.DoFn):
         `known` is what the split needs to know of all rows.
         """
         at, meant = part
-        path, wanted = self._paths[at], self._fields.all()
+        path, wanted = self._paths[at], self._fields.read()
         split = self._split if known is None else replace(self._split, **known)
         for raw in self._raw(path, meant, self._fields.columns()):
             typed, good, bad = cast(raw.rows, wanted)
@@ -124,7 +125,19 @@ class Reader(beam.DoFn):
                 typed, origin, side = typed.filter(pa.array(kept)), origin[kept], side[kept]
             all_rejected = sorted(raw.broken + rejected, key=lambda bad: bad.row)
             listener(self.doing, raw.rows.num_rows)
-            yield raw.rows, typed, origin | side, all_rejected
+            yield raw.rows, *self._with_next(typed, origin, side), all_rejected
+
+    def _with_next(self, typed: pa.RecordBatch, origin: Any, side: Any) -> tuple[Any, Any]:
+        """Rows and their origin; where heads predict the next element of a list, with what comes
+        next."""
+        following = self._fields.next_elements
+        if following is None:
+            return typed, origin | side
+        if not following.held_out:
+            ends = list_lengths(typed.column(following.lists[0]))
+            return following.cut(typed, ends), origin | side
+        rows, ends, side = following.rows(typed)
+        return following.cut(typed.take(pa.array(rows)), ends), origin[rows] | side
 
 
 def asked_split(split: specs.Split) -> sides.Split:
@@ -190,11 +203,11 @@ class ReadRows(Reader):
             for raw, typed, origin, rejected in self._batches(part, known):
                 if rejected:
                     self._set_aside(at, rejected)
-                self._count(self._paths[at], raw.num_rows, typed.num_rows, rejected)
+                self._count(self._paths[at], raw.num_rows, origin, rejected)
                 self._count_types(raw)
                 if self._split.by == "column":
                     self._count_split_values(typed)
-                if self._split.by in ("time", "last"):
+                if self._split.has_times:
                     self._measure_times(typed, origin)
                 self._sample(typed, origin)
                 if self._compared_keys:
@@ -211,15 +224,18 @@ class ReadRows(Reader):
         first = (at << FILE_BITS) | (rejected[0].row << SIDE_BITS)
         self._fragments.append(Fragment(REJECTED, at, first, path, len(rejected)))
 
-    def _count(self, path: str, raw: int, good: int, rejected: list[Rejected]) -> None:
+    def _count(self, path: str, raw: int, origin: Any, rejected: list[Rejected]) -> None:
+        good = len(np.unique(origin >> SIDE_BITS))
         broken = len(rejected) - (raw - good)
         self._counts["file", path, "read"] += raw + broken
+        # A row whose list has elements on several sides is an example on each.
+        self._counts["file", path, "repeated"] += len(origin) - good
         self._counts["file", path, "rejected"] += len(rejected)
         self._counts.update(("reason", bad.reason, bad.why) for bad in rejected)
 
     def _count_types(self, raw: pa.RecordBatch) -> None:
         """What files have where texts are asked for: one column may come in several types."""
-        for field in self._fields.all():
+        for field in self._fields.read():
             if field.column_type.element() == "string" and raw.num_rows:
                 kind = family(raw.column(field.column).type)
                 self._counts["type", field.column, kind] += raw.num_rows

@@ -10,6 +10,7 @@ line ends and the empty text. No row and no Beam is needed: nothing is left to a
 """
 
 import json
+import keyword
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -121,9 +122,10 @@ def _signature(transform: Any, raw: Mapping[str, Any], inputs: Iterable[str]) ->
 
 
 def _parts(name: str, raw: Mapping[str, Any]) -> list[str]:
-    """What the tensors of a raw feature are called. TensorFlow takes no underscore at the begin,
-    and no dot."""
-    own = f"arg_{name}" if name.startswith("_") else name
+    """What the tensors of a raw feature are called. They are names of arguments: TensorFlow takes
+    no underscore at the begin, no dot, no `self`, and no word of Python's own, such as `class`."""
+    is_taken = name.startswith("_") or name == "self" or keyword.iskeyword(name)
+    own = f"arg_{name}" if is_taken else name
     own = own if "." not in own else _free(own.replace(".", "_"), raw)
     return [own, _splits(own, raw)] if isinstance(raw[name], tf.RaggedTensorSpec) else [own]
 

@@ -86,7 +86,7 @@ class SeeAllRows(beam.CombineFn):
 
     def extract_output(self, found: Found) -> reading.Known:
         split = self._split
-        column = split.order if isinstance(split, specs.LastSplit) else split.column
+        column = split.column if isinstance(split, specs.TimeSplit) else split.order or ""
         with reading.as_message():
             kind = sides.check_one_kind(column, found.kinds)
             if isinstance(found.parts, LastRows):

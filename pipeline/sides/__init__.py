@@ -62,7 +62,7 @@ class Split:
         ('day',)
         """
         columns = [said["column"]] if "column" in said else [*said.get("columns", ())]
-        columns += [said["order"]] if "order" in said else []
+        columns += [said["order"]] if said.get("order") else []
         begins = tuple(said.get("begins", ()))
         if said["by"] == "time" and isinstance(said["eval"], str):
             begins = (said["eval"], said["test"]) if said["test"] else (said["eval"],)
@@ -75,13 +75,19 @@ class Split:
         """Whether a row alone does not tell its side: all rows must be seen before."""
         asks = self.eval != 0 or self.test != 0
         return asks and (
-            (self.by == "time" and not self.begins) or (self.by == "last" and self.held_out is None)
+            (self.by == "time" and not self.begins)
+            or (self.by == "last" and self.held_out is None and not self.of_elements)
         )
+
+    @property
+    def of_elements(self) -> bool:
+        """Whether elements of a list are held out, not rows (kinds.columns.next_elements)."""
+        return self.by == "last" and not self.columns
 
     @property
     def has_times(self) -> bool:
         """Whether the last of its columns says when."""
-        return self.by in ("time", "last")
+        return self.by in ("time", "last") and not self.of_elements
 
     @property
     def needs_names(self) -> bool:
@@ -95,6 +101,8 @@ class Split:
             return by_value(columns[0], self.eval, self.test)
         if self.by == "time":
             return by_time(columns[0], self.begins)
+        if self.of_elements:
+            return np.full(len(rows), TRAIN, dtype=np.int8)
         if self.by == "last":
             return by_place(columns[-1], rows.origins, self.held_out)
         if self.by == "file":

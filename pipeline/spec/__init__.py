@@ -156,6 +156,32 @@ class Spec(Part):
     def head_column(self, name: str) -> str:
         return self.heads[name].column or name
 
+    def followed(self) -> dict[str, str]:
+        """{head that predicts the next element of a list: the input that reads the list}"""
+        found = {name: head.follows() for name, head in self.heads.items()}
+        return {name: source for name, source in found.items() if source}
+
+    def along(self) -> dict[str, Input]:
+        """The inputs that read that list. In training each has a vector at every place of it."""
+        columns = {self.input_columns(source)[0] for source in self.followed().values()}
+        return {
+            name: part
+            for name, part in self.inputs.items()
+            if part.READS_LIST and self.input_columns(name)[0] in columns
+        }
+
+    @property
+    def places(self) -> int:
+        """How many of a list's last elements such heads are trained to predict; 0 without one."""
+        return max((part.places() or 0 for part in self.along().values()), default=0)
+
+    def prepared_inputs(self) -> dict[str, Input]:
+        """The settings of inputs as examples are made for them: those of a list whose next elements
+        are predicted have the elements of all places."""
+        longer = {"length": self.places}
+        along = {name: part.model_copy(update=longer) for name, part in self.along().items()}
+        return self.inputs | along
+
     def read(self) -> dict[str, Input]:
         """The inputs that the network reads; the others are for memories alone."""
         of_trunk = self.trunk.inputs
@@ -300,6 +326,8 @@ class Spec(Part):
         }
         if self.memory:
             said["memory"] = self._prepared_memory()
+        if self.followed():
+            said["next_of"] = self.followed()
         if self.tables:
             said["tables"] = {name: table.vectors for name, table in self.tables.items()}
         if self.label_features:

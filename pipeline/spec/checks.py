@@ -32,6 +32,7 @@ def check_parts(spec: "Spec") -> None:
         _heads,
         _label_features,
         _memory,
+        _lists,
     )
     for check in (*checks, check_names):
         check(spec)
@@ -223,6 +224,64 @@ def _memory(spec: "Spec") -> None:
     offered = spec.offered(_most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
+
+
+def _lists(spec: "Spec") -> None:
+    """Heads that predict the next element of a list: at each place of it, nothing that the network
+    reads may hold what comes after."""
+    followed, used = spec.followed(), spec.vocabulary_of()
+    if getattr(spec.split, "of_elements", False):
+        _check_held_out_elements(spec)
+    for head, source in followed.items():
+        place = f"heads.{head}.next_of"
+        _defined(place, source, spec.inputs, "input")
+        if spec.inputs[source].places() is None:
+            raise ValueError(f"{place}: inputs.{source} must be a sequence without weights")
+        if used[head] != used[source]:
+            raise ValueError(
+                f"{place}: the head must have the vocabulary of inputs.{source}, {used[source]!r}, "
+                f"not {used[head]!r}"
+            )
+    if not followed:
+        return
+    if len({spec.input_columns(source)[0] for source in followed.values()}) > 1:
+        raise ValueError("heads: all that are `next_of` a list must be so of the same column")
+    along = spec.along()
+    for head in followed:
+        if not set(along) & set(spec.heads[head].inputs or spec.read_by_trunk()):
+            raise ValueError(f"heads.{head}.next_of: the head must read an input of that list")
+    for name, part in spec.inputs.items():
+        if part.READS_LIST and (name not in along or part.places() is None):
+            raise ValueError(
+                f"inputs.{name}: beside a head that is `next_of` a list, a sequence must read that "
+                "list and have no weights: of another it is not known what came before each element"
+            )
+    for name, pairs in spec.pairs().items():
+        if beside := [own for own in pairs.of if own.partition(".")[0] in along]:
+            raise ValueError(
+                f"inputs.{name}.of: {beside[0]!r} is of the list that a head is `next_of`, and a "
+                "pair has no vector at each place of it"
+            )
+    numbers = [name for name, head in spec.heads.items() if head.link()]
+    averaged = [head for _, head in spec.averaged()] + numbers * (spec.memory == "auto")
+    if averaged:
+        raise ValueError(
+            f"heads.{averaged[0]}: beside a head that is `next_of` a list, no averages of a memory "
+            "may be read: that by an element is not the same at each place of the list"
+        )
+
+
+def _check_held_out_elements(spec: "Spec") -> None:
+    if not spec.followed():
+        raise ValueError(
+            "split: `by: last` needs `columns` and `order`, or a head that is `next_of` a list"
+        )
+    for name in spec.heads:
+        if name not in spec.followed():
+            raise ValueError(
+                "split: without `columns`, `by: last` puts each row on every side, and with it the "
+                f"target of heads.{name}; take another split, such as `by: row`"
+            )
 
 
 def _check_keys(place: str, memory: "Memory", offered: "dict[str, Key]") -> None:

@@ -189,12 +189,17 @@ class LastSplit(Part):
     before them for eval. At least one row of each group trains.
 
     Of rows with the same time, the one that comes later in the files is the later one.
+
+    Without `columns` and `order` it is about the list that heads are `next_of`: its last element is
+    the target of an example for test, the one before it that of an example for eval, and what
+    stands before them trains. A list of four elements or more has an example on each side, one of
+    three for training and the first held-out side, a shorter one for training alone.
     """
 
     by: Literal["last"]
-    columns: tuple[Column, ...] = Field(min_length=1)
+    columns: tuple[Column, ...] = ()
     """The columns that say whose row it is."""
-    order: Column
+    order: Column | None = None
     """The column that says when: times as in `by: time`."""
     eval: Whole = 1
     """How many rows of each group training is evaluated on."""
@@ -205,10 +210,25 @@ class LastSplit(Part):
     def _order_is_another_column(self) -> Self:
         if self.order in self.columns:
             raise ValueError("`order` must not be one of `columns`")
+        if bool(self.columns) != (self.order is not None):
+            raise ValueError(
+                "`columns` and `order` go together; without both it is about the elements of the "
+                "list that a head is `next_of`"
+            )
+        if self.of_elements and max(self.eval, self.test) > 1:
+            raise ValueError("of a list one element is held out for `eval` and one for `test`")
         return self
+
+    @property
+    def of_elements(self) -> bool:
+        """Whether elements of a list are held out, not rows."""
+        return self.order is None
 
     def said(self) -> str:
         """How rows are split, in words."""
+        if self.of_elements:
+            ends = [side for side, count in (("eval", self.eval), ("test", self.test)) if count]
+            return f"by the last elements of each list: one for {' and one for '.join(ends)}"
         whose = ", ".join(self.columns)
         sides = f"the last {self.test} for test, the {self.eval} before for eval"
         return f"by the order of each {whose} in {self.order}: {sides}"

@@ -46,6 +46,10 @@ class BySide:
             if self._split is None:
                 rule = "sides need a model that knows how its rows were split: one from an export"
                 raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
+            if self._split.of_elements:
+                rule = "sides of rows need a split of rows; leave the last elements out of the "
+                rule += "lists, and give them in a column, to evaluate on them"
+                raise Failure(Exit.USAGE, rule, received="a split by the elements of a list")
 
     @property
     def columns(self) -> list[str]:

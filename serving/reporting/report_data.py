@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from kinds.heads.guesses import Scored
 from kinds.heads.show import KINDS
+from kinds.lists import last_elements
 from pipeline.failures import Exit, Failure
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.model import ModelFolder
@@ -95,6 +96,8 @@ def _scored(
     fields, scored = fields_of(spec), {}
     for head in file.heads:
         targets = typed.column(fields.heads[head.name].output)
+        if fields.heads[head.name].follows:
+            targets = last_elements(targets)
         outputs = [results.column(name) for name in head.outputs]
         guesses = list(KINDS[head.kind].guesses(head, targets, outputs))
         own = counts.get(head.name, {})

@@ -7,7 +7,7 @@ import onnxruntime
 from onnx import TensorProto, helper
 
 from kinds.inputs.ids.onnx import look_up
-from kinds.inputs.number.onnx import bucket, scaled, with_default
+from kinds.inputs.number.onnx import bucket, place, scaled, with_default
 from kinds.inputs.numbers.onnx import missing_flag
 from kinds.inputs.sequence.onnx import last_values
 from kinds.nodes import Nodes
@@ -94,6 +94,16 @@ def test_a_bucket_counts_the_boundaries_at_or_below() -> None:
     values = floats(-5.0, -1.0, -0.5, 0.0, 2.4999, 2.5, 1e9, math.nan)
     got = run(nodes, FLOAT, values, feature("bucket"))[0]
     assert got.tolist() == [0, 1, 1, 2, 2, 3, 3, 9]
+
+
+def test_a_place_counts_the_pieces_below_and_the_share_of_its_own() -> None:
+    numbers, cuts = floats(-9, -2.5, -1, 0, 0.1, 3, 99.9, 1e30, math.nan), [-2.5, 0, 0.25, 7, 100]
+    for boundaries in (cuts, cuts[:1], []):
+        nodes = Nodes()
+        place(nodes, "x", "x", boundaries)
+        got = run(nodes, FLOAT, numbers, feature("x.place"))[0]
+        between = np.interp(numbers[:-1], cuts, range(5)) if boundaries == cuts else np.zeros(8)
+        np.testing.assert_allclose(got, [*between, 0], rtol=1e-6)
 
 
 def test_a_column_without_boundaries_has_one_bucket() -> None:

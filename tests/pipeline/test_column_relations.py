@@ -58,6 +58,18 @@ def test_a_column_that_repeats_another_is_left_out_and_named(tmp_path: Path) -> 
     assert "left out: \"town_code\": says what 'town' says" in text
 
 
+def test_numbers_that_go_together_but_not_in_one_order_both_stay(tmp_path: Path) -> None:
+    r = R(4)
+    month = [r.randint(1, 36) for _ in range(600)]
+    orders = [3 + (7 * number) % 37 + 0.5 for number in month]
+    later = [2 * number + 1 for number in month]
+    target = [50 - number + r.gauss(0, 9) for number in month]
+    columns: Columns = {"orders": orders, "month": month, "later": later, "price": target}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
+    assert {"orders", "month"} <= set(spec.inputs)
+    assert "left out: \"later\": says what 'month' says" in text
+
+
 def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path: Path) -> None:
     columns = _columns()
     r = R(2)

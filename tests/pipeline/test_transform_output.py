@@ -16,6 +16,8 @@ inputs:
   past: {kind: sequence, vocabulary: words, length: 2}
   past_row_splits: {kind: number, scale: log, column: age}
   _age: {kind: number, column: age}
+  self: {kind: number, column: age}
+  class: {kind: number, column: age}
   part: {kind: number, scale: buckets, buckets: 2, embedding: 2, column: age}
 heads:
   next: {kind: classification, vocabulary: words}
@@ -33,7 +35,7 @@ NAMES = ("word", "past", "age", "next", "tags", "price", "trust")
 # Which column each raw feature of the graph is made from.
 COLUMNS = {
     **{name: name for name in ("word", "past", "next", "tags", "price")},
-    **dict.fromkeys(("past_row_splits", "_age", "part"), "age"),
+    **dict.fromkeys(("past_row_splits", "_age", "self", "class", "part"), "age"),
     "row.weight": "trust",
 }
 # A program of someone who has the folder and its documentation, but not this project.
@@ -102,7 +104,8 @@ found.load_transform_graph()
 
 serve = tf.saved_model.load(found.transform_savedmodel_dir).signatures["serving_default"]
 past = inputs.pop("past")
-named = {"arg__age" if name == "_age" else name: tensor for name, tensor in inputs.items()}
+renamed = {"_age": "arg__age", "self": "arg_self", "class": "arg_class"}
+named = {renamed.get(name, name): tensor for name, tensor in inputs.items()}
 named |= {"past": past.flat_values, "past__row_splits": past.row_splits}
 assert set(serve.structured_input_signature[1]) == set(named)
 served = serve(**named)

@@ -56,7 +56,8 @@ def batch_of(rows: int, *, missing: bool) -> Batch:
     if missing:
         for values in targets.values():
             values[::3] = np.nan if values.dtype == np.float32 else -1
-    return Batch(_tensors(features), _tensors(targets), tf.constant(draw.random(rows), tf.float32))
+    weights = tf.constant(draw.random(rows), tf.float32)
+    return Batch(_tensors(features), _tensors(targets), weights, {})
 
 
 def _tensors(arrays: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

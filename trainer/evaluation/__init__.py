@@ -31,7 +31,7 @@ from pipeline.spec import Spec
 from trainer.data import Batch
 from trainer.evaluation.calibration import fit_temperature, make_sums
 from trainer.network import Network
-from trainer.run import Run
+from trainer.run import Run, trained_columns
 from trainer.training.train_state import Judged
 
 # Between epochs no more rows than these are looked at; the final metrics are over all.
@@ -109,7 +109,7 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
     weights."""
     step = make_results_step(run)
     size = run.spec.training.batch_size
-    rows = run.data.rows("eval")
+    rows = run.rows("eval")
     some = max(1, ROWS_BETWEEN_EPOCHS // size)
     capped = rows > some * size
     order = (run.spec.training.seed, 0) if capped else None
@@ -207,7 +207,8 @@ def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
     held_out = {split: run.collect(split) for split in run.held_out()}
     found = {}
     for name, head in run.network.heads.items():
-        train = TrainTargets(name, train_columns, head.outputs, settings=head.part.in_file())
+        columns = trained_columns(name, run.features, train_columns)
+        train = TrainTargets(name, columns, head.outputs, settings=head.part.in_file())
         kind, scale = heads.KINDS[head.part.kind], run.scales[name]
         made = kind.baselines(train, held_out, run.features.ids(), scale)
         found[name] = made.to_json()

@@ -12,15 +12,19 @@ meet a name of the spec.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import keras
 from keras import layers, ops
 
 from kinds.inputs.ids.numbering import id_count
 from kinds.inputs.network import KINDS
+from kinds.inputs.part import Lookup
+from kinds.inputs.places import Ids
 from kinds.memory.averages import WIDTH, feature_name
 from pipeline.spec import Layer, Spec, Trunk
 from trainer.data import example_features
+from trainer.network.every_place import at_places, list_inputs
 from trainer.network.first_layer import reordered
 
 Vectors = dict[str, keras.KerasTensor]
@@ -50,7 +54,8 @@ class Body:
 
     `tables` and `shared` own their weights; every other layer belongs to the trunk. `uses` holds
     for each shared block, once for each input through it, what goes in and what comes out of each
-    of its layers.
+    of its layers. Where it is `at_places`, `learning` gives what heads that predict the next
+    element of a list are trained on: {head: [batch, places, width]}.
     """
 
     model: keras.Model
@@ -58,10 +63,12 @@ class Body:
     tables: dict[str, layers.Embedding]
     shared: dict[str, tuple[layers.Dense, ...]]
     uses: dict[str, list[list[keras.KerasTensor]]]
+    at_places: bool = False
 
     def taps(self, block: str) -> Taps:
-        outputs = {"hidden": self.model.output, "uses": self.uses[block]}
-        return Taps(self.shared[block], keras.Model(self.model.input, outputs))
+        seen = self.learning if self.at_places else self.model
+        outputs = {"hidden": seen.output, "uses": self.uses[block]}
+        return Taps(self.shared[block], keras.Model(seen.input, outputs))
 
 
 def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
@@ -75,8 +82,18 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
     vectors: Vectors = {}
     plain: Vectors = {}
+    lists = list_inputs(spec, entries)
+    everywhere: Vectors = {}
     for name, part in spec.read().items():
         embedded = None
+        if name in lists:
+            ids = Ids(KINDS[part.kind].ids(name, part, inputs), lists[name])
+            lookup = part.lookup(name)
+            assert lookup is not None, "a list's elements are of a vocabulary"
+            look_up = partial(_looked_up, lookup, tables, shared, uses)
+            if made := KINDS[part.kind].at_places(name, part, ids, look_up, entries):
+                vectors[name], everywhere[name] = made
+            continue
         if lookup := part.lookup(name):
             embedded = tables[lookup.table](KINDS[part.kind].ids(name, part, inputs))
         if said := part.block(name):
@@ -105,8 +122,27 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         beside = [hidden[name], *(inputs[feature] for feature in own)]
         hidden[name] = layers.Concatenate(name=f"head.{name}.averages")(beside)
     model = keras.Model(inputs, hidden, name=spec.name)
-    learning = reordered(model, spec, plain, vectors, averages)
-    return Body(model, learning, tables, shared, uses)
+    if lists:
+        trunk_name = clear_of(spec, "trunk")
+        learning = at_places(model, spec, lists, vectors, everywhere, trunk=trunk_name)
+    else:
+        learning = reordered(model, spec, plain, vectors, averages)
+    return Body(model, learning, tables, shared, uses, at_places=bool(lists))
+
+
+def _looked_up(
+    lookup: Lookup,
+    tables: Mapping[str, layers.Embedding],
+    shared: Mapping[str, Sequence[layers.Dense]],
+    uses: Mapping[str, list[list[keras.KerasTensor]]],
+    ids: keras.KerasTensor,
+) -> keras.KerasTensor:
+    """Ids [...] to their vectors [..., width], behind the block that they go through."""
+    vectors = tables[lookup.table](ids)
+    if lookup.through is None:
+        return vectors
+    uses[lookup.through].append(projections(vectors, shared[lookup.through]))
+    return uses[lookup.through][-1][-1]
 
 
 def averages_by_head(spec: Spec) -> dict[str, list[str]]:
@@ -138,6 +174,16 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
             count = lookup.rows or id_count(entries[lookup.vocabulary or ""])
             tables[lookup.table] = table(count, lookup.width, table_layer(spec, lookup.table))
     return tables
+
+
+def tables_of(spec: Spec) -> dict[str, str]:
+    """{embedding table: its vocabulary}, of those that the network reads."""
+    read = spec.read()
+    return {
+        lookup.table: lookup.vocabulary or ""
+        for name, lookup in spec.lookups().items()
+        if name in read
+    }
 
 
 def table_layer(spec: Spec, table: str) -> str:

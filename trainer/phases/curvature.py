@@ -15,7 +15,7 @@ from kinds.heads.network import KINDS
 from trainer.data import Batch
 from trainer.network import Network
 from trainer.network.body import Taps
-from trainer.objective import HeadLoss, head_factor, head_weights
+from trainer.objective import HeadLoss, by_row, given, head_factor, head_weights
 from trainer.phases.descent.kfac import Curvature, Factors
 
 Pass = Callable[[Batch, tf.Tensor, tf.Tensor], tuple[tf.Tensor, ...]]
@@ -57,7 +57,7 @@ def make_curvature_pass(
     @tf.function(input_signature=specs, autograph=False)
     def one_pass(batch: Batch, totals: tf.Tensor, seed: tf.Tensor) -> tuple[tf.Tensor, ...]:
         with tf.GradientTape() as tape:
-            found = taps.model(batch.features, training=False)
+            found = taps.model(given(batch), training=False)
             pseudo = tf.zeros([])
             for place, (name, head) in enumerate(network.heads.items()):
                 weights = head_weights(head, losses[name], batch)
@@ -65,7 +65,7 @@ def make_curvature_pass(
                 share = factor * weights / tf.cast(totals[place], tf.float32)
                 draw = tf.random.fold_in(seed, place)
                 pseudo_loss = KINDS[head.part.kind].pseudo_loss
-                pseudo += pseudo_loss(head, found["hidden"][name], tf.sqrt(share), draw)
+                pseudo += pseudo_loss(head, by_row(found["hidden"][name]), tf.sqrt(share), draw)
         uses = found["uses"]
         zero = tf.UnconnectedGradients.ZERO
         gradients = tape.gradient(pseudo, [use[1:] for use in uses], unconnected_gradients=zero)

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import tensorflow as tf
+
 from kinds.graph import LookUp, column
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.graph import ids_of
@@ -11,4 +13,6 @@ from kinds.prepare import Known
 def features(
     name: str, part: Classification, raw: Any, look_up: LookUp, known: Known
 ) -> dict[str, Any]:
+    if isinstance(raw, tf.RaggedTensor):  # what comes next, at every place of a list
+        return {name: raw.with_flat_values(ids_of(raw.flat_values, look_up))}
     return {name: column(ids_of(raw, look_up))}

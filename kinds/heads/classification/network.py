@@ -27,12 +27,20 @@ from kinds.heads.classification.softmax import softmax_sum
 from kinds.heads.classification.spec import Classification
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
+from kinds.heads.labels.numbering import MISSING
 from kinds.memory.network import Mixture, log_probabilities, mixed_loss, of_target
-from kinds.parsing import ONE_ID, Feature
+from kinds.parsing import ONE_ID, SEVERAL_IDS, Feature
 
 
 def target(part: Classification) -> Feature:
-    return ONE_ID
+    """Of the next elements of a list it is the last: the other ones are trained with alone."""
+    return ONE_ID if part.next_of is None else Feature(SEVERAL_IDS, tf.int32, _last)
+
+
+def _last(ragged: tf.RaggedTensor) -> tf.Tensor:
+    """int32 [rows]: the last id of each list, MISSING where there is none."""
+    values = tf.concat([[MISSING], tf.cast(ragged.values, tf.int32)], axis=0)
+    return tf.gather(values, tf.where(ragged.row_lengths() > 0, ragged.row_limits(), 0))
 
 
 def outputs(part: Classification, entries: Mapping[str, int]) -> int:
@@ -132,9 +140,26 @@ def sums_at_temperature(
 
 
 def carried(layer: OutputLayer, earlier: Earlier) -> Weights:
-    """A new label starts as all other values did, and shares their probability."""
+    """A new label starts as all other values did, and shares their probability. Where these stand
+    still, it starts as the mean label, each as often as it comes, with a bias for how often it
+    comes itself."""
     other = len(earlier.bias) - 1
     places = np.append(earlier.places, other)
+    if earlier.stands:
+        return _beside(layer.bias.numpy(), earlier, places)
     shared = np.log((places == other).sum()) / earlier.factor
     bias = earlier.bias[places] - np.where(places == other, shared, 0)
     return earlier.kernel[places], bias
+
+
+def _beside(prior: np.ndarray, earlier: Earlier, places: np.ndarray) -> Weights:
+    """New labels beside others that stand still. `prior` [outputs]: the logs of how often each
+    comes."""
+    is_new = places == len(earlier.bias) - 1
+    is_new[-1] = False
+    often = np.where(is_new, 0.0, np.exp(prior - prior.max()))
+    often /= often.sum()
+    mean = often @ earlier.kernel[places]
+    level = often @ (earlier.bias[places] - prior)
+    kernel = np.where(is_new[:, None], mean, earlier.kernel[places])
+    return kernel, np.where(is_new, prior + level, earlier.bias[places])

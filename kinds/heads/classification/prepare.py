@@ -11,7 +11,7 @@ from kinds.heads.labels.numbering import MISSING
 from kinds.heads.labels.prepare import analysis as analysis
 from kinds.heads.labels.prepare import feature_names as feature_names
 from kinds.heads.labels.prepare import statistics as statistics
-from kinds.lists import have, one_each
+from kinds.lists import have, list_lengths, lists_of, one_each
 from kinds.prepare import Anomaly, Findings, Known, Which, flat
 
 
@@ -22,8 +22,14 @@ def field(part: Classification, column: str) -> Field:
 def features(
     name: str, part: Classification, column: pa.Array, known: Known
 ) -> dict[str, pa.Array]:
+    if pa.types.is_list(column.type):  # what comes next, at every place of a list
+        return {name: lists_of(_ids(column.flatten(), known), list_lengths(column))}
+    return {name: one_each(_ids(column, known))}
+
+
+def _ids(texts: pa.Array, known: Known) -> pa.Array:
     missing = pa.scalar(MISSING, pa.int64())
-    return {name: one_each(pc.if_else(column.is_null(), missing, known.ids(column)))}
+    return pc.if_else(texts.is_null(), missing, known.ids(texts))
 
 
 def unknown(name: str, part: Classification, features: pa.RecordBatch, size: int) -> Which:

@@ -48,10 +48,13 @@ def softmax_sum(
     @tf.custom_gradient
     def with_gradient(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tuple[Any, Any]:
         multiplied = tf.cast(w, products)
-        slices = [
-            _softmax_slice(x[rows], multiplied, b, labels[rows], weights[rows])
-            for rows in _slices(x.shape[0], w.shape[0])
-        ]
+        if x.shape[0] is None:
+            slices = [_in_turn(x, multiplied, b, labels, weights)]
+        else:
+            slices = [
+                _softmax_slice(x[rows], multiplied, b, labels[rows], weights[rows])
+                for rows in _slices(x.shape[0], w.shape[0])
+            ]
         lse, d_hidden, d_kernel, d_bias = zip(*slices, strict=True)
         own = tf.reduce_sum(x * tf.gather(w, labels), axis=1) + tf.gather(b, labels)
         losses = tf.concat(lse, 0) - (1 - smoothing) * own
@@ -69,10 +72,29 @@ def softmax_sum(
     return total, losses
 
 
-def _slices(batch: int | None, classes: int) -> Iterator[slice]:
-    if batch is None:
-        yield slice(None)
-        return
+def _in_turn(
+    x: tf.Tensor, w: tf.Tensor, b: tf.Tensor, labels: tf.Tensor, weights: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor]:
+    """What `_softmax_slice` gives, over a number of rows that is not known before: slices one
+    after the other, one of them at least."""
+    size, rows = max(ROWS_AT_LEAST, LOGITS_AT_ONCE // int(w.shape[0])), tf.shape(x)[0]
+    count = tf.maximum(1, (rows + size - 1) // size)
+    start = [tf.TensorArray(tf.float32, count, infer_shape=False) for _ in range(2)]
+    sums = [tf.zeros(w.shape), tf.zeros(b.shape)]
+
+    def one(at: tf.Tensor, lse: Any, d_hidden: Any, d_kernel: Any, d_bias: Any) -> Any:
+        own = slice(at * size, tf.minimum(rows, (at + 1) * size))
+        found = _softmax_slice(x[own], w, b, labels[own], weights[own])
+        arrays = lse.write(at, found[0]), d_hidden.write(at, found[1])
+        return at + 1, *arrays, d_kernel + found[2], d_bias + found[3]
+
+    _, *found = tf.while_loop(
+        lambda at, *_: at < count, one, [0, *start, *sums], parallel_iterations=1
+    )
+    return found[0].concat(), found[1].concat(), found[2], found[3]
+
+
+def _slices(batch: int, classes: int) -> Iterator[slice]:
     at_once = LOGITS_AT_ONCE_ON_GPU if has_gpu() else LOGITS_AT_ONCE
     fewest = -(-batch * classes // at_once)
     rows = max(ROWS_AT_LEAST, -(-batch // fewest))

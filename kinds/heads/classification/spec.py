@@ -16,6 +16,10 @@ class Classification(LabelsPart):
     )
 
     kind: Literal["classification"] = "classification"
+    next_of: Name | None = None
+    """The sequence of whose list it predicts the next element, over the same vocabulary. The list
+    itself has the targets: every element but the first trains it. Where rows are evaluated,
+    `column` has what came next."""
     label_smoothing: Share = 0.0
     """The share of the target that is spread evenly over all labels."""
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None
@@ -24,6 +28,9 @@ class Classification(LabelsPart):
     memory: tuple[Name, ...] = ()
     """The counted memories that it mixes with the network, those that know most first: where one
     does not know a row's value, the next is asked, and the network last."""
+
+    def follows(self) -> str | None:
+        return self.next_of
 
     def memories(self) -> tuple[Name, ...]:
         return self.memory

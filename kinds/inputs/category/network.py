@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from kinds.inputs.category.spec import Category
+from kinds.inputs.places import at_places as at_places
 from kinds.parsing import ONE_ID, Feature, Vector, Vectors
 
 

@@ -7,6 +7,7 @@ from keras import layers, ops
 
 from kinds.inputs.date.spec import SIZES, Date, feature_of
 from kinds.inputs.number import network as numbers
+from kinds.inputs.places import at_places as at_places
 from kinds.parsing import ONE_ID, Feature, Vector, Vectors
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from kinds.inputs.flag.spec import Flag
 from kinds.inputs.numbers import network as numbers
+from kinds.inputs.places import at_places as at_places
 from kinds.parsing import Feature, Vector, Vectors
 
 

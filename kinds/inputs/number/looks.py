@@ -4,8 +4,14 @@ from dataclasses import replace
 
 from kinds.looks import Column, Look, measures
 
+# Ramps beside a number cost little; fewer different numbers than this need none.
+PIECES, SOME_NUMBERS = 32, 10
+
 
 def could_be(column: Column) -> Look | None:
     # Two flags are no measure, but nothing is lost where they are taken for one.
     look = measures.measure(column)
-    return look and replace(look, sure=min(look.sure, 0.85))
+    if look is None:
+        return None
+    pieces = {"pieces": PIECES} if column.distinct >= SOME_NUMBERS else {}
+    return replace(look, sure=min(look.sure, 0.85), settings={**look.settings, **pieces})

@@ -1,4 +1,5 @@
-"""A number in the exported file: scaled, with a flag for a missing one, or as its bucket."""
+"""A number in the exported file: scaled, with a flag for a missing one and its place among the
+pieces of the line, or as its bucket."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -7,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from onnx import TensorProto
 
-from kinds.inputs.number.spec import LIMIT
+from kinds.inputs.number.spec import LIMIT, cuts_of
+from kinds.inputs.numbers.naming import place_of
 from kinds.inputs.numbers.onnx import missing_flag
 from kinds.nodes import Nodes
 from kinds.tensors import feature, within_input
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from kinds.inputs.onnx import RawInput
 
 _OPERATIONS = """
-    Abs Add Cast Clip Div GreaterOrEqual IsNaN Log Mul ReduceSum Sign Sub Unsqueeze Where
+    Abs Add Cast Clip Div Gather GreaterOrEqual IsNaN Log Mul ReduceSum Sign Sub Unsqueeze Where
 """
 
 
@@ -36,6 +38,8 @@ def add_nodes(nodes: Nodes, name: str, part: "Number", raw: "RawInput") -> None:
     else:
         mean, std = learned.get("mean", 0.0), learned.get("std", 1.0)
         scaled(nodes, name, number, part.scale, mean, std)
+    if part.pieces is not None:
+        place(nodes, name, number, learned["boundaries"])
 
 
 def with_default(nodes: Nodes, name: str, column: str, default: float) -> str:
@@ -85,12 +89,45 @@ def bucket(
 ) -> str:
     """float32 [rows] -> int32: how many boundaries are at most the number; missing has an id."""
     step = partial(within_input, name)
-    column = nodes.constant(step("column"), [1], np.int64)
-    limits = nodes.constant(step("boundaries"), [list(boundaries)], np.float32)
     missing = nodes.constant(step("missing_id"), missing_id, np.int32)
-    each = nodes.add("Unsqueeze", [number, column], step("each"))
-    reached = nodes.add("GreaterOrEqual", [each, limits], step("reached"))
-    ones = nodes.add("Cast", [reached], step("ones"), to=TensorProto.INT32)
-    count = nodes.add("ReduceSum", [ones, column], step("count"), keepdims=0)
+    count = reached(nodes, name, number, boundaries)
     is_missing = nodes.add("IsNaN", [number], step("no_bucket"))
     return nodes.add("Where", [is_missing, missing, count], feature(name))
+
+
+def reached(nodes: Nodes, name: str, number: str, boundaries: Sequence[float]) -> str:
+    """float32 [rows] -> int32 [rows]: how many boundaries are at most the number."""
+    step = partial(within_input, name)
+    column = nodes.constant(step("column"), [1], np.int64)
+    limits = nodes.constant(step("boundaries"), [list(boundaries)], np.float32)
+    each = nodes.add("Unsqueeze", [number, column], step("each"))
+    at_most = nodes.add("GreaterOrEqual", [each, limits], step("reached"))
+    ones = nodes.add("Cast", [at_most], step("ones"), to=TensorProto.INT32)
+    return nodes.add("ReduceSum", [ones, column], step("count"), keepdims=0)
+
+
+def place(nodes: Nodes, name: str, number: str, boundaries: Sequence[float]) -> str:
+    """float32 [rows] -> how many pieces between cuts lie below, and of its own the share."""
+    step, made, cuts = partial(within_input, name), feature(place_of(name)), cuts_of(boundaries)
+    zero = nodes.constant(step("no_place"), 0, np.float32)
+    count = reached(nodes, name, number, cuts)
+    ends = [
+        nodes.constant(step(end), at, np.int32)
+        for end, at in (("first", 1), ("last", len(cuts) - 1))
+    ]
+    above = nodes.add("Clip", [count, *ends], step("above"))
+    one = nodes.constant(step("one"), 1, np.int32)
+    below = nodes.add("Sub", [above, one], step("below"))
+    limits = nodes.constant(step("cuts"), list(cuts), np.float32)
+    low = nodes.add("Gather", [limits, below], step("low"))
+    high = nodes.add("Gather", [limits, above], step("high"))
+    over = nodes.add("Sub", [number, low], step("over"))
+    width = nodes.add("Sub", [high, low], step("width"))
+    unit = nodes.constant(step("unit"), 1, np.float32)
+    share = nodes.add(
+        "Clip", [nodes.add("Div", [over, width], step("part")), zero, unit], step("share")
+    )
+    whole = nodes.add("Cast", [below], step("whole"), to=TensorProto.FLOAT)
+    found = nodes.add("Add", [whole, share], step("found"))
+    is_missing = nodes.add("IsNaN", [number], step("nowhere"))
+    return nodes.add("Where", [is_missing, zero, found], made)

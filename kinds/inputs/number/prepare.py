@@ -11,9 +11,9 @@ import pyarrow as pa
 from kinds.analysis import Analysis
 from kinds.columns import Field
 from kinds.columns.numerals import Numerals
-from kinds.inputs.number.spec import LIMIT, Number
+from kinds.inputs.number.spec import LIMIT, Number, cuts_of
 from kinds.inputs.numbers import prepare as numbers
-from kinds.inputs.numbers.naming import missing_flag
+from kinds.inputs.numbers.naming import missing_flag, place_of
 from kinds.lists import one_each
 from kinds.prepare import Anomaly, Findings, Known, Which, flat, none_unknown, share
 from kinds.scaling.prepare import scaled
@@ -28,7 +28,7 @@ def field(part: Number, column: str) -> Field:
 
 def analysis(part: Number, field: Field) -> Analysis:
     scale = part.scale if part.scale in ("standard", "log") else None
-    return Analysis(field, scale=scale, buckets=part.buckets)
+    return Analysis(field, scale=scale, buckets=part.buckets or part.pieces)
 
 
 def features(name: str, part: Number, column: pa.Array, known: Known) -> dict[str, pa.Array]:
@@ -41,7 +41,20 @@ def features(name: str, part: Number, column: pa.Array, known: Known) -> dict[st
     number = np.where(np.isnan(number), np.float32(0), number)
     if part.scale != "none":
         number = np.clip(number, -LIMIT, LIMIT)
-    return numbers.features(name, number, np.isnan(raw) if part.says_missing else None)
+    made = numbers.features(name, number, np.isnan(raw) if part.says_missing else None)
+    if part.pieces is not None:
+        made[place_of(name)] = one_each(
+            pa.array(_place(filled, np.array(cuts_of(known.boundaries), np.float32)))
+        )
+    return made
+
+
+def _place(filled: Floats, cuts: Floats) -> Floats:
+    """How many pieces lie below the number, and of its own the share: 0 where it is missing."""
+    above = np.clip(np.searchsorted(cuts, filled, side="right"), 1, len(cuts) - 1)
+    share = (filled - cuts[above - 1]) / (cuts[above] - cuts[above - 1])
+    place = (above - 1).astype(np.float32) + np.clip(share, np.float32(0), np.float32(1))
+    return np.where(np.isnan(filled), np.float32(0), place)
 
 
 def _filled(numbers: Floats, part: Number) -> Floats:
@@ -51,7 +64,8 @@ def _filled(numbers: Floats, part: Number) -> Floats:
 
 
 def feature_names(name: str, part: Number) -> list[str]:
-    return numbers.feature_names(name, part.says_missing)
+    more = [] if part.pieces is None else [place_of(name)]
+    return [*numbers.feature_names(name, part.says_missing), *more]
 
 
 def unknown(name: str, part: Number, features: pa.RecordBatch, size: int) -> Which:

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 
 def lines(part: "Number") -> list[str]:
-    return [f"number, {part.scale}"]
+    pieces = "" if part.pieces is None else f", and its place among {part.pieces} pieces"
+    return [f"number, {part.scale}{pieces}"]
 
 
 def missing(part: "Number") -> str:

@@ -1,7 +1,7 @@
 """The settings of a number."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,8 @@ from kinds.settings import Count, Single
 # A standardised number is cut at this many deviations from the mean, so that one broken cell can
 # neither drown the rest of its row nor make the scores of the row overflow.
 LIMIT = 100.0
+# Two cuts that no number reaches.
+_NO_CUTS = (1e38, 2e38)
 
 
 class Number(InputPart):
@@ -21,9 +23,13 @@ class Number(InputPart):
     A missing number is replaced by `missing`, by default the mean, and a second feature says so.
     With `missing: reject` the row is bad instead, and there is no such feature. Standardised
     numbers are clipped at 100 standard deviations.
+
+    With `pieces` the line is also cut at quantiles, and beside the number stand as many ramps that
+    rise from 0 to 1 over one piece each: the network can bend at every cut. (Gorishniy, Rubachev
+    and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", section 3.2.)
     """
 
-    PREPARED: ClassVar = frozenset({"kind", "format", "scale", "buckets", "missing"})
+    PREPARED: ClassVar = frozenset({"kind", "format", "scale", "buckets", "pieces", "missing"})
 
     kind: Literal["number"] = "number"
     format: NumberFormat = NumberFormat()
@@ -34,6 +40,9 @@ class Number(InputPart):
     """The number of intervals, each with as many rows, for `scale: buckets`."""
     embedding: Count | None = None
     """The size of the embedding of each interval, for `scale: buckets`."""
+    pieces: Annotated[int, Field(ge=3, le=1_000)] | None = None
+    """The number of pieces, each with as many rows, that the line is cut into beside the number.
+    The first and the last have no ramp."""
     missing: Single | Literal["reject"] | None = None
     """What replaces a missing number."""
 
@@ -44,6 +53,16 @@ class Number(InputPart):
         if (self.scale == "buckets") != (self.embedding is not None):
             raise ValueError("`scale: buckets` and the size of its `embedding` go together")
         return self
+
+    @model_validator(mode="after")
+    def _pieces_stand_beside_a_number(self) -> Self:
+        if self.buckets is not None and self.pieces is not None:
+            raise ValueError("`pieces` go with a number as it is, not with `scale: buckets`")
+        return self
+
+    @property
+    def ramps(self) -> int:
+        return 0 if self.pieces is None else self.pieces - 2
 
     @property
     def says_missing(self) -> bool:
@@ -60,3 +79,8 @@ class Number(InputPart):
         if self.buckets is None:
             return {}
         return {"": Key(name, self.buckets + 1, missing=self.buckets)}
+
+
+def cuts_of(boundaries: Any) -> list[float]:
+    """The cuts between pieces; where rows have none or one, no number has a place but 0."""
+    return list(boundaries if len(boundaries) > 1 else _NO_CUTS)

@@ -11,6 +11,7 @@ from kinds.inputs.ids.numbering import missing_id
 from kinds.inputs.sequence.naming import weights_of
 from kinds.inputs.sequence.spec import Sequence
 from kinds.inputs.several import network as several
+from kinds.inputs.several.everywhere import at_places as at_places
 from kinds.inputs.several.network import ids as ids
 from kinds.inputs.several.network import is_side_by_side as is_side_by_side
 from kinds.inputs.several.network import left_padded

@@ -25,6 +25,8 @@ class Sequence(SeveralPart):
 
     PREPARED: ClassVar = SeveralPart.PREPARED | {"weight_separator"}
 
+    READS_LIST: ClassVar = True
+
     kind: Literal["sequence"] = "sequence"
     separator: Separator = " "
     """What separates the values if the column holds text."""
@@ -48,6 +50,9 @@ class Sequence(SeveralPart):
     @property
     def is_weighted(self) -> bool:
         return self.weights is not None or self.weight_separator is not None
+
+    def places(self) -> int | None:
+        return None if self.is_weighted else self.length
 
     def columns(self, name: str) -> tuple[str, ...]:
         own = super().columns(name)

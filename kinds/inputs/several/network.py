@@ -4,7 +4,7 @@ Padding lies on the left. It never counts in a sum, mean, maximum, attention or 
 same row with more room for padding gives the same vector.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import numpy as np
@@ -48,21 +48,33 @@ def ids(name: str, part: SeveralPart, inputs: Vectors) -> Vector:
 def vector(
     name: str, part: SeveralPart, inputs: Vectors, looked_up: Vector, entries: Mapping[str, int]
 ) -> Vector:
+    combined = combination(name, part, looked_up.shape[2], entries)
+    return combined(looked_up, inputs[name])
+
+
+def combination(
+    name: str, part: SeveralPart, width: int, entries: Mapping[str, int]
+) -> Callable[[Vector, Vector], Vector]:
+    """Vectors [batch, length, width] and their ids [batch, length] to [batch, width], by layers
+    that are made here."""
+    padding = missing_id(entries[part.vocabulary])
     match part.combine:
         case "concat":
-            return layers.Flatten(name=f"{name}.concat")(looked_up)
+            flatten = layers.Flatten(name=f"{name}.concat")
+            return lambda vectors, ids: flatten(vectors)
         case "lstm" | "gru":
             # No mask: padding comes first and has a row of the table of its own. A mask would
             # turn the layer into a loop at export.
-            layer = layers.LSTM if part.combine == "lstm" else layers.GRU
-            return layer(part.units or 0, name=f"{name}.{part.combine}")(looked_up)
-    padding = missing_id(entries[part.vocabulary])
-    if part.combine == "attention":
-        return attend(looked_up, inputs[name], padding, heads=part.attention_heads, name=name)
-    if part.combine == "transformer":
-        transformer = Transformer(part, looked_up.shape[2], f"{name}.transformer")
-        return transformer.last(looked_up, inputs[name], padding)
-    return pooled(looked_up, ops.not_equal(inputs[name], padding), part.combine)
+            kind = layers.LSTM if part.combine == "lstm" else layers.GRU
+            recurrent = kind(part.units or 0, name=f"{name}.{part.combine}")
+            return lambda vectors, ids: recurrent(vectors)
+        case "attention":
+            attention = Attention(part, width, name)
+            return lambda vectors, ids: attention(vectors, ids, padding)
+        case "transformer":
+            transformer = Transformer(part, width, f"{name}.transformer")
+            return lambda vectors, ids: transformer.last(vectors, ids, padding)
+    return lambda vectors, ids: pooled(vectors, ops.not_equal(ids, padding), part.combine)
 
 
 def is_side_by_side(part: SeveralPart) -> bool:
@@ -82,18 +94,25 @@ def pooled(vectors: Vector, real: Vector, how: str) -> Vector:
     return ops.divide(total, ops.maximum(ops.sum(share, axis=1), 1.0))
 
 
-def attend(vectors: Vector, ids: Vector, padding: int, *, heads: int, name: str) -> Vector:
+class Attention:
     """Self-attention as seen from the last element: [batch, length, width] to [batch, width].
 
     Positions are learned and counted from the right end, so that they do not move with the padding
     room. The last element can always be seen: an empty sequence has its padding there.
     """
-    length, width = vectors.shape[1], vectors.shape[2]
-    from_the_right = ops.subtract(length, ops.cumsum(ops.ones_like(ids), axis=1))
-    positions = layers.Embedding(length, width, name=f"{name}.positions")(from_the_right)
-    placed = ops.add(vectors, positions)
-    seen = ops.logical_or(ops.not_equal(ids, padding), ops.equal(from_the_right, 0))
-    query = placed[:, -1:, :]
-    attention = layers.MultiHeadAttention(heads, max(1, width // heads), name=f"{name}.attention")
-    mixed = attention(query, placed, attention_mask=ops.expand_dims(seen, 1))
-    return ops.squeeze(ops.add(query, mixed), axis=1)
+
+    def __init__(self, part: SeveralPart, width: int, name: str) -> None:
+        heads = part.attention_heads
+        self._positions = layers.Embedding(part.length, width, name=f"{name}.positions")
+        self._attention = layers.MultiHeadAttention(
+            heads, max(1, width // heads), name=f"{name}.attention"
+        )
+
+    def __call__(self, vectors: Vector, ids: Vector, padding: int) -> Vector:
+        length = vectors.shape[1]
+        from_the_right = ops.subtract(length, ops.cumsum(ops.ones_like(ids), axis=1))
+        placed = ops.add(vectors, self._positions(from_the_right))
+        seen = ops.logical_or(ops.not_equal(ids, padding), ops.equal(from_the_right, 0))
+        query = placed[:, -1:, :]
+        mixed = self._attention(query, placed, attention_mask=ops.expand_dims(seen, 1))
+        return ops.squeeze(ops.add(query, mixed), axis=1)

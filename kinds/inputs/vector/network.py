@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import ops
 
 from kinds.inputs.numbers.naming import missing_flag
+from kinds.inputs.places import at_places as at_places
 from kinds.inputs.vector import spec
 from kinds.parsing import ONE_NUMBER, Arrays, Feature, Vector, Vectors
 

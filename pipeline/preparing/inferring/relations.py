@@ -19,6 +19,8 @@ _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
 _MOST_COMPARED = 60
 _BY_CHANCE = 10
+# The correlation of ranks from which on two numbers have one order.
+_ONE_ORDER = 0.99
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
             continue
         if earlier.values.equals(column.values):
             found[column] = f"the same as {earlier.column!r} in every row"
-        elif not column.is_unique:
+        elif not column.is_unique and _in_one_order(earlier, column):
             found[column] = f"says what {earlier.column!r} says: each value goes with one of it"
     left = [c for c in plain if c not in found and c.distinct > _LEAST_SHARED and not c.is_unique]
     left = [column for column in left if column.numbers is None or column.is_whole]
@@ -176,7 +178,22 @@ def _go_together(one: Column, other: Column) -> bool:
     rows = one.codes[there], other.codes[there]
     pairs = np.unique(rows[0] * (rows[1].max() + 1) + rows[1])
     seen = [len(np.unique(codes)) for codes in rows]
-    return bool(len(pairs) <= 1.05 * min(seen) and there.sum() > 1.2 * max(seen))
+    together = len(pairs) <= 1.05 * min(seen) and there.sum() > 1.2 * max(seen)
+    return bool(together) and _in_one_order(one, other)
+
+
+def _in_one_order(one: Column, other: Column) -> bool:
+    """Whether the greater of two numbers goes with the greater (or the lesser) other one. Numbers
+    that do not may say different things by their sizes, whatever goes with what. Texts have no
+    order."""
+    numbers = one.row_numbers, other.row_numbers
+    if numbers[0] is None or numbers[1] is None:
+        return True
+    there = np.isfinite(numbers[0]) & np.isfinite(numbers[1])
+    places = [_places(numbers[0][there]), _places(numbers[1][there])]
+    if not there.any() or not all(place.std() for place in places):
+        return True
+    return bool(abs(np.corrcoef(places)[0, 1]) >= _ONE_ORDER)
 
 
 def shared(columns: Mapping[Column, Counted]) -> list[list[Column]]:
