@@ -127,11 +127,11 @@ function why(head, whole, others) {
   const items = found.map(({ name, share, isLeast }) => {
     const meter = bar(Math.abs(share) / most);
     meter.className = share < 0 ? "against" : "for";
-    const text = `${isLeast ? "≥ " : ""}${share < 0 ? "-" : "+"}${Math.abs(share).toPrecision(3)}`;
+    const text = `${isLeast ? "≥\u00a0" : ""}${share < 0 ? "-" : "+"}${Math.abs(share).toPrecision(3)}`;
     return element("li", null, element("bdi", name), meter, element("span", text));
   });
-  const unit = head.in_log_odds ? "log odds" : "the number";
-  return element("div", null, element("h3", `why: ${unit} less without`), element("ol", null, ...items));
+  const unit = head.in_log_odds ? "in log odds" : "in its own unit";
+  return element("div", null, element("h3", `what each adds, ${unit}`), element("ol", null, ...items));
 }
 
 async function start() {
@@ -149,7 +149,8 @@ async function start() {
       const articles = model.heads.map((head) => shown(head, results));
       if (explains.checked) {
         const others = [];
-        for (const { name, columns } of model.inputs) {
+        const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
+        for (const { name, columns } of given) {
           others.push([name, await loaded.run(feeds(ort, row, columns))]);
           if (question < asked) return;
         }
