@@ -140,6 +140,7 @@ def answer(
     for head in scorer.heads():
         lines += KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
         lines += [line for one in further for line in one.lines(head, results)]
+    lines += [line for one in further for line in one.lines(None, results)]
     lines += [f"({seen.said()})"] * bool(+seen.of_inputs().unknown)
     return "\n".join(lines) + "\n"
 

@@ -14,9 +14,8 @@ from serving.scoring.asked import add_further
 from serving.scoring.limits import add_limits
 
 ABOUT = """
-`python -m serving.score --model MODEL --input GLOB --output FILE` writes one row for each that fits
-the model; others go to <output>.rejected.jsonl. The same command again continues a killed run.
-docs/scoring.md tells the rest.
+Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
+a row for each that fits the model; docs/scoring.md tells the rest.
 """
 
 
@@ -27,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
-        formatter_class=partial(argparse.HelpFormatter, width=98, max_help_position=30),
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=34, width=100),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -40,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     _add_columns(made)
     _add_findings(made)
     add_further(made)
+    said = "rows farther away, or hardly known, to a file of their own"
+    made.add_argument("--flag-unknown", type=float, metavar="D", help=said)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
