@@ -1,17 +1,21 @@
 """Counted memory, a network, and both together: `memory: auto` beside the same spec without it.
 
     python -m benchmarks.memory --tables FOLDER --output RUNS [--add SPEC ROWS ...] [--only NAMES]
-                                [--seeds 3] [--memory-only] [--results FOLDER]
+                                [--seeds 3] [--epochs 12] [--memory-only] [--results FOLDER]
 
-FOLDER has tables of benchmarks.memory_tables; --add names a spec of one's own, with its `memory`,
-and its rows. Of each, the memory alone is the back-off of what prepare has counted, with the
-discounts that follow from the counts (kinds.memory.back_off): no network, nothing is trained. The
-network alone is trained without a memory, the mixture with it; both for each seed.
+FOLDER has tables of benchmarks.memory_tables; --add names a spec of one's own and its rows, and
+asks for `memory: auto` if the spec names no memory.
+
+Of a head of labels the memory alone is the back-off of what prepare has counted, with the discounts
+that follow from the counts (kinds.memory.back_off): nothing is trained. The network learns as if
+there were no memories, so one run for each seed has the network alone and the mixture. Of a head
+that predicts a number the network reads what memories say, so each is a run of its own, and the
+memory alone is that of `trunk: none`.
 
 All is measured on test, and unknown labels are one class in the log loss. Seconds are those of
 prepare, and of training where there is some. The mixture is to be at least as good as the better of
-the two in log loss and accuracy@10, within one standard error of the seeds. What is in RUNS already
-is not done again. Prints a table and, last, one JSON object with its figures.
+the two, within one standard error of the seeds. What is in RUNS already is not done again. Prints a
+table and, last, one JSON object with its figures.
 """
 
 import argparse
@@ -28,18 +32,22 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.memory_tables import Table, tables
+from kinds.heads.any.metrics import shortfall
+from kinds.heads.metrics import KINDS
 from kinds.memory import back_off
 from kinds.memory.keys import keys_of, padded_ids
+from kinds.memory.mixture import log_probabilities
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.data import DataFolder
 from pipeline.folders.output import Output
-from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
+from serving.exporting.trained_run import TrainedRun
 from trainer.data import example_features
 
 BATCH = 2048
 METRICS = ("log_loss", "accuracy@1", "accuracy@10")
+MEMORY, NETWORK, MIXTURE = "memory", "network", "mixture"
 Figures = dict[str, float]
 
 
@@ -54,8 +62,14 @@ def run(arguments: Sequence[str]) -> None:
         chosen = [one for one in chosen if one.name in options.only]
     if not chosen:
         raise Failure(Exit.USAGE, "there must be a table", received=options.tables)
-    figures = {one.name: compared(one, output / one.name, options) for one in chosen}
-    line = json.dumps({"benchmark": "memory", "seeds": options.seeds, "tables": figures})
+    figures: dict[str, dict[str, Figures]] = {}
+    seconds: dict[str, float] = {}
+    for one in chosen:
+        started = time.monotonic()
+        figures[one.name] = compared(one, output / one.name, options)
+        seconds[one.name] = round(time.monotonic() - started, 1)
+    said = {"benchmark": "memory", "seeds": options.seeds, "tables": figures, "seconds": seconds}
+    line = json.dumps(said)
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)
         (options.results / "memory.json").write_text(line + "\n", encoding="utf-8")
@@ -70,6 +84,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--add", nargs="+", action="append", default=[], metavar=("SPEC", "ROWS"))
     parser.add_argument("--only", nargs="+", help="names of tables")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--epochs", type=int, help="at most")
     parser.add_argument("--memory-only", action="store_true", help="train nothing")
     parser.add_argument("--results", type=Path, help="folder for the figures")
     return parser.parse_args(arguments)
@@ -77,6 +92,8 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _added(path: str, rows: list[str]) -> Table:
     spec = read_spec(path)
+    if not spec.memory:
+        spec = spec.model_copy(update={"memory": "auto"})
     return Table(spec.name, spec, rows)
 
 
@@ -86,23 +103,61 @@ def compared(table: Table, output: Path, options: argparse.Namespace) -> dict[st
     data = prepared(table.spec, table.rows, Output(output).data.path)
     heads = [name for name, head in data.spec.heads.items() if head.memories()]
     if not heads:
-        raise Failure(Exit.USAGE, "a memory must help a head", received=table.name)
-    found = {"memory": counted_alone(data, heads[0]) | {"seconds": time.monotonic() - started}}
-    _tell(table.name, "memory", found["memory"])
+        print(f"{table.name}: no memory helps", file=sys.stderr, flush=True)
+        return {}
+    head = next((name for name in heads if name in data.spec.mixed()), heads[0])
+    if data.spec.heads[head].labels() is None:
+        return _of_a_number(table, head, output, options)
+    counted = counted_alone(data, head) | {"seconds": time.monotonic() - started}
+    _tell(table.name, MEMORY, counted)
     if options.memory_only:
-        return found
-    plain = prepared(table.without_memory(), table.rows, output / "plain")
-    for name, folder in (("network", plain), ("mixture", data)):
+        return {MEMORY: counted}
+    runs = []
+    for seed in _seeds(options):
+        run = trained(data, output / MIXTURE / str(seed), seed, options.epochs)
+        runs.append(parts_on_test(run, data, head))
+        _tell(table.name, f"seed {seed}", runs[-1])
+    found = {MEMORY: counted}
+    return found | {who: _averaged([run[who] for run in runs]) for who in (NETWORK, MIXTURE)}
+
+
+def _of_a_number(
+    table: Table, head: str, output: Path, options: argparse.Namespace
+) -> dict[str, Figures]:
+    data = DataFolder(Output(output).data.path)
+    folders = {MEMORY: prepared(table.without_network(), table.rows, output / "no_network")}
+    if not options.memory_only:
+        folders[NETWORK] = prepared(table.without_memory(), table.rows, output / "plain")
+        folders[MIXTURE] = data
+    found = {}
+    for who, folder in folders.items():
         runs = []
-        for seed in range(1, options.seeds + 1):
-            runs.append(trained(folder, output / name / str(seed), seed, heads[0]))
-            _tell(table.name, f"{name}, seed {seed}", runs[-1])
-        found[name] = {what: statistics.mean(one[what] for one in runs) for what in runs[0]}
-        found[name] |= {f"{what}_error": _error([one[what] for one in runs]) for what in METRICS}
+        for seed in _seeds(options):
+            run = trained(folder, output / who / str(seed), seed, options.epochs)
+            reached = run.metrics["test"][head]
+            known = {what: reached[what] for what in _metrics(data.spec, head)}
+            runs.append(known | {"seconds": _seconds(run)})
+            _tell(table.name, f"{who}, seed {seed}", runs[-1])
+        found[who] = _averaged(runs)
     return found
 
 
-def _tell(table: str, who: str, figures: Figures) -> None:
+def _metrics(spec: Spec, head: str) -> tuple[str, ...]:
+    return METRICS if head in spec.mixed() else KINDS[spec.heads[head].kind].headlines()
+
+
+def _seeds(options: argparse.Namespace) -> range:
+    return range(1, options.seeds + 1)
+
+
+def _averaged(runs: Sequence[Figures]) -> Figures:
+    """The means of the figures, and the standard errors of those that are no seconds."""
+    found = {what: statistics.mean(one[what] for one in runs) for what in runs[0]}
+    measured = [what for what in runs[0] if what != "seconds"]
+    return found | {f"{what}_error": _error([one[what] for one in runs]) for what in measured}
+
+
+def _tell(table: str, who: str, figures: object) -> None:
     print(f"{table}, {who}: {figures}", file=sys.stderr, flush=True)
 
 
@@ -119,13 +174,35 @@ def prepared(spec: Spec, rows: Sequence[str], output: Path) -> DataFolder:
     return DataFolder(output)
 
 
-def trained(data: DataFolder, output: Path, seed: int, head: str) -> Figures:
-    """What a run reaches on test, and what it and prepare took."""
-    _stage("trainer.task", "--data", data.path, "--output", output, f"--training.seed={seed}")
-    folder = RunFolder(output)
-    reached, facts = folder.metrics["test"][head], folder.manifest.facts
-    seconds = sum(facts[cost]["seconds"] for cost in ("prepared_at_cost", "cost"))
-    return {what: reached[what] for what in METRICS} | {"seconds": seconds}
+def trained(data: DataFolder, output: Path, seed: int, epochs: int | None) -> TrainedRun:
+    settings = [f"--training.seed={seed}", *([f"--training.epochs={epochs}"] if epochs else [])]
+    _stage("trainer.task", "--data", data.path, "--output", output, *settings)
+    return TrainedRun(output)
+
+
+def _seconds(run: TrainedRun) -> float:
+    facts = run.manifest.facts
+    return float(sum(facts[cost]["seconds"] for cost in ("prepared_at_cost", "cost")))
+
+
+def parts_on_test(run: TrainedRun, data: DataFolder, head: str) -> dict[str, Figures]:
+    """How good the network is on test, and the mixture."""
+    sums, rows = {who: np.zeros(len(METRICS)) for who in (NETWORK, MIXTURE)}, 0
+    for batch in _batches(data, "test"):
+        batch = {name: values[batch[head] >= 0] for name, values in batch.items()}
+        target, counts = batch[head], run.counts[head]
+        given = {name: tf.constant(batch[name]) for name in run.model.input}
+        logits = run.model(given, training=False)[head].numpy().astype(np.float64)
+        alone = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
+        mixed = log_probabilities(logits, counts.mixture(batch))
+        for who, log_p in ((NETWORK, alone), (MIXTURE, mixed)):
+            sums[who] += _measured(log_p, target)
+        rows += len(target)
+    seconds = {"seconds": _seconds(run)}
+    return {
+        who: dict(zip(METRICS, (of / rows).tolist(), strict=True)) | seconds
+        for who, of in sums.items()
+    }
 
 
 def _stage(*command: object) -> None:
@@ -148,18 +225,18 @@ def counted_alone(data: DataFolder, head: str) -> Figures:
         target, ids_of = batch[head], padded_ids(batch)
         asked = [(counts, keys.looked_up(ids_of)) for counts, keys in memories]
         said = back_off.probabilities(asked, last, len(target))
-        sums, rows = sums + _measured(said, target), rows + len(target)
+        sums, rows = sums + _measured(np.log(said), target), rows + len(target)
     return dict(zip(METRICS, (sums / rows).tolist(), strict=True))
 
 
-def _measured(probabilities: np.ndarray, targets: np.ndarray) -> np.ndarray:
+def _measured(log_p: np.ndarray, targets: np.ndarray) -> np.ndarray:
     """Sums of METRICS over rows. The class of all other labels is never a prediction."""
-    own = probabilities[np.arange(len(targets)), targets]
-    others, is_known = probabilities[:, :-1], targets < probabilities.shape[1] - 1
+    own = log_p[np.arange(len(targets)), targets]
+    others, is_known = log_p[:, :-1], targets < log_p.shape[1] - 1
     above = (others > own[:, None]).sum(axis=1)
     ties = (others == own[:, None]).sum(axis=1) - 1
     rank = np.where(is_known, 1 + above + ties / 2, np.inf)
-    return np.array([-np.log(own).sum(), (rank <= 1).sum(), (rank <= 10).sum()])
+    return np.array([-own.sum(), (rank <= 1).sum(), (rank <= 10).sum()])
 
 
 def _batches(data: DataFolder, side: str) -> Iterator[dict[str, np.ndarray]]:
@@ -172,23 +249,28 @@ def _batches(data: DataFolder, side: str) -> Iterator[dict[str, np.ndarray]]:
 
 
 def _table(figures: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
-    yield "| table | | " + " | ".join(METRICS) + " | seconds |"
-    yield "|---|---|" + "---|" * (len(METRICS) + 1)
     for name, contestants in figures.items():
+        if not contestants:
+            yield f"{name}: no memory helps\n"
+            continue
+        some = next(iter(contestants.values()))
+        metrics = [what for what in some if what != "seconds" and not what.endswith("_error")]
+        yield f"| {name} | " + " | ".join(metrics) + " | seconds |"
+        yield "|---|" + "---|" * (len(metrics) + 1)
         for who, reached in contestants.items():
-            cells = [f"{reached[what]:.4f}" for what in METRICS]
-            yield f"| {name} | {who} | {' | '.join(cells)} | {reached['seconds']:.0f} |"
-        if "mixture" in contestants:
-            yield f"| {name} | | " + " | ".join(_verdicts(contestants)) + " | |"
+            cells = [f"{reached[what]:.4f}" for what in metrics]
+            yield f"| {who} | {' | '.join(cells)} | {reached['seconds']:.0f} |"
+        if MIXTURE in contestants:
+            yield "| | " + " | ".join(_verdicts(contestants, metrics)) + " | |"
+        yield ""
 
 
-def _verdicts(contestants: Mapping[str, Figures]) -> Iterator[str]:
+def _verdicts(contestants: Mapping[str, Figures], metrics: Sequence[str]) -> Iterator[str]:
     """Of each metric, how the mixture stands to the better of its parts."""
-    for what in METRICS:
-        sign = -1 if what == "log_loss" else 1
-        parts = [sign * contestants[who][what] for who in ("network", "memory")]
-        gain = sign * contestants["mixture"][what] - max(parts)
-        error = contestants["mixture"][f"{what}_error"]
+    for what in metrics:
+        best = min(shortfall(what, contestants[who][what]) for who in (NETWORK, MEMORY))
+        gain = best - shortfall(what, contestants[MIXTURE][what])
+        error = contestants[MIXTURE][f"{what}_error"]
         yield "better" if gain > error else "as good" if gain >= -error else "worse"
 
 

@@ -1,5 +1,6 @@
 """The tables of benchmarks.memory: the file of each, and a spec that anybody might write for it."""
 
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ COMMON = """
 memory: auto
 trunk: {layers: [128], dropout: 0.2}
 split: {by: column, column: side, eval: [eval], test: [test]}
-training: {epochs: 20, batch_size: 256}
+training: {epochs: 12, batch_size: 256, patience: 2}
 """
 SPECS = {
     "routes.csv": """
@@ -46,6 +47,38 @@ vocabularies: {item: {size: 25_000}}
 inputs: {items: {kind: sequence, vocabulary: item, length: 50, combine: attention}}
 heads: {next: {kind: classification, vocabulary: item}}
 """,
+    "access.csv": """
+name: access
+vocabularies:
+  RESOURCE: {}
+  MGR_ID: {}
+  ROLE_ROLLUP_1: {}
+  ROLE_ROLLUP_2: {}
+  ROLE_DEPTNAME: {}
+  ROLE_TITLE: {}
+  ROLE_FAMILY_DESC: {}
+  ROLE_FAMILY: {}
+  ROLE_CODE: {}
+inputs:
+  RESOURCE: {kind: category, vocabulary: RESOURCE}
+  MGR_ID: {kind: category, vocabulary: MGR_ID}
+  ROLE_ROLLUP_1: {kind: category, vocabulary: ROLE_ROLLUP_1}
+  ROLE_ROLLUP_2: {kind: category, vocabulary: ROLE_ROLLUP_2}
+  ROLE_DEPTNAME: {kind: category, vocabulary: ROLE_DEPTNAME}
+  ROLE_TITLE: {kind: category, vocabulary: ROLE_TITLE}
+  ROLE_FAMILY_DESC: {kind: category, vocabulary: ROLE_FAMILY_DESC}
+  ROLE_FAMILY: {kind: category, vocabulary: ROLE_FAMILY}
+  ROLE_CODE: {kind: category, vocabulary: ROLE_CODE}
+heads: {ACTION: {kind: binary}}
+""",
+    "ratings.csv": """
+name: ratings
+vocabularies: {user: {}, movie: {}}
+inputs:
+  user: {kind: category, vocabulary: user}
+  movie: {kind: category, vocabulary: movie}
+heads: {rating: {kind: regression}}
+""",
 }
 
 
@@ -57,7 +90,12 @@ class Table(NamedTuple):
     rows: list[str]
 
     def without_memory(self) -> Spec:
-        return self.spec.with_memories({}, {n: () for n, h in self.spec.heads.items()})
+        return self.spec.with_memories({}, dict.fromkeys(self.spec.heads, ()))
+
+    def without_network(self) -> Spec:
+        """The memories alone: the trunk reads no input."""
+        content = json.loads(self.spec.to_json()) | {"trunk": "none"}
+        return parse_spec(json.dumps(content), source=self.name)
 
 
 def tables(folder: Path) -> list[Table]:

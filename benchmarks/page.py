@@ -32,6 +32,7 @@ BENCHMARKS = (
     "question",
     "codex",
     "memory",
+    "memory_rows",
     "tables",
     "soak",
 )

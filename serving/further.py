@@ -20,8 +20,9 @@ class Further(Protocol):
     def depends_on(self) -> list[Any]:
         """What decides on them beside the rows and the model, as JSON has it."""
 
-    def lines(self, head: FileHead, row: Mapping[str, Any]) -> list[str]:
-        """What `serving.ask` says of a head, from a row of results with these columns."""
+    def lines(self, head: FileHead | None, row: Mapping[str, Any]) -> list[str]:
+        """What `serving.ask` says of a head, or of the row as a whole, from a row of results with
+        these columns."""
 
     def of(self, typed: pa.RecordBatch, results: pa.RecordBatch) -> list[pa.Array]:
         """Them, of rows as the model reads them and the results of its heads."""

@@ -32,9 +32,10 @@ from serving.files.by_side import BySide
 from serving.files.long_form import opened_long
 from serving.files.other_types import OtherTypes
 from serving.files.parts import FinishedParts
+from serving.files.set_aside import SetAside, aside_of
 from serving.files.sources import column_types, rows_about
 from serving.files.streams import STREAM, given, taken
-from serving.files.writers import CsvCells, opened
+from serving.files.writers import CsvCells, Opener, opened
 from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer
 from serving.scoring import publishing
@@ -83,25 +84,46 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if evaluation is None:
         beside(output, ".metrics.json").unlink(missing_ok=True)
     cells = CsvCells(raw=options.raw_csv)
-    wide, heads = partial(opened, output, cells=cells), scorer.heads(options.heads)
     if not tally.scored and not tally.rejected:
         # Files that were read whole and hold none of the rows: an empty day.
         parts.schema = pa.schema([*column_types(files[0], batches.beside), *batches.schema()])
-    further = [name for one in batches.further for name in one.schema().names]
-    long = partial(opened_long, wide, [*batches.beside, *further], heads)
-    publish(parts, output, long if options.long else wide)
+    aside, path = SetAside(options.flag_unknown), aside_of(output)
+    openers = [_opener(to, batches, cells, long=options.long) for to in (output, path)]
+    if options.flag_unknown is None:
+        path.unlink(missing_ok=True)
+        publish(parts, output, openers[0])
+    else:
+        publish(parts, output, partial(aside.opened, *openers))
+        print(aside.line(path), file=said)
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
     unknown = unknown_values(tally).warnings(scorer.metadata.usual())
-    for warning in [*batches.other_types.warnings(), *unknown]:
+    split = scorer.metadata.split
+    late = split.not_exchangeable() if split and options.coverage else ""
+    for warning in [*batches.other_types.warnings(), *unknown, *([f"note: {late}"] * bool(late))]:
         print(warning, file=sys.stderr)
     line = last_line(tally, before, time.monotonic() - started, options.output)
     print(line + cells.line(), file=said)
 
 
+def _opener(to: Path, batches: Batches, cells: CsvCells, *, long: bool) -> Opener:
+    """Opens a file for scored rows, in wide form or in the long one."""
+    wide = partial(opened, to, cells=cells)
+    further = [name for one in batches.further for name in one.schema().names]
+    heads = batches.scorer.heads(batches.heads)
+    return partial(opened_long, wide, [*batches.beside, *further], heads) if long else wide
+
+
 def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     """What the options ask for. Raises Failure 2 for what the model or the files cannot give."""
-    scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
+    scorer = Scorer(
+        options.model,
+        labels_only=options.labels_only,
+        workers=options.workers,
+        coverage=options.coverage,
+        min_score=options.min_score,
+        answers=options.answers,
+    )
     metadata, heads, csv = scorer.metadata, scorer.heads(options.heads), csv_of(options)
     evaluation = None
     if options.evaluate or options.slices or options.slice or options.groups:
@@ -113,10 +135,14 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
             groups=options.groups,
             slices=options.slice,
             find=options.slices,
+            coverage=options.coverage,
         )
     by_side = BySide(metadata, options.side, shown=options.with_side)
     if by_side.needs_names and STREAM in options.input:
         rule = "the files' names decide the side of a row, and standard input has none"
+        raise Failure(Exit.USAGE, rule)
+    if options.flag_unknown is not None and options.output == STREAM:
+        rule = "--flag-unknown writes two files, and standard output is one"
         raise Failure(Exit.USAGE, rule)
     limits = limits_from(options, heads)
     candidates = scorer.candidates(limits)
@@ -140,7 +166,8 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    answers = [options.coverage, options.min_score, options.answers]
+    what = [answers, batches.top_k, batches.schema().names, uses_int8, batches.beside]
     limits = limits_from(options, batches.scorer.heads(batches.heads))
     of_heads = {name: asdict(limit) for name, limit in limits.items()}
     further = [one.depends_on() for one in batches.further]

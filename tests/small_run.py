@@ -205,6 +205,11 @@ def write_run(folder: Path, model: keras.Model, *, spec_text: str = SPEC) -> Pat
         lines = [json.dumps([value, 1], ensure_ascii=False) + "\n" for value in values]
         path = work / "vocabulary" / f"{name}.jsonl"
         path.write_text("".join(lines), encoding="utf-8")
+    (work / "labels").mkdir()
+    for head, part in parse_spec(spec_text).labels().items():
+        values = {"words": WORDS, "labels": LABELS, "tags": TAGS}[part.vocabulary]
+        lines = [json.dumps([value, 7 * at]) + "\n" for at, value in enumerate(values)]
+        (work / "labels" / f"{head}.jsonl").write_text("".join(lines), encoding="utf-8")
     model.save(work / "model.keras")
     tf.saved_model.save(_Transform(), str(work / "transform" / "transform_fn"))
     pyarrow.parquet.write_table(small_rows(40), work / "samples.parquet")

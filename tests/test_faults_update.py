@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pyarrow.csv
 import pytest
+from drinks import SPEC, rows
 from killing import moments, stage
 from small_run import exported
-from test_update_end_to_end import SPEC, rows
 from version_steps import served_whole
 
 from pipeline.folders.model import ModelFolder

@@ -10,91 +10,25 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 import pytest
-from chain import read_json, words
+from chain import read_json
 from documents import ROOT, blocks
+from drinks import DRINKS, SHARES, first_run, rows
 from test_documents import stage_here
 
-from pipeline import prepare, update, versions
+from pipeline import update, versions
 from pipeline.failures import Exit, Failure
 from pipeline.folders.data import DataFolder
-from pipeline.sides import TEST, TRAIN, by_hash
+from pipeline.sides import TEST, by_hash
 from pipeline.updating.places import place_of, versions_of
-from serving import export
 from serving.scorer import Scorer
-from trainer import task
-
-SPEC = """
-name: drinks
-keys: [row]
-vocabularies: {person: {size: 500}, drink: {size: 50}}
-shared: {common: {units: 8}}
-inputs:
-  person: {kind: category, vocabulary: person, embedding: 8, through: common}
-  hour: {kind: number}
-heads:
-  drink: {kind: classification, vocabulary: drink}
-  cold: {kind: binary}
-trunk: {layers: [16]}
-split: {by: hash, columns: [row], eval: 0.1, test: 0.3}
-training: {epochs: 9, batch_size: 32, learning_rate: 0.03}
-"""
-SHARES = 0.1, 0.3
-DRINKS = np.array(["tea", "coffee", "milk", "water"])
-
-
-def rows(start: int, count: int, people: int) -> pa.Table:
-    """What a person drinks follows from who it is, most of the time; the last five have juice."""
-    draw = np.random.default_rng(start)
-    person = draw.integers(people, size=count)
-    drink = np.where(draw.random(count) < 0.8, person % 4, draw.integers(4, size=count))
-    return pa.table(
-        {
-            "row": [f"r{i}" for i in range(start, start + count)],
-            "person": [f"p{i}" for i in person],
-            "hour": draw.integers(24, size=count),
-            "drink": np.where((person >= 45) & (drink == 0), "juice", DRINKS[drink]),
-            "cold": drink >= 2,
-        }
-    )
-
-
-def wrong_rows() -> pa.Table:
-    """Rows to learn from, none of them held out, that say the opposite."""
-    table = rows(2_000, 4_000, 50)
-    table = table.filter(pa.array(by_hash([table["row"].combine_chunks()], *SHARES) == TRAIN))
-    table = table.filter(pc.not_equal(table["drink"], "juice"))
-    own = pc.index_in(table["drink"], value_set=pa.array(DRINKS)).to_numpy()
-    drink = pa.array(DRINKS[::-1][own])
-    return table.set_column(3, "drink", drink)
 
 
 def run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages in this process, as every start of TensorFlow costs seconds."""
     monkeypatch.setattr("pipeline.run.run_stage", stage_here)
     monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
-
-
-@pytest.fixture(scope="module")
-def first(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with rows, and OUT as a run leaves it."""
-    folder = tmp_path_factory.mktemp("first")
-    for name, table in (
-        ("rows/a.csv", rows(0, 1_500, 40)),
-        ("new/b.csv", rows(1_500, 500, 50)),
-        ("wrong/c.csv", wrong_rows()),
-    ):
-        (folder / name).parent.mkdir()
-        pyarrow.csv.write_csv(table, folder / name)
-    (folder / "spec.yaml").write_text(SPEC)
-    with pytest.MonkeyPatch.context() as inside:
-        inside.chdir(folder)
-        prepare.run(words("--spec", "spec.yaml", "--input", "rows/a.csv", "--output", "OUT/data"))
-        task.run(words("--data", "OUT/data", "--output", "OUT/run"))
-        export.run(words("--run", "OUT/run", "--output", "OUT/model"))
-    return folder
 
 
 def cron_line() -> list[str]:
@@ -108,9 +42,9 @@ def cron_line() -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def updated(first: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def updated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
     """The same after the command of the crontab, and what it printed."""
-    folder = shutil.copytree(first, tmp_path_factory.mktemp("updated") / "folder")
+    folder = shutil.copytree(first_run(), tmp_path_factory.mktemp("updated") / "folder")
     with pytest.MonkeyPatch.context() as inside:
         inside.chdir(folder)
         run_here(inside)
@@ -269,7 +203,8 @@ def test_earlier_rows_must_be_there_unless_they_may_be_missing(
     assert "nothing new" in capsys.readouterr().out
 
 
-def test_what_is_no_run_is_refused(tmp_path: Path, first: Path) -> None:
+def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
+    first = first_run()
     for place in (tmp_path / "nowhere", first / "rows"):
         with pytest.raises(Failure) as failed:
             update.run([str(place), "--input", str(first / "new" / "*.csv")])

@@ -119,14 +119,14 @@ class Explainer:
             return column
         return pc.if_else(has_answer, column, pa.scalar([], column.type))
 
-    def lines(self, head: FileHead, row: Mapping[str, Any]) -> list[str]:
+    def lines(self, head: FileHead | None, row: Mapping[str, Any]) -> list[str]:
         """
         +1.31  maker
                seen 14 times with this maker, 9 of them this answer
         """
-        if head not in self._heads:
+        if head is None or head not in self._heads:
             return []
-        unit = KINDS[head.kind].leaning_unit()
+        unit = "log odds" if KINDS[head.kind].in_log_odds() else "the target's own unit"
         answer = f" to {self._how.answers[head.name]}" if head.name in self._how.answers else ""
         names, shares = row[f"{head.name}.reasons"], row[f"{head.name}.shares"]
         reasons = zip(names, shares, strict=True)

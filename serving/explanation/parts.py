@@ -33,7 +33,7 @@ class Part:
         arrays = [rows[name] for name in self.columns]
         if self.back is not None:
             return np.asarray(arrays[0][:, -self.back] != "")
-        there = [~_is_nothing(a) for a in arrays]
+        there = [~is_nothing(a) for a in arrays]
         each = [a if a.ndim == 1 else a.any(axis=1) for a in there]
         return np.asarray(np.logical_or.reduce(each))
 
@@ -91,7 +91,8 @@ def _nothing(array: Array) -> Any:
     return MISSING if array.dtype == np.int64 else np.nan
 
 
-def _is_nothing(array: Array) -> Array:
+def is_nothing(array: Array) -> Array:
+    """bool of the same shape: where no value is."""
     nothing = _nothing(array)
     return np.asarray(array == nothing if nothing == nothing else np.isnan(array))
 

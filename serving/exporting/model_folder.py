@@ -7,6 +7,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,7 @@ def write_model(
         "certificate": certificate,
     }
     known = training(source.spec, source.statistics, source.values)
-    metadata = replace(described(source), training=known, facts=facts)
+    metadata = replace(described(source), training=known, support=support(source), facts=facts)
     with lasting("export, check the file"):
         content = check(with_metadata(model, metadata), profile.most_bytes)
     path = profile.model_path(source.spec.name)
@@ -213,6 +214,16 @@ def _memories(spec: Spec, statistics: Statistics) -> Iterator[tuple[str, Remembe
         if spec.memories[name].of:
             said, place = statistics.memory[name][head], place_in_memory(head, name)
             yield name, Remembered(place, said["values"], said["known"]["train"])
+
+
+def support(source: TrainedRun) -> dict[str, list[list[int]]]:
+    """How often the labels of each head are targets of training rows, as Metadata has it. They
+    mostly stand in the order of their counts, so that there are few runs of equal ones."""
+    counts = {name: list(source.label_counts(name).values()) for name in source.spec.labels()}
+    return {
+        name: [[count, len(list(run))] for count, run in groupby(own)]
+        for name, own in counts.items()
+    }
 
 
 def _unknown(sides: Mapping[str, Mapping[str, float]]) -> float:

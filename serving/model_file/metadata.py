@@ -26,8 +26,10 @@ class Metadata:
 
     `weight` is the column of the rows' weights. `training` says of each input how its values were
     spread among the training rows (serving.evaluation.drift), and how many of them are unknown to
-    its vocabulary, and of each memory how often it knows a value. `facts` are for people and later
-    checks: hashes, versions, metrics, the spec, the certificate.
+    its vocabulary, and of each memory how often it knows a value. `support` says of each head with
+    labels how many training rows have them: [[count, how many labels after each other have it],
+    ...]. `facts` are for people and later checks: hashes, versions, metrics, the
+    spec, the certificate.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Metadata:
     top_k: int
     weight: str | None = None
     training: dict[str, Any] = field(default_factory=dict)
+    support: dict[str, list[list[int]]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
 
     def usual(self) -> dict[str, Usual]:
@@ -73,6 +76,7 @@ class Metadata:
         ]
         content = {"format": FORMAT, "name": self.name, "fields": fields, "keys": self.keys}
         content |= _if_any("weight", self.weight) | _if_any("training", self.training or None)
+        content |= _if_any("support", self.support or None)
         return json.dumps({**content, "heads": heads, "top_k": self.top_k, **self.facts})
 
 
@@ -113,13 +117,23 @@ def from_json(text: str) -> Metadata:
             top_k=int(content.pop("top_k")),
             weight=content.pop("weight", None),
             training=dict(content.pop("training", {})),
+            support=dict(content.pop("support", {})),
             facts=content,
         )
         found.usual()
+        _check_support(found)
         return found
     except (ValueError, OverflowError, KeyError, TypeError, AttributeError, RecursionError):
         rule = f'the metadata "{KEY}" of the model must be what serving.export wrote'
         raise Failure(Exit.INTEGRITY, rule, received=text[:80]) from None
+
+
+def _check_support(found: Metadata) -> None:
+    entries = {head.name: head.entries for head in found.heads}
+    for head, runs in found.support.items():
+        counts, labels = zip(*runs, strict=True)
+        if min(counts) < 0 or min(labels) < 1 or sum(labels) != entries[head]:
+            raise ValueError("support")
 
 
 def _field(said: dict[str, Any]) -> Field:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from pipeline.failures import Exit, Failure
 from serving.explanation.explainer import SAMPLES, Explainer, How
+from serving.familiarity.familiar import Familiar
 from serving.further import Further
 from serving.scorer import Scorer
 
@@ -17,10 +18,12 @@ class Asked:
     """What a command line asks for beside the results; it can be pickled."""
 
     explain: How | None = None
+    known: bool = False
 
     def made(self, scorer: Scorer, heads: Sequence[str] | None) -> list[Further]:
         """Raises Failure 2 for what the model does not have."""
-        return [] if self.explain is None else [Explainer(scorer, self.explain, heads)]
+        found: list[Further] = [Familiar(scorer, heads)] if self.known else []
+        return found + ([] if self.explain is None else [Explainer(scorer, self.explain, heads)])
 
 
 NOTHING = Asked()
@@ -28,6 +31,8 @@ NOTHING = Asked()
 
 def add_further(parser: argparse.ArgumentParser) -> None:
     """The options that `asked` reads."""
+    said = "known values of a row, distance from training, support"
+    parser.add_argument("--known", action="store_true", help=said)
     said = "why: the N inputs that matter most, or words: shapley, elements"
     parser.add_argument("--explain", nargs="+", metavar="N", help=said)
     said = f"orders of the inputs for shapley (default: {SAMPLES})"
@@ -38,7 +43,11 @@ def add_further(parser: argparse.ArgumentParser) -> None:
 
 def asked(options: argparse.Namespace) -> Asked:
     """Raises Failure 2 for options that do not go together."""
-    return Asked(_how(options))
+    # Only files are set aside.
+    aside = getattr(options, "flag_unknown", None)
+    if aside is not None and not aside >= 0:
+        raise Failure(Exit.USAGE, "a distance must be a number from 0 on", received=aside)
+    return Asked(_how(options), options.known or aside is not None)
 
 
 def _how(options: argparse.Namespace) -> How | None:

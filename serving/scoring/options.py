@@ -14,9 +14,8 @@ from serving.scoring.asked import add_further
 from serving.scoring.limits import add_limits
 
 ABOUT = """
-`python -m serving.score --model MODEL --input GLOB --output FILE` writes one row for each that fits
-the model; others go to <output>.rejected.jsonl. The same command again continues a killed run.
-docs/scoring.md tells the rest.
+Scores files of raw rows: `python -m serving.score --model MODEL --input GLOB --output FILE` writes
+a row for each that fits the model; docs/scoring.md tells the rest.
 """
 
 
@@ -27,7 +26,7 @@ def parser() -> argparse.ArgumentParser:
         # All options once more would not leave room for them on a screen.
         usage="%(prog)s --model MODEL --input FILES --output FILE [options]",
         description=ABOUT,
-        formatter_class=partial(argparse.HelpFormatter, width=98, max_help_position=30),
+        formatter_class=partial(argparse.HelpFormatter, max_help_position=34, width=100),
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
@@ -40,6 +39,8 @@ def parser() -> argparse.ArgumentParser:
     _add_columns(made)
     _add_findings(made)
     add_further(made)
+    said = "rows farther away, or hardly known, to a file of their own"
+    made.add_argument("--flag-unknown", type=float, metavar="D", help=said)
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
@@ -63,9 +64,31 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
     made.add_argument("--labels-only", action="store_true", help=said)
+    add_answers(made)
     said = "a row for each rank: head, rank, label, score"
     made.add_argument("--long", action="store_true", help=said)
     add_limits(made)
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1 on the command line."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1. Received: {text:.40}")
+    return found
+
+
+def add_answers(made: argparse.ArgumentParser) -> None:
+    """What answers there are beside the best labels and plain numbers."""
+    said = "sets of labels and intervals that hold the truth so often"
+    made.add_argument("--coverage", type=share, metavar="C", help=said)
+    said = "no labels of a lower score: an empty list is no answer"
+    made.add_argument("--min-score", type=share, metavar="S", help=said)
+    said = "yes or no of binary heads, by the threshold of the model's aim"
+    made.add_argument("--answers", action="store_true", help=said)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:

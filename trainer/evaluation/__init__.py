@@ -108,7 +108,7 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
     class weights."""
     step = make_results_step(run)
     size = run.spec.training.batch_size
-    rows = run.data.rows("eval")
+    rows = run.rows("eval")
     some = max(1, ROWS_BETWEEN_EPOCHS // size)
     capped = rows > some * size
     order = (run.spec.training.seed, 0) if capped else None

@@ -60,6 +60,8 @@ class Ended:
         >>> Ended(5, 10, 2, 3, 4.5).line()
         'ended after epoch 5 of 10: the held-out loss was not lower in the last 2 (patience); the weights of epoch 3 are kept, with a held-out loss of 4.5'
         """  # noqa: E501
+        if not self.of:
+            return "ended without an epoch: what learns, if anything, did so in phases"
         kept = "the last weights are kept, as no eval rows say which are best"
         if self.kept is not None:
             kept = f"the weights of epoch {self.kept} are kept, "
