@@ -73,5 +73,9 @@ class HeadPart(Part):
         """The settings that go into the exported file, as JSON has them: what metrics, the scorer
         and the page must know of the head beside its labels."""
 
+    def aim(self) -> Any:
+        """What the head's threshold is to reach; None where it has none."""
+        return None
+
     def check(self, place: str, training: Any) -> None:
         """Raises ValueError where the head does not go with how the weights are learned."""

@@ -54,16 +54,20 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
     at = np.arange(len(labels))
     own, known = output[at, labels], output[:, :-1]
     steepest = output.max(axis=1)
-    total = np.exp(output - steepest[:, None]).sum(axis=1, dtype=np.float64)
+    shares = np.exp(output - steepest[:, None])
+    total = shares.sum(axis=1, dtype=np.float64)
     log_total = steepest + np.log(total)
     is_known = labels < known.shape[1]
     ties = (known == own[:, None]).sum(axis=1) - is_known
-    rank = np.where(is_known, 1 + (known > own[:, None]).sum(axis=1) + ties / 2, np.inf)
+    before = known > own[:, None]
+    rank = np.where(is_known, 1 + before.sum(axis=1) + ties / 2, np.inf)
+    above = (shares[:, :-1] * before).sum(axis=1, dtype=np.float64) / total
     best = known.argmax(axis=1)
     probability = np.minimum(np.exp(known[at, best] - log_total), 1.0)
     return {
         "loss": log_total - own,
         "rank": rank,
+        "above": above,
         "probability": probability,
         "right": best == labels,
     }

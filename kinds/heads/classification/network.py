@@ -91,6 +91,17 @@ def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[s
     return {"loss": loss, "rank": rank}
 
 
+def conformity(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`above` is how probable all labels are together that come before the target's."""
+    target, _ = known(targets)
+    z = layer.logits(hidden)
+    loss, rank = loss_and_rank(z, target)
+    before = z[:, :-1] > tf.gather(z, target, batch_dims=1)[:, None]
+    probable = tf.nn.softmax(z)[:, :-1]
+    above = tf.reduce_sum(tf.where(before, probable, 0.0), axis=1)
+    return {"loss": loss, "rank": rank, "above": above}
+
+
 def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """[batch, classes] logits and int32 [batch] labels to (log loss, rank of the label) [batch].
 
