@@ -31,7 +31,8 @@ from pipeline.spec.file import read_spec
 from trainer.data import Batch, batch_signature, example_features
 from trainer.network import Network, build_network
 from trainer.objective import HeadLoss
-from trainer.training.optimizer import build_optimizer, learning_rate
+from trainer.training.optimizer import build_optimizer
+from trainer.training.rate import learning_rate
 from trainer.training.train_step import Step, make_step, one_then_other
 from trainer.workers import ALONE
 

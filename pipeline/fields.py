@@ -113,11 +113,12 @@ def fields_of(spec: specs.Spec) -> Fields:
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
-    all_fields = [*(field for fields in inputs.values() for field in fields), *heads.values()]
+    of_inputs = [field for fields in inputs.values() for field in fields]
+    all_fields = [*of_inputs, *heads.values()]
     texts = {field.column: field for field in all_fields if field.kind == _COMPARED}
     keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
-    if (column := _time_column(spec.split)) and (known := time_field(read, column)):
+    if (column := time_column(spec.split)) and (known := time_field(of_inputs, column)):
         split[column] = known
     return Fields(inputs, heads, keys, split, weight, _next_elements(spec, inputs, heads))
 
@@ -206,7 +207,7 @@ def _candidates(field: Field) -> Iterator[str]:
         number += 1
 
 
-def _time_column(split: specs.Split) -> str | None:
+def time_column(split: specs.Split) -> str | None:
     """The column of a split that says when."""
     if isinstance(split, specs.LastSplit):
         return split.order

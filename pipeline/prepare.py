@@ -36,6 +36,7 @@ from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import infer, label_files, split_sides
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.preparing.summary import summary
+from pipeline.preparing.window import Window, window_of, within
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.spec.file import add_set, read_spec
 from pipeline.storage import stores
@@ -63,6 +64,8 @@ def run(argv: Sequence[str]) -> None:
         shards=args.shards,
         force=args.force,
         extend=args.extend,
+        keep_numbers=args.keep_numbers,
+        window=args.window,
         cache=args.cache,
         compare=args.compare,
         fail_on_drift=args.fail_on_drift,
@@ -80,6 +83,8 @@ def prepare(
     shards: int | None = None,
     force: bool = False,
     extend: Path | None = None,
+    keep_numbers: bool = False,
+    window: Window | None = None,
     cache: Path | None = None,
     compare: Path | None = None,
     fail_on_drift: bool = False,
@@ -88,7 +93,9 @@ def prepare(
 ) -> None:
     """Prepares the rows of `paths` and publishes the result as the folder `output`.
 
-    The values in the vocabularies of `extend`, a folder made before, keep their ids. The folder
+    The values in the vocabularies of `extend`, a folder made before, keep their ids; with
+    `keep_numbers` its means, deviations and boundaries are used as well. With a `window` only the
+    files that reach into it are read. The folder
     `cache` keeps what is found in each file, so that it is not analysed again. Distances from the
     training rows of `compare`, a folder made before, are in the statistics.
 
@@ -100,14 +107,19 @@ def prepare(
     spec = spec if extend is None else spec.read_as(_readings(extend))
     _check_given(spec.vocabularies)
     fields, output = fields_of(spec), str(output)
+    if window is not None:
+        paths = within(paths, window, spec.split, fields, csv)
     _check_columns(paths, fields, csv)
     split_sides.check_split(spec.split, paths)
     _check_widths(spec)
     labels = label_files.labels(spec)
     with _lock(output):
-        first = {} if extend is None else DataFolder(extend).verified().vocabularies()
+        before_it = None if extend is None else DataFolder(extend).verified()
+        first = {} if before_it is None else before_it.vocabularies()
+        numbers = before_it.statistics.numbers if before_it and keep_numbers else {}
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
+        settings += [json.dumps(numbers)] if numbers else []
         settings += [stores.fingerprint(one.file) for one in spec.label_features.values()]
         settings += vectors.fingerprints([table.vectors for table in spec.tables.values()])
         contents = {path: stores.fingerprint(path) for path in paths}
@@ -121,6 +133,7 @@ def prepare(
         # Beam takes seconds to import; a finished stage does without it.
         with quiet_import():
             from pipeline.preparing import analysis_cache, beam_graph, choosing, publishing
+            from pipeline.preparing.learning import Kept
         known = None
         if cache is not None:
             made_for = [spec.preparation_hash(), *_code(), *csv.arguments()]
@@ -131,12 +144,13 @@ def prepare(
         # Earlier values keep their ids: labels come after them.
         for name, own in labels.items():
             values[name] = list(dict.fromkeys([*values.get(name, ()), *own]))
+        kept = Kept(values, numbers)
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
                 *(before, earlier, fail_on_drift, csv),
             )
-            published = beam_graph.run(result, values, beam_args, known)
+            published = beam_graph.run(result, kept, beam_args, known)
     if published:
         _tell(output, time.monotonic() - started)
 
@@ -244,6 +258,11 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "--extend", type=Path, metavar="DATA", help="a folder whose vocabularies keep their ids"
     )
     parser.add_argument(
+        "--keep-numbers", action="store_true", help="its means, deviations and boundaries stay, too"
+    )
+    said = "leave out files whose newest row is older, such as 90d, 12w or COLUMN=90d"
+    parser.add_argument("--window", type=_window, metavar="W", help=said)
+    parser.add_argument(
         "--cache", type=Path, metavar="FOLDER", help="keeps what is found in each file"
     )
     parser.add_argument(
@@ -257,6 +276,8 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     args, beam_args = parser.parse_known_args(argv)
     if not args.infer and not (args.spec and args.input and args.output):
         parser.error("--spec, --input and --output are needed, or --infer")
+    if args.keep_numbers and args.extend is None:
+        parser.error("--keep-numbers goes with --extend: it says what else stays")
     if wishes_of(args).any and not args.infer:
         parser.error("what is said about the rows goes with --infer: a spec says it itself")
     return args, beam_args
@@ -270,6 +291,13 @@ def _fraction(text: str) -> float:
     if not 0 <= value <= 1:
         raise argparse.ArgumentTypeError(f"must be a number from 0 to 1. Received: {text}")
     return value
+
+
+def _window(text: str) -> Window:
+    try:
+        return window_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _count(text: str) -> int:

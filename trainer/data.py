@@ -5,7 +5,7 @@ on in the middle of an epoch with the batches that it had not seen. It is not a 
 flat in the number of rows.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain, islice
@@ -38,7 +38,9 @@ class ExampleFeatures:
 
     `averages` are features that memories make of the inputs'. Where the rows were counted
     themselves, `counted`, they are made of the rows of other folds. `places` are those inputs and
-    targets that training has at every place of a list, by the same names.
+    targets that training has at every place of a list, by the same names. `weigh` says how much
+    each row counts beside its own weight, float32 [rows], of serialised examples and what they
+    hold; those that count for nothing are not read.
     """
 
     inputs: dict[str, Feature]
@@ -47,6 +49,7 @@ class ExampleFeatures:
     averages: Mapping[str, LookUp] = field(default_factory=dict)
     counted: bool = False
     places: Mapping[str, Feature] = field(default_factory=dict)
+    weigh: "Callable[[tf.Tensor, Batch], tf.Tensor] | None" = None
 
     def parsing(self) -> dict[str, Any]:
         weight = {WEIGHT: ONE_NUMBER} if self.weighted else {}
@@ -147,7 +150,7 @@ class RowsInMemory:
         self._files, self._at_once = list(files), max(1, ROWS_OF_A_STACK // batch_size)
         self._rows_at_once = self._at_once * batch_size
         self._records = {
-            file: tf.concat([tf.zeros([0], tf.string), *_file_records([file], ROWS_TO_SHUFFLE)], 0)
+            file: tf.concat([tf.zeros([0], tf.string), *_chosen([file], features)], 0)
             for file in self._files
         }
         self._stack = tf.function(
@@ -209,7 +212,7 @@ def _stacks(
     at_once = max(1, ROWS_OF_A_STACK // batch_size)
     whole, within = divmod(skip, at_once)
     parsed = (
-        _records(files, order, at_once * batch_size)
+        _records(files, features, order, at_once * batch_size)
         .skip(whole)
         .map(
             lambda serialized: _stack(serialized, features, batch_size, own),
@@ -224,7 +227,9 @@ def _stacks(
     return parsed.prefetch(2).with_options(options), within
 
 
-def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) -> tf.data.Dataset:
+def _records(
+    files: Sequence[str], features: ExampleFeatures, order: tuple[int, int] | None, at_once: int
+) -> tf.data.Dataset:
     """Serialised examples [at_once]; only the last of them are fewer.
 
     They are shuffled a great many at once, as one tensor: to hand single records on costs ten
@@ -235,15 +240,35 @@ def _records(files: Sequence[str], order: tuple[int, int] | None, at_once: int) 
     if not files:
         return tf.data.Dataset.from_tensor_slices(tf.zeros([0], tf.string)).batch(at_once)
     if order is None:
-        return _file_records(files, at_once)
+        chosen = features.weigh is not None
+        return _chosen(files, features).rebatch(at_once) if chosen else _read(files, at_once)
     draw = np.random.default_rng(order)
-    records = _file_records(draw.permutation(files).tolist(), ROWS_TO_SHUFFLE)
+    records = _chosen(draw.permutation(files).tolist(), features)
     seed = tf.constant(draw.integers(2**31), tf.int64)
     return records.enumerate().map(partial(shuffle, seed)).prefetch(1).rebatch(at_once)
 
 
-def _file_records(files: Sequence[str], at_once: int) -> tf.data.Dataset:
+def _read(files: Sequence[str], at_once: int) -> tf.data.Dataset:
     return tf.data.TFRecordDataset(list(files), compression_type="GZIP").batch(at_once)
+
+
+def _chosen(files: Sequence[str], features: ExampleFeatures) -> tf.data.Dataset:
+    """Serialised examples, a great many at once: those that count for something."""
+    records = _read(files, ROWS_TO_SHUFFLE)
+    if features.weigh is None:
+        return records
+
+    @tf.autograph.experimental.do_not_convert
+    def that_count(serialized: tf.Tensor) -> tf.Tensor:
+        place = tf.range(tf.size(serialized))
+        return tf.boolean_mask(serialized, parse(serialized, features, place).weights > 0)
+
+    return records.map(that_count)
+
+
+def count_rows(files: Sequence[str], features: ExampleFeatures) -> int:
+    """How many rows count for something."""
+    return sum(int(tf.size(many)) for many in _chosen(files, features)) if files else 0
 
 
 def _stack(serialized: tf.Tensor, features: ExampleFeatures, batch_size: int, own: range) -> Batch:
@@ -271,7 +296,10 @@ def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) ->
     targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
     weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
     places = {name: feature.tensor(found[name]) for name, feature in features.places.items()}
-    return Batch(given, targets, tf.where(place < rows, weights, 0.0), places)
+    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0), places)
+    if features.weigh is None:
+        return batch
+    return batch._replace(weights=batch.weights * features.weigh(serialized, batch))
 
 
 def _folds(serialized: tf.Tensor, counted: bool) -> tf.Tensor:

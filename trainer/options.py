@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pipeline.failures import Exit, Failure
 from pipeline.spec import Training
 from pipeline.spec.file import add_set
+from trainer.starting import LEARN, Learn
 
 _CHIEFS = ("chief", "master")
 
@@ -23,6 +24,7 @@ class Options:
 
     settings: PLACE=VALUE, what is to change in the spec
     warm_start: the folder of an earlier run, whose weights are the start
+    learn: how much of it learns on; None leaves it to the spec
     print_config: only print the spec that comes of it
     checkpoints: where a copy of the unfinished run is kept, so that another machine can go on
     tensorboard: where event files go, if not into `output`
@@ -37,6 +39,7 @@ class Options:
     settings: tuple[str, ...]
     force: bool
     warm_start: str | None
+    learn: Learn | None
     print_config: bool
     checkpoints: str | None
     tensorboard: str | None
@@ -49,6 +52,8 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
     """Raises SystemExit or Failure with exit code 2 where something is wrong or missing."""
     parser = _parser(about)
     given, others = parser.parse_known_args(argv)
+    if given.learn and not given.warm_start:
+        parser.error("--learn goes with --warm-start: it says what of an earlier run learns on")
     output = given.output or environment.get("AIP_MODEL_DIR")
     if not output:
         parser.error("--output is required (or AIP_MODEL_DIR in the environment)")
@@ -59,6 +64,7 @@ def read_options(argv: Sequence[str], environment: Mapping[str, str], about: str
         settings=(*given.set, *minutes_of(given), *settings_in(others)),
         force=given.force,
         warm_start=given.warm_start,
+        learn=given.learn,
         print_config=given.print_config,
         checkpoints=given.checkpoints or environment.get("AIP_CHECKPOINT_DIR") or None,
         tensorboard=given.tensorboard or environment.get("AIP_TENSORBOARD_LOG_DIR") or None,
@@ -136,6 +142,9 @@ def _parser(about: str) -> argparse.ArgumentParser:
     add("--spec", help="another spec over the same prepared examples")
     add("--force", action="store_true", help="start over, replace what is there")
     add("--warm-start", metavar="RUN", help="start from the weights of an earlier run's folder")
+    said = "what of it learns on: all of it, in a third of its steps; its heads; its common, "
+    said += "shared blocks, in one phase; or the vectors of new ids alone"
+    add("--learn", choices=LEARN, help=said)
     add("--print-config", action="store_true", help="print the spec as it would be used, and end")
     add_set(parser)
     add("--minutes", type=float, help="training.minutes: how long `training: auto` may take (5)")

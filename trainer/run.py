@@ -31,12 +31,13 @@ from trainer.data import (
     step_batches,
     steps_per_epoch,
 )
-from trainer.network import FROZEN, MEMORY, Network, build_network, shared_group
+from trainer.network import Network, build_network
 from trainer.network.memories import build_memories
 from trainer.network.output_layers import outputs_of
 from trainer.network.starts import start_tables
 from trainer.objective import HeadLoss, head_losses, prior_of
-from trainer.phases.schedule import frozen_blocks, phase_plans
+from trainer.starting import Start
+from trainer.starting.learned import learned
 from trainer.training.optimizer import Optimizer, build_optimizer
 from trainer.training.train_state import TrainState, start_train_state
 from trainer.workers import ALONE, Workers, check_batch_size
@@ -49,7 +50,12 @@ ROWS_COUNTED = 1_000_000
 
 @dataclass(frozen=True)
 class Run:
-    """Everything that a run has before its first step."""
+    """Everything that a run has before its first step.
+
+    start: whose weights it starts from
+    rows_that_learn: of variables, by id(), of which only some rows learn, bool [rows]
+    chosen: how many rows of a side are read, where it is not all of them
+    """
 
     data: DataFolder
     spec: Spec
@@ -61,11 +67,18 @@ class Run:
     scales: dict[str, Scale]
     workers: Workers = ALONE
     samplers: dict[str, Sampler] = field(default_factory=dict)
+    start: Start | None = None
+    rows_that_learn: Mapping[int, tf.Tensor] = field(default_factory=dict)
+    chosen: Mapping[str, int] = field(default_factory=dict)
 
     def state(self) -> dict[str, tf.Variable]:
         """What a checkpoint holds."""
         optimizer = {f"optimizer.{name}": v for name, v in self.optimizer.state().items()}
         return self.network.state() | optimizer | self.train_state.state()
+
+    def rows(self, split: str) -> int:
+        """How many rows of a split are read."""
+        return self.chosen.get(split, self.data.rows(split))
 
     def batches(
         self, split: str, *, order: tuple[int, int] | None = None, skip: int = 0
@@ -77,7 +90,7 @@ class Run:
     def train_batches(self, epoch: int, skip: int) -> Iterator[Batch]:
         """This worker's rows of an epoch's train batches, without the first `skip`."""
         training = self.spec.training
-        if self.data.rows("train") <= ROWS_TO_SHUFFLE:
+        if self.rows("train") <= ROWS_TO_SHUFFLE:
             return self._train_rows.batches((training.seed, epoch), skip)
         return step_batches(
             self.data.files("train"),
@@ -116,6 +129,7 @@ def make_run(
     train_columns: Arrays,
     features: ExampleFeatures,
     workers: Workers = ALONE,
+    start: Start | None = None,
 ) -> Run:
     """Builds the network and what it needs. `spec` may differ from the data's in all that prepare
     does not depend on. Raises Failure with exit code 2 where a head has no target in train, or a
@@ -140,11 +154,10 @@ def make_run(
         spec, data.entries, bias, seed=settings.seed, memories=memories, features=labels
     )
     start_tables(network, spec, data)
-    resting = map(shared_group, frozen_blocks(phase_plans(spec)))
-    variables = network.variables(without=[*resting, MEMORY, FROZEN])
+    learns = learned(network, spec, start)
     optimizer = build_optimizer(
         settings.optimizer,
-        variables,
+        learns.variables,
         clip_norm=settings.clip_norm,
         weight_decay=settings.weight_decay,
         averaging=settings.averaging,
@@ -160,6 +173,8 @@ def make_run(
         target_scales(spec, data.statistics.numbers),
         workers,
         samplers_of(spec, learned_biases(network, bias)),
+        start,
+        learns.rows,
     )
 
 

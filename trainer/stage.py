@@ -22,6 +22,7 @@ from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
 from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
+from trainer.evaluation.conformal import calibrated
 from trainer.evaluation.gates import judge_parts
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
@@ -43,6 +44,10 @@ from trainer.reporting.tables import (
 from trainer.reporting.tracking import tracked
 from trainer.reporting.verdict import verdict
 from trainer.run import Run, count_train_rows, make_run, run_features
+from trainer.starting import Start, start_from
+from trainer.starting.fold_in import new_ids_line, with_new_rows
+from trainer.starting.kept_memories import KeptMemories
+from trainer.starting.standing import kept_metrics, put_back
 from trainer.storage import copy_in, keep_copy
 from trainer.training import checkpoint
 from trainer.training.train import nothing, train_run
@@ -69,15 +74,28 @@ def train_stage(
             train_columns = count_train_rows(data, spec)
         if spec.training.auto:
             spec = closed(options, data, spec, train_columns, work, workers)
-        run = make_run(data, spec, train_columns, run_features(data, spec), workers)
-        if options.warm_start:
-            warm_start(run, Path(options.warm_start))
+        start = start_of(options, data, spec, workers)
+        if start and start.keeps_heads:
+            data = KeptMemories(data.path, spec, start.earlier)
+        run = make_run(data, spec, train_columns, run_features(data, spec), workers, start)
+        if start:
+            warm_start(run, start.earlier.path)
         if workers.is_chief:
             train_and_publish(options, run, train_columns, work, output, made_from)
             print(f"\ntrain: {options.output} in {duration(time.monotonic() - started)}")
         else:
             train_run(run, work.path)
     return False
+
+
+def start_of(options: Options, data: DataFolder, spec: Spec, workers: Workers) -> Start | None:
+    """Whose weights the run starts from, if it does not start anew."""
+    if options.warm_start is None:
+        return None
+    if options.learn == "new" and workers.devices > 1:
+        rule = "--learn new reads few rows: it runs on one machine, with one GPU at most"
+        raise Failure(Exit.USAGE, rule, received=f"{workers.devices} devices")
+    return start_from(RunFolder(Path(options.warm_start)), options.learn, data, spec)
 
 
 def closed(
@@ -169,8 +187,17 @@ def make_run_folder(
     print(parameter_table(parameters(run.network)), flush=True)
     # The trials have trained it already.
     by_trials = work.trials_path.exists()
+    learning = run
+    if run.start and run.start.learn == "new":
+        learning = with_new_rows(run, run.start)
+        print(new_ids_line(learning), flush=True)
     ended = train_run(
-        run, work.path, history=history, saved=saved, time_is_up=lambda: by_trials, quiet=by_trials
+        learning,
+        work.path,
+        history=history,
+        saved=saved,
+        time_is_up=lambda: by_trials,
+        quiet=by_trials,
     )
     print(ended.line(), flush=True)
     with lasting("write the projector"):
@@ -179,9 +206,13 @@ def make_run_folder(
     print(speed_line(epochs_and_phases), flush=True)
     if summary := phase_summary(epochs_and_phases):
         print(summary, flush=True)
-    with lasting("fit the temperatures"):
-        temperatures = fit_temperatures(run)
+    if run.start and run.start.keeps_heads:
+        temperatures = run.start.earlier.metrics["temperatures"]
+    else:
+        with lasting("fit the temperatures"):
+            temperatures = fit_temperatures(run)
     parts = judge_parts(run, temperatures) if run.network.memories else {}
+    calibration = calibrated(run, temperatures)
     held_out, intervals = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
@@ -191,9 +222,14 @@ def make_run_folder(
     metrics["below_baseline"] = below_baselines(metrics, kinds)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
     metrics |= {"memory": parts} if parts else {}
+    metrics |= calibration
     metrics |= {"vectors": run.data.statistics.vectors} if run.spec.tables else {}
+    if run.start and run.start.keeps_heads:
+        metrics = kept_metrics(run.start, metrics)
     with lasting("save the model"):
         model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
+        if run.start and run.start.stands:
+            put_back(model, run.spec, run.start)
         model.save(work.keras_model)
     for name, layer in run.network.heads.items():
         if layer.features:
@@ -201,6 +237,8 @@ def make_run_folder(
     work.write_metrics(metrics)
     work.write_spec(run.spec)
     work.copy_prepared(run.data)
+    if isinstance(run.data, KeptMemories):
+        run.data.write_memories(work)
     checkpoint.remove(work.checkpoints)
     return metrics, ended
 

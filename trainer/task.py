@@ -25,6 +25,7 @@ from pipeline.storage.full_disk import full_disk_explained
 from pipeline.surroundings import own_keras, tell_number_flags
 from trainer.data_folder import read_data
 from trainer.options import Options, is_elsewhere, place_in, read_options
+from trainer.starting import Learn, continued
 
 
 def run(argv: Sequence[str]) -> None:
@@ -34,7 +35,7 @@ def run(argv: Sequence[str]) -> None:
         scratch = Output(Path(folder))
         if options.print_config:
             data = read_data(at_hand(options.data, scratch.data.path))
-            print(chosen_spec(data, options.spec, options.settings).to_json(), end="")
+            print(spec_of_run(data, options).to_json(), end="")
             return
         output = at_hand(options.output, scratch.run.path)
         with lock(output) if place == 0 else nullcontext(), full_disk_explained(output):
@@ -55,8 +56,8 @@ def at_hand(folder: str, local: Path) -> Path:
 def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone: bool) -> None:
     """Data folder to run folder. Raises Failure as the exit codes say."""
     data = read_data(folder)
-    spec = chosen_spec(data, options.spec, options.settings)
-    made_from = identity(data, spec, options.warm_start)
+    spec = spec_of_run(data, options)
+    made_from = identity(data, spec, options.warm_start, options.learn)
     done = is_chief and RunFolder(output).is_done(made_from, force=options.force)
     if not (done and alone):
         # It takes seconds to load: who is refused, or has nothing to do, does without it.
@@ -72,12 +73,26 @@ def train(options: Options, folder: Path, output: Path, *, is_chief: bool, alone
         publish_out(output, options.output)
 
 
-def identity(data: DataFolder, spec: Spec, warm_start: str | None) -> str:
+def identity(
+    data: DataFolder, spec: Spec, warm_start: str | None, learn: Learn | None = None
+) -> str:
     """The hash of all that a run is made from."""
     start = [RunFolder(Path(warm_start)).manifest.identity()] if warm_start else []
+    start += [f"learn {learn}"] if learn else []
     return combined_hash(
         [data.manifest.identity(), spec.to_json(), code_hash("trainer.stage"), *start]
     )
+
+
+def spec_of_run(data: DataFolder, options: Options) -> Spec:
+    """The spec with all settings; that of a run that goes on from an earlier one trains as that
+    did, with what was set by hand."""
+    if not (options.learn and options.warm_start):
+        return chosen_spec(data, options.spec, options.settings)
+    earlier = RunFolder(Path(options.warm_start)).verified().spec
+    spec = continued(chosen_spec(data, options.spec, ()), earlier, options.learn)
+    spec = parse_spec(spec.to_json(), settings=options.settings)
+    return prepared_so(spec, data, " ".join(options.settings))
 
 
 def chosen_spec(data: DataFolder, path: str | None, settings: Sequence[str]) -> Spec:
@@ -86,12 +101,17 @@ def chosen_spec(data: DataFolder, path: str | None, settings: Sequence[str]) -> 
         spec = parse_spec(data.spec.to_json(), settings=settings)
     else:
         spec = read_spec(path, settings=settings).prepared_as(data.spec)
+    return prepared_so(spec, data, path or " ".join(settings))
+
+
+def prepared_so(spec: Spec, data: DataFolder, received: str) -> Spec:
+    """The spec, if the examples are prepared for it."""
     if spec.preparation_hash() != data.spec.preparation_hash():
         rule = (
             "--spec and --set may differ from the spec of the data in shared, trunk, training and "
             "the network's sides of inputs and heads; for another preparation run prepare again"
         )
-        raise Failure(Exit.USAGE, rule, received=path or " ".join(settings))
+        raise Failure(Exit.USAGE, rule, received=received)
     return spec
 
 

@@ -28,6 +28,7 @@ class LabelCounts:
     labels: int32 [T], the heaviest first, of equal ones the lower id first
     weights: float64 [T], the weight of the rows of each pair
     rows: int64 [T], their number: a row left out that was the only one takes its label with it
+    own_unit: the unit where it is that of earlier counts
     """
 
     keys: Array
@@ -37,6 +38,7 @@ class LabelCounts:
     labels: Array
     weights: Array
     rows: Array
+    own_unit: float | None = None
 
     def places(self, keys: Array) -> Array:
         """The place of each key among the values; V where it is none of them."""
@@ -46,6 +48,8 @@ class LabelCounts:
     def unit(self) -> float:
         """The mean weight of a row, in which totals and weights are measured: what is learned of
         them must not depend on the scale of the weights."""
+        if self.own_unit is not None:
+            return self.own_unit
         rows = int(self.rows.sum())
         return float(self.weights.sum() / rows) if rows and self.weights.any() else 1.0
 
@@ -53,11 +57,14 @@ class LabelCounts:
         return file_bytes(len(self.keys), len(self.labels))
 
     def arrays(self) -> dict[str, Array]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        found = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: np.asarray(values) for name, values in found.items() if values is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "LabelCounts":
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        unit = arrays.get("own_unit")
+        found = {f.name: arrays[f.name] for f in fields(cls) if f.name != "own_unit"}
+        return cls(**found, own_unit=None if unit is None else float(unit))
 
 
 def file_bytes(values: int, pairs: int) -> int:

@@ -28,7 +28,7 @@ from pipeline.fields import analyses_of
 from pipeline.preparing import leaks, pairs, reading, reports
 from pipeline.preparing.analysis_cache import Cache, FindInFiles
 from pipeline.preparing.examples import MakeFeatures, WriteExamples
-from pipeline.preparing.learning import Join, Learn, Learned
+from pipeline.preparing.learning import Join, Kept, Learn, Learned
 from pipeline.preparing.lost_workers import no_worker_lost
 from pipeline.preparing.publishing import Result, publish
 from pipeline.preparing.whole_split import ReadSplitColumns, SeeAllRows
@@ -41,14 +41,14 @@ log = logging.getLogger("pipeline.prepare")
 
 def run(
     result: Result,
-    first: dict[str, list[str]],
+    kept: Kept,
     beam_args: Sequence[str],
     cache: Cache | None = None,
 ) -> bool:
     """Publishes `result`. Whether it is there already: a cluster is not waited for.
 
-    `first` has the values that keep the first ids of a vocabulary, `cache` what was found in files
-    that were read before.
+    `kept` stays as it was in earlier data, `cache` has what was found in files that were read
+    before.
     """
     _quiet()
     runner, options = engine(beam_args)
@@ -63,7 +63,7 @@ def run(
         said = " ".join(str(error).split())
         raise Failure(Exit.USAGE, "the engine must have its options", received=said) from None
     started = time.monotonic()
-    build(pipeline, result, first, cache)
+    build(pipeline, result, kept, cache)
     if any(stores.is_table(path) for path in result.paths):
         bigquery.check_credentials()
     try:
@@ -100,12 +100,10 @@ def engine(beam_args: Sequence[str]) -> tuple[Any, PipelineOptions]:
     return FnApiRunner(), options
 
 
-def build(
-    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], cache: Cache | None
-) -> None:
+def build(pipeline: beam.Pipeline, result: Result, kept: Kept, cache: Cache | None) -> None:
     """Adds all steps to the pipeline."""
     spec, fields, paths, work = result.spec, result.fields, result.paths, result.work
-    learn = Learn(analyses_of(spec, fields), spec.vocabularies, first)
+    learn = Learn(analyses_of(spec, fields), spec.vocabularies, kept)
     known = _known_of_all_rows(pipeline, result)
     learned = (
         _rows(pipeline, "Training", result, _parts if cache is None else _files)
@@ -114,7 +112,7 @@ def build(
         | "Join" >> beam.CombineGlobally(Join(learn))
     )
     if spec.pairs():
-        learned = _with_pairs(pipeline, result, first, learned, known)
+        learned = _with_pairs(pipeline, result, kept, learned, known)
     reader = reading.ReadRows(
         *(paths, fields, spec.split, work),
         compared_keys=leaks.may_share_keys(spec),
@@ -140,10 +138,10 @@ def build(
 
 
 def _with_pairs(
-    pipeline: beam.Pipeline, result: Result, first: dict[str, list[str]], learned: Any, known: Any
+    pipeline: beam.Pipeline, result: Result, kept: Kept, learned: Any, known: Any
 ) -> Any:
     """What was learned, with the pairs that the training rows hold: they are read once more."""
-    spec = result.spec
+    spec, first = result.spec, kept.values
     return (
         _rows(pipeline, "Pairs", result, _parts)
         | "FindPairs"

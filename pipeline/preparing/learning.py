@@ -5,7 +5,7 @@ written by publishing.py, and is constants of the transform graph (preprocessing
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import apache_beam as beam
@@ -62,20 +62,33 @@ Found: TypeAlias = dict[tuple[str, str], Any]
 PERCENTILE_ERROR = 0.01
 
 
+@dataclass(frozen=True)
+class Kept:
+    """What stays as it was in earlier data: the first values of each vocabulary, and means,
+    deviations and boundaries by input or head."""
+
+    values: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+NOTHING_KEPT = Kept()
+
+
 class Learn(beam.CombineFn):
     """Typed batches of training rows to what is learned from them.
 
-    `first` has the values that keep the first ids of a vocabulary.
+    `kept` stays as it was in earlier data.
     """
 
     def __init__(
         self,
         analyses: Mapping[str, Analysis],
         vocabularies: Mapping[str, specs.Vocabulary],
-        first: Mapping[str, Sequence[str]] | None = None,
+        kept: Kept = NOTHING_KEPT,
     ) -> None:
         self._analyses, self._vocabularies = dict(analyses), dict(vocabularies)
-        self._first = {n: pa.array(values, pa.string()) for n, values in (first or {}).items()}
+        self._first = {n: pa.array(values, pa.string()) for n, values in kept.values.items()}
+        self._kept_numbers = kept.numbers
         self._counted = {
             name: self._users(name) for name, v in vocabularies.items() if v.values is None
         }
@@ -216,7 +229,13 @@ class Learn(beam.CombineFn):
         for name in self._cut:
             bounds = self._quantiles["cut", name].extract_output(found["cut", name])
             numbers.setdefault(name, {})["boundaries"] = bounds
-        return numbers
+        return {name: self._as_kept(name, own) for name, own in numbers.items()}
+
+    def _as_kept(self, name: str, found: dict[str, Any]) -> dict[str, Any]:
+        kept = self._kept_numbers.get(name)
+        if kept is None:
+            return found
+        return {n: np.asarray(kept.get(n, own), np.asarray(own).dtype) for n, own in found.items()}
 
     def _known(
         self,

@@ -15,6 +15,7 @@ from pipeline import prepare, rows
 from pipeline.failures import Exit, Failure
 from pipeline.fields import fields_of
 from pipeline.preparing import beam_graph
+from pipeline.preparing.learning import Kept
 from pipeline.preparing.publishing import Result
 from pipeline.rows import bigquery
 from pipeline.spec.file import parse_spec
@@ -45,7 +46,7 @@ def _sources(
     pipeline = beam.Pipeline()
     paths = ["gs://bucket/a.csv", *rows.expand([path])]
     result = Result(spec, fields_of(spec), paths, "out", "work", 1, 0.01, "made from")
-    beam_graph.build(pipeline, result, {}, None)
+    beam_graph.build(pipeline, result, Kept(), None)
     pipeline.visit(Visitor())
     return found
 

@@ -48,3 +48,17 @@ def test_no_column_is_read_twice_and_no_name_is_given_twice() -> None:
     outputs = [field.output for field in fields.all()]
     assert len(outputs) == len(set(outputs)) == 9
     assert "trust" not in [field.output for field in fields.sampled()]
+
+
+def test_a_split_by_time_reads_as_the_input_that_is_a_date_wherever_it_stands() -> None:
+    spec = parse_spec("""
+name: dated
+vocabularies: {word: {}}
+inputs:
+  at: {kind: date, format: milliseconds}
+  word: {kind: category, vocabulary: word}
+heads: {y: {kind: binary}}
+split: {by: time, column: at}
+""")
+    fields = fields_of(spec)
+    assert fields.split["at"] is fields.inputs["at"][0]

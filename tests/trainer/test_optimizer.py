@@ -12,10 +12,10 @@ from trainer.training.optimizer import (
     apply,
     build_optimizer,
     distinct_rows,
-    learning_rate,
     merged,
     touched_rows,
 )
+from trainer.training.rate import learning_rate
 
 RATE = 0.1
 

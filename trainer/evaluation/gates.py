@@ -184,13 +184,14 @@ def _some_rows(
 
 
 def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
-    """Fits the gates of the trained network at its temperature, and says of each head how good the
-    mixture is, and each of its parts alone, on eval rows that have fitted nothing. `worse_than`
-    names the part that is clearly better than the mixture; None is as it should be. The chief does
-    it."""
+    """Fits the gates of the trained network at its temperature, unless they stand still, and says
+    of each head how good the mixture is, and each of its parts alone, on eval rows that have fitted
+    nothing. `worse_than` names the part that is clearly better than the mixture; None is as it
+    should be. The chief does it."""
     for name, memory in run.network.memories.items():
         memory.inverse_temperature.assign(1.0 / temperatures.get(name, 1.0))
-    _fit(run, _own(run))
+    if not (run.start and run.start.keeps_heads):
+        _fit(run, _own(run))
     return {
         name: {"gates": _gates(memory), **_judged(run, run.network.heads[name])}
         for name, memory in run.network.memories.items()

@@ -176,6 +176,16 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
     return tables
 
 
+def tables_of(spec: Spec) -> dict[str, str]:
+    """{embedding table: its vocabulary}, of those that the network reads."""
+    read = spec.read()
+    return {
+        lookup.table: lookup.vocabulary or ""
+        for name, lookup in spec.lookups().items()
+        if name in read
+    }
+
+
 def table_layer(spec: Spec, table: str) -> str:
     """The name of a table's layer. Those of an input called `table` begin with it, too."""
     return f"{clear_of(spec, 'table')}.{table}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.spec import Spec
+from pipeline.spec import Phases, Spec
 
 Method = Literal["steps", "lbfgs", "kfac"]
 
@@ -34,26 +34,34 @@ class PhasePlan:
 
 def phase_plans(spec: Spec) -> tuple[PhasePlan, ...]:
     """The plans of all blocks that have phases, in the order of the spec."""
-    plans = []
-    for name, block in spec.shared.items():
-        phases, is_matrix = block.phases, block.units is not None
-        if phases is None:
-            continue
-        between = phases.between or ("frozen" if is_matrix else "joint")
-        plans.append(
-            PhasePlan(
-                block=name,
-                every=phases.every,
-                start=phases.start or phases.every,
-                frozen=between == "frozen",
-                method=phases.method or ("kfac" if is_matrix else "lbfgs"),
-                rows=None if phases.rows == "all" else phases.rows,
-                max_evaluations=phases.max_evals,
-                holdout=phases.accept == "holdout",
-                seed=phases.seed,
-            )
-        )
-    return tuple(plans)
+    return tuple(
+        _plan(name, block.phases, is_matrix=block.units is not None)
+        for name, block in spec.shared.items()
+        if block.phases is not None
+    )
+
+
+def single_phases(spec: Spec) -> tuple[PhasePlan, ...]:
+    """One phase of each block, by its settings or the defaults."""
+    return tuple(
+        _plan(name, block.phases or Phases(every=1), is_matrix=block.units is not None)
+        for name, block in spec.shared.items()
+    )
+
+
+def _plan(block: str, phases: Phases, *, is_matrix: bool) -> PhasePlan:
+    between = phases.between or ("frozen" if is_matrix else "joint")
+    return PhasePlan(
+        block=block,
+        every=phases.every,
+        start=phases.start or phases.every,
+        frozen=between == "frozen",
+        method=phases.method or ("kfac" if is_matrix else "lbfgs"),
+        rows=None if phases.rows == "all" else phases.rows,
+        max_evaluations=phases.max_evals,
+        holdout=phases.accept == "holdout",
+        seed=phases.seed,
+    )
 
 
 def frozen_blocks(plans: Sequence[PhasePlan]) -> set[str]:

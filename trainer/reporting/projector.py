@@ -5,12 +5,12 @@ config that names both. TensorBoard reads them without TensorFlow, and need not 
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import tensorflow as tf
 
-from trainer.network.body import table_layer
+from trainer.network.body import table_layer, tables_of
 from trainer.run import Run
 
 OUT_OF_VOCABULARY, MISSING = "(out of vocabulary)", "(missing)"
@@ -34,7 +34,7 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
     """{name: (vectors [values, width], their strings)}: each embedding table of a vocabulary, and
     the kernel of each head over one that has its own."""
     shown: dict[str, tuple[np.ndarray, Sequence[str]]] = {}
-    for table, vocabulary in tables(run).items():
+    for table, vocabulary in tables_of(run.spec).items():
         vectors = run.network.body.get_layer(table_layer(run.spec, table)).embeddings.numpy()
         shown[f"tokens_{table}"] = vectors, strings_of(run, vocabulary, len(vectors))
     for name, labels in run.spec.labels().items():
@@ -42,16 +42,6 @@ def vectors_of(run: Run) -> dict[str, tuple[np.ndarray, Sequence[str]]]:
             vectors = run.network.heads[name].weights()[0].numpy()
             shown[f"labels_{name}"] = vectors, strings_of(run, labels.vocabulary, len(vectors))
     return shown
-
-
-def tables(run: Run) -> Mapping[str, str]:
-    """{embedding table: its vocabulary}"""
-    read = run.spec.read()
-    return {
-        lookup.table: lookup.vocabulary or ""
-        for name, lookup in run.spec.lookups().items()
-        if name in read
-    }
 
 
 def strings_of(run: Run, vocabulary: str, rows: int) -> list[str]:

@@ -32,6 +32,8 @@ def remove(folder: Path) -> None:
     """Removes all checkpoints at once: a kill leaves none that lacks a part."""
     retired = folder.with_name(f".retired-{folder.name}")
     shutil.rmtree(retired, ignore_errors=True)
+    if not folder.exists():  # A run without an epoch has none.
+        return
     folder.rename(retired)
     shutil.rmtree(retired)
 

@@ -1,17 +1,17 @@
 """Due phases: those of the shared blocks that come before an epoch, over their rows."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from trainer.data import Batch, steps_per_epoch
 from trainer.evaluation import HeldOutLoss
-from trainer.phases import PhaseRows, make_block, run_phase
-from trainer.phases.schedule import PhasePlan, phase_plans
+from trainer.phases import Block, PhaseRows, make_block, run_phase
+from trainer.phases.schedule import PhasePlan, phase_plans, single_phases
 from trainer.reporting.tables import phase_line
 from trainer.run import Run
-from trainer.training.loop import BeforeEpoch
+from trainer.training.loop import BeforeEpoch, nothing_before
 
 # K-FAC's curvature is a mean over many rows; every fourth batch gives it well enough.
 CURVATURE_EVERY = 4
@@ -19,23 +19,42 @@ CURVATURE_EVERY = 4
 
 def make_due_phases(run: Run, held_out_loss: HeldOutLoss | None) -> BeforeEpoch:
     """Runs the phases that are due before an epoch; `held_out_loss` where there are such rows."""
-    parts = (run.network, run.losses, run.optimizer, run.signature(), run.state())
-    blocks = [make_block(plan, *parts, run.workers.total) for plan in phase_plans(run.spec)]
-
-    def total_loss() -> float:
-        return held_out_loss().loss if held_out_loss else 0.0
+    if run.start and run.start.stands:
+        return nothing_before
+    blocks = make_blocks(run, phase_plans(run.spec))
 
     def due_phases(epoch: int) -> dict[str, Any]:
         due = [block for block in blocks if block.plan.is_due(epoch)]
-        facts = []
-        for block in due:
-            asked = total_loss if block.plan.holdout and held_out_loss else None
-            rows = phase_rows(run, block.plan, epoch)
-            facts.append(run_phase(block, rows, epochs_done=epoch, held_out_loss=asked))
-            print(phase_line(facts[-1]), file=sys.stderr, flush=True)
+        facts = run_phases(run, due, epoch, held_out_loss)
         return {"phases": facts} if facts else {}
 
     return due_phases
+
+
+def run_single_phases(run: Run, held_out_loss: HeldOutLoss | None) -> list[dict[str, Any]]:
+    """One phase of each shared block, and nothing else; gives what the history says of them."""
+    blocks = make_blocks(run, single_phases(run.spec))
+    return run_phases(run, blocks, 0, held_out_loss)
+
+
+def make_blocks(run: Run, plans: Sequence[PhasePlan]) -> list[Block]:
+    parts = (run.network, run.losses, run.optimizer, run.signature(), run.state())
+    return [make_block(plan, *parts, run.workers.total) for plan in plans]
+
+
+def run_phases(
+    run: Run, blocks: Sequence[Block], epoch: int, held_out_loss: HeldOutLoss | None
+) -> list[dict[str, Any]]:
+    def total_loss() -> float:
+        return held_out_loss().loss if held_out_loss else 0.0
+
+    facts = []
+    for block in blocks:
+        asked = total_loss if block.plan.holdout and held_out_loss else None
+        rows = phase_rows(run, block.plan, epoch)
+        facts.append(run_phase(block, rows, epochs_done=epoch, held_out_loss=asked))
+        print(phase_line(facts[-1]), file=sys.stderr, flush=True)
+    return facts
 
 
 def phase_rows(run: Run, plan: PhasePlan, epochs_done: int) -> PhaseRows:

@@ -11,16 +11,17 @@ import tensorflow as tf
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Training
 from trainer.data import steps_per_epoch
-from trainer.evaluation import HeldOutLoss, make_held_out_loss
+from trainer.evaluation import HeldOutLoss, headlines, make_held_out_loss
 from trainer.evaluation.gates import fit_gates
 from trainer.network import shift_seeds
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
 from trainer.run import Run
 from trainer.training import checkpoint
-from trainer.training.due_phases import make_due_phases
+from trainer.training.due_phases import make_due_phases, run_single_phases
 from trainer.training.loop import BeforeEpoch, LoopSettings, time_enough, train
-from trainer.training.optimizer import learning_rate
+from trainer.training.rate import learning_rate
+from trainer.training.stopping import ended_at_once
 from trainer.training.train_state import Judged
 from trainer.training.train_step import Step, make_step, one_then_other
 
@@ -48,17 +49,22 @@ def train_step(run: Run, sampled: int) -> Step:
     products = tf.as_dtype(run.spec.training.precision)
     losses = {name: replace(loss, products=products) for name, loss in run.losses.items()}
     parts = (run.network, run.optimizer, losses, run.own_signature(), run.workers)
-    exact = partial(make_step, *parts)
+    exact = partial(make_step, *parts, rows_that_learn=run.rows_that_learn)
     if not sampled:
         return exact()
-    few = make_step(*parts, run.samplers)
+    few = exact(run.samplers)
     return one_then_other(few, exact, change=sampled, done=run.optimizer.step)
+
+
+def learns_gates(run: Run) -> bool:
+    """Whether it has gates, and heads that they learn with."""
+    return bool(run.network.memories) and not (run.start and run.start.keeps_heads)
 
 
 def judge_of(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
     """What an epoch is judged by: the loss, where there are gates with those that are fitted to the
     network as it is by then."""
-    if not run.network.memories:
+    if not learns_gates(run):
         return held_out_loss
 
     def judged() -> Judged:
@@ -70,11 +76,11 @@ def judge_of(run: Run, held_out_loss: HeldOutLoss) -> HeldOutLoss:
 
 def gates_then(run: Run, before_epoch: BeforeEpoch) -> BeforeEpoch:
     """Fits the gates before the first epoch, and before each where nobody judges the one before."""
-    if not run.network.memories:
+    if not learns_gates(run):
         return before_epoch
 
     def gates_first(epoch: int) -> dict[str, Any]:
-        if epoch == 0 or not run.data.rows("eval"):
+        if epoch == 0 or not run.rows("eval"):
             fit_gates(run)
         return before_epoch(epoch)
 
@@ -99,8 +105,15 @@ def train_run(
     `saved` is called after each checkpoint, `time_is_up` is asked after each step. What is `quiet`
     says nothing of its epochs. Of several workers only the chief reads and writes.
     """
+    files = RunFolder(work)
+    chosen = history or History(files.history_path, str(files.events))
+    own_loss = make_held_out_loss(run) if run.rows("eval") else None
+    if run.start and run.start.learn == "common":
+        return only_phases(run, own_loss, chosen)
     training = run.spec.training
-    rows = run.data.rows("train")
+    rows = run.rows("train")
+    if not rows:
+        return Ended(0, 0, 0, None, 0.0)
     # A network without inputs starts from how frequent the targets are, the best it can say: one
     # step, and the run is as any other.
     learns = run.spec.read() or run.spec.averaged()
@@ -117,13 +130,14 @@ def train_run(
             warmup_steps=training.warmup_steps,
             total_steps=total_steps,
         ),
-        patience=training.patience,
+        patience=None if training.keep == "last" else training.patience,
         sampled=sampled_steps(run, total_steps),
         last_step=total_steps,
         quiet=quiet,
+        shown=headlines(run.spec),
+        selected=" of ".join(reversed(run.spec.selected() or ())),
+        keeps_last=training.keep == "last",
     )
-    files = RunFolder(work)
-    chosen = history or History(files.history_path, str(files.events))
     restored = run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state())
     if restored and not quiet:
         print(f"goes on after step {int(run.train_state.step):,}", flush=True)
@@ -135,7 +149,6 @@ def train_run(
             checkpoint.save(files.checkpoints, run.state(), int(run.train_state.step))
             saved()
 
-    own_loss = make_held_out_loss(run) if run.data.rows("eval") else None
     return train(
         run.train_state,
         settings,
@@ -148,3 +161,14 @@ def train_run(
         before_epoch=gates_then(run, make_due_phases(run, own_loss)),
         time_is_up=time_is_up,
     )
+
+
+def only_phases(run: Run, held_out_loss: HeldOutLoss | None, history: History) -> Ended:
+    """A phase of each shared block and no epoch. After a kill it begins again."""
+    if run.workers.is_chief:
+        history.trim(finished=0, begun=0)
+    with ended_at_once():
+        facts = run_single_phases(run, held_out_loss)
+    if run.workers.is_chief:
+        history.append({"before_epoch": 1, "phases": facts})
+    return Ended(0, 0, 0, None, 0.0)

@@ -26,12 +26,15 @@ def make_step(
     signature: Batch,
     workers: Workers = ALONE,
     samplers: Mapping[str, Sampler] = MappingProxyType({}),
+    rows_that_learn: Mapping[int, tf.Tensor] = MappingProxyType({}),
 ) -> Step:
     """One step over the optimizer's variables, traced here: (batch, learning rate) to the
     heads' mean losses before the update. The heads in `samplers` learn from sampled classes, and of
-    what they own only the rows of these are updated."""
+    what they own only the rows of these are updated; of variables with `rows_that_learn`, by id(),
+    only those that are true."""
     variables = list(optimizer.variables)
     by_rows = [v for name in samplers for v in network.heads[name].rows_by_class()]
+    by_rows += [v for v in variables if id(v) in rows_that_learn]
     # One program for all of a step, where there is a GPU to be kept busy and no one to wait for.
     compiled = workers is ALONE and has_gpu()
 
@@ -43,7 +46,9 @@ def make_step(
             sums = head_sums(network, losses, batch, training=True, drawn=drawn)
             means = expected_means(sums, losses, int(batch.weights.shape[0]))
             total = combined(network, losses, means)
-        return tape.gradient(total, variables), means
+        found = tape.gradient(total, variables)
+        own = [rows_that_learn.get(id(v)) for v in variables]
+        return [of_rows(g, rows) for g, rows in zip(found, own, strict=True)], means
 
     def update(
         batch: Batch, rate: tf.Tensor, drawn: Mapping[str, Negatives]
@@ -67,6 +72,24 @@ def make_step(
 
     step.get_concrete_function()
     return step
+
+
+def of_rows(
+    gradient: tf.Tensor | tf.IndexedSlices | None, rows: tf.Tensor | None
+) -> tf.Tensor | tf.IndexedSlices | None:
+    """The gradient of the rows that are true, 0 in the others; all of it where none are given."""
+    if gradient is None or rows is None:
+        return gradient
+    if isinstance(gradient, tf.IndexedSlices):
+        there = tf.gather(rows, gradient.indices)
+        own = tf.where(_down(there, gradient.values), gradient.values, 0.0)
+        return tf.IndexedSlices(own, gradient.indices, gradient.dense_shape)
+    return tf.where(_down(rows, gradient), gradient, 0.0)
+
+
+def _down(rows: tf.Tensor, values: tf.Tensor) -> tf.Tensor:
+    """[rows] so that it goes with values [rows, ...]."""
+    return tf.reshape(rows, [-1] + [1] * (len(values.shape) - 1))
 
 
 def one_then_other(

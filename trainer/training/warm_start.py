@@ -7,6 +7,8 @@ where it was before: a new value's row is that of values out of vocabulary, and 
 share the probability that those had. So an untrained extension, at the earlier temperature, gives
 every old label the score that it had.
 
+With --learn a part of the network may learn alone (trainer.starting).
+
 Not taken along: the optimizer's state, temperatures (fitted anew), and how numbers were
 standardised, which is the new data's.
 """
@@ -26,6 +28,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.folders.run import RunFolder
 from trainer.network.body import table_layer
 from trainer.run import Run
+from trainer.starting.standing import gates_before
 
 Weights = list[np.ndarray]
 
@@ -50,7 +53,11 @@ def warm_start(run: Run, earlier: Path) -> None:
             labels = head.part.labels()
             own = places[labels.vocabulary] if labels else np.zeros(0, np.int64)
             _take_features(head, folder.label_vectors(name))
-            _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name])
+            stands = run.start is not None and run.start.stands
+            _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name], stands)
+    if run.start and run.start.keeps_heads:
+        for name, memory in run.network.memories.items():
+            memory.gates.assign(gates_before(run.start, name).flat())
     for weight, average in run.train_state.averages:
         average.assign(weight)
 
@@ -90,6 +97,7 @@ def _take_head(
     places: np.ndarray,
     factor: float,
     scale: Scale,
+    stands: bool,
 ) -> None:
     """The saved layer has the temperature and the target's scale in its weights; they go out."""
     kind, (kernel, bias) = KINDS[head.part.kind], old[f"{head.name}.logits"]
@@ -98,7 +106,7 @@ def _take_head(
     bias = (bias - plus) / (factor * times)
     others = head.outputs - len(places)
     is_new = np.append(places >= len(bias) - others, np.zeros(others, bool))
-    kernel, bias = kind.carried(head, Earlier(kernel, bias, places, factor))
+    kernel, bias = kind.carried(head, Earlier(kernel, bias, places, factor, stands))
     if head.features:
         kernel, bias = _without_features(head, kernel, bias, is_new)
     _check(head.name, [bias], [tuple(head.bias.shape)])

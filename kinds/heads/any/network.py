@@ -56,7 +56,7 @@ class OutputLayer:
     def variables(self) -> list[tf.Variable]:
         """What the head owns."""
         own = [] if self.tied else [self.kernel]
-        more = [self.features.table] if self.features else []
+        more = self.features.variables() if self.features else []
         return [*own, self.bias, *([] if self.projection is None else [self.projection]), *more]
 
     def rows_by_class(self) -> list[tf.Variable]:
@@ -167,12 +167,13 @@ class LossRows(NamedTuple):
 class Earlier(NamedTuple):
     """The kernel and bias of an earlier run. Times `factor` they gave its scores. `places` [values
     of the vocabulary] says where each value was, and is the number of the earlier ones where it was
-    nowhere."""
+    nowhere. Where it `stands`, new labels change nothing of the others."""
 
     kernel: np.ndarray
     bias: np.ndarray
     places: np.ndarray
     factor: float
+    stands: bool = False
 
 
 Weights = tuple[np.ndarray, np.ndarray]

@@ -1,0 +1,138 @@
+"""Starts from the weights of an earlier run, and how much of it learns on.
+
+    python -m trainer.task --data NEW/data --warm-start OUT/run --learn new --output NEW/run
+
+What is decided here needs no TensorFlow: which settings such a run has, and whether the data lets
+everything else stand still.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pipeline.failures import Exit, Failure
+from pipeline.folders.data import DataFolder
+from pipeline.folders.run import RunFolder
+from pipeline.spec import Spec, Training
+from trainer.recipe.rules import as_before
+from trainer.training.rate import learning_rate
+
+Learn = Literal["all", "heads", "common", "new"]
+LEARN: tuple[Learn, ...] = ("all", "heads", "common", "new")
+# What goes on learning takes the last of so many parts of the earlier run's steps once more.
+PARTS = 3
+# Few rows are read quickly, and only vectors that begin at nothing learn from them.
+EPOCHS_OF_NEW_IDS = 2
+# What must be as it was, where all but a part of the network stands still.
+SAME_BLOCKS = ("inputs", "tables", "memory", "trunk", "heads", "missing_words")
+
+
+@dataclass(frozen=True)
+class Start:
+    """An earlier run, and how much of the new one learns on; None leaves it to the spec.
+
+    grown: of each vocabulary that has grown, how many values it had and has
+    """
+
+    earlier: RunFolder
+    learn: Learn | None = None
+    grown: Mapping[str, tuple[int, int]] | None = None
+
+    @property
+    def stands(self) -> bool:
+        """Whether what does not learn keeps its weights to the bit."""
+        return self.learn not in (None, "all")
+
+    @property
+    def keeps_heads(self) -> bool:
+        """Whether the heads stand still, with their temperatures and memories."""
+        return self.learn in ("common", "new")
+
+    def size(self, vocabulary: str) -> tuple[int, int] | None:
+        """How many values a vocabulary had and has, if it has grown."""
+        return (self.grown or {}).get(vocabulary)
+
+
+def start_from(earlier: RunFolder, learn: Learn | None, data: DataFolder, spec: Spec) -> Start:
+    """Raises Failure 2 where more than `learn` says would change."""
+    if learn in (None, "all"):
+        return Start(earlier, learn)
+    rule = f"--learn {learn} leaves the rest as it is, so "
+    if learn == "common" and not spec.shared:
+        rule = "--learn common needs a shared block in the spec"
+        raise Failure(Exit.USAGE, rule, received="none")
+    if other := next(_differences(spec, earlier.spec), None):
+        rule += "the data must be prepared with the spec of the earlier run, RUN/spec.json"
+        raise Failure(Exit.USAGE, rule, received=f"another {other!r}")
+    grown, moved = {}, ""
+    for name in spec.all_vocabularies():
+        new, old = list(data.vocabulary(name)), list(earlier.vocabulary(name))
+        if new[: len(old)] != old:
+            moved = f"other ids in the vocabulary {name!r}"
+        elif len(new) > len(old):
+            grown[name] = len(old), len(new)
+    numbers = data.statistics.numbers, earlier.statistics.numbers
+    other_numbers = [name for name in numbers[1] if numbers[0].get(name) != numbers[1][name]]
+    if moved or other_numbers:
+        rule += "old ids and the scales of numbers must stay: prepare with --extend and "
+        rule += "--keep-numbers"
+        received = moved or f"another scale of {other_numbers[0]!r}"
+        raise Failure(Exit.USAGE, rule, received=received)
+    return Start(earlier, learn, grown)
+
+
+def _differences(spec: Spec, earlier: Spec) -> Iterator[str]:
+    """The blocks of the spec in which it is another network, or reads other features."""
+    for block in SAME_BLOCKS:
+        if getattr(spec, block) != getattr(earlier, block):
+            yield block
+    if _layers(spec) != _layers(earlier):
+        yield "shared"
+    readings = earlier.readings()
+    if any(readings.get(name) != own for name, own in spec.readings().items()):
+        yield "vocabularies"
+
+
+def _layers(spec: Spec) -> dict[str, Sequence[Any]]:
+    return {name: block.dense_layers() for name, block in spec.shared.items()}
+
+
+def continued(spec: Spec, earlier: Spec, learn: Learn) -> Spec:
+    """The spec with what it leaves open as the earlier run had it, and the training of a run that
+    goes on from there."""
+    closed = as_before(spec, earlier)
+    training = earlier.training
+    if learn in ("all", "heads"):
+        training = last_part(training)
+    if learn == "new":
+        training = of_new_ids(training)
+    return closed.model_copy(update={"training": training})
+
+
+def of_new_ids(training: Training) -> Training:
+    """Training for few rows: without decay, which reaches all rows of a table, and without means
+    of few steps, for `EPOCHS_OF_NEW_IDS` times as many epochs."""
+    changes: dict[str, Any] = {"epochs": EPOCHS_OF_NEW_IDS * training.epochs, "steps": None}
+    return training.model_copy(update={**changes, "weight_decay": None, "averaging": None})
+
+
+def last_part(training: Training) -> Training:
+    """Training as it was in its last third: a third of the steps, at the rate that it had there.
+
+    >>> last = last_part(Training(epochs=10, learning_rate=0.03, schedule="linear"))
+    >>> last.epochs, round(last.learning_rate, 6), last.warmup_steps
+    (4, 0.01, 0)
+    """
+    rate = learning_rate(
+        PARTS - 1,
+        base=training.learning_rate,
+        schedule=training.schedule,
+        warmup_steps=0,
+        total_steps=PARTS,
+    )
+    changes: dict[str, Any] = {"epochs": math.ceil(training.epochs / PARTS), "warmup_steps": 0}
+    changes |= {"learning_rate": rate, "auto": False, "minutes": None}
+    if training.steps is not None:
+        changes["steps"] = math.ceil(training.steps / PARTS)
+    return training.model_copy(update=changes)
