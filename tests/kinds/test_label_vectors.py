@@ -39,7 +39,9 @@ def layer(*, own: bool = True, others: int = 1) -> OutputLayer:
         return tf.Variable(draw.normal(size=shape).astype(np.float32))
 
     learned = sum(LEARNED) + others
-    features = LabelVectors(variable(len(NAMES), WIDTH + 1), rows(), len(LEARNED) + others)
+    features = LabelVectors(
+        variable(len(NAMES), WIDTH), variable(len(NAMES), 1), rows(), len(LEARNED) + others
+    )
     part = (Classification if others else Multilabel)(vocabulary="film", label_vectors="both")
     kernel = variable(learned if own else others, WIDTH)
     return OutputLayer("film", part, kernel, variable(learned), None, False, features=features)
@@ -48,7 +50,8 @@ def layer(*, own: bool = True, others: int = 1) -> OutputLayer:
 def expected(one: OutputLayer) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of all outputs, label by label."""
     assert one.features is not None
-    table, own, bias = one.features.table.numpy(), one.kernel.numpy(), one.bias.numpy()
+    table = np.concatenate([one.features.table, one.features.biases], axis=1)
+    own, bias = one.kernel.numpy(), one.bias.numpy()
     others = one.outputs - len(LEARNED)
     typical, at = bias[: len(bias) - others].mean(), 0
     kernels, biases = [], []
@@ -137,7 +140,8 @@ def test_values_keep_what_was_learned_of_them_by_their_names() -> None:
     earlier = one.features.arrays()
     names = [("title", "old"), ("genre", "new"), ("genre", "war")]
     later = replace(rows(), names=names)
-    made = LabelVectors(tf.Variable(tf.ones([3, WIDTH + 1])), later, 6)
+    table, biases = tf.Variable(tf.ones([3, WIDTH])), tf.Variable(tf.ones([3, 1]))
+    made = LabelVectors(table, biases, later, 6)
     made.carry(earlier)
-    old = earlier["vectors"]
-    np.testing.assert_array_equal(made.table, [old[2], np.zeros(WIDTH + 1), old[0]])
+    for found, old in ((made.table, earlier["vectors"]), (made.biases, earlier["biases"])):
+        np.testing.assert_array_equal(found, [old[2], 0 * old[0], old[0]])

@@ -61,9 +61,11 @@ def _label_vectors(
     name: str, rows: FeatureRows, outputs: int, width: int, generator: tf.random.Generator
 ) -> LabelVectors:
     """The vectors of values start with length 1 on average, and their parts of biases at 0."""
-    start = generator.normal([max(1, len(rows.names)), width], stddev=width**-0.5)
-    table = tf.Variable(tf.pad(start, [[0, 0], [0, 1]]), name=f"{name}.features")
-    return LabelVectors(table, rows, outputs)
+    values = max(1, len(rows.names))
+    start = generator.normal([values, width], stddev=width**-0.5)
+    table = tf.Variable(start, name=f"{name}.features")
+    biases = tf.Variable(tf.zeros([values, 1]), name=f"{name}.feature_biases")
+    return LabelVectors(table, biases, rows, outputs)
 
 
 def _projection(

@@ -6,9 +6,10 @@ where training rows have the label. They alone are learned from, as if there wer
 yet: one that no training row has begins with the mean bias of those that have been learned.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -19,13 +20,14 @@ from kinds.row_sums import has_gpu, sum_by_row
 
 @dataclass(frozen=True)
 class LabelVectors:
-    """table: [values, width + 1], the last column being parts of biases
+    """table, biases: [values, width] and [values, 1], what each value says
     rows: of the labels, which are the first outputs of the head
     outputs: how many outputs the head has; the class of all others comes after the labels and is
         learned, too
     """
 
     table: tf.Variable
+    biases: tf.Variable
     rows: FeatureRows
     outputs: int
 
@@ -39,17 +41,21 @@ class LabelVectors:
         others = np.ones(self.outputs - len(self.rows.learned), bool)
         return np.concatenate([self.rows.learned, others])
 
+    def variables(self) -> list[tf.Variable]:
+        return [self.table, self.biases]
+
     def arrays(self) -> dict[str, np.ndarray]:
         """The vectors of values, and what these are called, as a file keeps them."""
-        return {"names": packed(self.rows.names), "vectors": self.table.numpy()}
+        own = {"vectors": self.table.numpy(), "biases": self.biases.numpy()}
+        return own | {"names": packed(self.rows.names)}
 
     def carry(self, earlier: Mapping[str, np.ndarray]) -> None:
         """Sets the vectors of values to those of earlier arrays; a new value says nothing."""
-        names, vectors = unpacked(earlier["names"]), earlier["vectors"]
-        at = {name: place for place, name in enumerate(names)}
+        at = {name: place for place, name in enumerate(unpacked(earlier["names"]))}
         places = np.array([at.get(name, -1) for name in self.rows.names], np.int64)
-        found = np.where((places >= 0)[:, None], vectors[places], 0)
-        self.table.assign(found if len(found) else np.zeros_like(self.table))
+        for variable, what in ((self.table, "vectors"), (self.biases, "biases")):
+            found = np.where((places >= 0)[:, None], earlier[what][places], 0)
+            variable.assign(found if len(found) else tf.zeros_like(variable))
 
     @property
     def _labels(self) -> np.ndarray:
@@ -63,42 +69,61 @@ class LabelVectors:
         places = tf.gather(tf.constant(at, labels.dtype), tf.maximum(labels, 0))
         return tf.where(labels < 0, labels, places)
 
+    @cached_property
+    def _whole(self) -> FeatureRows:
+        return self.rows.followed_by(self.outputs - len(self.rows.learned))
+
+    @cached_property
+    def _learned_rows(self) -> FeatureRows:
+        return self._whole.take(self.learned)
+
     def of_learned(self) -> tuple[tf.Tensor, tf.Tensor]:
         """What features say of the learned outputs: [learned, width] and [learned]."""
-        made = _sums(self.rows.take(self._labels), self.table)
-        made = tf.pad(made, [[0, len(self.learned) - len(self._labels)], [0, 0]])
-        return made[:, :-1], made[:, -1]
+        return self._made(partial(_sums, self._learned_rows))
 
     def of_places(self, places: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """The same of some places among the learned: [n, width] and [n]."""
-        values, weights = self._padded
-        found = tf.gather(self.table, tf.gather(tf.constant(values), places))
-        made = tf.einsum("nk,nkw->nw", tf.gather(tf.constant(weights), places), found)
-        return made[:, :-1], made[:, -1]
+        return self._made(partial(_sums_at, self._learned_rows, places))
 
-    @cached_property
-    def _padded(self) -> tuple[np.ndarray, np.ndarray]:
-        values, weights = self.rows.take(self._labels).padded()
-        more = ((0, len(self.learned) - len(values)), (0, 0))
-        return np.pad(values, more), np.pad(weights, more)
+    def _made(self, sums: Callable[[tf.Variable], tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+        return sums(self.table), sums(self.biases)[:, 0]
 
     def whole(self, kernel: tf.Tensor, bias: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         """Weights of the learned outputs, without what features say, to those of all outputs."""
-        made = _sums(self.rows, self.table)
-        made = tf.pad(made, [[0, self.outputs - len(self.rows.learned)], [0, 0]])
+        made, biases = self._made(partial(_sums, self._whole))
         at, count = tf.constant(self.learned[:, None]), len(self._labels)
         start = tf.fill([self.outputs], tf.reduce_mean(bias[:count]))
         own = tf.tensor_scatter_nd_update(start, at, bias)
-        return tf.tensor_scatter_nd_add(made[:, :-1], at, kernel), made[:, -1] + own
+        return tf.tensor_scatter_nd_add(made, at, kernel), biases + own
 
 
-def _sums(rows: FeatureRows, table: tf.Tensor) -> tf.Tensor:
-    """[labels, width + 1]: of each label the weighted sum of the rows of its values."""
+def _sums(rows: FeatureRows, table: tf.Variable) -> tf.Tensor:
+    """[labels, width]: of each label the sum over columns of the mean of its values' rows."""
     count = len(rows.learned)
-    table = tf.convert_to_tensor(table)
     if has_gpu():
         found = rows.weights[:, None] * tf.gather(table, rows.values)
         return sum_by_row(found, tf.constant(rows.owners, tf.int32), count)
-    at = np.stack([rows.owners, rows.values], axis=1).astype(np.int64)
-    shape = (count, int(table.shape[0]))
-    return tf.sparse.sparse_dense_matmul(tf.SparseTensor(at, rows.weights, shape), table)
+    parts = [_means(table, own.values, own.owners, count) for own in rows.by_column()]
+    return tf.add_n(parts) if parts else tf.zeros([count, table.shape[1]])
+
+
+def _sums_at(rows: FeatureRows, labels: tf.Tensor, table: tf.Variable) -> tf.Tensor:
+    """The same of some labels [n]: [n, width]."""
+    if has_gpu():
+        # Compiled there, so with shapes that are known.
+        values, weights = (tf.gather(tf.constant(part), labels) for part in rows.padded())
+        return tf.reduce_sum(weights[:, :, None] * tf.gather(table, values), axis=1)
+    parts = []
+    for own in rows.by_column():
+        lists = tf.RaggedTensor.from_row_splits(own.values, own.starts, validate=False)
+        found = tf.gather(lists, labels)
+        parts.append(_means(table, found.values, found.value_rowids(), tf.size(labels)))
+    return tf.add_n(parts) if parts else tf.zeros([tf.size(labels), table.shape[1]])
+
+
+def _means(table: tf.Variable, values: Any, owners: Any, count: Any) -> tf.Tensor:
+    """[count, width]: the mean of the values' rows for each owner, whom they follow in order;
+    0 for one without values. A quarter of the time of a sparse product."""
+    return tf.raw_ops.SparseSegmentMeanWithNumSegments(
+        data=table, indices=values, segment_ids=tf.cast(owners, tf.int32), num_segments=count
+    )

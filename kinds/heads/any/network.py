@@ -56,7 +56,7 @@ class OutputLayer:
     def variables(self) -> list[tf.Variable]:
         """What the head owns."""
         own = [] if self.tied else [self.kernel]
-        more = [self.features.table] if self.features else []
+        more = self.features.variables() if self.features else []
         return [*own, self.bias, *([] if self.projection is None else [self.projection]), *more]
 
     def rows_by_class(self) -> list[tf.Variable]:

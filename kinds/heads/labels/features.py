@@ -38,6 +38,23 @@ class FeatureRows:
             starts, self.values[at], self.weights[at], self.learned[labels], self.names
         )
 
+    def followed_by(self, others: int) -> "FeatureRows":
+        """With so many learned outputs more, which have no values."""
+        starts = np.pad(self.starts, (0, others), mode="edge")
+        learned = np.append(self.learned, np.ones(others, bool))
+        return FeatureRows(starts, self.values, self.weights, learned, self.names)
+
+    def by_column(self) -> list["FeatureRows"]:
+        """The values of each column by themselves, of those columns that have any."""
+        columns = np.array([column for column, _ in self.names])
+        found = []
+        for column in dict.fromkeys(columns.tolist()):
+            own = columns[self.values] == column
+            starts = np.concatenate([[0], np.cumsum(own)])[self.starts]
+            of_column = self.values[own], self.weights[own], self.learned, self.names
+            found.append(FeatureRows(starts, *of_column))
+        return found
+
     def padded(self) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """Values and weights [labels, most that one has], filled up with weights of 0."""
         lengths = np.diff(self.starts)
