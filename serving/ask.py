@@ -28,13 +28,19 @@ from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 from serving.scoring.asked import add_further, asked
 from serving.scoring.limits import add_limits, limits_from
-from serving.scoring.options import positive
+from serving.scoring.options import add_answers, positive
 
 
 def run(arguments: Sequence[str]) -> None:
     """The command. Ends with the code of the first row that could not be answered."""
     options = _parser().parse_args(arguments)
-    scorer = Scorer(options.model, workers=1)
+    scorer = Scorer(
+        options.model,
+        workers=1,
+        coverage=options.coverage,
+        min_score=options.min_score,
+        answers=options.answers,
+    )
     is_person = sys.stdin.isatty()
     candidates = scorer.candidates(limits_from(options, scorer.heads()))
     for line in candidates.unknown if candidates else []:
@@ -139,6 +145,7 @@ def answer(
     lines: list[str] = []
     for head in scorer.heads():
         lines += KINDS[head.kind].answer(head, [results[name] for name in head.outputs])
+        lines += scorer.answered(head, results)
         lines += [line for one in further for line in one.lines(head, results)]
     lines += [line for one in further for line in one.lines(None, results)]
     lines += [f"({seen.said()})"] * bool(+seen.of_inputs().unknown)
@@ -153,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
+    add_answers(parser)
     add_limits(parser)
     add_further(parser)
     return parser

@@ -35,7 +35,7 @@ from serving.model_file.unknown import UnknownValues
 from serving.scorer import Scorer
 from serving.scoring.asked import NOTHING, Asked, add_further, asked
 from serving.scoring.limits import add_limits, limits_from
-from serving.scoring.options import positive
+from serving.scoring.options import add_answers, positive
 
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
@@ -52,7 +52,8 @@ class TypedBatch:
 
 
 class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
-    """Loads a file once per process and gives it all inputs and all outputs.
+    """Loads a file once per process and gives it all inputs and all outputs. `answers` are settings
+    of the Scorer.
 
     An element is a batch already, so Beam need not make batches of them.
     """
@@ -64,15 +65,16 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
         heads: Sequence[str] | None = None,
         candidates: Candidates | None = None,
         asked: Asked = NOTHING,
-    ):
+        answers: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(min_batch_size=1, max_batch_size=1)
         self._model, self._top_k, self._heads, self._asked = model, top_k, heads, asked
-        self._candidates = candidates
+        self._candidates, self._answers = candidates, dict(answers or {})
         # Made in each process: sessions of onnxruntime cannot be pickled.
         self._further: list[Further] | None = None
 
     def load_model(self) -> Scorer:
-        return Scorer(self._model)
+        return Scorer(self._model, **self._answers)
 
     def run_inference(
         self,
@@ -130,6 +132,7 @@ class Score(beam.PTransform):
         csv: Csv = AS_FOUND,
         limits: Mapping[str, Limit] = MappingProxyType({}),
         asked: Asked = NOTHING,
+        answers: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self._csv = csv
@@ -138,7 +141,7 @@ class Score(beam.PTransform):
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._fields = [*metadata.fields, *(candidates.fields if candidates else [])]
         self._columns = list(dict.fromkeys(field.column for field in self._fields))
-        self._handler = ScorerHandler(model, top_k, heads, candidates, asked)
+        self._handler = ScorerHandler(model, top_k, heads, candidates, asked, answers)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
         read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
@@ -150,7 +153,8 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     options, beam_arguments = _parser().parse_known_args(arguments)
     files, csv = expand(options.input), csv_of(options)
-    scorer = Scorer(options.model, workers=1)
+    answers = {name: getattr(options, name) for name in ("coverage", "min_score", "answers")}
+    scorer = Scorer(options.model, workers=1, **answers)
     kept = list(dict.fromkeys([*scorer.metadata.keys, *options.keep]))
     limits = limits_from(options, scorer.heads(options.heads))
     candidates = scorer.candidates(limits)
@@ -166,7 +170,14 @@ def run(arguments: Sequence[str]) -> None:
     with beam.Pipeline(runner=runner, options=engine) as pipeline:
         paths = pipeline | "files" >> beam.Create(files) | "spread" >> beam.Reshuffle()
         scored, rejected = paths | Score(
-            options.model, options.keep, options.top_k, options.heads, csv, limits, further
+            options.model,
+            options.keep,
+            options.top_k,
+            options.heads,
+            csv,
+            limits,
+            further,
+            answers,
         )
         _ = (
             scored
@@ -237,6 +248,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
     parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
     parser.add_argument("--heads", nargs="+", help="these heads only")
+    add_answers(parser)
     add_limits(parser)
     add_further(parser)
     parser.add_argument("--shards", type=positive, default=4, help="files to write")

@@ -22,6 +22,7 @@ from kinds.memory import parts
 from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import lock, write_text
+from pipeline.sides import Split
 from serving.reporting import figures
 from serving.reporting.picture import picture
 from serving.reporting.report_data import ReportData, read
@@ -55,6 +56,9 @@ def render(data: ReportData) -> str:
         metric_rows=metric_rows,
         between=_range,
         part_rows=part_rows,
+        judged_rows=judged_rows,
+        threshold_rows=threshold_rows,
+        not_exchangeable=not_exchangeable(data),
         ended=data.run.get("ended"),
     )
 
@@ -171,6 +175,43 @@ def part_rows(data: ReportData, name: str) -> tuple[list[str], list[tuple[str, l
     """The titles of a head's parts, and (metric, its value for each), where it has memories."""
     found = parts.columns(data.metrics.get("memory", {}).get(name, {}))
     return [title for title, _ in found], parts.rows(found) if found else []
+
+
+def judged_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
+    """(the rows that judged, [the coverage asked, the real one with its error, the mean size]) of
+    each coverage of a head's answers."""
+    judged = data.metrics.get("calibration", {}).get(name, {}).get("judged", {})
+    sides = {"eval": "half of eval"}
+    return [
+        (
+            f"{sides.get(side, side)}, {counted(one['rows'], 'row')}",
+            [
+                charts.percent(one["coverage"], 0),
+                f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
+                cell(float(one["size"])),
+            ],
+        )
+        for side, every in judged.items()
+        for one in every
+    ]
+
+
+def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
+    """(the rows that judged, [precision, recall, F1, share of yes]) of a head's threshold."""
+    judged = data.metrics.get("thresholds", {}).get(name, {}).get("judged", {})
+    sides = {"eval": "half of eval"}
+    return [
+        (
+            f"{sides.get(side, side)}, {counted(one['rows'], 'row')}",
+            [charts.percent(one[what]) for what in ("precision", "recall", "f1", "said_yes")],
+        )
+        for side, one in judged.items()
+    ]
+
+
+def not_exchangeable(data: ReportData) -> str:
+    """Why a coverage is not promised, where it is not."""
+    return Split.of(data.spec.split.model_dump(mode="json")).not_exchangeable()
 
 
 def head_figures(data: ReportData, name: str) -> Iterator[charts.Figure]:

@@ -98,7 +98,9 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
     unknown = unknown_values(tally).warnings(scorer.metadata.usual())
-    for warning in [*batches.other_types.warnings(), *unknown]:
+    split = scorer.metadata.split
+    late = split.not_exchangeable() if split and options.coverage else ""
+    for warning in [*batches.other_types.warnings(), *unknown, *([f"note: {late}"] * bool(late))]:
         print(warning, file=sys.stderr)
     line = last_line(tally, before, time.monotonic() - started, options.output)
     print(line + cells.line(), file=said)
@@ -114,7 +116,14 @@ def _opener(to: Path, batches: Batches, cells: CsvCells, *, long: bool) -> Opene
 
 def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
     """What the options ask for. Raises Failure 2 for what the model or the files cannot give."""
-    scorer = Scorer(options.model, labels_only=options.labels_only, workers=options.workers)
+    scorer = Scorer(
+        options.model,
+        labels_only=options.labels_only,
+        workers=options.workers,
+        coverage=options.coverage,
+        min_score=options.min_score,
+        answers=options.answers,
+    )
     metadata, heads, csv = scorer.metadata, scorer.heads(options.heads), csv_of(options)
     evaluation = None
     if options.evaluate or options.slices or options.slice or options.groups:
@@ -126,6 +135,7 @@ def _batches(files: Sequence[str], options: argparse.Namespace) -> Batches:
             groups=options.groups,
             slices=options.slice,
             find=options.slices,
+            coverage=options.coverage,
         )
     by_side = BySide(metadata, options.side, shown=options.with_side)
     if by_side.needs_names and STREAM in options.input:
@@ -156,7 +166,8 @@ def _what(batches: Batches, options: argparse.Namespace) -> list[object]:
     """What of the options the scored rows depend on."""
     uses_int8 = batches.scorer.uses_int8(batches.heads)
     is_drift = options.drift or options.fail_on_drift
-    what = [batches.top_k, batches.schema().names, uses_int8, batches.beside]
+    answers = [options.coverage, options.min_score, options.answers]
+    what = [answers, batches.top_k, batches.schema().names, uses_int8, batches.beside]
     limits = limits_from(options, batches.scorer.heads(batches.heads))
     of_heads = {name: asdict(limit) for name, limit in limits.items()}
     further = [one.depends_on() for one in batches.further]

@@ -34,6 +34,7 @@ from serving.explanation.explainer import SAMPLES, Explainer, How
 from serving.further import Further, with_columns, with_schemas
 from serving.given_rows import as_arrow
 from serving.model_file.allowed import refuse_unknown
+from serving.model_file.answers import NOTHING_MORE, Answers, Ragged
 from serving.model_file.candidates import Candidates, Limit, Lists, Wishes, limits_of
 from serving.model_file.feeds import feeds, spans
 from serving.model_file.file_graph import FileGraph, strings
@@ -51,6 +52,8 @@ Span = tuple[int, int]
 LOGITS_IN_CACHE = 2_000_000
 FEWEST_ROWS, MOST_ROWS = 16, 256
 MOST_LABELS = 2**31 - 1
+# Labels of a set that are told in one line.
+SHOWN = 20
 
 
 class Scorer:
@@ -59,9 +62,12 @@ class Scorer:
     `workers` (None: one per core) are threads, each with a small batch at a time. `unchecked`
     loads a file without its SHA-256 beside it, for a model that was checked on its way here.
     `labels_only` leaves the scores of labels away; then a head of many labels is ranked by int8
-    products where that is faster, with the same labels. `further` names inner tensors of the
-    graph, for `map_batches`. Raises Failure: 2 where the file is missing, 5 where it is not the
-    file that was exported.
+    products where that is faster, with the same labels. A `coverage` between 0 and 1 adds sets of
+    labels (`<head>.set`) and intervals (`<head>.low`, `<head>.high`) that hold the truth as often;
+    `min_score` leaves out labels with a lower score, so that a list may be empty: no answer;
+    `answers` adds yes or no (`<head>.answer`) by the threshold that the model was made with.
+    `further` names inner tensors of the graph, for `map_batches`. Raises Failure: 2 where the file
+    is missing or cannot give what is asked for, 5 where it is not the file that was exported.
     """
 
     def __init__(
@@ -71,6 +77,9 @@ class Scorer:
         workers: int | None = None,
         unchecked: bool = False,
         labels_only: bool = False,
+        coverage: float | None = None,
+        min_score: float | None = None,
+        answers: bool = False,
         further: Mapping[str, Element] | None = None,
     ) -> None:
         content = read_model(Path(path), unchecked=unchecked)
@@ -85,6 +94,10 @@ class Scorer:
         self.metadata: Metadata = from_json(said)
         self._batch_rows = batch_rows([head.entries or 0 for head in self.metadata.heads])
         self._usual, self._memories = self.metadata.usual(), self.metadata.memories()
+        if labels_only and (coverage is not None or min_score is not None):
+            rule = "labels without scores have neither a coverage nor a least score"
+            raise Failure(Exit.USAGE, rule, received="labels_only")
+        self._answers = Answers.asked(self.metadata, coverage, min_score, decide=answers)
         self._networks: dict[tuple[tuple[str, ...], tuple[str, ...]], Network] = {}
 
     @property
@@ -259,13 +272,19 @@ class Scorer:
         candidates: Candidates | None,
     ) -> Callable[[], pa.RecordBatch]:
         limited = candidates.heads if candidates else []
+        if limited and self._answers.coverage is not None:
+            rule = "a coverage holds for all labels: not where some must not come back"
+            raise Failure(Exit.USAGE, rule, received=limited)
         top_k, schema = checked_top_k(top_k), self.schema(heads)
         network = self._network(heads, limited)
         inputs = feeds(typed, self.metadata.fields, self.metadata.lengths)
         lists = candidates.lists(typed, seen) if candidates else Lists([])
         # Not every operation of onnxruntime takes a batch of no rows, but slices have some.
         slices = [_slice(inputs, span) | lists.of(*span) for span in self._spans(typed)]
-        parts = self._threads.map(partial(network.run, top_k=top_k), slices)
+        run = partial(network.run, top_k=top_k)
+        if self._answers != NOTHING_MORE:
+            run = partial(self._answers.run, network, self.heads(heads), top_k=top_k)
+        parts = self._threads.map(run, slices)
 
         def finish() -> pa.RecordBatch:
             found = list(parts)
@@ -314,7 +333,20 @@ class Scorer:
         columns: dict[str, pa.DataType] = {}
         for head in self.heads(heads):
             columns |= KINDS[head.kind].columns(head, self.labels_only)
+            columns |= self._answers.columns(head)
         return pa.schema(columns.items())
+
+    def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
+        """Lines about what a row of the results has beside the best labels and plain numbers."""
+        for column in self._answers.columns(head):
+            value, what = row[column], column.removeprefix(f"{head.name}.")
+            if isinstance(value, bool):
+                yield f"   {'yes' if value else 'no'}"
+            elif isinstance(value, list):
+                shown = ", ".join(value[:SHOWN]) + ", ..." * (len(value) > SHOWN)
+                yield f"   {what} of {len(value):,}: {shown}"
+            else:
+                yield f"   {what} {value:,.4g}"
 
     def _network(self, heads: Sequence[str] | None, limited: Sequence[str] = ()) -> Network:
         """The part of the file that these heads need, made when it is first asked for."""
@@ -352,7 +384,11 @@ class Scorer:
     def _labels(self) -> dict[str, pa.Array]:
         """The same by the column that holds them."""
         heads = {head.name: head for head in self.metadata.heads}
-        return {heads[name].outputs[0]: labels for name, labels in self.labels.items()}
+        return {
+            column: labels
+            for name, labels in self.labels.items()
+            for column in (heads[name].outputs[0], *self._answers.beside(heads[name]))
+        }
 
 
 def checked_top_k(top_k: Any) -> int | None:
@@ -421,6 +457,11 @@ def _joined(
     entries = {head.outputs[0]: head.entries for head in limited}
 
     def column(name: str, kind: pa.DataType) -> pa.Array:
+        if isinstance(parts[0][name], Ragged):
+            flat, counts = (
+                np.concatenate(of) for of in zip(*(p[name] for p in parts), strict=True)
+            )
+            return _lists(flat, counts, labels.get(name))
         values = np.concatenate([part[name] for part in parts])
         if name not in ids_beside:
             return _column(values, kind, labels.get(name))

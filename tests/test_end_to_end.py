@@ -103,6 +103,33 @@ def test_each_head_beats_the_best_constant_on_held_out_rows(output: Path) -> Non
     assert metrics["test"]["amount"]["root_mean_squared_error"] < 0.9 * constant
 
 
+def test_answers_hold_the_truth_about_as_often_as_asked_and_in_each_slice_shown(
+    output: Path, tmp_path: Path
+) -> None:
+    scores = tmp_path / "answers.parquet"
+    line = words("--model", output / "model" / "model.onnx", "--input", output / "rows.parquet")
+    line += words("--side", "test", "--output", scores, "--evaluate", "--slice", "age<0")
+    score.run([*line, "--coverage", "0.8", "--answers"])
+    found, metrics = (
+        pq.read_table(scores),
+        read_json(scores.with_name(f"{scores.name}.metrics.json")),
+    )
+    known = read_json(output / "run" / "metrics.json")
+    assert {"label.set", "next.set", "amount.low", "visits.high", "bought.answer"} <= {
+        *found.schema.names
+    }
+    for name, made in known["calibration"].items():
+        for one in (metrics[name], *metrics[name]["slices"]):
+            error = np.sqrt(0.8 * 0.2 * (1 / made["rows"] + 1 / one["targets"]))
+            assert one["coverage"] > 0.8 - 2.5 * error, (name, one)
+        judged = {one["coverage"]: one for one in made["judged"]["test"]}
+        assert judged[0.8]["held"] == pytest.approx(metrics[name]["coverage"], abs=0.01)
+    threshold = known["thresholds"]["bought"]["threshold"]
+    expected = [score >= threshold for score in found["bought.score"].to_pylist()]
+    assert found["bought.answer"].to_pylist() == expected
+    assert known["thresholds"]["bought"]["judged"]["test"]["f1"] > 0.5
+
+
 def test_features_written_by_prepare_are_those_that_the_scorer_looks_up(
     output: Path, rows: pa.Table
 ) -> None:

@@ -22,6 +22,7 @@ from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
 from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
+from trainer.evaluation.conformal import calibrated
 from trainer.evaluation.gates import judge_parts
 from trainer.network import parameters, shapes
 from trainer.network.trained_model import trained_model
@@ -211,6 +212,7 @@ def make_run_folder(
         with lasting("fit the temperatures"):
             temperatures = fit_temperatures(run)
     parts = judge_parts(run, temperatures) if run.network.memories else {}
+    calibration = calibrated(run, temperatures)
     held_out, intervals = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
@@ -220,6 +222,7 @@ def make_run_folder(
     metrics["below_baseline"] = below_baselines(metrics, kinds)
     metrics |= {"temperatures": temperatures, "unknown_targets": unknown_targets(run.spec)}
     metrics |= {"memory": parts} if parts else {}
+    metrics |= calibration
     metrics |= {"vectors": run.data.statistics.vectors} if run.spec.tables else {}
     if run.start and run.start.keeps_heads:
         metrics = kept_metrics(run.start, metrics)

@@ -67,6 +67,11 @@ class Network(Protocol):
     ) -> dict[str, tf.Tensor]:
         """{"loss" and what the metrics need of each row: [batch, ...]}."""
 
+    def conformity(
+        self, layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        """{what kinds.heads.coverage needs of each row: [batch, ...]}."""
+
     def mixed(self, logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
         """What stands for the logits [batch, outputs] of the network and of the head's memories
         together."""

@@ -94,6 +94,13 @@ class Split:
         """Whether the names of files decide."""
         return self.by in ("file", "row")
 
+    def not_exchangeable(self) -> str:
+        """Why rows to score are not like those that were held out; empty where they may be."""
+        if not self.has_times:
+            return ""
+        later = "the split is by time: rows to score come later than the calibration's, and as far"
+        return f"{later} as the world changes, the coverage is not the one asked for"
+
     def sides(self, path: str, columns: Sequence[pa.Array], rows: Rows) -> Sides:
         """int8 [rows]: 0 train, 1 eval, 2 test, or NOWHERE without a time. `columns` are the texts
         of those it names."""

@@ -32,6 +32,7 @@ from serving.evaluation.slices import ByFrequency, ByKnown, SlicedRows, Slices, 
 from serving.evaluation.targets import Target, read_target, read_weights
 from serving.evaluation.worst import candidates
 from serving.files.sources import column_names
+from serving.model_file.answers import Answers
 from serving.model_file.unknown import Usual
 from serving.scorer import Scorer
 
@@ -52,6 +53,7 @@ class Evaluation:
         groups: Groups | None = None,
         slices: Sequence[Slices] = (),
         find: bool = False,
+        coverage: float | None = None,
     ) -> None:
         self._heads, self._weight, self._groups = heads, weight, groups or Groups([])
         # The metadata says which inputs look values up, and their ids are outputs then.
@@ -64,9 +66,12 @@ class Evaluation:
         self._among: dict[str, Array] = {}
         tried = candidates(metadata) if find else []
         known = [ByKnown(name) for name in self._usual]
+        answers = Answers.asked(metadata, coverage)
         self._sliced = [column for one in slices for column in one.columns]
         self.sums = {
-            head.name: HeadSums(head, [*slices, *(_by_label(head) if find else ()), *known], tried)
+            head.name: HeadSums(
+                head, [*slices, *(_by_label(head) if find else ()), *known], tried, answers
+            )
             for head in heads
         }
         self._unreadable = dict.fromkeys(self.sums, 0)
@@ -172,12 +177,13 @@ def evaluation_of(
     groups: Sequence[str] | None = None,
     slices: Sequence[str] = (),
     find: bool = False,
+    coverage: float | None = None,
 ) -> Evaluation:
     """For the heads whose targets all files hold; without any, Failure 2.
 
     Rows count alike where a file does not hold the model's column of weights. `groups` are columns
     (serving.evaluation.groups), `slices` as serving.evaluation.slices reads them; `find` looks for
-    slices, too.
+    slices, too. `coverage` is that of answers whose real one is measured.
     """
     # A file without any rows may have no columns either.
     held = [set(names) for file in files if (names := column_names(file, csv))]
@@ -198,6 +204,7 @@ def evaluation_of(
         groups=groups_of(metadata, held, groups),
         slices=asked_slices(slices, held, metadata.fields),
         find=find,
+        coverage=coverage,
     )
 
 

@@ -4,21 +4,31 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from kinds.heads.any.intervals import GroupSums, Interval, row_values
 from kinds.heads.any.metrics import Array, Metrics, Rows, Totals
 from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
 from serving.evaluation.slices import SlicedRows, Slices
 from serving.evaluation.worst import Worst, measure_of, worst
+from serving.model_file.answers import NOTHING_MORE, Answers
 
 Shown = tuple[str, Metrics, dict[str, Interval]]
 
 
 class HeadSums:
-    """`slices` are shown with all metrics; the worst of those `tried` are found."""
+    """`slices` are shown with all metrics; the worst of those `tried` are found. `answers` say
+    which coverage is measured, if any."""
 
-    def __init__(self, head: FileHead, slices: Sequence[Slices], tried: Sequence[Slices]) -> None:
-        self.head, self._kind = head, KINDS[head.kind]
+    def __init__(
+        self,
+        head: FileHead,
+        slices: Sequence[Slices],
+        tried: Sequence[Slices],
+        answers: Answers = NOTHING_MORE,
+    ) -> None:
+        self.head, self._kind, self._answers = head, KINDS[head.kind], answers
         self.totals = Totals(settings=head.settings)
         self.every = GroupSums()
         self.slices = [(one, GroupSums(len(one.names()))) for one in slices]
@@ -36,6 +46,11 @@ class HeadSums:
             self.totals.add_calibration(*confidence, weights)
         settings = self.head.settings
         found = row_values(self._kind.add, self._kind.confidence, rows, weights, settings)
+        held = self._answers.held(self.head, rows)
+        if held is not None:
+            # What is promised is a share of rows, whatever they weigh.
+            self.totals.add_mean("coverage", held, np.ones(len(held)))
+            found.add_mean("coverage", held, np.ones(len(held)))
         self.every.add(found, buckets)
         for one, sums in self.slices:
             sums.add(found, buckets, one.of(of)[there])

@@ -42,7 +42,7 @@ def slice_lines(sums: HeadSums) -> Iterator[str]:
 
 
 def _headlines(head: FileHead, metrics: Mapping[str, float]) -> list[str]:
-    named = [name for name in KINDS[head.kind].headlines() if name in metrics]
+    named = [name for name in (*KINDS[head.kind].headlines(), "coverage") if name in metrics]
     return named or [name for name in metrics if name not in NO_MERIT]
 
 

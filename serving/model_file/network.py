@@ -56,7 +56,7 @@ class Network:
         further: Iterable[str] = (),
         limited: Collection[str] = (),
     ) -> None:
-        self._labels_only, self._top_k = labels_only, top_k
+        self._labels_only, self.top_k = labels_only, top_k
         lists = [ids_of(of(name), name) for name in limited for of in (exclude, only)]
         graph = _as_limited(graph, heads, limited, lists)
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
@@ -81,7 +81,7 @@ class Network:
         """The outputs by name. Without `top_k` the file's own number holds."""
         if top_k is not None:
             inputs = {**inputs, TOP_K: np.array([top_k], np.int64)}
-        if self._int8 is None or (top_k or self._top_k) > CANDIDATES:
+        if self._int8 is None or (top_k or self.top_k) > CANDIDATES:
             return self._float32.run(inputs)
         return self._proved(inputs, self._int8.run(inputs))
 

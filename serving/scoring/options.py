@@ -64,9 +64,31 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
     made.add_argument("--labels-only", action="store_true", help=said)
+    add_answers(made)
     said = "a row for each rank: head, rank, label, score"
     made.add_argument("--long", action="store_true", help=said)
     add_limits(made)
+
+
+def share(text: str) -> float:
+    """A number between 0 and 1 on the command line."""
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 < found < 1:
+        raise argparse.ArgumentTypeError(f"must be between 0 and 1. Received: {text:.40}")
+    return found
+
+
+def add_answers(made: argparse.ArgumentParser) -> None:
+    """What answers there are beside the best labels and plain numbers."""
+    said = "sets of labels and intervals that hold the truth so often"
+    made.add_argument("--coverage", type=share, metavar="C", help=said)
+    said = "no labels of a lower score: an empty list is no answer"
+    made.add_argument("--min-score", type=share, metavar="S", help=said)
+    said = "yes or no of binary heads, by the threshold of the model's aim"
+    made.add_argument("--answers", action="store_true", help=said)
 
 
 def _add_findings(made: argparse.ArgumentParser) -> None:

@@ -42,7 +42,7 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
 def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     metrics = json.loads((out / "run" / "metrics.json").read_text())
     sections = {"eval", "test", "baselines", "below_baseline", "temperatures", "unknown_targets"}
-    assert set(metrics) == sections | {"intervals"}
+    assert set(metrics) == sections | {"intervals", "calibration", "thresholds"}
     low, high = metrics["intervals"]["test"]["label"]["log_loss"]
     assert low < metrics["test"]["label"]["log_loss"] < high
     assert set(metrics["below_baseline"]) == {"eval", "test"}

@@ -40,7 +40,7 @@ def losses(logit: tf.Tensor, target: tf.Tensor) -> tf.Tensor:
 
 
 loss = partial(sum_of, losses)
-results = partial(results_of, losses)
+results = conformity = partial(results_of, losses)
 pseudo_loss = partial(with_random_signs, of_sigmoid)
 
 

@@ -27,7 +27,7 @@ from kinds.heads.any.metrics import (
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import distribution
-from kinds.heads.labels.metrics import CUTS
+from kinds.heads.labels.metrics import CUTS, NDCG_CUTS, gains
 from kinds.memory.mixture import Mixture, log_probabilities
 from kinds.names import WEIGHT
 
@@ -54,16 +54,20 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
     at = np.arange(len(labels))
     own, known = output[at, labels], output[:, :-1]
     steepest = output.max(axis=1)
-    total = np.exp(output - steepest[:, None]).sum(axis=1, dtype=np.float64)
+    shares = np.exp(output - steepest[:, None])
+    total = shares.sum(axis=1, dtype=np.float64)
     log_total = steepest + np.log(total)
     is_known = labels < known.shape[1]
     ties = (known == own[:, None]).sum(axis=1) - is_known
-    rank = np.where(is_known, 1 + (known > own[:, None]).sum(axis=1) + ties / 2, np.inf)
+    before = known > own[:, None]
+    rank = np.where(is_known, 1 + before.sum(axis=1) + ties / 2, np.inf)
+    above = (shares[:, :-1] * before).sum(axis=1, dtype=np.float64) / total
     best = known.argmax(axis=1)
     probability = np.minimum(np.exp(known[at, best] - log_total), 1.0)
     return {
         "loss": log_total - own,
         "rank": rank,
+        "above": above,
         "probability": probability,
         "right": best == labels,
     }
@@ -86,6 +90,8 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
     totals.add_mean("log_loss", rows["loss"], weights)
     for cut in CUTS:
         totals.add_mean(f"accuracy@{cut}", rows["rank"] <= cut, weights)
+    for cut in NDCG_CUTS:
+        totals.add_mean(f"ndcg@{cut}", gains(rows["rank"], cut), weights)
     totals.add_mean("mean_reciprocal_rank", 1 / rows["rank"], weights)
 
 

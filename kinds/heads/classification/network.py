@@ -68,8 +68,9 @@ def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
     if rows.drawn is not None:
         # A drawn class stands for a missing target: no other row of the kernel is to move for it.
         target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
+        smoothing = layer.part.label_smoothing, layer.outputs
         parts = (x, layer.rows_at, target, rows.drawn, rows.products)
-        return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
+        return weighted_sum(sampled_softmax_rows(*parts, *smoothing), rows.weights)
     of_layer, smoothing = (x, *layer.learned_weights()), layer.part.label_smoothing
     found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
     return HeadSum(*found, rows.weights)
@@ -89,6 +90,17 @@ def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[s
     target, _ = known(targets)
     loss, rank = loss_and_rank(layer.logits(hidden), target)
     return {"loss": loss, "rank": rank}
+
+
+def conformity(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`above` is how probable all labels are together that come before the target's."""
+    target, _ = known(targets)
+    z = layer.logits(hidden)
+    loss, rank = loss_and_rank(z, target)
+    before = z[:, :-1] > tf.gather(z, target, batch_dims=1)[:, None]
+    probable = tf.nn.softmax(z)[:, :-1]
+    above = tf.reduce_sum(tf.where(before, probable, 0.0), axis=1)
+    return {"loss": loss, "rank": rank, "above": above}
 
 
 def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

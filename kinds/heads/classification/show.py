@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from kinds.charts import Bars, Figure, Table, percent
+from kinds.charts import Axis, Bars, Chart, Figure, Series, Table, percent
 from kinds.heads.classification.looks import could_be as could_be
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.labels.show import answer as answer
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 DECADES = (0, 1, 10, 100, 1_000, 10_000, 100_000)
 PAIRS = 10
+# The share that is right among fewer answers says nothing.
+FEWEST_ANSWERED, ANSWERED_POINTS = 20, 60
 
 
 def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) -> Iterator[Guess]:
@@ -35,6 +37,7 @@ def guesses(head: "FileHead", targets: pa.Array, outputs: Sequence[pa.Array]) ->
 
 def figures(scored: Scored) -> Iterator[Figure]:
     yield from calibrated(scored.head.name, scored.guesses)
+    yield from answered_chart(scored.head.name, scored.guesses)
     yield frequency_bars(scored)
     if pairs := confused_pairs(scored.guesses, scored.counts):
         yield Table(f"{scored.head.name}: most confused", ("was", "predicted", "rows"), pairs)
@@ -54,6 +57,23 @@ def frequency_bars(scored: Scored) -> Bars:
     most = max((len(guess.answers) for guess in scored.guesses), default=0)
     header = ("label in train", f"among {most}", "first", "rows")
     return Bars(f"{scored.head.name}: accuracy by frequency of the label", header, rows)
+
+
+def answered_chart(head: str, guesses: Sequence[Guess]) -> Iterator[Chart]:
+    """How often the surest answers are right, by how many rows are answered (`--min-score`)."""
+    order = sorted(guesses, key=lambda guess: -guess.sure)
+    if len(order) < FEWEST_ANSWERED:
+        return
+    right = np.cumsum([guess.right for guess in order])
+    ends = np.unique(np.linspace(FEWEST_ANSWERED, len(order), ANSWERED_POINTS).round().astype(int))
+    points = [(end / len(order), float(right[end - 1] / end)) for end in ends]
+    half = len(order) // 2
+    sure, share = percent(order[half - 1].sure), percent(right[half - 1] / half)
+    note = f"the surer half of the rows has a score of {sure} and more, and {share} of it are right"
+    x, y = Axis("rows answered", 0, 1, percent=True), Axis("of these right", 0, 1, percent=True)
+    yield Chart(
+        f"{head}: right answers, the surest first", x, y, [Series("rows", points)], note=note
+    )
 
 
 def _words(least: int | None) -> str:

@@ -32,6 +32,8 @@ def answer(head: "FileHead", outputs: tuple[Sequence[str], Sequence[float]]) -> 
     yield head.name
     for label, score in zip(*outputs, strict=True):
         yield f"{100 * score:>7.1f} %  {label}"
+    if not outputs[0]:
+        yield "   no answer"
 
 
 def script() -> Path:

@@ -94,6 +94,9 @@ def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[s
     return {"loss": set_losses(z, targets), **hits_and_labels(z, targets)}
 
 
+conformity = results
+
+
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     return log_odds(logits, mixture)
 

@@ -88,6 +88,9 @@ def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[s
     return {"loss": pinball(layer.part, values, target), "value": values, "target": target}
 
 
+conformity = results
+
+
 def pseudo_loss(
     layer: OutputLayer, hidden: tf.Tensor, roots: tf.Tensor, seed: tf.Tensor
 ) -> tf.Tensor:

@@ -48,7 +48,7 @@ def second_derivative(value: tf.Tensor) -> tf.Tensor:
 
 
 loss = partial(sum_of, losses)
-results = partial(results_of, losses)
+results = conformity = partial(results_of, losses)
 pseudo_loss = partial(with_random_signs, second_derivative)
 
 
