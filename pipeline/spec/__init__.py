@@ -215,6 +215,11 @@ class Spec(Part):
         found = {name: head.labels() for name, head in self.heads.items()}
         return {name: labels for name, labels in found.items() if labels}
 
+    def selected(self) -> tuple[str, str] | None:
+        """The head and the metric that epochs are judged by, if it is not the loss."""
+        found = [(name, head.select) for name, head in self.heads.items() if head.select]
+        return found[0] if found else None
+
     def featured(self) -> dict[str, str]:
         """{head whose labels have features: their vocabulary}"""
         labels = self.labels().items()
