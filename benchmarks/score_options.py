@@ -55,7 +55,7 @@ def _seconds(model: str, folder: Path, more: Sequence[str]) -> float:
     line = ["--model", model, "--input", str(folder / "rows.parquet"), "--force", *more]
     started = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        score.run([*line, "--output", str(folder / "scores.parquet")])
+        score.run([*line, "--output", str(folder / "scored.parquet")])
     return time.perf_counter() - started
 
 
