@@ -172,7 +172,10 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
             count = lookup.rows or id_count(entries[lookup.vocabulary or ""])
-            tables[lookup.table] = table(count, lookup.width, table_layer(spec, lookup.table))
+            said = spec.tables.get(lookup.table)
+            length = said.length if said else 1.0
+            name = table_layer(spec, lookup.table)
+            tables[lookup.table] = table(count, lookup.width, name, length)
     return tables
 
 
@@ -197,10 +200,10 @@ def clear_of(spec: Spec, group: str) -> str:
     return f"{group}." if group in spec.inputs else group
 
 
-def table(count: int, width: int, name: str) -> layers.Embedding:
-    """Vectors of length 1 on average. Keras's own start, a fifth of that at a width of 50, is slow
-    to leave: rare ids have few steps."""
-    start = keras.initializers.RandomNormal(stddev=width**-0.5)
+def table(count: int, width: int, name: str, length: float = 1.0) -> layers.Embedding:
+    """Vectors of length 1 on average, or another. Keras's own start, a fifth of that at a width of
+    50, is slow to leave: rare ids have few steps."""
+    start = keras.initializers.RandomNormal(stddev=length * width**-0.5)
     return layers.Embedding(count, width, embeddings_initializer=start, name=name)
 
 
