@@ -29,7 +29,7 @@ from pipeline.manifest import lock
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
-from pipeline.spec import HashSplit, RowSplit, Spec
+from pipeline.spec import HashSplit, LastSplit, RowSplit, Spec
 from pipeline.spec.file import add_set, read_spec
 
 STAGES = ("prepare", "train", "export", "score", "report")
@@ -113,6 +113,12 @@ def commands(
     ]
 
 
+def sides_to_score(spec: Spec) -> list[str] | None:
+    """All, where elements of lists are held out: each row is on every side. Otherwise none is
+    said."""
+    return [ALL] if isinstance(spec.split, LastSplit) and spec.split.of_elements else None
+
+
 def run_stage(command: Command) -> float:
     """Runs one stage to its end and returns its seconds. Raises StageFailed."""
     print(f"── {command.stage} ──", file=sys.stderr, flush=True)
@@ -146,7 +152,7 @@ def run_all(
 
     Raises Failure for a wrong spec, StageFailed for a stage that does not end with exit code 0.
     """
-    read_spec(spec, settings=settings)
+    own = read_spec(spec, settings=settings)
     chosen = commands(
         spec,
         rows,
@@ -154,7 +160,7 @@ def run_all(
         stages=stages,
         score=score,
         keep=keep,
-        side=side,
+        side=side or sides_to_score(own),
         settings=settings,
         max_bad_fraction=max_bad_fraction,
         force=force,
@@ -226,7 +232,7 @@ def run(arguments: Sequence[str]) -> None:
         stages=options.stages,
         score=options.score,
         keep=options.keep,
-        side=options.side,
+        side=options.side or sides_to_score(spec),
         settings=settings,
         max_bad_fraction=options.max_bad_fraction,
         force=options.force,

@@ -27,7 +27,7 @@ from pipeline.storage import stores
 from pipeline.updating import contents, decision, history, making, places, told
 from pipeline.updating.making import Update
 from pipeline.updating.places import KEPT, Place, at_least_one
-from pipeline.updating.stages import Asked
+from pipeline.updating.stages import ALL, LEARN, Asked
 from pipeline.updating.version import REFUSED, Version
 
 
@@ -82,14 +82,15 @@ def updated(
         new = [path for path, said in found.items() if said not in {*parent.inputs.values()}]
         if not new:
             return None
-        inputs = was | {path: found[path] for path in new}
+        counted = was | {path: found[path] for path in new}
+        left = {path: parent.inputs[path] for path in parent.left}
         asked = Asked(
-            *(sorted(inputs), new, options.set, options.max_bad_fraction, csv_of(options)),
+            *(sorted(counted), new, options.set, options.max_bad_fraction, csv_of(options)),
             *(options.cache or own / "cache", options.infinity_norm, options.jensen_shannon),
             *(options.fail_on_drift, beam_options, parent.training),
-            "test" if parent.rows.get("test", 0) else "eval",
+            *("test" if parent.rows.get("test", 0) else "eval", options.learn, options.window),
         )
-        update = Update(place, parent, inputs, asked, may_lose)
+        update = Update(place, parent, left | counted, asked, may_lose)
         earlier = update.earlier()
         version = update.again(earlier) if earlier else update.make(work)
         for number in places.prune(place, options.keep):
@@ -100,8 +101,9 @@ def updated(
 
 def _earlier(parent: Version, options: argparse.Namespace) -> dict[str, str]:
     """The files that the parent has learned from, with their fingerprints."""
-    was = contents.fingerprints(parent.inputs)
-    gone = [path for path in parent.inputs if path not in was]
+    learned = [path for path in parent.inputs if path not in parent.left]
+    was = contents.fingerprints(learned)
+    gone = [path for path in learned if path not in was]
     if gone and not options.without_missing:
         rule = "the rows that the version before has learned from must be where they were, as seen "
         rule += "from here; --without-missing goes on without those that are gone"
@@ -130,6 +132,10 @@ def _parser() -> argparse.ArgumentParser:
     add_csv(parser)
     said = "what a head's loss may grow by at most, such as 0.02, or HEAD=0.02 (0.01)"
     add("--may-lose", nargs="+", default=[], metavar="SHARE", help=said)
+    said = "how much learns on: all of the network, its heads, its common blocks, new ids (all)"
+    add("--learn", choices=LEARN, default=ALL, help=said)
+    said = "how far back rows count, such as 90d; older files are left out"
+    add("--window", metavar="W", help=said)
     add_set(parser)
     said = "the run that is the first version of a place that has none (OUT)"
     add("--from", dest="first", type=Path, metavar="RUN", help=said)

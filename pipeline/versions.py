@@ -24,6 +24,9 @@ from pipeline.updating import making, places, told
 from pipeline.updating.places import KEPT, Place, at_least_one
 from pipeline.updating.version import Version, folder_name
 
+# Rows of each head whose first answer has changed.
+SHOWN = 5
+
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
@@ -45,7 +48,7 @@ def show(place: Place, options: argparse.Namespace) -> None:
 
 
 def diff(place: Place, options: argparse.Namespace) -> None:
-    """Vocabularies, then both files on the rows that both hold out."""
+    """Vocabularies, then both files on the rows that both hold out, and where they disagree."""
     with tempfile.TemporaryDirectory(prefix="versions-") as scratch:
         old, new = (_fetched(place, n, Path(scratch, str(n))) for n in (options.a, options.b))
         before, after = old.prepared.vocabularies(), new.prepared.vocabularies()
@@ -55,7 +58,7 @@ def diff(place: Place, options: argparse.Namespace) -> None:
         side = "test" if version.rows.get("test", 0) else "eval"
         compare = ["serving.compare", old.model.model, new.model.model]
         compare += options.input or list(version.inputs)
-        compare += [*("--side", side), *csv_of(options).arguments()]
+        compare += [*("--side", side, "--changed", SHOWN), *csv_of(options).arguments()]
         compare += [word for one in options.slice for word in ("--slice", one)]
         processes.run_stage(Command("compare", tuple(map(str, compare)), new.model.model))
 

@@ -9,8 +9,9 @@ must fit both models. Needs onnxruntime, numpy and pyarrow only.
 import argparse
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,10 +27,12 @@ from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
 from serving.evaluation import Evaluation, evaluation_of
+from serving.evaluation.changed import Changed, lines
 from serving.evaluation.tables import shown
 from serving.files.by_side import BySide
 from serving.files.sources import check_columns, read
 from serving.scorer import Scorer
+from serving.scoring.options import positive
 
 READ_ROWS = 8192
 BETTER, WORSE, NOISE, UNKNOWN = "better", "worse", "within noise", "too few groups of rows"
@@ -49,12 +52,14 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """{head: {metric: difference}} on so many `rows`; `slices` the same of each slice."""
+    """{head: {metric: difference}} on so many `rows`; `slices` the same of each slice; `changed`
+    the rows with another answer (serving.evaluation.changed)."""
 
     rows: int
     over: str
     heads: Mapping[str, Mapping[str, Difference]]
     slices: Mapping[str, Mapping[str, Mapping[str, Difference]]]
+    changed: Mapping[str, Any] = field(default_factory=dict)
 
     def worse(self) -> list[str]:
         """The heads and metrics in which B is worse, beyond noise."""
@@ -75,11 +80,13 @@ def compare(
     side: Sequence[str] | None = None,
     slices: Sequence[str] = (),
     groups: Sequence[str] | None = None,
+    changed: int | None = None,
     csv: Csv = AS_FOUND,
     workers: int | None = None,
 ) -> Comparison:
     """Of two model files on the rows of some files that hold targets.
 
+    With `changed` also the rows whose first answer is another one, so many of each head by name.
     `side` are sides of both models' splits. Groups are those of A's split, or the columns named.
     Raises Failure 2 where the models have no head in common, 4 where no row fits both.
     """
@@ -98,12 +105,14 @@ def compare(
     sides = [BySide(scorer.metadata, side, shown=False) for scorer in scorers]
     for one in sides:
         one.see(files, csv)
-    rows = sum(_add(files, scorers, both, sides, csv))
+    answers = None if changed is None else Changed(scorers[0], scorers[1], common, changed)
+    rows = sum(_add(files, scorers, both, sides, csv, answers))
     if not rows:
         raise Failure(Exit.BAD_ROWS, "rows must fit both models", received="none that do")
     measured = [name for name in both[0].sums if name in both[1].sums]
     found = {n: _differences(both, n, _every(both, n), 0) for n in measured}
-    return Comparison(rows, both[0].over(), found, _of_slices(both, measured))
+    said = {} if answers is None else answers.content()
+    return Comparison(rows, both[0].over(), found, _of_slices(both, measured), said)
 
 
 def _common(heads: Sequence[FileHead], other: Scorer) -> list[str]:
@@ -121,6 +130,7 @@ def _add(
     both: Sequence[Evaluation],
     sides: Sequence[BySide],
     csv: Csv,
+    answers: Changed | None,
 ) -> Iterator[int]:
     """How many rows of each batch fit both models."""
     columns = [c for s, e in zip(scorers, both, strict=True) for c in [*s.columns, *e.columns]]
@@ -142,6 +152,8 @@ def _add(
                 narrowed = True
             for evaluation, one in zip(both, typed, strict=True):
                 evaluation.add(one, rows)
+            if answers is not None:
+                answers.add(typed, rows)
             yield len(chosen)
 
 
@@ -226,6 +238,7 @@ def run(arguments: Sequence[str]) -> None:
         side=options.side,
         slices=options.slice,
         groups=options.groups,
+        changed=options.changed,
         csv=csv_of(options),
     )
     if options.output:
@@ -235,6 +248,7 @@ def run(arguments: Sequence[str]) -> None:
     for name, of_heads in found.slices.items():
         for head, own in of_heads.items():
             print("\n".join(table(f"{head}, {name}", own)))
+    print("".join(f"{line}\n" for line in lines(found.changed)), end="")
     print(f"{found.rows:,} rows; {found.over}")
     if options.fail_if_worse and (worse := found.worse()):
         raise Failure(Exit.BAD_ROWS, "B must not be worse than A", received=", ".join(worse))
@@ -260,6 +274,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slice", action="append", metavar="S", default=[], help=said)
     said = "columns whose equal rows are alike (default: those of A's split)"
     parser.add_argument("--groups", nargs="+", metavar="COL", help=said)
+    said = "also count rows whose first answer is another one, and show N of them"
+    parser.add_argument("--changed", type=positive, metavar="N", help=said)
     parser.add_argument("--output", metavar="FILE", help="the same as JSON")
     said = "exit code 4 where B is worse in a metric, beyond noise"
     parser.add_argument("--fail-if-worse", action="store_true", help=said)

@@ -16,9 +16,11 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kinds import columns
-from kinds.heads import show
+from kinds.heads import score, show
+from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
+from serving.explanation.parts import Part, inputs_of
 from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.metadata import Metadata
 from serving.scorer import Scorer, read_model
@@ -84,9 +86,23 @@ def described(file: Metadata, graph: FileEmbeddings) -> dict[str, Any]:
     return {
         "name": file.name,
         "fields": fields,
-        "heads": [asdict(head) | {"outputs": head.outputs} for head in file.heads],
+        "heads": [_head(head) for head in file.heads],
+        "inputs": [
+            {"name": part.name, "columns": _columns(file, part)} for part in inputs_of(file)
+        ],
         "suggestions": {c: own[:SUGGESTIONS] for c, own in values.items() if own},
     }
+
+
+def _head(head: FileHead) -> dict[str, Any]:
+    """As the file describes it, with what the page needs to say why."""
+    kind = score.KINDS[head.kind]
+    leans = {"in_log_odds": kind.in_log_odds(), "middle": kind.middle(head)}
+    return asdict(head) | {"outputs": head.outputs} | leans
+
+
+def _columns(file: Metadata, part: Part) -> list[str]:
+    return list(dict.fromkeys(f.column for f in file.fields if f.output in part.columns))
 
 
 def packed(content: bytes) -> str:

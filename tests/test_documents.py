@@ -36,11 +36,13 @@ FULL = os.environ.get("CI_FULL") == "1"
 NOT_RUN = {
     "make demo": "takes minutes: test_examples_next_identifier runs it on few rows",
     "make test": "is this",
+    "examples/next_item/": "takes minutes: test_next_elements_end_to_end runs its like on few rows",
     "python -m benchmarks.": "takes from minutes to hours; its options are checked by test_readme",
     "gcloud ": "needs Google Cloud",
     "docker ": "needs an engine for containers: test_docker checks the files' form",
     "gs://": "needs storage: test_stores runs prepare and test_vertex the trainer against servers",
     "s3://": "needs storage: test_stores runs prepare against a server",
+    "--window ": "needs rows of many days: test_window prepares such",
     "TF_CONFIG=": "needs two machines: test_workers runs two processes",
 }
 SLOW = {

@@ -220,6 +220,12 @@ def test_the_diff_of_two_versions_tells_ids_and_metrics(
     said = capsys.readouterr().out
     assert "person: 40 entries, then 50: 40 with the same id, 0 with another, 10 new" in said
     assert "accuracy@1" in said and "drink, hour<12" in said
+    files = [Path("OUT", "versions", n, "model", "model.onnx") for n in ("001", "002")]
+    table = pa.concat_tables([rows(0, 1_500, 40), rows(1_500, 500, 50)])
+    table = table.filter(pa.array(by_hash([table["row"].combine_chunks()], *SHARES) == TEST))
+    a, b = ([x[0] for x in Scorer(f).score(table)["drink.labels"].to_pylist()] for f in files)
+    others = sum(x != y for x, y in zip(a, b, strict=True))
+    assert f"drink: another first answer in {others:,} of {len(a):,} rows" in said
 
 
 def test_every_version_has_a_record(updated: tuple[Path, str]) -> None:

@@ -4,6 +4,8 @@ from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from pydantic import field_validator
+
 from kinds.settings import Column, Name, Part, Positive
 
 # From the mean of targets to the scale of the network's outputs.
@@ -36,6 +38,8 @@ class HeadPart(Part):
     """The settings that prepare depends on."""
     RESULTS: ClassVar[tuple[str, ...]]
     """What its results are called behind the head's name and a dot."""
+    METRICS: ClassVar[tuple[str, ...]]
+    """What `select` may name: metrics of held-out rows (kinds.heads.metrics)."""
 
     kind: str
     column: Column | None = None
@@ -44,6 +48,18 @@ class HeadPart(Part):
     """How much the head counts in the loss."""
     inputs: tuple[Name, ...] = ()
     """The inputs that the head reads; by default it reads the output of the trunk."""
+
+    select: str | None = None
+    """The metric of this head that epochs are judged by, on the held-out rows: the weights of the
+    epoch where it is best are kept, and `patience` waits for a better one. By default that is the
+    loss of all heads. One head may have it."""
+
+    @field_validator("select")
+    @classmethod
+    def _is_measured(cls, said: str | None) -> str | None:
+        if said is not None and said not in cls.METRICS:
+            raise ValueError(f"must be one of {', '.join(cls.METRICS)}")
+        return said
 
     def results(self, name: str) -> list[str]:
         """The columns of the results of the head called `name`."""

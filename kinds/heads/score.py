@@ -81,10 +81,13 @@ class Score(Protocol):
 
     def leaning(self, head: FileHead, said: Evidence) -> Array:
         """float64 [rows]: what an explanation divides among the inputs. Log odds of the answer,
-        unless `leaning_unit` says otherwise."""
+        if it is `in_log_odds`, else the number itself."""
 
-    def leaning_unit(self) -> str:
-        """Of what `leaning` gives, for a person."""
+    def in_log_odds(self) -> bool:
+        """Whether `leaning` gives log odds."""
+
+    def middle(self, head: FileHead) -> int:
+        """Which of several numbers of a row stands for all of them."""
 
     def ranks(self, head: FileHead, results: pa.RecordBatch) -> Ranks:
         """How many ranks each row has, and the label and the score of all, row after row."""

@@ -26,6 +26,7 @@ def check_parts(spec: "Spec") -> None:
         _vocabularies,
         _pairs,
         _tables,
+        _selected,
         _starts,
         _shared_blocks,
         _heads,
@@ -137,12 +138,21 @@ def _starts(spec: "Spec") -> None:
             users.setdefault(lookup.table, []).append(name)
     for table in spec.tables:
         _defined(f"tables.{table}", table, users, "table of an input over a vocabulary")
-        for name in users[table]:
+        for name in users[table] if table in spec.vector_files() else ():
             if "embedding" not in spec.inputs[name].model_fields_set:
                 raise ValueError(
                     f"inputs.{name}.embedding: must be given, the width of the vectors that "
                     f"tables.{table} starts with"
                 )
+
+
+def _selected(spec: "Spec") -> None:
+    chosen = [name for name, head in spec.heads.items() if head.select]
+    if len(chosen) > 1:
+        raise ValueError(
+            f"heads.{chosen[1]}.select: epochs are judged by one metric, and heads.{chosen[0]} has "
+            "`select`"
+        )
 
 
 def _shared_blocks(spec: "Spec") -> None:

@@ -84,6 +84,9 @@ class Training(Part):
     not at all, or by a learned uncertainty."""
     patience: Count | None = 2
     """After how many epochs without a lower held-out loss the run ends; null for never."""
+    keep: Literal["best", "last"] = "best"
+    """The weights that a run ends with: those of the epoch that is best on the held-out rows, or
+    the `last` ones; then all epochs are done, whatever `patience` says."""
     seed: Seed = 1
     """The seed for the first weights, the order of the rows, dropout and the sampled classes."""
     sampled: Sampled | None = None

@@ -58,7 +58,7 @@ class Update:
     def made_from(self) -> str:
         asked = self.asked
         how = [*asked.settings, str(asked.max_bad_fraction), *asked.csv.arguments()]
-        how += list(asked.beam_options)
+        how += [*asked.beam_options, asked.learn, asked.window or ""]
         files = [f"{path} {said}" for path, said in sorted(self.inputs.items())]
         return combined_hash([self.parent.model, *how, *files])
 
@@ -137,6 +137,8 @@ class Update:
             parent=self.parent.number,
             made_from=self.made_from(),
             new=list(self.asked.new),
+            left=[path for path in self.inputs if path not in of_files],
+            learn=self.asked.learn,
             rows={**contents.rows_of(work.data), "new": new_rows, "compared": compared["rows"]},
             vocabularies=contents.vocabularies_of(parent.prepared, work.data),
             drift={"rows": drift["rows"], "warnings": drift["warnings"]},

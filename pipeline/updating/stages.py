@@ -1,7 +1,7 @@
 """The stages of an update, as processes: pipeline.run starts them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,9 @@ from pipeline.run import Command
 DRIFT, PREPARE, TRAIN, EXPORT, COMPARE = "drift", "prepare", "train", "export", "compare"
 # An update takes so many parts of the steps that the first run took, at such a part of its rate.
 PARTS = 3
+# New ids learn from few rows, so for so many times as many epochs.
+EPOCHS_OF_NEW_IDS = 2
+LEARN = (ALL, HEADS, COMMON, NEW) = ("all", "heads", "common", "new")
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,8 @@ class Asked:
     settings: PLACE=VALUE, what is to change in the spec
     training: the epochs and the rate of the first version's training
     side: the one whose rows are compared
+    learn: how much of the network learns on, one of LEARN
+    window: how far back rows count, as prepare takes it
     """
 
     files: Sequence[str]
@@ -37,12 +42,14 @@ class Asked:
     beam_options: Sequence[str] = ()
     training: Mapping[str, float] = field(default_factory=dict)
     side: str = "test"
+    learn: str = ALL
+    window: str | None = None
 
 
 def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Command]:
     """The processes of an update, in their order."""
     old, new = parent, work.version
-    changed = [word for setting in asked.settings for word in ("--set", setting)]
+    changed = _set(asked.settings)
     limit, csv = ["--max-bad-fraction", asked.max_bad_fraction], asked.csv.arguments()
     bounds = ["--infinity-norm", asked.infinity_norm, "--jensen-shannon", asked.jensen_shannon]
     lines: dict[str, tuple[list[Any], Path]] = {
@@ -56,9 +63,12 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
         ),
         PREPARE: (
             [
-                *("pipeline.prepare", "--spec", old.prepared.spec_path, *changed),
+                *("pipeline.prepare", "--spec", old.run.spec_path, *changed),
                 *("--input", *asked.files, "--output", work.data.path),
                 *("--extend", old.prepared.path, "--cache", asked.cache, *limit, *csv),
+                # Where a part of the network alone learns on, the others read the same numbers.
+                *["--keep-numbers"] * (asked.learn != ALL),
+                *(("--window", asked.window) if asked.window else ()),
                 *asked.beam_options,
             ],
             work.data.path,
@@ -67,7 +77,8 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
             [
                 *("trainer.task", "--data", work.data.path, "--output", new.run.path),
                 *("--spec", old.run.spec_path, "--warm-start", old.run.path),
-                *(word for setting in going_on(asked.training) for word in ("--set", setting)),
+                *("--learn", asked.learn),
+                *_set(going_on(asked.training, asked.learn)),
                 *changed,
             ],
             new.run.path,
@@ -89,12 +100,25 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
     ]
 
 
-def going_on(training: Mapping[str, float]) -> list[str]:
-    """Settings of training that starts from weights that are good already: a part of the epochs of
-    the first version, at a part of its rate, whatever the versions between had.
+def going_on(training: Mapping[str, float], learn: str) -> list[str]:
+    """Settings of training that starts from weights that are good already, by those of the first
+    version, whatever the versions between had: a part of its epochs, at a part of its rate. New ids
+    begin at nothing; shared blocks alone learn in a phase, which has its own settings.
 
-    >>> going_on({"epochs": 10, "learning_rate": 0.03})
+    >>> going_on({"epochs": 10, "learning_rate": 0.03}, ALL)
     ['training.epochs=4', 'training.learning_rate=0.01']
+    >>> going_on({"epochs": 10, "learning_rate": 0.03}, NEW)
+    ['training.epochs=20', 'training.learning_rate=0.03']
     """
-    epochs, rate = math.ceil(training["epochs"] / PARTS), training["learning_rate"] / PARTS
+    epochs, rate = training["epochs"], training["learning_rate"]
+    if learn in (ALL, HEADS):
+        epochs, rate = math.ceil(epochs / PARTS), rate / PARTS
+    elif learn == NEW:
+        epochs *= EPOCHS_OF_NEW_IDS
+    else:
+        return []
     return [f"training.epochs={epochs}", f"training.learning_rate={rate:g}"]
+
+
+def _set(settings: Iterable[str]) -> list[str]:
+    return [word for setting in settings for word in ("--set", setting)]

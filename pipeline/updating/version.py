@@ -24,6 +24,8 @@ class Version:
     made_from: a hash of the parent, the rows and the settings
     model: SHA-256 of the file
     inputs: every file of rows with its fingerprint; `new` are those that the parent did not have
+    left: files of `inputs` that are older than what counts, and need not be there any more
+    learn: how much of the network learned on
     rows: the examples of each side, the rejected rows, and those of the new files
     vocabularies: {name: {before, now, size}}
     drift: how far the new rows are from the parent's training rows, as pipeline.drift writes it
@@ -43,6 +45,8 @@ class Version:
     made_from: str = ""
     rolled_back: str | None = None
     new: Sequence[str] = ()
+    left: Sequence[str] = ()
+    learn: str = "all"
     rows: Mapping[str, int] = field(default_factory=dict)
     vocabularies: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     drift: Mapping[str, Any] = field(default_factory=dict)

@@ -126,7 +126,7 @@ class Explainer:
         """
         if head is None or head not in self._heads:
             return []
-        unit = KINDS[head.kind].leaning_unit()
+        unit = "log odds" if KINDS[head.kind].in_log_odds() else "the target's own unit"
         answer = f" to {self._how.answers[head.name]}" if head.name in self._how.answers else ""
         names, shares = row[f"{head.name}.reasons"], row[f"{head.name}.shares"]
         reasons = zip(names, shares, strict=True)

@@ -19,6 +19,7 @@ from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.metadata import Metadata
+from serving.reporting.reasons import Reasons, reasons_of_mistakes
 from serving.sample_rows import sample_rows, typed_samples
 from serving.scorer import Scorer, read_model
 
@@ -30,7 +31,8 @@ class ReportData:
     """All that the report is made of. `vocabularies` is {name: {value: count in train}}, `labels`
     {head: {label: how often it is one in train}}.
 
-    `rows` are the held-out rows as they came, `speed` how many of them a second were scored.
+    `rows` are the held-out rows as they came, `speed` how many of them a second were scored,
+    `reasons` {head: {row: why}} of mistakes.
     """
 
     spec: Spec
@@ -47,6 +49,7 @@ class ReportData:
     graph: FileEmbeddings
     rows: Sequence[Mapping[str, Any]]
     scored: Mapping[str, Scored]
+    reasons: Mapping[str, Mapping[int, Reasons]]
     speed: float
 
     @property
@@ -67,6 +70,7 @@ def read(run: Path, model: Path) -> ReportData:
     typed, started = typed_samples(folder), time.monotonic()
     results = scorer.score_typed(typed, top_k=max(LEAST_K, scorer.metadata.top_k))
     seconds = time.monotonic() - started
+    scored = _scored(scorer.metadata, spec, typed, results, labels)
     return ReportData(
         spec=spec,
         statistics=folder.statistics,
@@ -81,7 +85,8 @@ def read(run: Path, model: Path) -> ReportData:
         bytes=len(content),
         graph=FileEmbeddings(content),
         rows=_shown_rows(sample_rows(folder), fields_of(spec)),
-        scored=_scored(scorer.metadata, spec, typed, results, labels),
+        scored=scored,
+        reasons=reasons_of_mistakes(scorer, typed, scored),
         speed=typed.num_rows / max(seconds, 1e-9),
     )
 

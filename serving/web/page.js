@@ -5,6 +5,7 @@
 
 const form = document.querySelector("form");
 const answers = document.querySelector("#answers");
+const explains = document.querySelector("#explains");
 const state = document.querySelector("#state");
 
 async function unpacked(packed) {
@@ -42,9 +43,12 @@ function missingNumber(field) {
   return ["float32", [NaN], [1]];
 }
 
-function feeds(ort, row) {
-  const cell = (column) => row[column] ?? "";
-  const fed = (field) => of(columnKinds, field.kind).tensor(field, withoutWords(field, cell(field.column)), row);
+// Columns `without` are taken as missing, those too that must be given.
+function feeds(ort, row, without = []) {
+  const left = without.length ? { ...row, ...Object.fromEntries(without.map((column) => [column, ""])) } : row;
+  const cell = (column) => left[column] ?? "";
+  const asked = (field) => (without.includes(field.column) ? { ...field, required: false } : field);
+  const fed = (field) => of(columnKinds, field.kind).tensor(asked(field), withoutWords(field, cell(field.column)), left);
   return Object.fromEntries(model.fields.map((field) => [field.name || field.column, new ort.Tensor(...fed(field))]));
 }
 
@@ -91,6 +95,45 @@ function shown(head, results) {
   return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs, head));
 }
 
+function logOdds(probability) {
+  return Math.log(probability) - Math.log1p(-Math.min(probability, 1 - 2 ** -24));
+}
+
+// How much a head leans to its answer: in log odds, or a number as it is. A label that is not among
+// those that come back has no more than the last of them.
+function leaning(head, results, answer) {
+  const [values, scores] = head.outputs.map((output) => Array.from(results[output].data));
+  if (head.entries !== null) {
+    const at = values.indexOf(answer);
+    return { value: logOdds(scores.at(at)), isMost: at < 0 };
+  }
+  return { value: head.in_log_odds ? logOdds(values[0]) : values[head.middle], isMost: false };
+}
+
+// What each input changes: the answer of the whole row, less what it is without the input.
+function reasons(head, whole, others) {
+  const answer = Array.from(whole[head.outputs[0]].data)[0];
+  const full = leaning(head, whole, answer).value;
+  const found = others.map(([name, results]) => {
+    const without = leaning(head, results, answer);
+    return { name, share: full - without.value, isLeast: without.isMost };
+  });
+  return found.sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
+}
+
+function why(head, whole, others) {
+  const found = reasons(head, whole, others);
+  const most = Math.max(...found.map((one) => Math.abs(one.share)), 1e-9);
+  const items = found.map(({ name, share, isLeast }) => {
+    const meter = bar(Math.abs(share) / most);
+    meter.className = share < 0 ? "against" : "for";
+    const text = `${isLeast ? "≥\u00a0" : ""}${share < 0 ? "-" : "+"}${Math.abs(share).toPrecision(3)}`;
+    return element("li", null, element("bdi", name), meter, element("span", text));
+  });
+  const unit = head.in_log_odds ? "in log odds" : "in its own unit";
+  return element("div", null, element("h3", `what each adds, ${unit}`), element("ol", null, ...items));
+}
+
 async function start() {
   document.querySelector("h1").textContent = document.title = model.name;
   document.querySelector("#file").textContent = `model.onnx, SHA-256 ${model.sha256}`;
@@ -103,7 +146,17 @@ async function start() {
     const row = Object.fromEntries(new FormData(form));
     try {
       const results = await loaded.run(feeds(ort, row));
-      answers.replaceChildren(...model.heads.map((head) => shown(head, results)));
+      const articles = model.heads.map((head) => shown(head, results));
+      if (explains.checked) {
+        const others = [];
+        const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
+        for (const { name, columns } of given) {
+          others.push([name, await loaded.run(feeds(ort, row, columns))]);
+          if (question < asked) return;
+        }
+        articles.forEach((article, at) => article.append(why(model.heads[at], results, others)));
+      }
+      answers.replaceChildren(...articles);
       state.textContent = "type, and the answers follow";
       state.classList.remove("wrong");
     } catch (error) {
@@ -119,6 +172,7 @@ async function start() {
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", ask);
+  explains.addEventListener("change", ask);
   await ask();
 }
 

@@ -19,6 +19,7 @@ from kinds.heads.classification.network import loss_and_rank
 from kinds.heads.metrics import KINDS
 from kinds.heads.multilabel.network import hits_and_labels
 from kinds.heads.regression.spec import Regression
+from kinds.heads.spec import CLASSES
 from trainer.evaluation import summarise
 
 
@@ -39,6 +40,36 @@ def test_accuracy_and_reciprocal_rank_are_weighted() -> None:
     found = metrics("classification", weight, loss=np.zeros(3), rank=rank)
     assert (found["accuracy@1"], found["accuracy@5"]) == (0.25, 0.75)
     assert found["mean_reciprocal_rank"] == (1 + 2 * 0.5) / 4
+
+
+def test_ndcg_is_the_gain_of_each_rank_over_that_of_the_best_order() -> None:
+    rank, weight = np.array([1.0, 3.0, 7.0, np.inf]), np.array([1.0, 2.0, 4.0, 1.0])
+    found = metrics("classification", weight, loss=np.zeros(4), rank=rank)
+    gain = 1 / np.log2(1 + np.array([1.0, 3.0, 7.0]))
+    assert found["ndcg@5"] == pytest.approx((gain[0] + 2 * gain[1]) / 8)
+    assert found["ndcg@10"] == pytest.approx((gain[0] + 2 * gain[1] + 4 * gain[2]) / 8)
+    hits = np.array([[0, 1, 0, 0, 0, 1, 0, 0, 0, 0], [1, 1, 1, 0, 0, 0, 0, 0, 0, 0.0]])
+    found = metrics(
+        "multilabel", np.array([1.0, 3.0]), loss=np.zeros(2), hits=hits, labels=np.array([12, 3])
+    )
+    ranks = 1 / np.log2(1 + np.arange(1.0, 11))
+    first = {5: ranks[1] / ranks[:5].sum(), 10: (ranks[1] + ranks[5]) / ranks.sum()}
+    for cut, value in first.items():
+        assert found[f"ndcg@{cut}"] == pytest.approx((value + 3 * 1) / 4)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_epochs_are_judged_by_metrics_that_there_are(kind: str) -> None:
+    (part,) = (one for one in CLASSES if one.model_fields["kind"].default == kind)
+    rows = {
+        "loss": np.ones(2), "rank": np.ones(2), "hits": np.ones((2, 10)), "labels": np.ones(2),
+        "value": np.ones(2) if kind != "quantile" else np.ones((2, 3)),
+        "target": np.array([0.0, 1.0]),
+    }  # fmt: skip
+    settings = {"quantiles": [0.1, 0.5, 0.9]}
+    found = measured(KINDS[kind].add, rows, np.ones(2), settings)
+    assert part.METRICS
+    assert set(part.METRICS) <= set(found)
 
 
 def test_label_sets_are_measured_at_the_cuts() -> None:

@@ -60,6 +60,31 @@ def test_the_estimated_sum_is_the_exact_one_on_average() -> None:
     assert (np.abs(sums.mean(0) - np.exp(z).sum(1)) < 4 * error).all()
 
 
+def test_smoothing_over_all_classes_is_that_of_the_exact_loss_on_average() -> None:
+    """Of what smoothing adds: its gradients too, which are linear in the draws."""
+    x, w, b, labels = layer()
+    few, share, draws = sampler(8), 0.2, 3_000
+
+    def added(drawn: Negatives) -> Rows:
+        def rows(x: tf.Tensor, w: tf.Variable, b: tf.Variable) -> tf.Tensor:
+            parts = (x, rows_of(w, b), labels, drawn, tf.float32)
+            return sampled_softmax_rows(*parts, share, CLASSES) - sampled_softmax_rows(*parts)
+
+        return rows
+
+    def exact(x: tf.Tensor, w: tf.Tensor, b: tf.Tensor) -> tf.Tensor:
+        z = tf.matmul(x, w, transpose_b=True) + b
+        return share * (tf.gather(z, labels, batch_dims=1) - tf.reduce_mean(z, axis=1))
+
+    found: list[list[np.ndarray]] = []
+    for step in range(0, draws, 10):
+        found.append(losses_and_gradients(added(few.draw(tf.constant(step))), x, w, b))
+    for expected, *ours in zip(losses_and_gradients(exact, x, w, b), *found, strict=True):
+        values = np.stack(ours)
+        error = values.std(0) / np.sqrt(len(values)) + 1e-6
+        assert (np.abs(values.mean(0) - expected) < 5 * error).all()
+
+
 def test_loss_and_gradients_are_those_of_the_formula() -> None:
     x, w, b, labels = layer()
     drawn = sampler(12).draw(tf.constant(3))

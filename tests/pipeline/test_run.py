@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from examples.next_item import rows
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import csv_of
 from pipeline.run import (
@@ -48,6 +49,16 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
 def test_rows_to_score_may_be_others_and_carry_more_columns() -> None:
     line = command_lines(score=["new.csv"], keep=["label"])["score"]
     assert "--input new.csv --output OUT/scores.parquet --keep label" in line
+
+
+def test_where_elements_of_lists_are_held_out_all_lists_are_scored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Each of them is on every side."""
+    spec = Path(rows.__file__).with_name("spec.yaml")
+    run(["--spec", str(spec), "--input", "a.csv", "--output", "OUT", "--print-config"])
+    printed = capsys.readouterr().out
+    assert "serving.score" in printed and "--side" not in printed
 
 
 def test_what_is_said_of_csv_files_is_said_to_each_stage_that_reads_them() -> None:

@@ -112,6 +112,38 @@ def test_twenty_rows_have_the_ten_labels_and_scores_that_the_scorer_gives(
             assert float(heads[head][2]) == pytest.approx(right[f"{head}.value"], rel=1e-3)
 
 
+WHY = """[...document.querySelectorAll("article")].map((article) =>
+  [...article.querySelectorAll("h3 + ol li")].map((item) => [
+    item.querySelector("bdi").textContent, item.querySelector("span").textContent,
+    item.querySelector("meter").className]))"""
+
+
+def test_bars_say_what_each_input_changes(browser: Browser, model: Path) -> None:
+    rows = [row for row in typed_rows() if row["place"]][:6]
+    scorer = Scorer(model)
+    table = scorer.explain(pa.Table.from_pylist([{**row, "key": ""} for row in rows]))
+    before = int(browser.evaluate("document.body.dataset.answered"))
+    browser.evaluate("document.querySelector('#explains').click()")
+    browser.evaluate(f"({ANSWERED})({before + 1})")
+    for row, right in zip(rows, table.to_pylist(), strict=True):
+        answers(browser, row)
+        for head, bars in zip(scorer.heads(), browser.evaluate(WHY), strict=True):
+            names, shares = right[f"{head.name}.reasons"], right[f"{head.name}.shares"]
+            expected = dict(zip(names, shares, strict=True))
+            assert sorted(c for c in expected if row[c]) == sorted(name for name, _, _ in bars)
+            for name, text, side in bars:
+                share = float(text.removeprefix("≥\u00a0"))
+                # What is all but certain is not told apart by the probabilities of the page.
+                if abs(expected[name]) < 8 and max(map(abs, shares)) < 8:
+                    if text.startswith("≥"):
+                        assert expected[name] >= share - 0.01
+                    else:
+                        assert share == pytest.approx(expected[name], rel=0.02, abs=0.02)
+                    assert side == ("against" if share < 0 else "for")
+    browser.evaluate("document.querySelector('#explains').click()")
+    browser.evaluate(f"({ANSWERED})({before + len(rows) + 2})")
+
+
 def test_it_opens_from_a_folder_and_asks_no_network(browser: Browser) -> None:
     assert browser.problems == []
     assert {url.split(":")[0] for url in browser.requests} == {"file", "blob"}
@@ -135,7 +167,7 @@ def test_what_does_not_fit_is_said_where_it_is_typed(
 
 
 def test_the_form_has_the_models_columns(browser: Browser, model: Path) -> None:
-    names = "[...document.querySelectorAll('input')].map((input) => input.name)"
+    names = "[...document.querySelectorAll('form input')].map((input) => input.name)"
     assert browser.evaluate(names) == Scorer(model).columns
     values = "[...document.querySelectorAll('datalist option')].map((option) => option.value)"
     assert browser.evaluate(values) == [word for word in small_run.WORDS if word]

@@ -16,13 +16,14 @@ from small_run import LABELS, TAGS, WORDS, exported, small_rows
 
 from kinds.columns import Field
 from kinds.heads.classification.show import frequency_bars
-from kinds.heads.guesses import Guess, Scored
+from kinds.heads.guesses import Guess, Scored, mistakes
 from kinds.heads.score import FileHead
 from pipeline import manifest
 from pipeline.failures import Exit, Failure
 from serving import report
 from serving.reporting.figures import label_bars, vocabulary_charts
 from serving.reporting.report_data import ReportData, read
+from serving.scorer import Scorer
 
 HOSTILE = "<script>document.title = 'run'</script><img src=http://example.invalid/x>"
 COUNTS = [64, 32, 16, 8, 4, 2, 1]
@@ -192,6 +193,19 @@ def test_heads_stand_beside_their_baselines_and_the_best_is_marked(data: ReportD
         ("log_loss", [1.25, 1.5, 1.375], 0, False, None),
     ]
     assert report.metric_rows(data, "tags") == []
+
+
+def test_mistakes_say_which_inputs_mattered_most(data: ReportData, page: Path) -> None:
+    scorer, scored = Scorer(exported() / "model" / "model.onnx"), data.scored["next"]
+    guess = mistakes(scored.guesses)[0]
+    reasons = data.reasons["next"][guess.row]
+    row = rows().slice(guess.row, 1)
+    (expected,) = scorer.explain(row, 4, heads=["next"]).to_pylist()
+    assert [name for name, _, _ in reasons.shares] == expected["next.reasons"]
+    shares = [share for _, share, _ in reasons.shares]
+    assert shares == pytest.approx(expected["next.shares"], rel=1e-3, abs=1e-4)
+    assert reasons.shares[0][2] == 1.0
+    assert f">{shares[0]:+.3g}</span>" in page.read_text(encoding="utf-8")
 
 
 def test_a_vocabulary_covers_its_share_of_all_that_occurs(data: ReportData) -> None:

@@ -44,6 +44,7 @@ def settings(**changes: Any) -> LoopSettings:
         "batch_size": 2,
         "rate": lambda _: 0.5,
         "patience": 1,
+        "shown": {"label": ["accuracy@1"]},
     }
     return LoopSettings(**(said | changes))
 
@@ -118,6 +119,38 @@ def test_each_epoch_and_the_end_are_told(
     assert "all are done; the weights of epoch 2 are kept" in to_the_end.line()
     unjudged = script([]).train(tmp_path / "none", settings(epochs=2), evaluate=None)
     assert unjudged.kept is None and "the last weights are kept" in unjudged.line()
+
+
+def test_a_selected_metric_says_which_weights_are_best(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where the loss says otherwise."""
+    made, accuracies = script([3.0, 2.0, 1.0, 0.5]), [0.2, 0.5, 0.4, 0.3]
+
+    def evaluate() -> Judged:
+        value = accuracies.pop(0)
+        return made.evaluate()._replace(selected=value, shortfall=-value)
+
+    said = settings(patience=2, selected="accuracy@1 of label")
+    ended = made.train(tmp_path / "history", said, evaluate=evaluate)
+    assert float(made.train_state.weights[0]) == 2 * STEPS
+    assert ended.kept == 2
+    assert ended.line().endswith("weights of epoch 2 are kept, with a held-out accuracy@1 of label"
+                                 " of 0.5")  # fmt: skip
+    history = lines(tmp_path / "history")
+    assert [line["selected"] for line in history] == [0.2, 0.5, 0.4, 0.3]
+    assert [line["best"] for line in history] == [True, True, False, False]
+    told = "held-out loss 2, accuracy@1 of label 0.5, the best so far; label: accuracy@1 0.3333"
+    assert told in capsys.readouterr().err
+
+
+def test_the_last_weights_are_kept_on_request(tmp_path: Path) -> None:
+    made = script([1.0, 2.0, 3.0, 4.0])
+    ended = made.train(tmp_path / "history", settings(patience=None, keeps_last=True))
+    assert float(made.train_state.weights[0]) == 4 * STEPS
+    assert ended.kept is None
+    assert ended.line().endswith("the last weights are kept, as the spec asks")
+    assert "eval_loss" in lines(tmp_path / "history")[-1]
 
 
 def test_the_time_left_is_that_of_the_run(

@@ -49,9 +49,9 @@ def test_many_labels_are_sampled_in_the_type_that_is_fastest_here() -> None:
     assert many.epochs < few.epochs and many.batch_size > few.batch_size
 
 
-def test_a_head_that_does_not_go_with_sampled_classes_keeps_all_of_them() -> None:
+def test_a_head_with_label_smoothing_is_sampled_too() -> None:
     smooth = spec("heads.label.label_smoothing=0.1")
-    assert first(smooth, MANY).training.sampled is None
+    assert first(smooth, MANY).training.sampled is not None
 
 
 @pytest.mark.parametrize("facts", [FEW, MANY])

@@ -26,6 +26,7 @@ from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
 from kinds.parsing import Arrays
 from pipeline.console.progress import Progress
+from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from trainer.data import Batch
 from trainer.evaluation.calibration import fit_temperature, make_sums
@@ -103,9 +104,9 @@ def mean_loss(results: Mapping[str, np.ndarray]) -> float:
 
 
 def make_held_out_loss(run: Run) -> HeldOutLoss:
-    """The loss and the headline metrics between epochs: over the same rows of eval each time, drawn
-    by seed where there are too many, and kept in memory. The loss has no label smoothing and no
-    class weights."""
+    """The loss and the metrics between epochs: over the same rows of eval each time, drawn by seed
+    where there are too many, and kept in memory. The loss has no label smoothing and no class
+    weights."""
     step = make_results_step(run)
     size = run.spec.training.batch_size
     rows = run.rows("eval")
@@ -120,16 +121,30 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
         # Machines that are not quite alike must still decide alike.
         means = dict(zip(results, map(float, run.workers.chiefs(*own)), strict=True))
         loss = sum(run.losses[name].scale * mean for name, mean in means.items())
-        return Judged(loss, means, {name: headlines(run, name, results[name]) for name in means})
+        parts = run.spec.heads
+        found = {n: summarise(parts[n], results[n], run.scales[n]) for n in means}
+        return Judged(loss, means, found, *selected(run, found))
 
     return held_out_loss
 
 
-def headlines(run: Run, name: str, results: Results) -> Metrics:
-    """The metrics that stand for a head."""
-    part = run.spec.heads[name]
-    found, named = summarise(part, results, run.scales[name]), heads.KINDS[part.kind].headlines()
-    return {metric: found[metric] for metric in named if metric in found}
+def selected(run: Run, found: Mapping[str, Metrics]) -> tuple[float, float] | tuple[()]:
+    """The metric that decides which weights are best, if it is not the loss, and how far it falls
+    short. Raises Failure 2 where no held-out row has the target."""
+    if (chosen := run.spec.selected()) is None:
+        return ()
+    name, metric = chosen
+    if metric not in found[name]:
+        rule = f"heads.{name}.select needs held-out rows with its target"
+        raise Failure(Exit.USAGE, rule, received=f"no {metric}")
+    # Machines that are not quite alike must still decide alike.
+    (value,) = map(float, run.workers.chiefs(found[name][metric]))
+    return value, heads.KINDS[run.spec.heads[name].kind].shortfall(metric, value)
+
+
+def headlines(spec: Spec) -> dict[str, tuple[str, ...]]:
+    """The metrics that stand for each head."""
+    return {name: heads.KINDS[part.kind].headlines() for name, part in spec.heads.items()}
 
 
 def final_metrics(run: Run) -> tuple[dict[str, dict[str, Metrics]], Intervals]:

@@ -19,9 +19,9 @@ CHOSEN = {
 
 @dataclass(frozen=True)
 class Trial:
-    """A run that ended: its change of the best before it, its spec, the lowest held-out loss, the
-    share of its epochs after which that was, and the seconds it took. The loss is infinite where
-    it did not come to its own end."""
+    """A run that ended: its change of the best before it, its spec, the lowest held-out loss (or
+    how far the metric falls short that epochs are judged by), the share of its epochs after which
+    that was, and the seconds it took. The loss is infinite where it did not come to its own end."""
 
     name: str
     spec: Spec
@@ -39,12 +39,19 @@ def trial_line(ended: Sequence[Trial]) -> str:
     'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
     """
     *before, last = ended
-    loss = f"held-out loss {last.loss:.4g}"
+    what = _judged_by(last)
+    loss = f"held-out {what} {abs(last.loss):.4g}"
     if not math.isfinite(last.loss):
-        loss = "no held-out loss" if last.best_after else "did not come to its end"
+        loss = f"no held-out {what}" if last.best_after else "did not come to its end"
     is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
-    lowest_so_far = ", the lowest so far" * (is_best and bool(before))
+    best = "the lowest so far" if what == "loss" else "the best so far"
+    lowest_so_far = f", {best}" * (is_best and bool(before))
     return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"
+
+
+def _judged_by(trial: Trial) -> str:
+    selected = trial.spec.selected() if trial.spec else None
+    return " of ".join(reversed(selected)) if selected else "loss"
 
 
 def told(trial: Trial, said: Spec) -> dict[str, Any]:
@@ -52,7 +59,10 @@ def told(trial: Trial, said: Spec) -> dict[str, Any]:
     loss = trial.loss if math.isfinite(trial.loss) else None
     seconds = round(trial.seconds, 3)
     settings = choices(said, trial.spec)
-    return {"change": trial.name, "eval_loss": loss, "seconds": seconds, "settings": settings}
+    judged = {"eval_loss": loss}
+    if (what := _judged_by(trial)) != "loss":
+        judged = {what: loss if loss is None else abs(loss)}
+    return {"change": trial.name, **judged, "seconds": seconds, "settings": settings}
 
 
 def chosen_line(said: Spec, spec: Spec) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from kinds.charts import percent
 from kinds.heads.any.intervals import LEVEL
@@ -38,7 +38,8 @@ def parameter_table(parameters: Mapping[str, int]) -> str:
 class Ended:
     """How a run came to its end: after how many of its epochs, how long ago the held-out loss was
     lowest, which epoch's weights are kept (None for the last), their held-out loss, and whether it
-    was the time that ended it."""
+    was the time that ended it. Epochs may be judged by a `selected` metric; then the loss is how
+    far that falls short. `keeps_last`: whether the last weights were asked for."""
 
     epochs: int
     of: int
@@ -46,6 +47,8 @@ class Ended:
     kept: int | None
     held_out_loss: float
     time_was_up: bool = False
+    selected: str = ""
+    keeps_last: bool = False
 
     @property
     def why(self) -> str:
@@ -53,7 +56,10 @@ class Ended:
             return "all are done"
         if self.time_was_up:
             return "the time was up"
-        return f"the held-out loss was not lower in the last {self.waited} (patience)"
+        not_better = "the held-out loss was not lower"
+        if self.selected:
+            not_better = f"the held-out {self.selected} was not better"
+        return f"{not_better} in the last {self.waited} (patience)"
 
     def line(self) -> str:
         """
@@ -62,10 +68,12 @@ class Ended:
         """  # noqa: E501
         if not self.of:
             return "ended without an epoch: what learns, if anything, did so in phases"
-        kept = "the last weights are kept, as no eval rows say which are best"
+        said = "the spec asks" if self.keeps_last else "no eval rows say which are best"
+        kept = f"the last weights are kept, as {said}"
         if self.kept is not None:
             kept = f"the weights of epoch {self.kept} are kept, "
-            kept += f"with a held-out loss of {self.held_out_loss:.4g}"
+            what = self.selected or "loss"
+            kept += f"with a held-out {what} of {abs(self.held_out_loss):.4g}"
         return f"ended after epoch {self.epochs} of {self.of}: {self.why}; {kept}"
 
     def facts(self) -> dict[str, Any]:
@@ -74,23 +82,48 @@ class Ended:
         return {**asdict(self), "held_out_loss": loss, "why": self.why}
 
 
-def epoch_line(epoch: int, epochs: int, facts: Mapping[str, Any]) -> str:
+class Shown(Protocol):
+    """What of an epoch is shown: the metrics of each head, and the one it is judged by."""
+
+    @property
+    def epochs(self) -> int: ...
+
+    @property
+    def selected(self) -> str: ...
+
+    @property
+    def shown(self) -> Mapping[str, Sequence[str]]: ...
+
+
+def epoch_line(epoch: int, settings: Shown, facts: Mapping[str, Any]) -> str:
     """An epoch as its line of the history tells it.
 
+    >>> class Three:
+    ...     epochs, selected, shown = 3, "", {"next": ("log_loss", "accuracy@1")}
     >>> found = {"eval_loss": 4.5, "best": True, "eval": {"next": 4.5}}
-    >>> epoch_line(1, 3, found | {"eval_metrics": {"next": {"log_loss": 4.5, "accuracy@1": 0.25}}})
+    >>> metrics = {"next": {"accuracy@1": 0.25, "accuracy@5": 0.5, "log_loss": 4.5}}
+    >>> epoch_line(1, Three(), found | {"eval_metrics": metrics})
     'after epoch 1 of 3: held-out loss 4.5, the lowest so far; next: log loss 4.5, accuracy@1 0.25'
     """
+    epochs = settings.epochs
     if "eval_loss" not in facts:
         losses = ", ".join(f"{name} {loss:.4g}" for name, loss in facts["train"].items())
         return f"after epoch {epoch} of {epochs}: loss in training {losses}; no eval rows"
-    judged = f"held-out loss {facts['eval_loss']:.4g}" + ", the lowest so far" * facts["best"]
-    return "; ".join([f"after epoch {epoch} of {epochs}: {judged}", *_headlines(facts)])
+    judged, best = f"held-out loss {facts['eval_loss']:.4g}", ", the lowest so far"
+    if settings.selected:
+        judged += f", {settings.selected} {facts['selected']:.4g}"
+        best = ", the best so far"
+    judged += best * facts["best"]
+    own = _headlines(settings.shown, facts["eval_metrics"])
+    return "; ".join([f"after epoch {epoch} of {epochs}: {judged}", *own])
 
 
-def _headlines(facts: Mapping[str, Any]) -> Iterator[str]:
-    for name, metrics in facts["eval_metrics"].items():
-        said = [f"{metric.replace('_', ' ')} {value:.4g}" for metric, value in metrics.items()]
+def _headlines(
+    shown: Mapping[str, Sequence[str]], found: Mapping[str, Mapping[str, float]]
+) -> Iterator[str]:
+    for name, metrics in found.items():
+        own = [metric for metric in shown.get(name, ()) if metric in metrics]
+        said = [f"{metric.replace('_', ' ')} {metrics[metric]:.4g}" for metric in own]
         if said:
             yield f"{name}: {', '.join(said)}"
 

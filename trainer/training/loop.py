@@ -8,7 +8,7 @@ functions.
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -61,7 +61,8 @@ class LoopSettings:
     """How long and how fast: `rows` of an epoch, `rate` as a function of the steps done, `patience`
     in epochs, `sampled` as the steps at the start of the run that sample classes, `last_step` as
     those of the whole run if the last epoch is cut short. What is `quiet` prints no line for each
-    epoch."""
+    epoch, others print the `shown` metrics of each head. `selected` is what the metric is called
+    that epochs are judged by, if it is not the loss; `keeps_last` keeps the last weights."""
 
     epochs: int
     rows: int
@@ -71,6 +72,9 @@ class LoopSettings:
     sampled: int = 0
     last_step: int | None = None
     quiet: bool = False
+    shown: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    selected: str = ""
+    keeps_last: bool = False
 
     @property
     def steps(self) -> int:
@@ -149,10 +153,11 @@ def train(
             save()
             between = time.monotonic() - since
             if history and not settings.quiet:
-                print(epoch_line(epoch + 1, settings.epochs, facts), file=sys.stderr, flush=True)
+                print(epoch_line(epoch + 1, settings, facts), file=sys.stderr, flush=True)
             if stopped():
                 ended(f"after step {int(state.step):,}")
-    return put_best_back(state, settings, judged=evaluate is not None)
+    is_judged = evaluate is not None and not settings.keeps_last
+    return put_best_back(state, settings, judged=is_judged)
 
 
 def put_best_back(state: TrainState, settings: LoopSettings, *, judged: bool) -> Ended:
@@ -165,7 +170,8 @@ def put_best_back(state: TrainState, settings: LoopSettings, *, judged: bool) ->
     finished, waited = int(state.finished), int(state.waited)
     kept = finished - waited if judged else None
     time_was_up = not is_over(state, settings)
-    return Ended(finished, settings.epochs, waited, kept, float(state.best_loss), time_was_up)
+    best, how = float(state.best_loss), (settings.selected, settings.keeps_last)
+    return Ended(finished, settings.epochs, waited, kept, best, time_was_up, *how)
 
 
 def is_over(state: TrainState, settings: LoopSettings) -> bool:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Training
 from trainer.data import steps_per_epoch
-from trainer.evaluation import HeldOutLoss, make_held_out_loss
+from trainer.evaluation import HeldOutLoss, headlines, make_held_out_loss
 from trainer.evaluation.gates import fit_gates
 from trainer.network import shift_seeds
 from trainer.reporting.history import History
@@ -130,10 +130,13 @@ def train_run(
             warmup_steps=training.warmup_steps,
             total_steps=total_steps,
         ),
-        patience=training.patience,
+        patience=None if training.keep == "last" else training.patience,
         sampled=sampled_steps(run, total_steps),
         last_step=total_steps,
         quiet=quiet,
+        shown=headlines(run.spec),
+        selected=" of ".join(reversed(run.spec.selected() or ())),
+        keeps_last=training.keep == "last",
     )
     restored = run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state())
     if restored and not quiet:

@@ -14,11 +14,14 @@ from trainer.training.optimizer import Optimizer
 
 class Judged(NamedTuple):
     """How good the weights are on held-out rows: the loss of the run, that of each head, and the
-    metrics that stand for each head."""
+    metrics of each head; and the `selected` metric, if one decides which weights are best, with
+    how far it falls short."""
 
     loss: float
     heads: dict[str, float]
     metrics: dict[str, dict[str, float]]
+    selected: float | None = None
+    shortfall: float | None = None
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class TrainState:
     begun: epochs before which the due phases have run
     finished: epochs that are done, evaluation included
     losses: [heads] sums of the mean losses of this epoch's steps so far
-    weights, best: the weights and their values at the epoch with the lowest eval loss
+    weights, best: the weights and their values at the best epoch
+    best_loss: its held-out loss, or how far the metric falls short that is selected by
     waited: epochs since then
     averages: (weight, its mean over the steps) where the means are what is evaluated and kept
     """
@@ -63,14 +67,17 @@ def evaluate_and_keep_best(
 ) -> dict[str, Any]:
     if evaluate is None:
         return {}
-    loss, by_head, metrics = evaluate()
-    better = loss < float(state.best_loss)
+    judged = evaluate()
+    short = judged.loss if judged.shortfall is None else judged.shortfall
+    better = short < float(state.best_loss)
     if better:
-        state.best_loss.assign(loss)
+        state.best_loss.assign(short)
         for best, variable in zip(state.best, state.weights, strict=True):
             best.assign(variable)
     state.waited.assign(0 if better else state.waited + 1)
-    return {"eval_loss": loss, "eval": by_head, "eval_metrics": metrics, "best": better}
+    selected = {} if judged.selected is None else {"selected": judged.selected}
+    found = {"eval_loss": judged.loss, "eval": judged.heads, "eval_metrics": judged.metrics}
+    return {**found, **selected, "best": better}
 
 
 @contextmanager

@@ -6,9 +6,10 @@ import pyarrow as pa
 
 from kinds.differences import Array
 from kinds.heads.evidence import Evidence, log_odds
-from kinds.heads.labels.score import leaning_unit as leaning_unit
+from kinds.heads.labels.score import in_log_odds as in_log_odds
 from kinds.heads.numbers.score import difference as difference
 from kinds.heads.numbers.score import has_several as has_several
+from kinds.heads.numbers.score import middle as middle
 from kinds.heads.numbers.score import ranks as ranks
 from kinds.heads.numbers.score import score_alone as score_alone
 from kinds.heads.numbers.score import tensors as tensors

@@ -20,6 +20,7 @@ class Binary(NumberPart):
     """Yes or no, by a sigmoid. `<head>.score` is the probability of yes."""
 
     RESULTS: ClassVar = ("score",)
+    METRICS: ClassVar = ("log_loss", "accuracy", "auc")
 
     kind: Literal["binary"] = "binary"
     class_weights: dict[Literal["0", "1"], Positive] | Literal["balanced"] | None = None

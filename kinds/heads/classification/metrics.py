@@ -27,7 +27,7 @@ from kinds.heads.any.metrics import (
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import distribution
-from kinds.heads.labels.metrics import CUTS
+from kinds.heads.labels.metrics import CUTS, NDCG_CUTS, gains
 from kinds.memory.mixture import Mixture, log_probabilities
 from kinds.names import WEIGHT
 
@@ -90,6 +90,8 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
     totals.add_mean("log_loss", rows["loss"], weights)
     for cut in CUTS:
         totals.add_mean(f"accuracy@{cut}", rows["rank"] <= cut, weights)
+    for cut in NDCG_CUTS:
+        totals.add_mean(f"ndcg@{cut}", gains(rows["rank"], cut), weights)
     totals.add_mean("mean_reciprocal_rank", 1 / rows["rank"], weights)
 
 

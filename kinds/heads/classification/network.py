@@ -68,8 +68,9 @@ def loss(layer: OutputLayer, hidden: tf.Tensor, rows: LossRows) -> HeadSum:
     if rows.drawn is not None:
         # A drawn class stands for a missing target: no other row of the kernel is to move for it.
         target = tf.where(rows.weights > 0, target, rows.drawn.ids[0])
+        smoothing = layer.part.label_smoothing, layer.outputs
         parts = (x, layer.rows_at, target, rows.drawn, rows.products)
-        return weighted_sum(sampled_softmax_rows(*parts), rows.weights)
+        return weighted_sum(sampled_softmax_rows(*parts, *smoothing), rows.weights)
     of_layer, smoothing = (x, *layer.learned_weights()), layer.part.label_smoothing
     found = softmax_sum(*of_layer, target, rows.weights, smoothing, rows.products)
     return HeadSum(*found, rows.weights)

@@ -53,14 +53,26 @@ def sampled_softmax_rows(
     labels: tf.Tensor,
     drawn: Negatives,
     products: tf.DType = tf.float32,
+    smoothing: float = 0.0,
+    classes: int = 1,
 ) -> tf.Tensor:
     """hidden [batch, width], what gives the rows of kernel and bias for classes, and labels int32
     [batch] to the estimated losses [batch]. `products`: as for `losses.softmax_sum`, so with
-    bfloat16 the logits and shares of the draws are rounded to its 8 bits."""
+    bfloat16 the logits and shares of the draws are rounded to its 8 bits.
+
+    `smoothing` spreads a share of the target over all `classes`. The mean of their logits is linear
+    in their rows, and estimated from the draws, each divided by how often it is expected.
+    """
     (own_row, own_bias), (rows, bias) = rows_at(labels), rows_at(drawn.ids)
     own = tf.reduce_sum(hidden * own_row, axis=1) + own_bias
     hits = drawn.ids == labels[:, None]
-    return _estimates(own, hidden, rows, bias - drawn.log_expected, hits, products)
+    losses = _estimates(own, hidden, rows, bias - drawn.log_expected, hits, products)
+    if not smoothing:
+        return losses
+    parts = tf.exp(-drawn.log_expected) / classes
+    mean_row = tf.linalg.matvec(rows, parts, transpose_a=True)
+    mean = tf.linalg.matvec(hidden, mean_row) + tf.reduce_sum(parts * bias)
+    return losses + smoothing * (own - mean)
 
 
 def _estimates(

@@ -1,6 +1,6 @@
 """The settings of a classification."""
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from kinds.heads.labels.spec import LabelsPart
 from kinds.settings import Name, Positive, Share
@@ -9,6 +9,11 @@ from kinds.settings import Name, Positive, Share
 class Classification(LabelsPart):
     """One label of a vocabulary, by a softmax. A score lists the likeliest labels in
     `<head>.labels`, best first, and their probabilities in `<head>.scores`."""
+
+    METRICS: ClassVar = (
+        *("log_loss", "accuracy@1", "accuracy@5", "accuracy@10", "ndcg@5", "ndcg@10"),
+        "mean_reciprocal_rank",
+    )
 
     kind: Literal["classification"] = "classification"
     next_of: Name | None = None
@@ -40,8 +45,3 @@ class Classification(LabelsPart):
                     f"{place}: {setting} changes how labels count and does not go with `memory`, "
                     "which counts them as they are"
                 )
-        if training.sampled and self.label_smoothing > 0:
-            raise ValueError(
-                f"{place}: label_smoothing spreads over all classes and does not go with "
-                "training.sampled"
-            )

@@ -36,8 +36,12 @@ def ranks(head: "FileHead", results: pa.RecordBatch) -> "Ranks":
     return counts, texts, results.column(scores).flatten() if has_scores else pa.nulls(len(texts))
 
 
-def leaning_unit() -> str:
-    return "log odds"
+def in_log_odds() -> bool:
+    return True
+
+
+def middle(head: "FileHead") -> int:
+    return 0
 
 
 def difference_of(probabilities: Callable[[Array], Array]) -> Callable[..., Difference]:

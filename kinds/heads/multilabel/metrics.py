@@ -21,7 +21,7 @@ from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import ROWS_OF_NO_ROWS
-from kinds.heads.labels.metrics import CUTS
+from kinds.heads.labels.metrics import CUTS, NDCG_CUTS, gains
 from kinds.memory.mixture import Mixture, log_odds
 from kinds.names import WEIGHT
 
@@ -60,8 +60,9 @@ def narrowed(output: Array, ids: Array) -> Array:
 
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
-    """precision@k: share of the k best that are labels; recall@k: share of the labels among them,
-    over the rows that have labels."""
+    """precision@k: share of the k best that are labels; recall@k: share of the labels among them;
+    ndcg@k: what their ranks are worth, of what the best order is; the last two over the rows that
+    have labels."""
     totals.add_mean("log_loss", rows["loss"], weights)
     labels = rows["labels"]
     some = labels > 0
@@ -69,6 +70,11 @@ def add(totals: Totals, rows: Rows, weights: Array) -> None:
         found = rows["hits"][:, :cut].sum(axis=1)
         totals.add_mean(f"precision@{cut}", found / cut, weights)
         totals.add_mean(f"recall@{cut}", found[some] / labels[some], weights[some], some)
+    of_rank = gains(np.arange(1.0, rows["hits"].shape[1] + 1), rows["hits"].shape[1])
+    for cut in NDCG_CUTS:
+        found = rows["hits"][:, :cut] @ of_rank[:cut]
+        best = np.cumsum(of_rank)[np.minimum(labels[some], len(of_rank[:cut])).astype(int) - 1]
+        totals.add_mean(f"ndcg@{cut}", found[some] / best, weights[some], some)
 
 
 def baselines(

@@ -9,7 +9,8 @@ from kinds.differences import Array
 from kinds.heads.evidence import Evidence, by_itself
 from kinds.heads.labels.score import columns as columns
 from kinds.heads.labels.score import difference_of, tensors_of
-from kinds.heads.labels.score import leaning_unit as leaning_unit
+from kinds.heads.labels.score import in_log_odds as in_log_odds
+from kinds.heads.labels.score import middle as middle
 from kinds.heads.labels.score import ranks as ranks
 from kinds.tensors import Tensor
 

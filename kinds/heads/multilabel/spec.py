@@ -12,6 +12,10 @@ class Multilabel(LabelsPart):
     labels in `<head>.labels`, best first, and the probability of each in `<head>.scores`."""
 
     PREPARED: ClassVar = LabelsPart.PREPARED | {"separator"}
+    METRICS: ClassVar = (
+        *("log_loss", "precision@1", "precision@5", "precision@10"),
+        *("recall@1", "recall@5", "recall@10", "ndcg@5", "ndcg@10"),
+    )
 
     kind: Literal["multilabel"] = "multilabel"
     separator: Separator = " "

@@ -34,8 +34,12 @@ def leaning(head: "FileHead", said: "Evidence") -> Array:
     return said.own
 
 
-def leaning_unit() -> str:
-    return "the target's own unit"
+def in_log_odds() -> bool:
+    return False
+
+
+def middle(head: "FileHead") -> int:
+    return 0
 
 
 def difference(

@@ -8,10 +8,10 @@ import pyarrow as pa
 
 from kinds.differences import Array, Difference, value_difference
 from kinds.heads.numbers.score import has_several as has_several
-from kinds.heads.numbers.score import leaning_unit as leaning_unit
+from kinds.heads.numbers.score import in_log_odds as in_log_odds
 from kinds.heads.numbers.score import score_alone as score_alone
 from kinds.heads.numbers.score import tensors as tensors
-from kinds.heads.quantile.metrics import middle
+from kinds.heads.quantile.metrics import middle as middle_of
 
 if TYPE_CHECKING:
     from kinds.heads.evidence import Evidence
@@ -24,7 +24,11 @@ def columns(head: "FileHead", labels_only: bool) -> dict[str, pa.DataType]:
 
 def leaning(head: "FileHead", said: "Evidence") -> Array:
     """Of the value in the middle."""
-    return np.asarray(said.own[:, middle(head.settings["quantiles"])])
+    return np.asarray(said.own[:, middle(head)])
+
+
+def middle(head: "FileHead") -> int:
+    return middle_of(head.settings["quantiles"])
 
 
 def difference(

@@ -18,6 +18,7 @@ class Quantile(ScaledPart):
     """
 
     RESULTS: ClassVar = ("values",)
+    METRICS: ClassVar = ("pinball_loss", "mean_absolute_error")
 
     kind: Literal["quantile"] = "quantile"
     quantiles: Annotated[

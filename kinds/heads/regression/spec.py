@@ -1,6 +1,6 @@
 """The settings of a regression."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from kinds.heads.scaled.spec import ScaledPart
 
@@ -8,5 +8,7 @@ from kinds.heads.scaled.spec import ScaledPart
 class Regression(ScaledPart):
     """A number. The model predicts it, or its logarithm, standardised; `<head>.value` has its own
     unit."""
+
+    METRICS: ClassVar = ("mean_absolute_error", "root_mean_squared_error")
 
     kind: Literal["regression"] = "regression"
