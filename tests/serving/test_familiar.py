@@ -129,7 +129,7 @@ def test_ask_says_what_is_known() -> None:
     said = answer(scorer(), row, 1, Asked(known=True).made(scorer(), None))
     # dog is unknown; the list is read as its last four, two and four words.
     assert "10 of 11 values known, distance " in said
-    assert " training rows have the first answer" in said
+    assert "  training rows with the first answer: " in said
 
 
 def test_no_rows_have_columns_of_no_rows() -> None:
