@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from kinds.settings import Count, FilePath, Name, Part, Positive, Share
+from kinds.settings import Count, FilePath, Name, Part, Positive, Share, Whole
 from pipeline.spec.training import Phases
 
 Reading = Literal["words", "values"]
@@ -124,6 +124,9 @@ class Trunk(Part):
     inputs: tuple[Name, ...] | None = None
     """The inputs that it reads; by default all. One that only a memory counts by need not be among
     them."""
+    cross_layers: Whole = 0
+    """How many cross layers stand before the layers: each multiplies what it makes of its input by
+    all inputs, and adds its input, so that products of inputs need not be found by sums."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The layers, in the order from the inputs to the heads."""
     dropout: Share = 0.0
@@ -133,8 +136,8 @@ class Trunk(Part):
 
     @model_validator(mode="after")
     def _layers_have_inputs(self) -> Self:
-        if self.inputs == () and self.layers:
-            raise ValueError("`layers` need inputs to read")
+        if self.inputs == () and (self.layers or self.cross_layers):
+            raise ValueError("`layers` and `cross_layers` need inputs to read")
         if self.inputs and len(set(self.inputs)) != len(self.inputs):
             raise ValueError("`inputs` must not name an input twice")
         return self

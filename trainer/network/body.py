@@ -24,6 +24,7 @@ from kinds.inputs.places import Ids
 from kinds.memory.averages import WIDTH, feature_name
 from pipeline.spec import Layer, Spec, Trunk
 from trainer.data import example_features
+from trainer.network.cross_layers import cross_layer, cross_name, crossed
 from trainer.network.every_place import at_places, list_inputs
 from trainer.network.first_layer import reordered
 
@@ -116,7 +117,9 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
             if of_trunk
             else nothing(inputs)
         )
-        top = trunk(whole, spec.trunk)
+        width = int(whole.shape[-1])
+        cross = [cross_layer(width, cross_name(at)) for at in range(spec.trunk.cross_layers)]
+        top = trunk(crossed(whole, cross), spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
     for name, own in averages.items():
         beside = [hidden[name], *(inputs[feature] for feature in own)]
