@@ -68,6 +68,11 @@ def test_the_support_is_the_count_of_the_first_answer(tmp_path: Path) -> None:
     assert "left.support" not in got.schema.names
 
 
+def test_python_gives_what_files_get(tmp_path: Path) -> None:
+    got = scored(tmp_path, small_rows(COUNT), "--known", "--heads", "next")
+    assert scorer().known(small_rows(COUNT), heads=["next"]).equals(got)
+
+
 def surprise(kind: str, values: list[object], training: dict[str, object]) -> list[float]:
     (batch,) = pa.table({"x": values}).to_batches()
     return Surprise(Analysis(Field("x", kind)), training).of(batch).tolist()  # type: ignore[arg-type]
