@@ -347,6 +347,10 @@ class Scorer:
             columns |= self._answers.columns(head)
         return pa.schema(columns.items())
 
+    def notes(self, heads: Sequence[str] | None = None) -> list[str]:
+        """What is to be known of the coverage of these heads' answers."""
+        return self._answers.notes(self.heads(heads))
+
     def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
         """Lines about what a row of the results has beside the best labels and plain numbers."""
         for column in self._answers.columns(head):
@@ -374,6 +378,7 @@ class Scorer:
                     *(one.place for one in self._memories.values()),
                 ],
                 limited=limited,
+                beside=set(self._answers.reads(chosen).values()),
             )
         return self._networks[names]
 
