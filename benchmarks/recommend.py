@@ -34,7 +34,7 @@ import pyarrow.parquet as pq
 from benchmarks.processor import processor
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.model import ModelFolder
-from pipeline.folders.run import RunFolder
+from pipeline.folders.output import Output
 from pipeline.spec.file import add_set
 from serving import Scorer
 
@@ -129,7 +129,7 @@ def sasrec(
 
 
 def prepared(path: Path, options: argparse.Namespace) -> Path:
-    output: Path = options.output / "data"
+    output = Output(options.output).data.path
     changed = [word for setting in options.set for word in ("--set", setting)]
     _stage("pipeline.prepare", "--spec", SPEC, "--input", path, "--output", output, *changed)
     return output
@@ -137,8 +137,8 @@ def prepared(path: Path, options: argparse.Namespace) -> Path:
 
 def trained(data: Path, options: argparse.Namespace, seed: int) -> tuple[ModelFolder, Figures]:
     """The exported file, and what it took."""
-    run = RunFolder(options.output / f"run-{seed}")
-    model = ModelFolder(options.output / f"model-{seed}")
+    output = Output(options.output / f"ours-{seed}")
+    run, model = output.run, output.model
     _stage("trainer.task", "--data", data, "--output", run.path, f"--training.seed={seed}")
     _stage("serving.export", "--run", run.path, "--output", model.path)
     facts = run.manifest.facts
