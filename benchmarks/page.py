@@ -29,6 +29,7 @@ BENCHMARKS = (
     "phases",
     "phases_cost",
     "score",
+    "score_options",
     "question",
     "codex",
     "memory",

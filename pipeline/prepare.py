@@ -121,7 +121,7 @@ def prepare(
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
         settings += [json.dumps(numbers)] if numbers else []
         settings += [stores.fingerprint(one.file) for one in spec.label_features.values()]
-        settings += vectors.fingerprints([table.vectors for table in spec.tables.values()])
+        settings += vectors.fingerprints(list(spec.vector_files().values()))
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
         before = _state(output)
@@ -177,7 +177,7 @@ def _check_given(vocabularies: Mapping[str, specs.Vocabulary]) -> None:
 def _check_widths(spec: specs.Spec) -> None:
     """Raises Failure 2 where the vectors that a table starts with have another width."""
     for name, lookup in spec.starts().items():
-        path = spec.tables[name].vectors
+        path = spec.vector_files()[name]
         width = vectors.width(path)
         if width != lookup.width:
             rule = f"the `embedding` of inputs with the table {name!r} must be {width}, "

@@ -180,6 +180,17 @@ class Scorer:
         heads = self.heads(list(limits))
         return Candidates(limits, heads, self.metadata.fields, labels)
 
+    def known(
+        self, rows: Any, top_k: int | None = None, heads: Sequence[str] | None = None
+    ) -> pa.Table:
+        """What `score` gives, and beside it how much of each row the model knows: the columns of
+        serving.familiarity.familiar. Raises Failure as `score` does, and 2 for a model that does
+        not know its training rows."""
+        # Where drift is counted, files are scored: at the top of the module that would be a circle.
+        from serving.familiarity.familiar import Familiar
+
+        return self._scored(rows, top_k, heads, {}, [Familiar(self, heads)])
+
     def explain(
         self,
         rows: Any,

@@ -42,6 +42,7 @@ NOT_RUN = {
     "docker ": "needs an engine for containers: test_docker checks the files' form",
     "gs://": "needs storage: test_stores runs prepare and test_vertex the trainer against servers",
     "s3://": "needs storage: test_stores runs prepare against a server",
+    "--window ": "needs rows of many days: test_window prepares such",
     "TF_CONFIG=": "needs two machines: test_workers runs two processes",
 }
 SLOW = {

@@ -54,7 +54,7 @@ def run(
     runner, options = engine(beam_args)
     is_cluster = str(runner).lower().startswith("dataflow")
     if is_cluster:
-        starts = [table.vectors for table in result.spec.tables.values()]
+        starts = list(result.spec.vector_files().values())
         labels = [one.file for one in result.spec.label_features.values()]
         _check_shared([result.output, *result.paths, *starts, *labels])
     try:

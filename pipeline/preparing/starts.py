@@ -16,7 +16,7 @@ def write(spec: specs.Spec, folder: DataFolder) -> dict[str, dict[str, Any]] | N
     said = {}
     for table, lookup in spec.starts().items():
         counts = folder.vocabulary(lookup.vocabulary or "")
-        ids, found = vectors.read(spec.tables[table].vectors, list(counts))
+        ids, found = vectors.read(spec.vector_files()[table], list(counts))
         folder.write_vectors(table, ids, found)
         said[table] = _coverage(np.fromiter(counts.values(), np.int64, len(counts)), ids)
     return said or None

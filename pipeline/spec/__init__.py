@@ -208,7 +208,11 @@ class Spec(Part):
     def starts(self) -> dict[str, Lookup]:
         """How inputs look up in the tables that start with vectors that exist."""
         lookups = {part.table: part for part in self.lookups().values()}
-        return {table: lookups[table] for table in self.tables}
+        return {table: lookups[table] for table in self.vector_files()}
+
+    def vector_files(self) -> dict[str, str]:
+        """The files of vectors that tables start with."""
+        return {name: one.vectors for name, one in self.tables.items() if one.vectors is not None}
 
     def labels(self) -> dict[str, Labels]:
         """What the heads over a vocabulary choose from."""
@@ -328,8 +332,8 @@ class Spec(Part):
             said["memory"] = self._prepared_memory()
         if self.followed():
             said["next_of"] = self.followed()
-        if self.tables:
-            said["tables"] = {name: table.vectors for name, table in self.tables.items()}
+        if files := self.vector_files():
+            said["tables"] = files
         if self.label_features:
             own = self.label_features.items()
             said["label_features"] = {name: one.model_dump(mode="json") for name, one in own}

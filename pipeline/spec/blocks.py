@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, model_validator
 
-from kinds.settings import Count, FilePath, Name, Part, Share
+from kinds.settings import Count, FilePath, Name, Part, Positive, Share, Whole
 from pipeline.spec.training import Phases
 
 Reading = Literal["words", "values"]
@@ -90,20 +90,30 @@ class Shared(Part):
 
 
 class Table(Part):
-    """An embedding table that starts with vectors that exist: of words, products, anything that the
-    values of its vocabulary are called in the file.
+    """How an embedding table starts: with vectors that exist, of words, products, anything that the
+    values of its vocabulary are called in the file; or by chance, with another length.
 
-    The inputs of the table say the width of the vectors as their `embedding`; a block that they go
-    `through` makes any other width of it. A value that the file does not have starts as it would
-    without one, by chance, and so do the ids for unknown and missing values.
+    With `vectors` the inputs of the table say their width as `embedding`; a block that they go
+    `through` makes any other width of it. A value that the file does not have starts by chance, as
+    it would without one, and so do the ids for unknown and missing values.
     """
 
-    vectors: FilePath
+    vectors: FilePath | None = None
     """The file: `.vec` or `.txt` (fastText, word2vec, GloVe), word2vec's `.bin`, these also `.gz`;
     `.parquet` (a column of texts, one of lists of numbers); or `.npy` beside a `.txt` with a value
     a line. Here or at gs:// or s3://."""
     frozen: bool = False
     """Whether the whole table stays as it starts; otherwise it learns with everything else."""
+    length: Positive = 1.0
+    """How long the vectors are on average that start by chance. Shorter ones move less on what few
+    rows say, and often rank better where an id occurs a few times only; long ones learn in fewer
+    steps."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.vectors is None and (self.frozen or "length" not in self.model_fields_set):
+            raise ValueError("give `vectors`, or the `length` that vectors of chance start with")
+        return self
 
 
 class Trunk(Part):
@@ -114,6 +124,9 @@ class Trunk(Part):
     inputs: tuple[Name, ...] | None = None
     """The inputs that it reads; by default all. One that only a memory counts by need not be among
     them."""
+    cross_layers: Whole = 0
+    """How many cross layers stand before the layers: each multiplies what it makes of its input by
+    all inputs, and adds its input, so that products of inputs need not be found by sums."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The layers, in the order from the inputs to the heads."""
     dropout: Share = 0.0
@@ -123,8 +136,8 @@ class Trunk(Part):
 
     @model_validator(mode="after")
     def _layers_have_inputs(self) -> Self:
-        if self.inputs == () and self.layers:
-            raise ValueError("`layers` need inputs to read")
+        if self.inputs == () and (self.layers or self.cross_layers):
+            raise ValueError("`layers` and `cross_layers` need inputs to read")
         if self.inputs and len(set(self.inputs)) != len(self.inputs):
             raise ValueError("`inputs` must not name an input twice")
         return self

@@ -138,7 +138,7 @@ def _starts(spec: "Spec") -> None:
             users.setdefault(lookup.table, []).append(name)
     for table in spec.tables:
         _defined(f"tables.{table}", table, users, "table of an input over a vocabulary")
-        for name in users[table]:
+        for name in users[table] if table in spec.vector_files() else ():
             if "embedding" not in spec.inputs[name].model_fields_set:
                 raise ValueError(
                     f"inputs.{name}.embedding: must be given, the width of the vectors that "

@@ -82,17 +82,11 @@ def _reason(head: str, one: Mapping[str, Any]) -> str:
     what = (
         f"{head}: {metric} {one['before']:.4f}, now {one['after']:.4f}, {one['change']:.1%} worse"
     )
-    if one["change"] > may_lose:
-        passing = _up(max(one["change"], (one["interval"] or [0, 0])[1]))
-        return (
-            f"{what}, where it may lose {may_lose:.1%} (--may-lose {head}={passing} lets it pass)"
-        )
-    low, high = one["interval"]
-    passing = _up(high)
-    return (
-        f"{what}, surely by {low:.1%} and perhaps by {high:.1%}, where it may lose {may_lose:.1%} "
-        f"(--may-lose {head}={passing} lets it pass)"
-    )
+    low, high = one["interval"] or (one["change"], one["change"])
+    between = f" ({low:+.1%} to {high:+.1%})" if one["interval"] else ""
+    passing = _up(max(one["change"], high))
+    allowed = f"where it may lose {may_lose:.1%} (--may-lose {head}={passing} lets it pass)"
+    return f"{what}{between}, {allowed}"
 
 
 def _up(share: float) -> str:

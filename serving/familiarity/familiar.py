@@ -70,7 +70,7 @@ class Familiar:
             known = f"{row[KNOWN]} of {row[VALUES]} values known"
             return [f"{known}, distance {row[DISTANCE]:.2f}, most by {row[FARTHEST]}"]
         support = row.get(f"{head.name}.support")
-        return [] if support is None else [f"  {support:,} training rows have the first answer"]
+        return [] if support is None else [f"  training rows with the first answer: {support:,}"]
 
     def of(self, typed: pa.RecordBatch, results: pa.RecordBatch) -> list[pa.Array]:
         each = np.stack([one.of(typed) for one in self._surprises.values()])

@@ -46,7 +46,7 @@ def test_a_head_with_inputs_of_its_own_reads_them_all_the_same() -> None:
 @pytest.mark.parametrize(
     ("more", "says"),
     [
-        ("trunk: {inputs: [], layers: [8]}\n", "`layers` need inputs to read"),
+        ("trunk: {inputs: [], layers: [8]}\n", "`layers` and `cross_layers` need inputs"),
         ("trunk: {inputs: [shop, shop]}\n", "`inputs` must not name an input twice"),
         ("trunk: {inputs: [price]}\n", "trunk.inputs: no input is called 'price'"),
         ("trunk: nothing\n", "trunk"),

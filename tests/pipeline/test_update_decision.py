@@ -42,7 +42,7 @@ def test_the_reason_says_what_would_let_it_pass() -> None:
     heads = {"y": figures(0.5, 0.51, (-0.01, 0.0301))}
     (why,) = reasons(judged(heads, KINDS, allowed([])))
     assert why == (
-        "y: log loss 0.5000, now 0.5100, 2.0% worse, where it may lose 1.0% "
+        "y: log loss 0.5000, now 0.5100, 2.0% worse (-2.0% to +6.0%), where it may lose 1.0% "
         "(--may-lose y=0.061 lets it pass)"
     )
     assert not reasons(judged(heads, KINDS, allowed(["y=0.061"])))

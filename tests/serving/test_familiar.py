@@ -68,6 +68,11 @@ def test_the_support_is_the_count_of_the_first_answer(tmp_path: Path) -> None:
     assert "left.support" not in got.schema.names
 
 
+def test_python_gives_what_files_get(tmp_path: Path) -> None:
+    got = scored(tmp_path, small_rows(COUNT), "--known", "--heads", "next")
+    assert scorer().known(small_rows(COUNT), heads=["next"]).equals(got)
+
+
 def surprise(kind: str, values: list[object], training: dict[str, object]) -> list[float]:
     (batch,) = pa.table({"x": values}).to_batches()
     return Surprise(Analysis(Field("x", kind)), training).of(batch).tolist()  # type: ignore[arg-type]
@@ -129,7 +134,7 @@ def test_ask_says_what_is_known() -> None:
     said = answer(scorer(), row, 1, Asked(known=True).made(scorer(), None))
     # dog is unknown; the list is read as its last four, two and four words.
     assert "10 of 11 values known, distance " in said
-    assert " training rows have the first answer" in said
+    assert "  training rows with the first answer: " in said
 
 
 def test_no_rows_have_columns_of_no_rows() -> None:

@@ -32,7 +32,7 @@ inputs:
   recent: {kind: sequence, column: items, vocabulary: words, embedding: 4, through: common,
            length: 3, combine: HOW}
   size: {kind: number}
-trunk: {layers: [8, 4]}
+trunk: {cross_layers: 1, layers: [8, 4]}
 heads:
   next: {kind: classification, vocabulary: words, next_of: items, HEAD}
 split: {by: row}

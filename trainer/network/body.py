@@ -24,6 +24,7 @@ from kinds.inputs.places import Ids
 from kinds.memory.averages import WIDTH, feature_name
 from pipeline.spec import Layer, Spec, Trunk
 from trainer.data import example_features
+from trainer.network.cross_layers import cross_layer, cross_name, crossed
 from trainer.network.every_place import at_places, list_inputs
 from trainer.network.first_layer import reordered
 
@@ -116,7 +117,9 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
             if of_trunk
             else nothing(inputs)
         )
-        top = trunk(whole, spec.trunk)
+        width = int(whole.shape[-1])
+        cross = [cross_layer(width, cross_name(at)) for at in range(spec.trunk.cross_layers)]
+        top = trunk(crossed(whole, cross), spec.trunk)
         hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
     for name, own in averages.items():
         beside = [hidden[name], *(inputs[feature] for feature in own)]
@@ -172,7 +175,10 @@ def build_tables(spec: Spec, entries: Mapping[str, int]) -> dict[str, layers.Emb
     for lookup in sorted(filter(None, lookups), key=lambda one: one.vocabulary is None):
         if lookup.table not in tables:
             count = lookup.rows or id_count(entries[lookup.vocabulary or ""])
-            tables[lookup.table] = table(count, lookup.width, table_layer(spec, lookup.table))
+            said = spec.tables.get(lookup.table)
+            length = said.length if said else 1.0
+            name = table_layer(spec, lookup.table)
+            tables[lookup.table] = table(count, lookup.width, name, length)
     return tables
 
 
@@ -197,10 +203,10 @@ def clear_of(spec: Spec, group: str) -> str:
     return f"{group}." if group in spec.inputs else group
 
 
-def table(count: int, width: int, name: str) -> layers.Embedding:
-    """Vectors of length 1 on average. Keras's own start, a fifth of that at a width of 50, is slow
-    to leave: rare ids have few steps."""
-    start = keras.initializers.RandomNormal(stddev=width**-0.5)
+def table(count: int, width: int, name: str, length: float = 1.0) -> layers.Embedding:
+    """Vectors of length 1 on average, or another. Keras's own start, a fifth of that at a width of
+    50, is slow to leave: rare ids have few steps."""
+    start = keras.initializers.RandomNormal(stddev=length * width**-0.5)
     return layers.Embedding(count, width, embeddings_initializer=start, name=name)
 
 

@@ -12,6 +12,7 @@ from keras import layers
 
 from pipeline.spec import Spec
 from trainer.data import example_features, place_name
+from trainer.network.cross_layers import cross_name, crossed
 
 Vectors = Mapping[str, keras.KerasTensor]
 
@@ -56,6 +57,8 @@ def at_places(
             outputs[name] = joined(own, f"head.{name}.input_dropout")
             continue
         hidden = joined(spec.read_by_trunk(), f"{trunk}.input_dropout")
+        cross = [layers_of_stock[cross_name(at)] for at in range(spec.trunk.cross_layers)]
+        hidden = crossed(hidden, cross)
         for place in range(len(spec.trunk.layers)):
             for layer in (f"trunk.{place}", f"trunk.{place}.dropout"):
                 hidden = layers_of_stock[layer](hidden) if layer in layers_of_stock else hidden

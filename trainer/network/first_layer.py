@@ -99,7 +99,8 @@ def _block(stock: keras.Model, spec: Spec, name: str) -> layers.Dense | None:
     own_inputs = any(head.inputs for head in spec.heads.values())
     if not (lookup and lookup.through and KINDS[part.kind].is_side_by_side(part)):
         return None
-    if own_inputs or spec.trunk.input_dropout or not spec.trunk.layers:
+    between = spec.trunk.input_dropout or spec.trunk.cross_layers
+    if own_inputs or between or not spec.trunk.layers:
         return None
     layer, *more = spec.shared[lookup.through].dense_layers()
     if more or layer.activation or layer.bias:

@@ -31,10 +31,15 @@ STEPS_OF_AN_EPOCH = 300
 EPOCHS = ((1_000, 40), (10_000, 20), (50_000, 10), (200_000, 6))
 FEWEST_EPOCHS = 3
 # Vectors of ids learn rows by heart: decay is strong from so many on, and epochs are half as many
-# where an id has fewer rows than this.
+# where an id has fewer rows than this. Beside few outputs their vectors are short then, and steps
+# too.
 SOME_IDS, ROWS_OF_AN_ID = 100, 10
+SHORT = 8
 # Changes that come first where a run learns too much by heart, and where it learns too little.
-LESS = ("fewer epochs", "more decay", "more dropout", "shorter embeddings", "no layer", "one layer")
+LESS = (
+    *("lower rate", "fewer epochs", "more decay", "more dropout", "shorter embeddings"),
+    *("no layer", "one layer"),
+)
 MORE = ("more epochs", "two layers", "less decay", "wider layers", "longer embeddings")
 
 
@@ -59,6 +64,10 @@ class Facts:
     def labels(self) -> int:
         """Outputs of the largest head."""
         return max(self.outputs.values())
+
+    @property
+    def ids_are_rare(self) -> bool:
+        return self.ids * ROWS_OF_AN_ID > self.rows
 
 
 @dataclass(frozen=True)
@@ -99,13 +108,13 @@ def training(facts: Facts) -> dict[str, Any]:
     many, some = facts.labels >= MANY_LABELS, facts.labels >= SOME_LABELS
     batch = batch_size(facts.rows)
     epochs = next((e for most, e in EPOCHS if facts.rows < most), FEWEST_EPOCHS)
-    if facts.ids * ROWS_OF_AN_ID > facts.rows:
+    if facts.ids_are_rare:
         epochs = max(FEWEST_EPOCHS, epochs // 2)
     steps = epochs * -(-facts.rows // batch)
     return {
         "epochs": epochs,
         "batch_size": batch,
-        "learning_rate": 0.007 if some else 0.005,
+        "learning_rate": 0.007 if some else 0.002 if facts.ids_are_rare else 0.005,
         "schedule": "linear",
         "warmup_steps": min(50, steps // 10),
         "weight_decay": 0.3 if some else 1.0 if facts.ids >= SOME_IDS else 0.1,
@@ -140,6 +149,8 @@ def widths(spec: Spec, facts: Facts) -> dict[str, int]:
             width = spec.lookups()[said[0]].width
         else:
             width = max(width_of(facts.entries[spec.lookups()[n].vocabulary or ""]) for n in names)
+            if facts.ids_are_rare and facts.labels < SOME_LABELS:
+                width = min(width, SHORT)
         found |= dict.fromkeys(set(names) - set(said), width)
     return found
 
