@@ -64,7 +64,7 @@ def _step(run: Run, own: Mapping[str, OutputLayer]) -> ResultsStep:
         hidden, found = run.network.body(batch.features, training=False), {}
         for name, head in own.items():
             kind, targets = KINDS[head.part.kind], batch.targets[name]
-            layer = with_memory(run.network, head, batch)
+            layer = with_memory(run.network, head, batch, hidden[name])
             weight = batch.weights * kind.row_weights(targets, None)
             rows = kind.conformity(layer, hidden[name], targets)
             found[name] = {**rows, "weight": weight, **_slices(run, batch)}
@@ -160,14 +160,15 @@ def _with_targets(part: HeadPart, results: Results, scale: Scale) -> Rows:
 
 
 def _falling(run: Run, head: OutputLayer) -> Rows:
-    """ "value" [rows, labels]: the probabilities of some eval rows' labels, the greatest first; and
-    the rows' ids."""
+    """Of some eval rows as "value" [rows, labels] the probabilities of labels, the greatest first;
+    and the rows' ids."""
 
     @tf.function(input_signature=[run.signature()], autograph=False)
     def step(batch: Batch) -> dict[str, tf.Tensor]:
-        layer = with_memory(run.network, head, batch)
         hidden = run.network.body(batch.features, training=False)[head.name]
-        return {"value": tf.nn.softmax(layer.logits(hidden))[:, :-1], **_slices(run, batch)}
+        layer = with_memory(run.network, head, batch, hidden)
+        shares = tf.nn.softmax(layer.logits(hidden))[:ROWS_SORTED, :-1]
+        return {"value": shares, **_slices(run, batch)}
 
     (first,) = run.batches("eval").take(1)
     rows = min(run.data.rows("eval"), ROWS_SORTED)
