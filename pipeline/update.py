@@ -105,8 +105,8 @@ def _earlier(parent: Version, options: argparse.Namespace) -> dict[str, str]:
     was = contents.fingerprints(learned)
     gone = [path for path in learned if path not in was]
     if gone and not options.without_missing:
-        rule = "the rows that the version before has learned from must be where they were, as seen "
-        rule += "from here; --without-missing goes on without those that are gone"
+        rule = "the files that the version before has learned from must be where they were, seen "
+        rule += "from this folder; --without-missing goes on without those that are gone"
         raise Failure(Exit.USAGE, rule, received=", ".join(gone[:5]))
     return was
 

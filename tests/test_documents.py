@@ -43,6 +43,8 @@ NOT_RUN = {
     "gs://": "needs storage: test_stores runs prepare and test_vertex the trainer against servers",
     "s3://": "needs storage: test_stores runs prepare against a server",
     "--window ": "needs rows of many days: test_window prepares such",
+    "--exclude bought ": "needs rows and a list of one shop: test_candidates scores such",
+    "compare before.onnx": "needs a second model: test_slices compares one with itself",
     "TF_CONFIG=": "needs two machines: test_workers runs two processes",
 }
 SLOW = {

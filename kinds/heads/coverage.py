@@ -126,7 +126,9 @@ def checked_limit(head: FileHead, found: Calibration, coverage: float) -> float:
     """Raises Failure 2 for a coverage that the calibration rows cannot give."""
     limit = found.limit(coverage)
     if math.isinf(limit):
-        rule = f"a coverage of {head.name} must be below {found.most():.3f}: of more calibration "
-        rule += "rows no answer can be the truth, or they are too few"
+        rule = (
+            f"the coverage of {head.name} must be below {found.most():.3f}: its calibration rows "
+        )
+        rule += "are too few for more, or have labels that the model does not know"
         raise Failure(Exit.USAGE, rule, received=coverage)
     return limit

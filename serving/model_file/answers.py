@@ -57,14 +57,12 @@ class Answers:
                 raise Failure(Exit.USAGE, f"{name} must be between 0 and 1", received=value)
         known = _calibrations(metadata) if coverage is not None else {}
         if coverage is not None and not known:
-            rule = (
-                "a coverage needs a model that knows its calibration: one of a run with eval rows"
-            )
+            rule = "a coverage needs a model with a calibration: export a run that has eval rows"
             raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
         thresholds = thresholds_of(metadata) if decide else {}
         if decide and not thresholds:
             rule = (
-                "answers need a model with a threshold: one with a binary head, made of eval rows"
+                "answers need a model with a threshold: a binary head, and a run that has eval rows"
             )
             raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
         return cls(coverage, least, known, thresholds)

@@ -63,7 +63,7 @@ def _step(run: Run, own: Mapping[str, OutputLayer]) -> ResultsStep:
         hidden, found = run.network.body(batch.features, training=False), {}
         for name, head in own.items():
             kind, targets = KINDS[head.part.kind], batch.targets[name]
-            layer = with_memory(run.network, head, batch)
+            layer = with_memory(run.network, head, batch, hidden[name])
             weight = batch.weights * kind.row_weights(targets, None)
             found[name] = {**kind.conformity(layer, hidden[name], targets), "weight": weight}
         return found
@@ -133,8 +133,8 @@ def _falling(run: Run, head: OutputLayer) -> np.ndarray:
 
     @tf.function(input_signature=[run.signature()], autograph=False)
     def step(batch: Batch) -> tf.Tensor:
-        layer = with_memory(run.network, head, batch)
         hidden = run.network.body(batch.features, training=False)[head.name]
+        layer = with_memory(run.network, head, batch, hidden)
         return tf.nn.softmax(layer.logits(hidden))[:ROWS_SORTED, :-1]
 
     (first,) = run.batches("eval").take(1)
