@@ -129,7 +129,7 @@ def checked_limit(head: FileHead, found: Calibration, coverage: float, where: st
     """Raises Failure 2 for a coverage that the calibration rows cannot give."""
     limit = found.limit(coverage)
     if math.isinf(limit):
-        rule = f"a coverage of {head.name}{where} must be below {found.most():.3f}: of more "
-        rule += "calibration rows no answer can be the truth, or they are too few"
+        rule = f"the coverage of {head.name}{where} must be below {found.most():.3f}: its "
+        rule += "calibration rows are too few for more, or have labels that the model does not know"
         raise Failure(Exit.USAGE, rule, received=coverage)
     return limit

@@ -70,8 +70,8 @@ def only_head(heads: Sequence[FileHead], option: str) -> str:
     """The head that is meant where none is named. Raises Failure 2 where there are several."""
     labelled = [head.name for head in heads if head.entries is not None]
     if len(labelled) != 1:
-        rule = f"{option} must name the head, since not one of them has labels"
-        raise Failure(Exit.USAGE, rule, received=labelled)
+        rule = f"{option} must name the head if not exactly one has labels"
+        raise Failure(Exit.USAGE, rule, received=f"the heads with labels {labelled}")
     return labelled[0]
 
 

@@ -12,14 +12,15 @@ from serving.model_file.candidates import Limit, only_head
 
 def add_limits(made: argparse.ArgumentParser) -> None:
     """The options; each may be given once for each head, as HEAD=..."""
+    group = made.add_argument_group("which labels may come back")
     options = {
-        "exclude": ("COL", "a column of lists of labels that must not come back"),
-        "exclude-file": ("FILE", "labels, one a line, that come back in no row"),
-        "only": ("FILE", "the labels, one a line, that alone may come back"),
-        "only-column": ("COL", "a column of lists of the labels that alone may"),
+        "exclude": ("COL", "none of those in this column of lists"),
+        "exclude-file": ("FILE", "none of those in this file, one a line"),
+        "only": ("FILE", "none but those in this file, one a line"),
+        "only-column": ("COL", "none but those in this column of lists"),
     }
     for name, (value, said) in options.items():
-        made.add_argument(f"--{name}", action="append", metavar=value, default=[], help=said)
+        group.add_argument(f"--{name}", action="append", metavar=value, default=[], help=said)
 
 
 def limits_from(options: argparse.Namespace, heads: Sequence[FileHead]) -> dict[str, Limit]:

@@ -86,7 +86,7 @@ def test_no_rows_are_no_failure() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"coverage": 0.9}, "knows its calibration"),
+        ({"coverage": 0.9}, "a model with a calibration"),
         ({"coverage": 1.5}, "between 0 and 1"),
         ({"min_score": 0.0}, "between 0 and 1"),
         ({"answers": True}, "a threshold"),
