@@ -21,7 +21,7 @@ from pipeline.distributions.distances import add_thresholds
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.versions import WorkFolder
 from pipeline.rows.csv_dialect import add_csv, csv_of
-from pipeline.run import StageFailed
+from pipeline.running.processes import StageFailed
 from pipeline.spec.file import add_set
 from pipeline.storage import stores
 from pipeline.updating import contents, decision, history, making, places, told

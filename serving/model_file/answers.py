@@ -5,7 +5,7 @@ A set may be larger than any `top_k`. The rows whose sets do not end within the 
 ranked are ranked again with more of them, until they do or there are no more: it is exact.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,6 +21,8 @@ from serving.model_file.network import Array, Arrays, Network
 
 # Labels ranked at first where sets are asked for, and how many times more where they do not end.
 RANKED, TIMES = 32, 8
+# Labels of a set that are told in one line.
+SHOWN = 20
 
 
 class Ragged(NamedTuple):
@@ -101,6 +103,18 @@ class Answers:
             if head.entries is not None:
                 made |= self._best(head, found, top_k or network.top_k)
         return made
+
+    def lines(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
+        """What people read of a row's columns that come after the results of a head."""
+        for column in self.columns(head):
+            value, what = row[column], column.removeprefix(f"{head.name}.")
+            if isinstance(value, bool):
+                yield f"   {'yes' if value else 'no'}"
+            elif isinstance(value, list):
+                shown = ", ".join(value[:SHOWN]) + ", ..." * (len(value) > SHOWN)
+                yield f"   {what} of {len(value):,}: {shown}"
+            else:
+                yield f"   {what} {value:,.4g}"
 
     def held(self, head: FileHead, rows: Rows) -> Array | None:
         """[rows] whether the answers hold the target; None where there are none. `rows` are those

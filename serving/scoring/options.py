@@ -9,7 +9,7 @@ from pipeline.rows.csv_dialect import add_csv
 from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
-from serving.scorer import MOST_LABELS
+from serving.model_file.top_k import MOST_LABELS
 from serving.scoring.asked import add_further
 from serving.scoring.limits import add_limits
 
