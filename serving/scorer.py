@@ -74,7 +74,8 @@ class Scorer:
             rule = "a coverage and a least score need scores, so leave out labels_only"
             raise Failure(Exit.USAGE, rule, received="labels_only")
         self._answers = Answers.asked(self.metadata, coverage, min_score, decide=answers)
-        self._networks = Networks(self.graph, self.metadata, labels_only=labels_only)
+        beside = self._answers.reads(self.metadata.heads)
+        self._networks = Networks(self.graph, self.metadata, labels_only=labels_only, beside=beside)
         self._batches = SmallBatches(self.metadata, workers)
 
     @property
@@ -289,6 +290,10 @@ class Scorer:
             columns |= KINDS[head.kind].columns(head, self.labels_only)
             columns |= self._answers.columns(head)
         return pa.schema(columns.items())
+
+    def notes(self, heads: Sequence[str] | None = None) -> list[str]:
+        """What is to be known of the coverage of these heads' answers."""
+        return self._answers.notes(self.heads(heads))
 
     def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
         """Lines about what a row of the results has beside the best labels and plain numbers."""
