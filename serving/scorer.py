@@ -71,10 +71,11 @@ class Scorer:
         self.metadata: Metadata = from_json(said)
         self.labels_only, self._further = labels_only, dict(further or {})
         if labels_only and (coverage is not None or min_score is not None):
-            rule = "labels without scores have neither a coverage nor a least score"
+            rule = "a coverage and a least score need scores, so leave out labels_only"
             raise Failure(Exit.USAGE, rule, received="labels_only")
         self._answers = Answers.asked(self.metadata, coverage, min_score, decide=answers)
-        self._networks = Networks(self.graph, self.metadata, labels_only=labels_only)
+        beside = self._answers.reads(self.metadata.heads)
+        self._networks = Networks(self.graph, self.metadata, labels_only=labels_only, beside=beside)
         self._batches = SmallBatches(self.metadata, workers)
 
     @property
@@ -143,7 +144,7 @@ class Scorer:
             return None
         for name in limits:
             if tensors.ceiling(name) not in self.graph.maker:
-                rule = "labels are left out by a model that was exported with this version or later"
+                rule = "limits on labels need a file that was exported with this version or later"
                 raise Failure(Exit.USAGE, f"{rule}: export its run again", received=name)
         heads = self.heads(list(limits))
         labels = {head.name: self.labels[head.name].slice(0, head.entries) for head in heads}
@@ -236,7 +237,7 @@ class Scorer:
     ) -> Callable[[], pa.RecordBatch]:
         limited = candidates.heads if candidates else []
         if limited and self._answers.coverage is not None:
-            rule = "a coverage holds for all labels: not where some must not come back"
+            rule = "a coverage is over all labels, so it does not go with limits on labels"
             raise Failure(Exit.USAGE, rule, received=limited)
         top_k, schema = checked_top_k(top_k), self.schema(heads)
         network = self._networks.of(self.heads(heads), limited)
@@ -289,6 +290,10 @@ class Scorer:
             columns |= KINDS[head.kind].columns(head, self.labels_only)
             columns |= self._answers.columns(head)
         return pa.schema(columns.items())
+
+    def notes(self, heads: Sequence[str] | None = None) -> list[str]:
+        """What is to be known of the coverage of these heads' answers."""
+        return self._answers.notes(self.heads(heads))
 
     def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
         """Lines about what a row of the results has beside the best labels and plain numbers."""

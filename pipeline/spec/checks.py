@@ -33,6 +33,7 @@ def check_parts(spec: "Spec") -> None:
         _label_features,
         _memory,
         _lists,
+        _coverage,
     )
     for check in (*checks, check_names):
         check(spec)
@@ -268,6 +269,19 @@ def _lists(spec: "Spec") -> None:
         raise ValueError(
             f"heads.{averaged[0]}: beside a head with `next_of`, no averages of a memory may be "
             "read: they would not be the same at each place of the list"
+        )
+
+
+def _coverage(spec: "Spec") -> None:
+    """What answers are calibrated by must be told by the file, before it answers."""
+    if (name := spec.training.coverage_by) is None:
+        return
+    _defined("training.coverage_by", name, spec.inputs, "input")
+    able = spec.with_one_value()
+    if name not in able:
+        raise ValueError(
+            "training.coverage_by: must be an input over a vocabulary with one value a row, which "
+            f"the network reads. Received: {name!r}; there are {sorted(able)}"
         )
 
 

@@ -11,9 +11,18 @@ from serving.model_file.unknown import UnknownValues
 
 
 class Networks:
-    """Each also gives what tells values that the model does not know, which `count` reads."""
+    """Each also gives what tells values that the model does not know, which `count` reads, and of
+    each head the tensor that is `beside` it."""
 
-    def __init__(self, graph: FileGraph, metadata: Metadata, *, labels_only: bool) -> None:
+    def __init__(
+        self,
+        graph: FileGraph,
+        metadata: Metadata,
+        *,
+        labels_only: bool,
+        beside: Mapping[str, str] | None = None,
+    ) -> None:
+        self._beside = beside or {}
         self._graph, self._labels_only, self._top_k = graph, labels_only, metadata.top_k
         self._usual, self._memories = metadata.usual(), metadata.memories()
         self._made: dict[tuple[tuple[str, ...], tuple[str, ...]], Network] = {}
@@ -32,6 +41,7 @@ class Networks:
                     *(one.place for one in self._memories.values()),
                 ],
                 limited=limited,
+                beside={self._beside[name] for name in names[0] if name in self._beside},
             )
         return self._made[names]
 

@@ -4,10 +4,14 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
 from serving.model_file.candidates import Limit, only_head
+
+# The part of a limit that each option fills once.
+_FIELDS = {"exclude": "exclude_column", "only_column": "only_column", "only": "only_labels"}
 
 
 def add_limits(made: argparse.ArgumentParser) -> None:
@@ -43,16 +47,13 @@ def _head_and_value(said: str, option: str, heads: Sequence[FileHead]) -> tuple[
 
 def _with(limit: Limit, option: str, value: str) -> Limit:
     if option == "exclude_file":
-        return replace(limit, never=[*limit.never, *_labels(value)])
-    taken = {"exclude": limit.exclude, "only_column": limit.only, "only": limit.alone}[option]
-    if taken is not None:
+        return replace(limit, exclude_labels=[*limit.exclude_labels, *_labels(value)])
+    field = _FIELDS[option]
+    if getattr(limit, field) is not None:
         rule = f"--{option.replace('_', '-')} takes one for each head"
         raise Failure(Exit.USAGE, rule, received=value)
-    if option == "exclude":
-        return replace(limit, exclude=value)
-    if option == "only_column":
-        return replace(limit, only=value)
-    return replace(limit, alone=_labels(value))
+    wished: Any = _labels(value) if option == "only" else value
+    return replace(limit, **{field: wished})
 
 
 def _labels(path: str) -> list[str]:
