@@ -29,13 +29,15 @@ def write(found: FoundIn, to: Path, meant: Meant, csv: Csv, state: str | None) -
         if stores.state(found.path) != state:
             rule = "a file must stay as it is while rows are taken out"
             raise Failure(Exit.OCCUPIED, rule, received=f"{found.path}, which was changed")
-        if (again.rows, len(again.meant)) != (found.left, 0):
-            rule = f"{found.path} must be read in the same way without these rows, but quotes in"
-            rule += " it are broken: mend them first"
-            received = f"{again.left:,} other rows instead of {found.left:,}"
-            raise Failure(Exit.INTEGRITY, rule, received=received)
+        if (again.rows, len(again.meant), _texts(again)) != (found.left, 0, _texts(found)):
+            rule = f"the other rows of {found.path} must be read as before: mend its broken rows"
+            raise Failure(Exit.INTEGRITY, rule, received="other rows where these are gone")
         shutil.copymode(source, partial)
         partial.replace(to)
     finally:
         with suppress(FileNotFoundError):
             partial.unlink()
+
+
+def _texts(found: FoundIn) -> list[str]:
+    return [one.text for one in found.unreadable]

@@ -68,6 +68,17 @@ def test_broken_rows_stay_and_are_told(tmp_path: Path, capsys: pytest.CaptureFix
     assert "2 of 12 rows" in said and "1 rows cannot be read and stay" in said
 
 
+def test_a_file_stays_where_other_rows_would_be_read_in_another_way(tmp_path: Path) -> None:
+    """A row ends the quoted text of the broken one before it: without it that goes on."""
+    path = tmp_path / "rows.csv"
+    whole = HEADER + b'ann,x\nbob,"5\nann"s,y\n\ncleo,z"\n'
+    path.write_bytes(whole)
+    with pytest.raises(Failure, match="must be read as before") as failure:
+        forget.run(['who=ann"s', str(path), "--in-place"])
+    assert failure.value.exit_code == Exit.INTEGRITY
+    assert path.read_bytes() == whole and len(list(tmp_path.iterdir())) == 1
+
+
 JSON_ROWS = [
     b'{"who": "bob", "n": 1}\n',
     b'{"n":1.50,"who":"cl\\u00e9o"}\r\n',
