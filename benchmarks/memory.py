@@ -42,6 +42,7 @@ from pipeline.folders.data import DataFolder
 from pipeline.folders.output import Output
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
+from serving.exporting.reference import hidden_vectors
 from serving.exporting.trained_run import TrainedRun
 from trainer.data import example_features
 
@@ -192,9 +193,10 @@ def parts_on_test(run: TrainedRun, data: DataFolder, head: str) -> dict[str, Fig
         batch = {name: values[batch[head] >= 0] for name, values in batch.items()}
         target, counts = batch[head], run.counts[head]
         given = {name: tf.constant(batch[name]) for name in run.model.input}
+        hidden = hidden_vectors(run.model, head, batch)
         logits = run.model(given, training=False)[head].numpy().astype(np.float64)
         alone = logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
-        mixed = log_probabilities(logits, counts.mixture(batch))
+        mixed = log_probabilities(logits, counts.mixture(batch, hidden))
         for who, log_p in ((NETWORK, alone), (MIXTURE, mixed)):
             sums[who] += _measured(log_p, target)
         rows += len(target)

@@ -35,6 +35,7 @@ BENCHMARKS = (
     "memory",
     "memory_rows",
     "tables",
+    "recommend",
     "soak",
 )
 INTRODUCTION = """# Benchmarks

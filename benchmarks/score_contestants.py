@@ -24,7 +24,7 @@ from serving import score
 from serving.exporting import trained_run
 from serving.exporting.core import convert_core
 from serving.exporting.reference import Reference
-from serving.scorer import batch_rows
+from serving.model_file.small_batches import batch_rows
 
 TOP = 10
 # For all but ours, which knows its own.

@@ -43,9 +43,9 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn (1)")
     options = parser.parse_args(argv)
     if options.output.suffix != ".parquet":
-        raise Failure(Exit.USAGE, "made-up rows are a .parquet file", received=options.output)
+        raise Failure(Exit.USAGE, "--output must be a .parquet file", received=options.output)
     if options.rows < 1:
-        raise Failure(Exit.USAGE, "there must be at least one row", received=options.rows)
+        raise Failure(Exit.USAGE, "--rows must be 1 or more", received=options.rows)
     pq.write_table(rows_for(read_spec(options.spec), options.rows, options.seed), options.output)
 
 

@@ -19,7 +19,9 @@ from pipeline.failures import main
 from pipeline.folders.output import Output
 from pipeline.manifest import write_text
 from pipeline.rows.csv_dialect import add_csv, csv_of
-from pipeline.run import StageFailed, fold_setting, run_all
+from pipeline.run import run_all
+from pipeline.running.processes import StageFailed
+from pipeline.running.settings import fold_setting
 from pipeline.spec.file import add_set, read_spec
 
 FOLDS = "folds.json"

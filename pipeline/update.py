@@ -21,7 +21,7 @@ from pipeline.distributions.distances import add_thresholds
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.versions import WorkFolder
 from pipeline.rows.csv_dialect import add_csv, csv_of
-from pipeline.run import StageFailed
+from pipeline.running.processes import StageFailed
 from pipeline.spec.file import add_set
 from pipeline.storage import stores
 from pipeline.updating import contents, decision, history, making, places, told
@@ -105,8 +105,8 @@ def _earlier(parent: Version, options: argparse.Namespace) -> dict[str, str]:
     was = contents.fingerprints(learned)
     gone = [path for path in learned if path not in was]
     if gone and not options.without_missing:
-        rule = "the rows that the version before has learned from must be where they were, as seen "
-        rule += "from here; --without-missing goes on without those that are gone"
+        rule = "the files that the version before has learned from must be where they were, seen "
+        rule += "from this folder; --without-missing goes on without those that are gone"
         raise Failure(Exit.USAGE, rule, received=", ".join(gone[:5]))
     return was
 

@@ -14,12 +14,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-import pipeline.run as processes
 from pipeline import vocabulary
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.versions import VersionFolder
 from pipeline.rows.csv_dialect import add_csv, csv_of
-from pipeline.run import Command
+from pipeline.running import processes
+from pipeline.running.stages import Command
 from pipeline.updating import making, places, told
 from pipeline.updating.places import KEPT, Place, at_least_one
 from pipeline.updating.version import Version, folder_name

@@ -108,7 +108,7 @@ def compare(
     answers = None if changed is None else Changed(scorers[0], scorers[1], common, changed)
     rows = sum(_add(files, scorers, both, sides, csv, answers))
     if not rows:
-        raise Failure(Exit.BAD_ROWS, "rows must fit both models", received="none that do")
+        raise Failure(Exit.BAD_ROWS, "rows must fit both models", received="no row that does")
     measured = [name for name in both[0].sums if name in both[1].sums]
     found = {n: _differences(both, n, _every(both, n), 0) for n in measured}
     said = {} if answers is None else answers.content()
@@ -159,7 +159,7 @@ def _add(
 
 def _narrow(both: Sequence[Evaluation], a_row: Sequence[pa.RecordBatch]) -> None:
     """To the labels that both models have, in the order of A's: what only one of them knows is any
-    other value to both, so that a vocabulary that has grown makes neither better or worse."""
+    other value to both, so that a vocabulary that has grown makes neither better nor worse."""
     own = [evaluation.labels(row) for evaluation, row in zip(both, a_row, strict=True)]
     a, b = own
     common = {name: one.filter(pc.is_in(one, value_set=b[name])) for name, one in a.items()}

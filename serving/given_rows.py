@@ -1,13 +1,36 @@
-"""Rows as a program has them, to Arrow: frames, dicts of columns, lists of dicts."""
+"""Rows as a program has them, to Arrow, as the model reads it: frames, dicts of columns, lists of
+dicts."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from kinds.columns import Field, cast
 from pipeline.failures import Exit, Failure
+from pipeline.near import near_columns
 
 ROWS = "rows are a pyarrow.Table, a frame of pandas or Polars, a dict of columns or a list of dicts"
+
+
+def rows_with(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
+    """The rows, which have all `wanted` columns. Raises Failure 2 where they do not."""
+    rows = as_arrow(given, wanted)
+    if missing := sorted({*wanted} - {*rows.schema.names}):
+        rule = "the rows must have the columns that the model names; missing: "
+        rule += f"{missing}{near_columns(missing, rows.schema.names)}"
+        raise Failure(Exit.USAGE, rule, received=rows.schema.names[:50])
+    return rows
+
+
+def typed_rows(rows: pa.RecordBatch, fields: Sequence[Field]) -> pa.RecordBatch:
+    """The rows with the types of the fields. Raises Failure 4 for a row that does not fit."""
+    typed, _, rejected = cast(rows, list(fields))
+    if rejected:
+        first = rejected[0]
+        rule = f"a row does not fit: {first.reason} in column {first.column!r}"
+        raise Failure(Exit.BAD_ROWS, rule, received=first.text[:80])
+    return typed
 
 
 def as_arrow(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:

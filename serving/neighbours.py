@@ -14,8 +14,8 @@ from kinds.columns.readings import Reading, as_read
 from pipeline.failures import main
 from serving.model_file.embeddings import add_space, space_of
 from serving.model_file.file_graph import FileGraph
+from serving.model_file.integrity import read_model
 from serving.model_file.metadata import KEY, Metadata, from_json
-from serving.scorer import read_model
 from serving.scoring.options import positive
 
 

@@ -22,8 +22,9 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
 from serving.explanation.parts import Part, inputs_of
 from serving.model_file.embeddings import FileEmbeddings
+from serving.model_file.integrity import read_model
 from serving.model_file.metadata import Metadata
-from serving.scorer import Scorer, read_model
+from serving.scorer import Scorer
 
 HERE = Path(__file__).parent
 RUNTIME = HERE / "web" / "node_modules" / "onnxruntime-web" / "dist"

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kinds import charts
+from kinds.heads.coverage import Calibration
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
 from kinds.heads.metrics import below, is_beyond
 from kinds.heads.show import KINDS
+from kinds.heads.slices import Slices
 from kinds.memory import parts
 from pipeline.console.progress import duration, lasting
 from pipeline.failures import Exit, Failure, main
@@ -57,6 +59,8 @@ def render(data: ReportData) -> str:
         between=_range,
         part_rows=part_rows,
         judged_rows=judged_rows,
+        slice_rows=slice_rows,
+        slices_said=slices_said,
         threshold_rows=threshold_rows,
         not_exchangeable=not_exchangeable(data),
         ended=data.run.get("ended"),
@@ -194,6 +198,29 @@ def judged_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
         for side, every in judged.items()
         for one in every
     ]
+
+
+def slice_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
+    """(the slice, [rows, the real coverage with its error, what it would be if all rows were
+    calibrated alike]) on the last split, of a head whose coverage holds slice by slice."""
+    made = data.metrics.get("calibration", {}).get(name, {}).get("slices", {})
+    return [
+        (
+            one["slice"],
+            [
+                f"{one['rows']:,}",
+                f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
+                charts.percent(one["by_all"]),
+            ],
+        )
+        for one in made.get("judged", {}).get(data.split, [])
+    ]
+
+
+def slices_said(data: ReportData, name: str) -> str:
+    """What the coverage of such a head holds for."""
+    made = data.metrics["calibration"][name]
+    return Slices.from_json(made["slices"], Calibration.from_json(made)).said()
 
 
 def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:

@@ -100,7 +100,8 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     unknown = unknown_values(tally).warnings(scorer.metadata.usual())
     split = scorer.metadata.split
     late = split.not_exchangeable() if split and options.coverage else ""
-    for warning in [*batches.other_types.warnings(), *unknown, *([f"note: {late}"] * bool(late))]:
+    notes = [f"note: {one}" for one in [*scorer.notes(options.heads), late] if one]
+    for warning in [*batches.other_types.warnings(), *unknown, *notes]:
         print(warning, file=sys.stderr)
     line = last_line(tally, before, time.monotonic() - started, options.output)
     print(line + cells.line(), file=said)

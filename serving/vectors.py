@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from pipeline.failures import Exit, Failure, main
 from pipeline.storage.full_disk import full_disk_explained
 from serving.model_file.embeddings import Embeddings, add_space, space_of
-from serving.scorer import read_model
+from serving.model_file.integrity import read_model
 
 # Enough digits for every float32 to be read as itself.
 _DIGITS = "%.9g"

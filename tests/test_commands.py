@@ -15,7 +15,7 @@ from pipeline.command import WORDS
 from pipeline.completion import PACKAGES, options, script
 
 ROOT = Path(__file__).parents[1]
-SCREEN_LINES, SCREEN_COLUMNS = 52, 100
+SCREEN_LINES, SCREEN_COLUMNS = 60, 100
 helps = cache(completion.helps)
 
 

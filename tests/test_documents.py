@@ -25,7 +25,7 @@ from documents import DOCUMENTS, OTHERS, ROOT, blocks, commands, fenced, module_
 from examples.made_up_rows import rows_for
 from pipeline.console.log_format import VARIABLE
 from pipeline.failures import main
-from pipeline.run import Command
+from pipeline.running.stages import Command
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving.page import CODE, RUNTIME
@@ -43,6 +43,8 @@ NOT_RUN = {
     "gs://": "needs storage: test_stores runs prepare and test_vertex the trainer against servers",
     "s3://": "needs storage: test_stores runs prepare against a server",
     "--window ": "needs rows of many days: test_window prepares such",
+    "--exclude bought ": "needs rows and a list of one shop: test_candidates scores such",
+    "compare before.onnx": "needs a second model: test_slices compares one with itself",
     "TF_CONFIG=": "needs two machines: test_workers runs two processes",
 }
 SLOW = {
@@ -148,7 +150,7 @@ def run_here(command: str, folder: Path) -> None:
         as_process.chdir(folder)
         as_process.setattr(sys, "argv", [module, *arguments])
         as_process.setattr(sys, "stdin", io.StringIO(TYPED))
-        as_process.setattr("pipeline.run.run_stage", stage_here)
+        as_process.setattr("pipeline.running.processes.run_stage", stage_here)
         as_process.setenv(VARIABLE, "plain")
         # tf.Transform leaves it to the process that has loaded it.
         as_process.delenv("TF_USE_LEGACY_KERAS", raising=False)

@@ -172,7 +172,7 @@ def test_a_bad_file_of_labels_is_refused(
     ("old", "new", "said"),
     [
         ("label_vectors: both", "label_vectors: both, tied: taste", "leave out `tied`|over the"),
-        ("label_features:\n  film:", "label_features:\n  taste:", "must say them of 'film'"),
+        ("label_features:\n  film:", "label_features:\n  taste:", r"needs label_features\.film"),
         ("film: {size: 100}", "film: {values: [a]}", "leave out `values`"),
         ("maker: {}", 'maker: {separator: "|"}', "goes with `read: list` only"),
     ],

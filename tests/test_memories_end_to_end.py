@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 import tensorflow as tf
 from chain import read_json, through_all_stages, words
 
+from kinds import tensors
 from kinds.memory import parts
 from pipeline import drift
 from pipeline.folders.data import DataFolder
 from pipeline.spec.file import parse_spec
 from serving import score
 from serving.explanation.memories import memories_of
+from serving.exporting.graph import check
 from serving.exporting.hard_cases import rows_of_keys
+from serving.exporting.model_folder import build, compare
 from serving.exporting.trained_run import TrainedRun
 from serving.report import render
 from serving.reporting.report_data import read
@@ -157,6 +161,48 @@ def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
     assert metrics["test"]["tags"]["log_loss"] < metrics["test"]["plain_tags"]["log_loss"]
 
 
+def test_the_mixture_is_written_over_what_the_network_gives(output: Path) -> None:
+    """onnxruntime writes in place only where it knows that both tensors have one shape: number of
+    columns and name of the rows."""
+    model = onnx.load(output / "model" / "model.onnx")
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    shapes = {one.name: one.type.tensor_type.shape.dim for one in inferred.value_info}
+    scatters = [node for node in inferred.node if node.op_type == "ScatterElements"]
+    pairs = [(node.input[0], node.output[0]) for node in scatters]
+    written = [pair for pair in pairs if pair[0].endswith("log_p")]
+    assert len(written) == 3 + 1
+    for name in {tensors.output("product"), tensors.output("again")}.union(*written):
+        rows, labels = shapes[name]
+        assert (rows.dim_param, labels.dim_value) == ("rows", 41), name
+
+
+def test_gates_that_read_the_hidden_vector_are_certified_and_explained(
+    output: Path, tmp_path: Path
+) -> None:
+    """The file has the mixture of Keras and NumPy, another one than without; what the memories have
+    seen is told as before."""
+    source, draw = TrainedRun(output / "run"), np.random.default_rng(3)
+    counts = {}
+    for name, own in source.counts.items():
+        width = source.model.get_layer(f"{name}.logits").input.shape[1]
+        drawn = draw.normal(size=(len(own.memories) + 1, width))
+        counts[name] = replace(own, gates=replace(own.gates, hidden=drawn))
+    source.__dict__["counts"] = counts
+    model = build(source)[0]
+    assert max(compare(source, check(model)).heads.values()) < 1e-4
+    model.metadata_props.extend(onnx.load(output / "model" / "model.onnx").metadata_props)
+    (tmp_path / "model.onnx").write_bytes(check(model))
+    scorer = Scorer(tmp_path / "model.onnx", unchecked=True)
+    plain = Scorer(output / "model" / "model.onnx")
+    rows = table(seed=8).slice(0, 100)
+    ours, before = (one.score(rows, heads=["product"]) for one in (scorer, plain))
+    assert ours.column("product.scores") != before.column("product.scores")
+    said, said_before = (one.explain(rows, heads=["again"]) for one in (scorer, plain))
+    same = [a == b for a, b in zip(said["again.labels"], said_before["again.labels"], strict=True)]
+    pairs = zip(said["again.memories"], said_before["again.memories"], same, strict=True)
+    assert any(same) and all(a == b for a, b, first in pairs if first)
+
+
 def test_labels_are_ranked_once_each_by_probabilities(output: Path) -> None:
     rows = table().slice(0, 200)
     scorer = Scorer(output / "model" / "model.onnx")
@@ -220,8 +266,8 @@ def test_a_killed_run_with_memories_ends_with_the_same_bits(
         (tmp_path / folder).mkdir()
     train_run(whole, tmp_path / "whole")
 
-    def stopping(*arguments: Any) -> Step:
-        step, calls = make_step(*arguments), iter(range(1, 1_000))
+    def stopping(*arguments: Any, **options: Any) -> Step:
+        step, calls = make_step(*arguments, **options), iter(range(1, 1_000))
 
         def counted(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
             if next(calls) == 20:

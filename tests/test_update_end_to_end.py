@@ -27,7 +27,7 @@ from serving.scorer import Scorer
 
 def run_here(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stages in this process, as every start of TensorFlow costs seconds."""
-    monkeypatch.setattr("pipeline.run.run_stage", stage_here)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", stage_here)
     monkeypatch.delenv("TF_USE_LEGACY_KERAS", raising=False)
 
 
@@ -148,7 +148,7 @@ def test_a_version_that_is_worse_is_refused_and_may_be_let_pass(
         assert command.stage == "history", "what was made before is not made again"
         return 0.0
 
-    monkeypatch.setattr("pipeline.run.run_stage", nothing)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", nothing)
     with pytest.raises(Failure, match="version 3 is refused"):
         update.run(["OUT", "--input", "wrong/*.csv"])
     update.run(["OUT", "--input", "wrong/*.csv", "--may-lose", "100"])
@@ -172,12 +172,12 @@ def test_a_killed_update_goes_on_where_it_was(
         return stage_here(command)
 
     pyarrow.csv.write_csv(rows(9_000, 200, 50), folder / "new" / "d.csv")
-    monkeypatch.setattr("pipeline.run.run_stage", until_training)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", until_training)
     with pytest.raises(KeyboardInterrupt):
         update.run(["OUT", "--input", "new/*.csv"])
     assert (folder / "OUT" / "current").readlink() == Path("versions/002")
     made = (folder / "OUT" / ".update" / "work" / "data" / "manifest.json").stat().st_mtime_ns
-    monkeypatch.setattr("pipeline.run.run_stage", until_training)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", until_training)
     with pytest.raises(KeyboardInterrupt):
         update.run(["OUT", "--input", "new/*.csv"])
     assert run == ["drift", "prepare", "train", "prepare", "train"]
@@ -215,7 +215,7 @@ def test_what_is_no_run_is_refused(tmp_path: Path) -> None:
 def test_the_diff_of_two_versions_tells_ids_and_metrics(
     updated: tuple[Path, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.run.run_stage", stage_here)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", stage_here)
     versions.run(["diff", "OUT", "1", "2", "--slice", "hour<12"])
     said = capsys.readouterr().out
     assert "person: 40 entries, then 50: 40 with the same id, 0 with another, 10 new" in said

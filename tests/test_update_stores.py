@@ -15,7 +15,7 @@ from object_stores import named, served
 
 from pipeline import update
 from pipeline.failures import Exit, Failure
-from pipeline.run import Command
+from pipeline.running.stages import Command
 from pipeline.storage import stores
 from pipeline.updating.places import place_of, versions_of
 
@@ -50,7 +50,7 @@ def copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
             command.result.write_text(json.dumps(said))
         return 1.0
 
-    monkeypatch.setattr("pipeline.run.run_stage", copy)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", copy)
     return ran
 
 

@@ -52,9 +52,9 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="a .parquet file")
     options = parser.parse_args(argv)
     if options.output.suffix != ".parquet":
-        raise Failure(Exit.USAGE, "the rows are a .parquet file", received=options.output)
+        raise Failure(Exit.USAGE, "--output must be a .parquet file", received=options.output)
     if options.rows < 1:
-        raise Failure(Exit.USAGE, "there must be at least one row", received=options.rows)
+        raise Failure(Exit.USAGE, "--rows must be 1 or more", received=options.rows)
     given = options.goalscorers
     pq.write_table(made_up(options.rows) if given is None else of_file(given), options.output)
 

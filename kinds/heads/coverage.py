@@ -24,6 +24,8 @@ from pipeline.failures import Exit, Failure
 
 # So many of the calibration rows' scores are kept: what is asked for is met within a thousandth.
 KEPT = 1001
+Limit = float | Array
+"""The greatest score that an answer may have, of all rows or of each [rows]."""
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,11 @@ class Calibration:
     shape: Shape = Shape()
 
     @classmethod
-    def of(cls, scores: Array, shape: Shape) -> "Calibration":
-        """Infinite is a truth that no answer can be, such as a label that no vocabulary holds."""
+    def of(cls, scores: Array, shape: Shape, most: int = KEPT) -> "Calibration":
+        """Infinite is a truth that no answer can be, such as a label that no vocabulary holds. At
+        `most` so many scores are kept."""
         rising = np.sort(scores)
-        places = np.unique(np.linspace(0, len(rising) - 1, min(len(rising), KEPT)).round())
+        places = np.unique(np.linspace(0, len(rising) - 1, min(len(rising), most)).round())
         kept = places.astype(np.int64)
         return cls(len(rising), kept.tolist(), rising[kept].tolist(), shape)
 
@@ -90,7 +93,7 @@ class Coverage(Protocol):
     def penalties(self) -> Sequence[float]:
         """The penalties of a rank to choose from; none for a kind whose answers have no ranks."""
 
-    def sizes(self, found: Array, limit: float, shape: Shape) -> Array:
+    def sizes(self, found: Array, limit: Limit, shape: Shape) -> Array:
         """[rows] how large the answers are, from the falling probabilities of labels [rows, k] or
         the numbers that the head gives: labels in a set, or the length of an interval."""
 
@@ -98,7 +101,7 @@ class Coverage(Protocol):
         """The columns of the answers."""
 
     def answers(
-        self, head: FileHead, found: Mapping[str, Array], limit: float, shape: Shape
+        self, head: FileHead, found: Mapping[str, Array], limit: Limit, shape: Shape
     ) -> dict[str, Array]:
         """A value for each of these columns, from the columns of the results: of labels [rows] how
         many of the best are answers, of numbers the ends."""
@@ -122,11 +125,11 @@ class Coverage(Protocol):
 KINDS: dict[str, Coverage] = answers("kinds.heads", "coverage", Coverage)
 
 
-def checked_limit(head: FileHead, found: Calibration, coverage: float) -> float:
+def checked_limit(head: FileHead, found: Calibration, coverage: float, where: str = "") -> float:
     """Raises Failure 2 for a coverage that the calibration rows cannot give."""
     limit = found.limit(coverage)
     if math.isinf(limit):
-        rule = f"a coverage of {head.name} must be below {found.most():.3f}: of more calibration "
-        rule += "rows no answer can be the truth, or they are too few"
+        rule = f"the coverage of {head.name}{where} must be below {found.most():.3f}: its "
+        rule += "calibration rows are too few for more, or have labels that the model does not know"
         raise Failure(Exit.USAGE, rule, received=coverage)
     return limit

@@ -23,11 +23,12 @@ class HeadCounts:
     memories: Mapping[str, tuple[Keys, LabelCounts]]
     several: bool
 
-    def mixture(self, features: Mapping[str, Array]) -> Mixture:
-        """Of rows with these features, as the network takes them."""
+    def mixture(self, features: Mapping[str, Array], hidden: Array | None = None) -> Mixture:
+        """Of rows with these features, as the network takes them, and where gates read it with the
+        vectors that the head's logits are products of."""
         ids_of = padded_ids(features)
         found = [seen(counts, keys.looked_up(ids_of)) for keys, counts in self.memories.values()]
-        return mixture(self.gates, found, several=self.several)
+        return mixture(self.gates, found, hidden, several=self.several)
 
 
 def gates_of(said: Mapping[str, Any]) -> Gates:

@@ -9,8 +9,9 @@ l with the row's value in memory k, and n_k that of all its labels:
     q_(K+1) = the network's p                 the last one's to the network
     p = g_0 q_(K+1) + sum of g_k q_k          the gates g are a softmax of a few numbers of the row
 
-(Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) As all this is linear
-in s and in the network, p(l) = share * network(l) + sum of factor_k s_k(l).
+(Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) Gates may also read
+the hidden vector that the head's logits are a product of. As all this is linear in s and in the
+network, p(l) = share * network(l) + sum of factor_k s_k(l).
 
 Where a row may have several labels, each is a yes or no of its own and n_k the weight of the rows.
 Then the next one's probability is mixed in as of b_k rows, b_k = d_k / (1 - d_k):
@@ -61,11 +62,13 @@ class Gates:
     bias: [K + 1], of the network first
     weights: [K + 1, SIGNS * K]
     discounts: [K], in (0, 1)
+    hidden: [K + 1, width], of the head's hidden vector; None where gates do not read it
     """
 
     bias: Array
     weights: Array
     discounts: Array
+    hidden: Array | None = None
 
     @classmethod
     def start(cls, memories: int) -> "Gates":
@@ -74,7 +77,7 @@ class Gates:
 
     @classmethod
     def from_flat(cls, flat: Array) -> "Gates":
-        """Of one vector without bounds, as `flat` gives it."""
+        """Of one vector without bounds, as `flat` gives it: all but `hidden`."""
         memories = next(k for k in range(len(flat)) if _numbers(k) == len(flat))
         ends = np.cumsum([memories + 1, (memories + 1) * SIGNS * memories])
         bias, weights, logits = np.split(np.float64(flat), ends)
@@ -85,11 +88,12 @@ class Gates:
         return np.concatenate([self.bias, self.weights.ravel(), logits])
 
     def arrays(self) -> dict[str, Array]:
-        return {field.name: getattr(self, field.name) for field in fields(self)}
+        every = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: values for name, values in every.items() if values is not None}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, Array]) -> "Gates":
-        return cls(**{field.name: arrays[field.name] for field in fields(cls)})
+        return cls(**{f.name: arrays[f.name] for f in fields(cls) if f.name in arrays})
 
 
 def _numbers(memories: int) -> int:
@@ -147,14 +151,19 @@ class Mixture(NamedTuple):
     masses: Array
 
 
-def mixture(gates: Gates, memories: Sequence[Seen], *, several: bool = False) -> Mixture:
-    """`several`: whether a row may have several labels."""
+def mixture(
+    gates: Gates, memories: Sequence[Seen], hidden: Array | None = None, *, several: bool = False
+) -> Mixture:
+    """`hidden` [rows, width] where gates read it; `several`: whether a row may have several
+    labels."""
     shares, signs, lefts = [], [], []
     for rows, discount in zip(memories, gates.discounts, strict=True):
         shares.append(share(rows.weights, rows.totals[:, None], discount, several=several))
         lefts.append(left(shares[-1].sum(axis=1), rows.totals, discount, several=several))
         signs += [(rows.totals > 0).astype(np.float64), np.log1p(rows.totals), lefts[-1]]
     logits = gates.bias + np.stack(signs, axis=1) @ gates.weights.T
+    if gates.hidden is not None and hidden is not None:
+        logits += hidden.astype(np.float64) @ gates.hidden.T
     gate = np.exp(logits - logits.max(axis=1, keepdims=True))
     gate /= gate.sum(axis=1, keepdims=True)
     factors = [gate[:, 1]]

@@ -1,7 +1,7 @@
 """The mixture of a head's network with its counted memories (kinds.memory.mixture) as tensors."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -143,22 +143,56 @@ class HeadMemory:
     """The memories of a head, the most specific first, and what is learned of them. `constant`
     [outputs] are the logits of a prediction that knows nothing of a row. The network's are taken
     times the inverse temperature: 1 until training is over. `several`: whether a row may have
-    several labels."""
+    several labels. `of_hidden` [memories + 1, width] is what gates make of the head's hidden
+    vector: 0 until training is over."""
 
     tables: tuple[Table, ...]
     gates: GateVariables
     constant: tf.Tensor
     several: bool = False
     inverse_temperature: tf.Variable = field(default_factory=_one)
+    of_hidden: tf.Variable | None = None
+
+    def reading(self, width: int) -> "HeadMemory":
+        """Of a head whose hidden vectors are this wide."""
+        nothing = tf.zeros([len(self.tables) + 1, width])
+        return replace(self, of_hidden=tf.Variable(nothing, trainable=False))
+
+    def take(self, gates: Gates) -> None:
+        self.gates.assign(gates.flat())
+        if self.of_hidden is not None:
+            nothing = np.zeros(self.of_hidden.shape)
+            self.of_hidden.assign(nothing if gates.hidden is None else gates.hidden)
+
+    def learned(self) -> Gates:
+        gates = Gates.from_flat(self.gates.flat())
+        hidden = None if self.of_hidden is None else self.of_hidden.numpy().astype(np.float64)
+        return replace(gates, hidden=hidden) if hidden is not None and hidden.any() else gates
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> list[Seen]:
         return [table.seen(features, left_out) for table in self.tables]
 
-    def mixture(self, features: Features, left_out: OwnRows | None = None) -> Mixture:
-        return mixture(self.gates, self.seen(features, left_out), several=self.several)
+    def mixture(
+        self,
+        features: Features,
+        left_out: OwnRows | None = None,
+        hidden: tf.Tensor | None = None,
+    ) -> Mixture:
+        """`hidden` [rows, width] is what the head's logits are a product of."""
+        of_hidden = None
+        if hidden is not None and self.of_hidden is not None:
+            of_hidden = tf.matmul(hidden, self.of_hidden, transpose_b=True)
+        return mixture(self.gates, self.seen(features, left_out), of_hidden, several=self.several)
 
 
-def mixture(gates: GateVariables, memories: Sequence[Seen], *, several: bool = False) -> Mixture:
+def mixture(
+    gates: GateVariables,
+    memories: Sequence[Seen],
+    of_hidden: tf.Tensor | None = None,
+    *,
+    several: bool = False,
+) -> Mixture:
+    """`of_hidden` [rows, memories + 1] is what hidden vectors add to the logits of the gates."""
     shares, signs, left = [], [], []
     discounts = tf.unstack(tf.sigmoid(gates.discounts))
     for rows, discount in zip(memories, discounts, strict=True):
@@ -176,6 +210,8 @@ def mixture(gates: GateVariables, memories: Sequence[Seen], *, several: bool = F
     logits = tf.nn.bias_add(
         tf.matmul(tf.stack(signs, axis=1), gates.weights, transpose_b=True), gates.bias
     )
+    if of_hidden is not None:
+        logits += of_hidden
     gate = tf.unstack(tf.nn.softmax(logits), axis=1)
     factors = [gate[1]]
     for k in range(1, len(memories)):

@@ -2,6 +2,7 @@
 
     features -> key -> place of the value -> its labels, their shares, log(1 + n), the mass left
     these -> gates -> "share" [rows, 1] of the network, and of each memory "masses" [rows, m]
+    the head's hidden vector -> gates, where they read it
 
 The probability of a label is the share times that of the network, and the label's masses. What the
 head makes of it is in its own folder.
@@ -32,9 +33,10 @@ def add_mixture(
     memories: Mapping[str, tuple["Keys", "LabelCounts"]],
     *,
     several: bool,
+    hidden: str | None = None,
 ) -> Mixed:
     """`memories` {name: its keys and counts}, in the order of the gates; `several`: whether a row
-    may have several labels."""
+    may have several labels; `hidden`: the tensor of the vector that the gates read, if they do."""
     place = partial(within_memory, head)
     signs, lists = [], []
     for (name, (keys, counts)), discount in zip(memories.items(), gates.discounts, strict=True):
@@ -44,7 +46,8 @@ def add_mixture(
         lists.append(of.shares(at, counts, table_shares(counts, discount, several=several)))
     made = mixed(head, memories)
     joined = nodes.add("Concat", signs, place("signs"), axis=1)
-    factors = _factors(nodes, place, gates, joined, made.share)
+    logits = _gate_logits(nodes, place, gates, joined, hidden)
+    factors = _factors(nodes, place, len(memories), logits, joined, made.share)
     for factor, shares, listed in zip(factors, lists, made.each, strict=True):
         relative = nodes.add("Div", [factor, made.share], f"{listed.masses}/factor")
         nodes.add("Mul", [relative, shares], listed.masses)
@@ -104,15 +107,25 @@ class _Memory:
         return of_pairs(shares, "shares")
 
 
-def _factors(
-    nodes: "Nodes", place: partial[str], gates: "Gates", signs: str, share: str
-) -> list[str]:
-    """The factor of each memory, float32 [rows, 1], and under the name `share` the network's."""
-    memories = len(gates.discounts)
+def _gate_logits(
+    nodes: "Nodes", place: partial[str], gates: "Gates", signs: str, hidden: str | None
+) -> str:
+    """float32 [rows, memories + 1]"""
     weights = nodes.constant(place("gate_weights"), gates.weights.T, np.float32)
     bias = nodes.constant(place("gate_bias"), gates.bias, np.float32)
     product = nodes.add("MatMul", [signs, weights], place("gate_product"))
     logits = nodes.add("Add", [product, bias], place("gate_logits"))
+    if gates.hidden is not None and hidden is not None:
+        weights = nodes.constant(place("gate_hidden_weights"), gates.hidden.T, np.float32)
+        product = nodes.add("MatMul", [hidden, weights], place("gate_hidden"))
+        logits = nodes.add("Add", [logits, product], place("all_gate_logits"))
+    return logits
+
+
+def _factors(
+    nodes: "Nodes", place: partial[str], memories: int, logits: str, signs: str, share: str
+) -> list[str]:
+    """The factor of each memory, float32 [rows, 1], and under the name `share` the network's."""
     all_gates = nodes.add("Softmax", [logits], place("gates"), axis=1)
 
     ones = nodes.constant(place("gate_sizes"), [1] * (memories + 1), np.int64)

@@ -94,10 +94,12 @@ def between(old: Mapping[str, Distribution], new: Mapping[str, Distribution]) ->
             yield Distance(name, JENSEN_SHANNON, divergence)
 
 
-def add_thresholds(parser: argparse.ArgumentParser) -> None:
+def add_thresholds(parser: argparse._ActionsContainer) -> None:
     """The options that `limits` reads."""
-    parser.add_argument("--infinity-norm", type=float, default=THRESHOLD, metavar="THRESHOLD")
-    parser.add_argument("--jensen-shannon", type=float, default=THRESHOLD, metavar="THRESHOLD")
+    told = {"--infinity-norm": "the share of a value", "--jensen-shannon": "a number"}
+    for name, what in told.items():
+        said = f"how far {what} may drift ({THRESHOLD})"
+        parser.add_argument(name, type=float, default=THRESHOLD, metavar="D", help=said)
 
 
 def limits(options: argparse.Namespace) -> dict[str, float]:

@@ -48,6 +48,9 @@ MOST_AVERAGES = 24
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
 MOST_BYTES = 50 << 20
+# A memory keeps as many labels of each value as have this share of its rows, if that is no more
+# than the most of these: what is left out is left to the network.
+LABELS, KEPT = (64, 128, 256, 512), 0.95
 # Where so many rows have a label that no other row has, there will be some that no row has.
 LEAST_UNSEEN = 0.001
 log = logging.getLogger("pipeline.prepare")
@@ -77,23 +80,13 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
             candidates = _Candidates(spec, sizes, head, *of_head)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
-            memories |= {
-                name: _cut(candidates.memories[name], candidates.file_bytes(name) / drawn)
-                for name in found.names
-            }
+            memories |= {name: candidates.sized(name, drawn) for name in found.names}
             of_heads[head] = found.names
             if found.names and candidates.unseen() >= LEAST_UNSEEN:
                 log.info("  all_rows: for labels that no training row has")
                 memories["all_rows"] = Memory(of=())
                 of_heads[head] += ("all_rows",)
     return spec.with_memories(memories, of_heads)
-
-
-def _cut(memory: Memory, file_bytes: float) -> Memory:
-    """Without the values that occur once where it would be too large in the exported file."""
-    if file_bytes <= MOST_BYTES:
-        return memory
-    return memory.model_copy(update={"min_count": 2})
 
 
 def _averages(
@@ -274,20 +267,50 @@ class _Candidates:
         """The share of rows to be expected with a label that no training row has."""
         return self._rows.unseen()
 
-    def file_bytes(self, name: str) -> int:
-        """What the exported file needs for the rows of the sample."""
-        keys = keys_of(self.memories[name], self._spec.inputs, self._sizes).looked_up(self._ids)
-        own = keys[self._owner]
+    def sized(self, name: str, drawn: float) -> Memory:
+        """The memory with as many labels of a value as it needs, and without the values that occur
+        once where it would be too large in the exported file. `drawn` is the share of all rows that
+        the sample has."""
+        memory = self.memories[name]
+        value, counts = self._counts(memory)
+        labels = _needed(value, counts)
+        pairs = np.minimum(np.bincount(value), labels).sum() if len(value) else 0
+        bytes_of_all = file_bytes(len(np.unique(value)), int(pairs)) / drawn
+        more = {"labels": labels} if labels > memory.labels else {}
+        if bytes_of_all > MOST_BYTES:
+            more = {"min_count": 2}
+        return memory.model_copy(update=more)
+
+    def _counts(self, memory: Memory) -> tuple[Array, Array]:
+        """The value (from 0 up) and the rows of each pair of a value and a label."""
+        own = keys_of(memory, self._spec.inputs, self._sizes).looked_up(self._ids)[self._owner]
         known = own != NO_KEY
-        values, value = np.unique(own[known], return_inverse=True)
-        pairs = np.unique(value * (self._labels_in_all + 1) + self._labels[known])
-        return file_bytes(len(values), len(pairs))
+        _, value = np.unique(own[known], return_inverse=True)
+        labels = self._labels_in_all + 1
+        pairs, counts = np.unique(value * labels + self._labels[known], return_counts=True)
+        return pairs // labels, counts
 
     def _add(self, memory: Memory) -> None:
         keys = keys_of(memory, self._spec.inputs, self._sizes)
         looked_up, counted = keys.looked_up(self._ids), list(keys.counted(self._ids))
         self.memories[_name(memory)] = memory
         self._shares[_name(memory)] = self._rows.share(looked_up, counted)
+
+
+def _needed(value: Array, counts: Array) -> int:
+    """How many labels of each value are kept, of pairs with a value and their rows.
+
+    >>> _needed(np.zeros(100, np.int64), np.ones(100, np.int64))
+    128
+    >>> _needed(np.zeros(100, np.int64), np.array([1900] + 99 * [1]))
+    64
+    """
+    order = np.lexsort((-counts, value))
+    begins = np.searchsorted(value[order], value[order])
+    place = np.arange(len(order)) - begins
+    kept = np.bincount(np.minimum(place, LABELS[-1]), counts[order], LABELS[-1] + 1).cumsum()
+    enough = (most for most in LABELS if kept[most - 1] >= KEPT * kept[-1])
+    return next(enough, LABELS[-1])
 
 
 def _runs(offered: Mapping[str, Key]) -> Iterator[tuple[str, ...]]:

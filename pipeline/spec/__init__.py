@@ -190,6 +190,13 @@ class Spec(Part):
         read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
         return {name: part for name, part in self.inputs.items() if name in read}
 
+    def with_one_value(self) -> list[str]:
+        """The inputs that the network reads and that have one id of a vocabulary a row."""
+        used, pairs = self.vocabulary_of(), self.pairs()
+        entries = dict.fromkeys(used.values(), 1)
+        keys = {n: part.keys(n, entries).get("") for n, part in self.read().items() if n in used}
+        return [n for n, key in keys.items() if key and key.place is None and n not in pairs]
+
     def read_by_trunk(self) -> list[str]:
         """The inputs that the trunk reads, in their order."""
         of_trunk = self.trunk.inputs

@@ -112,7 +112,7 @@ class Table(Part):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if self.vectors is None and (self.frozen or "length" not in self.model_fields_set):
-            raise ValueError("give `vectors`, or the `length` that vectors of chance start with")
+            raise ValueError("give `vectors`, or the `length` of random vectors to start with")
         return self
 
 

@@ -33,6 +33,7 @@ def check_parts(spec: "Spec") -> None:
         _label_features,
         _memory,
         _lists,
+        _coverage,
     )
     for check in (*checks, check_names):
         check(spec)
@@ -199,16 +200,16 @@ def _label_features(spec: "Spec") -> None:
     for name, vocabulary in featured.items():
         place = f"heads.{name}.label_vectors"
         if vocabulary not in spec.label_features:
-            raise ValueError(f"{place}: label_features must say them of {vocabulary!r}")
+            raise ValueError(f"{place}: needs label_features.{vocabulary}")
         if spec.labels()[name].tied:
-            raise ValueError(f"{place}: goes with weights of the head, so leave out `tied`")
+            raise ValueError(f"{place}: needs weights of the head's own, so leave out `tied`")
     for name in spec.label_features:
         place = f"label_features.{name}"
         _defined(place, name, spec.vocabularies, "vocabulary")
         if spec.vocabularies[name].values is not None:
             raise ValueError(f"{place}: the file has the labels, so leave out `values`")
         if name not in {labels.vocabulary for labels in spec.labels().values()}:
-            raise ValueError(f"{place}: it has the labels of a vocabulary that no head predicts")
+            raise ValueError(f"{place}: no head predicts labels of this vocabulary")
 
 
 def _memory(spec: "Spec") -> None:
@@ -245,7 +246,7 @@ def _lists(spec: "Spec") -> None:
     if not followed:
         return
     if len({spec.input_columns(source)[0] for source in followed.values()}) > 1:
-        raise ValueError("heads: all that are `next_of` a list must be so of the same column")
+        raise ValueError("heads: all with `next_of` must predict from a list of the same column")
     along = spec.along()
     for head in followed:
         if not set(along) & set(spec.heads[head].inputs or spec.read_by_trunk()):
@@ -253,29 +254,40 @@ def _lists(spec: "Spec") -> None:
     for name, part in spec.inputs.items():
         if part.READS_LIST and (name not in along or part.places() is None):
             raise ValueError(
-                f"inputs.{name}: beside a head that is `next_of` a list, a sequence must read that "
-                "list and have no weights: of another it is not known what came before each element"
+                f"inputs.{name}: beside a head with `next_of`, a sequence must read the same list "
+                "and have no weights: of another list nobody knows what came before each element"
             )
     for name, pairs in spec.pairs().items():
         if beside := [own for own in pairs.of if own.partition(".")[0] in along]:
             raise ValueError(
-                f"inputs.{name}.of: {beside[0]!r} is of the list that a head is `next_of`, and a "
-                "pair has no vector at each place of it"
+                f"inputs.{name}.of: {beside[0]!r} is an element of the list of a head with "
+                "`next_of`, and crosses do not follow a list from place to place"
             )
     numbers = [name for name, head in spec.heads.items() if head.link()]
     averaged = [head for _, head in spec.averaged()] + numbers * (spec.memory == "auto")
     if averaged:
         raise ValueError(
-            f"heads.{averaged[0]}: beside a head that is `next_of` a list, no averages of a memory "
-            "may be read: that by an element is not the same at each place of the list"
+            f"heads.{averaged[0]}: beside a head with `next_of`, no averages of a memory may be "
+            "read: they would not be the same at each place of the list"
+        )
+
+
+def _coverage(spec: "Spec") -> None:
+    """What answers are calibrated by must be told by the file, before it answers."""
+    if (name := spec.training.coverage_by) is None:
+        return
+    _defined("training.coverage_by", name, spec.inputs, "input")
+    able = spec.with_one_value()
+    if name not in able:
+        raise ValueError(
+            "training.coverage_by: must be an input over a vocabulary with one value a row, which "
+            f"the network reads. Received: {name!r}; there are {sorted(able)}"
         )
 
 
 def _check_held_out_elements(spec: "Spec") -> None:
     if not spec.followed():
-        raise ValueError(
-            "split: `by: last` needs `columns` and `order`, or a head that is `next_of` a list"
-        )
+        raise ValueError("split: `by: last` needs `columns` and `order`, or a head with `next_of`")
     for name in spec.heads:
         if name not in spec.followed():
             raise ValueError(

@@ -212,11 +212,11 @@ class LastSplit(Part):
             raise ValueError("`order` must not be one of `columns`")
         if bool(self.columns) != (self.order is not None):
             raise ValueError(
-                "`columns` and `order` go together; without both it is about the elements of the "
-                "list that a head is `next_of`"
+                "`columns` and `order` go together; without both, elements of the list that a head "
+                "is `next_of` are held out"
             )
         if self.of_elements and max(self.eval, self.test) > 1:
-            raise ValueError("of a list one element is held out for `eval` and one for `test`")
+            raise ValueError("one element is held out for `eval` and one for `test`: 0 or 1 each")
         return self
 
     @property

@@ -96,6 +96,10 @@ class Training(Part):
     one behind a shared matrix; sums, weights and everything that is measured are float32. bfloat16
     pays on processors with instructions for it."""
 
+    coverage_by: str | None = None
+    """An input with one value a row over a vocabulary: answers with a stated coverage then have it
+    for each frequent value of this input, and not only over all rows."""
+
     @model_validator(mode="after")
     def _minutes_go_with_auto(self) -> Self:
         if self.minutes is not None and not self.auto:

@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-import pipeline.run as processes
 from pipeline.folders.versions import PAGE
 from pipeline.manifest import write_text
-from pipeline.run import Command, StageFailed
+from pipeline.running import processes
+from pipeline.running.processes import StageFailed
+from pipeline.running.stages import Command
 from pipeline.updating import told
 from pipeline.updating.places import Place, versions_of
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pipeline.run as processes
 from pipeline.folders.published import read_json
 from pipeline.folders.versions import VersionFolder, WorkFolder
 from pipeline.manifest import combined_hash, file_sha256, write_text
+from pipeline.running import processes
 from pipeline.storage import stores
 from pipeline.updating import contents, decision, places
 from pipeline.updating.places import Place

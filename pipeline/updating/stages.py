@@ -1,4 +1,4 @@
-"""The stages of an update, as processes: pipeline.run starts them."""
+"""The stages of an update, as processes: pipeline.running starts them."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.folders.versions import VersionFolder, WorkFolder
 from pipeline.rows.csv_dialect import Csv
-from pipeline.run import Command
+from pipeline.running.stages import Command
 
 DRIFT, PREPARE, TRAIN, EXPORT, COMPARE = "drift", "prepare", "train", "export", "compare"
 # An update takes so many parts of the steps that the first run took, at such a part of its rate.

@@ -6,7 +6,7 @@ A target that is missing or does not fit leaves the row out of that head only. E
 interval, by the bootstrap over groups of rows, of all rows and of slices of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from kinds.heads.any.intervals import LEVEL
 from kinds.heads.any.metrics import Rows
 from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
+from kinds.heads.slices import IDS
 from kinds.memory.mixture import Mixture
 from kinds.tensors import Element, mixed
 from pipeline.failures import Exit, Failure
@@ -61,12 +62,14 @@ class Evaluation:
         self._usual: dict[str, Usual] = metadata.usual() if find else {}
         further = _inner_outputs(heads)
         further |= {tensors.ids(name): "int64" for name in self._usual}
+        answers = Answers.asked(metadata, coverage)
+        self._slice_ids = answers.reads(heads)
+        further |= dict.fromkeys(self._slice_ids.values(), "int64")
         self._scorer = Scorer(model, workers=workers, further=further)
         self._labels: dict[str, pa.Array] = {}
         self._among: dict[str, Array] = {}
         tried = candidates(metadata) if find else []
         known = [ByKnown(name) for name in self._usual]
-        answers = Answers.asked(metadata, coverage)
         self._sliced = [column for one in slices for column in one.columns]
         self.sums = {
             head.name: HeadSums(
@@ -90,17 +93,17 @@ class Evaluation:
             return
         self._labels = self._labels or self.labels(typed.slice(0, 1))
         targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
-        outputs = [tensor for head in self._heads for tensor in _measured(head)]
+        outputs = [tensor for head in self._heads for tensor in self._read_of(head)]
         outputs += [tensors.ids(name) for name in self._usual]
         usual = list(self._usual.values())
-        reduce = partial(_rows_of_heads, self._heads, targets, usual, self._among)
+        sliced = set(self._slice_ids)
+        reduce = partial(_rows_of_heads, self._heads, targets, usual, self._among, sliced)
         parts = self._scorer.map_batches(typed, outputs, reduce)
         weights, buckets = read_weights(raw, self._weight), self._groups.of(raw)
         of_all = [_joined([part[at] for part in parts]) for at in range(len(parts[0]))]
         unknown = dict(zip(self._usual, of_all[-1].values(), strict=True))
         for head, target, rows in zip(self._heads, targets, of_all[:-1], strict=True):
-            sliced = SlicedRows(typed, raw, target, unknown)
-            self._add(head, rows, weights, buckets, sliced)
+            self._add(head, rows, weights, buckets, SlicedRows(typed, raw, target, unknown))
 
     def metrics(self) -> Metrics:
         """{head: {metric: value}}; `unreadable` counts targets that did not fit, if any, `unknown`
@@ -142,6 +145,10 @@ class Evaluation:
     def over(self) -> str:
         """What the intervals are over."""
         return f"intervals: {percent(LEVEL, 0)}, by the bootstrap over {self._groups.said()}"
+
+    def _read_of(self, head: FileHead) -> list[str]:
+        ids = self._slice_ids.get(head.name)
+        return [*_measured(head), *([ids] if ids else [])]
 
     def _add(
         self, head: FileHead, rows: Rows, weights: Array, buckets: Array, sliced: SlicedRows
@@ -221,12 +228,14 @@ def _rows_of_heads(
     targets: Sequence[Target],
     usual: Sequence[Usual],
     among: Mapping[str, Array],
+    sliced: Collection[str],
     start: int,
     outputs: Sequence[Array],
 ) -> list[Rows]:
     """What the metrics of each head need of the rows from `start`: a few numbers a row; and last
     which rows have values that an input does not know."""
-    found, given = [], iter(outputs)
+    found: list[Rows] = []
+    given = iter(outputs)
     for head, target in zip(heads, targets, strict=True):
         kind, output = KINDS[head.kind], next(given)
         if head.is_mixed:
@@ -234,7 +243,9 @@ def _rows_of_heads(
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
         if head.name in among:
             output = kind.narrowed(output, among[head.name])
-        found.append(kind.rows(output, *target.part(start, len(output))))
+        rows = kind.rows(output, *target.part(start, len(output)))
+        ids_of_rows = {IDS: next(given)} if head.name in sliced else {}
+        found.append({**rows, **ids_of_rows})
     ids = [np.reshape(of, (len(of), -1)) for of in given]
     unknown = zip(ids, usual, strict=True)
     found.append({str(k): (of == one.size).any(axis=1) for k, (of, one) in enumerate(unknown)})

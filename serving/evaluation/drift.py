@@ -36,7 +36,7 @@ def counting(metadata: Metadata) -> Callable[[], DriftCounter]:
     """Makes empty counts of the model's inputs. Raises Failure: 2 for a model that does not know
     its training rows, 5 where what it says of them cannot be."""
     if not metadata.training:
-        rule = "drift needs a model that knows its training rows: one exported since it does"
+        rule = "drift needs a model that describes its training rows: export its run again"
         raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
     analyses = analyses_of(metadata)
     return lambda: DriftCounter(analyses, metadata.training)

@@ -46,7 +46,7 @@ class How:
 
     def __post_init__(self) -> None:
         if self.shapley and self.elements:
-            rule = "elements are taken out one by one: leave either `shapley` or `elements` away"
+            rule = "elements are taken out one by one: leave out `shapley` or `elements`"
             raise Failure(Exit.USAGE, rule)
 
 
@@ -190,9 +190,9 @@ class Explainer:
     def _id(self, head: str, label: str) -> int:
         (one,) = self._scorer.heads([head])
         if one not in self._heads:
-            raise Failure(Exit.USAGE, "a head whose answer is named is not scored", received=head)
+            raise Failure(Exit.USAGE, "--answer must name a head that is scored", received=head)
         if one.entries is None:
-            raise Failure(Exit.USAGE, "only a head with labels has answers to name", received=head)
+            raise Failure(Exit.USAGE, "--answer must name a head with labels", received=head)
         known = self._scorer.labels[head].slice(0, one.entries)
         found = pc.index(known, pa.scalar(label, pa.string())).as_py()
         if found < 0:

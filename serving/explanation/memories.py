@@ -1,9 +1,9 @@
 """What the memories of a head have seen with a row's values, read from the file.
 
 A file holds no counts but what its mixture makes of them: of each value log(1 + n) and the mass
-that is left, of each label its share, less a discount (kinds.memory.mixture). SeenTable follow from
-these: whole ones exactly, and of weighted rows to half a row. A graph gives the place of each row's
-value.
+that is left, of each label its share, less a discount (kinds.memory.mixture). The counts follow
+from these: whole ones exactly, those of weighted rows to half a row. A graph gives the place of
+each row's value.
 """
 
 from collections.abc import Mapping

@@ -9,6 +9,7 @@ other graph stays as it is. Nothing here needs to be trusted: the certificate co
 """
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,22 +30,25 @@ class _Lookup:
 class _Graph:
     """Who reads what, and the constants, by name."""
 
-    def __init__(self, graph: onnx.GraphProto) -> None:
+    def __init__(self, graph: onnx.GraphProto, read: Collection[str]) -> None:
         self.proto = graph
         self.constants = {i.name: i for i in graph.initializer}
         self.readers: dict[str, list[onnx.NodeProto]] = defaultdict(list)
         for node in graph.node:
             for name in node.input:
                 self.readers[name].append(node)
+        for name in read:
+            self.readers[name].append(onnx.NodeProto())
 
     def value(self, name: str) -> np.ndarray | None:
         constant = self.constants.get(name)
         return None if constant is None else numpy_helper.to_array(constant)
 
 
-def fold_linear_blocks(graph: onnx.GraphProto) -> list[str]:
-    """Folds in place what can be folded; returns the names of the tables that were."""
-    known = _Graph(graph)
+def fold_linear_blocks(graph: onnx.GraphProto, read: Collection[str] = ()) -> list[str]:
+    """Folds in place what can be folded; returns the names of the tables that were. `read` are
+    tensors that somebody outside of the graph reads."""
+    known = _Graph(graph, read)
     folded = []
     for table in [i for i in graph.initializer if len(i.dims) == 2]:
         lookups = [_lookup(known, table.name, reader) for reader in known.readers[table.name]]

@@ -29,7 +29,7 @@ from kinds.memory.averages.table import Remembered
 from kinds.memory.head_counts import HeadCounts
 from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
-from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed, exclude, only
+from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed, exclude, only, output
 from pipeline.failures import Exit, Failure
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
@@ -61,9 +61,11 @@ def assemble(
     profile: Profile = PROFILES["default"],
     averages: Mapping[str, Remembered] = MappingProxyType({}),
     counts: Mapping[str, HeadCounts] = MappingProxyType({}),
+    hidden: Mapping[str, str] = MappingProxyType({}),
 ) -> onnx.ModelProto:
     """The whole graph of one file. `values` are those of the vocabulary of each input and head,
-    `averages` the features that memories make, `counts` what heads know of labels by memories."""
+    `averages` the features that memories make, `counts` what heads know of labels by memories,
+    `hidden` the tensors of the vectors that gates of memories read."""
     front, back = Nodes(), Nodes()
     # What is made of other inputs comes after them.
     for name, part in sorted(inputs.items(), key=lambda one: not one[1].columns(one[0])):
@@ -71,7 +73,7 @@ def assemble(
     for name, memory in averages.items():
         add_average(front, name, memory)
     for head in file.heads:
-        mixed = _mixed(back, head.name, counts) if head.name in counts else None
+        mixed = _mixed(back, head.name, counts, hidden) if head.name in counts else None
         HEADS[head.kind].add_nodes(back, head, values.get(head.name, ()), mixed)
     top_k = numpy_helper.from_array(np.array([file.top_k], np.int64), TOP_K)
     graph = helper.make_graph(
@@ -113,9 +115,23 @@ def _opset(nodes: Sequence[onnx.NodeProto], profile: Profile) -> int:
     return opset
 
 
-def _mixed(nodes: Nodes, head: str, counts: Mapping[str, HeadCounts]) -> Mixed:
-    own = counts[head]
-    return add_mixture(nodes, head, own.gates, own.memories, several=own.several)
+def hidden_tensors(core: onnx.GraphProto, counts: Mapping[str, HeadCounts]) -> dict[str, str]:
+    """{head: the tensor that its logits are a product of}, of those whose gates read it."""
+    maker = {name: node for node in core.node for name in node.output}
+    found = {}
+    for head, own in counts.items():
+        if own.gates.hidden is not None:
+            summands = [maker[name] for name in maker[output(head)].input if name in maker]
+            (product,) = (node for node in summands if node.op_type == "MatMul")
+            found[head] = product.input[0]
+    return found
+
+
+def _mixed(
+    nodes: Nodes, head: str, counts: Mapping[str, HeadCounts], hidden: Mapping[str, str]
+) -> Mixed:
+    own, read = counts[head], hidden.get(head)
+    return add_mixture(nodes, head, own.gates, own.memories, several=own.several, hidden=read)
 
 
 def _columns(file: Metadata) -> Iterator[onnx.ValueInfoProto]:

@@ -30,7 +30,7 @@ from serving.exporting.card import card
 from serving.exporting.certificate import Certificate, Exported, certify
 from serving.exporting.core import convert_core
 from serving.exporting.folding import fold_linear_blocks
-from serving.exporting.graph import assemble, check
+from serving.exporting.graph import assemble, check, hidden_tensors
 from serving.exporting.hard_cases import EveryValue, batch_rows, hard_cases, rows_of_keys
 from serving.exporting.profiles import PROFILES, Profile
 from serving.exporting.reference import Reference, row_bytes
@@ -81,7 +81,8 @@ def build(
 ) -> tuple[onnx.ModelProto, list[str]]:
     """The whole graph, not yet checked, and the names of the tables that were folded."""
     core, file, values = convert_core(source.model, profile.opset), described(source), source.values
-    folded = fold_linear_blocks(core)
+    hidden = hidden_tensors(core, source.counts)
+    folded = fold_linear_blocks(core, hidden.values())
     numbers = source.statistics.numbers
     raw = {
         name: RawInput(
@@ -95,7 +96,7 @@ def build(
     }
     raw |= {name: _raw_pairs(source, name) for name in source.spec.pairs()}
     inputs, averages = source.spec.inputs, source.averages(source.spec)
-    parts = (core, inputs, raw, file, values, profile, averages, source.counts)
+    parts = (core, inputs, raw, file, values, profile, averages, source.counts, hidden)
     return assemble(*parts), folded
 
 

@@ -58,7 +58,11 @@ class Reference:
 
     def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
         """What the memories of a head say of rows with these features, if it has any."""
-        return self.counts[head].mixture(features) if head in self.counts else None
+        if head not in self.counts:
+            return None
+        own = self.counts[head]
+        read = own.gates.hidden is not None
+        return own.mixture(features, hidden_vectors(self.model, head, features) if read else None)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
@@ -75,6 +79,14 @@ class Reference:
         length, padding = self.padding.get(name, (wanted.shape[1], 0))
         values, lengths = made.values.numpy(), made.row_lengths().numpy()
         return left_padded(values, lengths, length, padding).astype(wanted.dtype)
+
+
+def hidden_vectors(model: keras.Model, head: str, features: Mapping[str, Array]) -> Array:
+    """What the logits of a head with labels are a product of, float32 [rows, width]."""
+    layer = model.get_layer(f"{head}.logits")
+    hidden = keras.Model(model.input, layer.input)
+    tensors = {name: tf.constant(features[name]) for name in model.input}
+    return np.asarray(hidden(tensors, training=False))
 
 
 def row_bytes(model: keras.Model) -> int:

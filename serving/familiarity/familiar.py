@@ -44,7 +44,7 @@ class Familiar:
     def __init__(self, scorer: "Scorer", heads: Sequence[str] | None = None) -> None:
         self._scorer, metadata = scorer, scorer.metadata
         if not metadata.training:
-            rule = "what is known needs a model that knows its training rows: export its run again"
+            rule = "--known needs a model that describes its training rows: export its run again"
             raise Failure(Exit.USAGE, rule, received=f"the model {metadata.name!r}")
         analyses = analyses_of(metadata)
         self._surprises = {n: Surprise(a, metadata.training[n]) for n, a in analyses.items()}

@@ -32,12 +32,13 @@ Wishes = Wish | Mapping[str, Wish]
 
 @dataclass(frozen=True)
 class Limit:
-    """What is asked of one head: columns of labels, and labels for all rows. `alone` None: all."""
+    """What is asked of one head: columns of lists of labels, and labels for all rows. `only_labels`
+    None: all labels."""
 
-    exclude: str | None = None
-    only: str | None = None
-    never: Sequence[str] = ()
-    alone: Sequence[str] | None = None
+    exclude_column: str | None = None
+    only_column: str | None = None
+    exclude_labels: Sequence[str] = ()
+    only_labels: Sequence[str] | None = None
 
 
 def limits_of(
@@ -46,11 +47,13 @@ def limits_of(
     """What is asked of each head, by its name. Raises Failure 2 where a wish fits no head."""
     found: dict[str, Limit] = {}
     for name, wish in _by_head(heads, "exclude", exclude).items():
-        found[name] = Limit(exclude=wish) if isinstance(wish, str) else Limit(never=wish)
+        is_column = isinstance(wish, str)
+        found[name] = Limit(exclude_column=wish) if is_column else Limit(exclude_labels=wish)
     for name, wish in _by_head(heads, "only", only).items():
         limit = found.get(name, Limit())
         is_column = isinstance(wish, str)
-        found[name] = replace(limit, only=wish) if is_column else replace(limit, alone=wish)
+        wished = {"only_column" if is_column else "only_labels": wish}
+        found[name] = replace(limit, **wished)
     return found
 
 
@@ -70,8 +73,8 @@ def only_head(heads: Sequence[FileHead], option: str) -> str:
     """The head that is meant where none is named. Raises Failure 2 where there are several."""
     labelled = [head.name for head in heads if head.entries is not None]
     if len(labelled) != 1:
-        rule = f"{option} must name the head, since not one of them has labels"
-        raise Failure(Exit.USAGE, rule, received=labelled)
+        rule = f"{option} must name the head if not exactly one has labels"
+        raise Failure(Exit.USAGE, rule, received=f"the heads with labels {labelled}")
     return labelled[0]
 
 
@@ -156,7 +159,10 @@ class _OfHead:
         self._labels = labels
         self._columns = {
             of(head.name): _field(column, of(head.name), head, fields)
-            for of, column in ((tensors.exclude, limit.exclude), (tensors.only, limit.only))
+            for of, column in (
+                (tensors.exclude, limit.exclude_column),
+                (tensors.only, limit.only_column),
+            )
             if column is not None
         }
         self.unknown: list[str] = []
@@ -168,12 +174,12 @@ class _OfHead:
 
     def _of_all_rows(self) -> Array | None:
         """bool [labels + 1]: what may come back in any row; None where that is all."""
-        if self._limit.alone is None and not self._limit.never:
+        only, exclude = self._limit.only_labels, self._limit.exclude_labels
+        if only is None and not exclude:
             return None
         allowed = np.zeros(self._none + 1, bool)
-        alone = self._limit.alone
-        allowed[slice(0, self._none) if alone is None else self._ids("only", alone)] = True
-        allowed[self._ids("exclude", self._limit.never)] = False
+        allowed[slice(0, self._none) if only is None else self._ids("only", only)] = True
+        allowed[self._ids("exclude", exclude)] = False
         allowed[self._none] = False
         if not allowed.any():
             rule = f"a label of the head {self.head.name!r} must be left to come back"

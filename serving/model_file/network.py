@@ -42,9 +42,9 @@ Tensors = dict[str, Tensor]
 class Network:
     """`run` gives the columns of the heads' results, ids instead of labels; no scores of labels if
     `labels_only`. `top_k` is the file's own. Those int64 tensors among `further` that the heads
-    depend on come along. Of the heads that are `limited` the ids of labels that must not and
-    that alone may come back are given as further inputs (kinds.tensors.ids_of); for the others the
-    file's nodes for that are left out."""
+    depend on come along, and all those `beside` them. Of the heads that are `limited` the ids of
+    labels that must not and that alone may come back are given as further inputs
+    (kinds.tensors.ids_of); for the others the file's nodes for that are left out."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Network:
         labels_only: bool,
         further: Iterable[str] = (),
         limited: Collection[str] = (),
+        beside: Collection[str] = (),
     ) -> None:
         self._labels_only, self.top_k = labels_only, top_k
         lists = [ids_of(of(name), name) for name in limited for of in (exclude, only)]
@@ -62,6 +63,7 @@ class Network:
         tensors = {head.name: _tensors(head, labels_only=labels_only) for head in heads}
         needed = graph.leading_to({place for of in tensors.values() for place, _ in of.values()})
         along: Tensors = {place: (place, "int64") for place in further if place in needed}
+        along |= {place: (place, "int64") for place in beside}
         self._float32 = _Session(graph, [*tensors.values(), along], lists)
         ranked = _int8_heads(graph, heads, labels_only=labels_only, limited=limited)
         self._bounds = [(one, Bound.of(one.kernel, one.bias)) for one in ranked]

@@ -18,10 +18,11 @@ from pipeline.folders.prepared import Statistics
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec
 from serving.model_file.embeddings import FileEmbeddings
+from serving.model_file.integrity import read_model
 from serving.model_file.metadata import Metadata
 from serving.reporting.reasons import Reasons, reasons_of_mistakes
 from serving.sample_rows import sample_rows, typed_samples
-from serving.scorer import Scorer, read_model
+from serving.scorer import Scorer
 
 LEAST_K = 10
 

@@ -29,16 +29,18 @@ class Asked:
 NOTHING = Asked()
 
 
-def add_further(parser: argparse.ArgumentParser) -> None:
-    """The options that `asked` reads."""
-    said = "known values of a row, distance from training, support"
-    parser.add_argument("--known", action="store_true", help=said)
-    said = "why: the N inputs that matter most, or words: shapley, elements"
-    parser.add_argument("--explain", nargs="+", metavar="N", help=said)
+def add_further(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """The options that `asked` reads, in a group of their own."""
+    group = parser.add_argument_group("why, and what is known of a row")
+    said = "the N inputs that matter most; words after N: shapley, elements"
+    group.add_argument("--explain", nargs="+", metavar="N", help=said)
     said = f"orders of the inputs for shapley (default: {SAMPLES})"
-    parser.add_argument("--samples", type=int, metavar="N", help=said)
+    group.add_argument("--samples", type=int, metavar="N", help=said)
     said = "explain this answer of a head, not its first one"
-    parser.add_argument("--answer", nargs="+", metavar="H=LABEL", default=[], help=said)
+    group.add_argument("--answer", nargs="+", metavar="H=LABEL", default=[], help=said)
+    said = "how many of its values are known, and how unusual they are"
+    group.add_argument("--known", action="store_true", help=said)
+    return group
 
 
 def asked(options: argparse.Namespace) -> Asked:
@@ -46,24 +48,24 @@ def asked(options: argparse.Namespace) -> Asked:
     # Only files are set aside.
     aside = getattr(options, "flag_unknown", None)
     if aside is not None and not aside >= 0:
-        raise Failure(Exit.USAGE, "a distance must be a number from 0 on", received=aside)
+        raise Failure(Exit.USAGE, "--flag-unknown must be a number from 0 on", received=aside)
     return Asked(_how(options), options.known or aside is not None)
 
 
 def _how(options: argparse.Namespace) -> How | None:
     if options.explain is None:
         if options.samples is not None or options.answer:
-            raise Failure(Exit.USAGE, "--samples and --answer go with --explain")
+            raise Failure(Exit.USAGE, "--samples and --answer need --explain")
         return None
     counts = [word for word in options.explain if word not in _WORDS]
     if len(counts) > 1 or not all(
         word.isascii() and word.isdigit() and int(word) for word in counts
     ):
-        rule = f"--explain takes a number of inputs from 1 on and the words {', '.join(_WORDS)}"
+        rule = f"--explain takes a number of inputs, from 1 on, and the words {', '.join(_WORDS)}"
         raise Failure(Exit.USAGE, rule, received=" ".join(options.explain))
     is_shapley = "shapley" in options.explain
     if options.samples is not None and (not is_shapley or options.samples < 2):
-        rule = "--samples, from 2 on, goes with --explain shapley"
+        rule = "--samples must be 2 or more, and goes with --explain shapley"
         raise Failure(Exit.USAGE, rule, received=options.samples)
     return How(
         int(counts[0]) if counts else None,

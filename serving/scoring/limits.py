@@ -4,22 +4,27 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
 from serving.model_file.candidates import Limit, only_head
 
+# The part of a limit that each option fills once.
+_FIELDS = {"exclude": "exclude_column", "only_column": "only_column", "only": "only_labels"}
+
 
 def add_limits(made: argparse.ArgumentParser) -> None:
     """The options; each may be given once for each head, as HEAD=..."""
+    group = made.add_argument_group("which labels may come back")
     options = {
-        "exclude": ("COL", "a column of lists of labels that must not come back"),
-        "exclude-file": ("FILE", "labels, one a line, that come back in no row"),
-        "only": ("FILE", "the labels, one a line, that alone may come back"),
-        "only-column": ("COL", "a column of lists of the labels that alone may"),
+        "exclude": ("COL", "none of those in this column of lists"),
+        "exclude-file": ("FILE", "none of those in this file, one a line"),
+        "only": ("FILE", "none but those in this file, one a line"),
+        "only-column": ("COL", "none but those in this column of lists"),
     }
     for name, (value, said) in options.items():
-        made.add_argument(f"--{name}", action="append", metavar=value, default=[], help=said)
+        group.add_argument(f"--{name}", action="append", metavar=value, default=[], help=said)
 
 
 def limits_from(options: argparse.Namespace, heads: Sequence[FileHead]) -> dict[str, Limit]:
@@ -42,16 +47,13 @@ def _head_and_value(said: str, option: str, heads: Sequence[FileHead]) -> tuple[
 
 def _with(limit: Limit, option: str, value: str) -> Limit:
     if option == "exclude_file":
-        return replace(limit, never=[*limit.never, *_labels(value)])
-    taken = {"exclude": limit.exclude, "only_column": limit.only, "only": limit.alone}[option]
-    if taken is not None:
+        return replace(limit, exclude_labels=[*limit.exclude_labels, *_labels(value)])
+    field = _FIELDS[option]
+    if getattr(limit, field) is not None:
         rule = f"--{option.replace('_', '-')} takes one for each head"
         raise Failure(Exit.USAGE, rule, received=value)
-    if option == "exclude":
-        return replace(limit, exclude=value)
-    if option == "only_column":
-        return replace(limit, only=value)
-    return replace(limit, alone=_labels(value))
+    wished: Any = _labels(value) if option == "only" else value
+    return replace(limit, **{field: wished})
 
 
 def _labels(path: str) -> list[str]:

@@ -9,7 +9,7 @@ from pipeline.rows.csv_dialect import add_csv
 from pipeline.sides import SIDES
 from serving.files.by_side import COLUMN
 from serving.files.streams import FORMATS
-from serving.scorer import MOST_LABELS
+from serving.model_file.top_k import MOST_LABELS
 from serving.scoring.asked import add_further
 from serving.scoring.limits import add_limits
 
@@ -36,38 +36,39 @@ def parser() -> argparse.ArgumentParser:
     said = f"of what - stands for: {', '.join(FORMATS)}"
     made.add_argument("--format", choices=FORMATS, metavar="F", help=said)
     add_csv(made)
-    _add_columns(made)
-    _add_findings(made)
-    add_further(made)
-    said = "rows farther away, or hardly known, to a file of their own"
-    made.add_argument("--flag-unknown", type=float, metavar="D", help=said)
+    made.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
+    made.add_argument("--force", action="store_true", help="replace an output that exists")
     made.add_argument(
         "--workers", type=positive, metavar="N", help="threads (default: one per core)"
     )
-    made.add_argument("--raw-csv", action="store_true", help="no ' before =, +, - or @ in CSV")
     said = "refuse a model without its signature (serving.sign)"
     made.add_argument("--require-signature", type=Path, metavar="KEY", help=said)
-    made.add_argument("--force", action="store_true", help="replace an output that exists")
+    _add_columns(made)
+    add_limits(made)
+    add_answers(made)
+    said = "rows farther than D, or hardly known, to a file of their own"
+    add_further(made).add_argument("--flag-unknown", type=float, metavar="D", help=said)
+    _add_metrics(made)
+    _add_drift(made)
     return made
 
 
 def _add_columns(made: argparse.ArgumentParser) -> None:
     """What is scored, and which columns come out."""
-    made.add_argument(
+    group = made.add_argument_group("which rows and columns come out")
+    group.add_argument(
         "--top-k", type=positive, metavar="K", help="labels per head (default: the model's)"
     )
+    group.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
     said = "more columns to carry along"
-    made.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
-    made.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
+    group.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
     said = f"rows of these sides only: {', '.join(SIDES)}"
-    made.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
-    made.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
+    group.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
+    group.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
-    made.add_argument("--labels-only", action="store_true", help=said)
-    add_answers(made)
+    group.add_argument("--labels-only", action="store_true", help=said)
     said = "a row for each rank: head, rank, label, score"
-    made.add_argument("--long", action="store_true", help=said)
-    add_limits(made)
+    group.add_argument("--long", action="store_true", help=said)
 
 
 def share(text: str) -> float:
@@ -83,28 +84,35 @@ def share(text: str) -> float:
 
 def add_answers(made: argparse.ArgumentParser) -> None:
     """What answers there are beside the best labels and plain numbers."""
-    said = "sets of labels and intervals that hold the truth so often"
-    made.add_argument("--coverage", type=share, metavar="C", help=said)
-    said = "no labels of a lower score: an empty list is no answer"
-    made.add_argument("--min-score", type=share, metavar="S", help=said)
-    said = "yes or no of binary heads, by the threshold of the model's aim"
-    made.add_argument("--answers", action="store_true", help=said)
+    group = made.add_argument_group("how sure")
+    said = "sets and intervals that hold the truth this often, such as 0.9"
+    group.add_argument("--coverage", type=share, metavar="C", help=said)
+    said = "no labels with a lower score; an empty list means no answer"
+    group.add_argument("--min-score", type=share, metavar="S", help=said)
+    said = "yes or no for binary heads, by the model's threshold"
+    group.add_argument("--answers", action="store_true", help=said)
 
 
-def _add_findings(made: argparse.ArgumentParser) -> None:
-    """What is found out about all rows together."""
-    made.add_argument("--evaluate", action="store_true", help="metrics of rows with targets")
-    said = "metrics of slices: a column's values, a condition ('age<30')"
-    made.add_argument("--slice", action="append", metavar="S", default=[], help=said)
-    said = "slices by labels and unknown values, and the worst"
-    made.add_argument("--slices", action="store_true", help=said)
+def _add_metrics(made: argparse.ArgumentParser) -> None:
+    """How good the scores of all rows are."""
+    group = made.add_argument_group("how good, for rows with targets")
+    group.add_argument("--evaluate", action="store_true", help="metrics with intervals")
+    said = "the same for slices, by a column or a condition ('age<30')"
+    group.add_argument("--slice", action="append", metavar="S", default=[], help=said)
+    said = "the same by labels and unknown values, and the worst slices"
+    group.add_argument("--slices", action="store_true", help=said)
     said = "intervals over groups of equal COL (default: the split's)"
-    made.add_argument("--groups", nargs="+", metavar="COL", help=said)
+    group.add_argument("--groups", nargs="+", metavar="COL", help=said)
+
+
+def _add_drift(made: argparse.ArgumentParser) -> None:
+    """How far all rows together are from the training rows."""
+    group = made.add_argument_group("drift")
     said = "how far the rows are from the training rows"
-    made.add_argument("--drift", action="store_true", help=said)
-    said = "exit code 4 where they are too far"
-    made.add_argument("--fail-on-drift", action="store_true", help=said)
-    add_thresholds(made)
+    group.add_argument("--drift", action="store_true", help=said)
+    said = "exit code 4 if they are too far"
+    group.add_argument("--fail-on-drift", action="store_true", help=said)
+    add_thresholds(group)
 
 
 def positive(text: str) -> int:

@@ -96,7 +96,7 @@ def test_made_up_rows_have_every_column_that_the_spec_names(path: Path) -> None:
     spec = read_spec(path)
     table = rows_for(spec, 50, seed=1)
     names = {c for n in spec.inputs for c in spec.input_columns(n)} | {
-        spec.head_column(n) for n in spec.heads
+        spec.head_column(n) for n in spec.heads if n not in spec.followed()
     }
     assert names | set(spec.keys) <= set(table.schema.names)
     assert table.num_rows == 50

@@ -12,6 +12,7 @@ from kinds.heads.binary import coverage as binary
 from kinds.heads.classification import coverage as classification
 from kinds.heads.coverage import KINDS, Calibration, Shape, checked_limit
 from kinds.heads.score import FileHead
+from kinds.heads.slices import Slices
 from pipeline.failures import Exit, Failure
 
 Rows = dict[str, np.ndarray]
@@ -175,3 +176,19 @@ def test_an_aim_that_no_threshold_reaches_has_none() -> None:
     rows = {"value": np.array([3.0, 2.0, 1.0]), "target": np.array([0.0, 0.0, 1.0])}
     assert binary.threshold(rows, np.ones(3), {"precision": 0.9}) is None
     assert binary.threshold({**rows, "target": np.zeros(3)}, np.ones(3), "f1") is None
+
+
+def test_values_with_few_rows_are_taken_together_and_too_few_have_the_whole() -> None:
+    """100 rows of a, 99 of b and one of a value that is not known are 100 others; then 99."""
+    ids, scores = np.array([0] * 100 + [1] * 99 + [2]), np.arange(200.0)
+    whole = Calibration.of(scores, Shape())
+    made = Slices.of("c", ["a", "b"], ids, scores, whole)
+    assert [name for name, _ in made.calibrations()] == ["c = a", "c is another value"]
+    asked = np.array([0, 1, 2, 3])
+    # The ceil(101 / 2) = 51st of a hundred scores.
+    assert made.limits(0.5, asked).tolist() == [50.0, 150.0, 150.0, 150.0]
+    fewer = Slices.of("c", ["a", "b"], ids[:-1], scores[:-1], whole)
+    assert fewer.limits(0.5, asked).tolist() == [50.0, *[whole.limit(0.5)] * 3]
+    assert fewer.others is None and "it is not promised" in fewer.said()
+    again = Slices.from_json(json.loads(json.dumps(made.content())), whole)
+    assert again == made

@@ -202,6 +202,34 @@ def test_tensorflow_mixes_as_the_reference_does(most: int, left_out: bool) -> No
     )
 
 
+def test_what_gates_read_of_the_hidden_vector_is_a_bias_of_each_row() -> None:
+    rows, draw = Rows(13), np.random.default_rng(13)
+    memory, hidden = head_memory(rows).reading(5), draw.normal(size=(ROWS, 5)).astype(np.float32)
+    tables = [rows.counts(k, EVERY) for k in range(2)]
+    seen = [reference.seen(table, rows.keys[k]) for k, table in enumerate(tables)]
+    gates = replace(rows.gates, hidden=draw.normal(size=(3, 5)))
+    memory.take(gates)
+    got = reference.mixture(gates, seen, hidden)
+    log_p = reference.log_probabilities(rows.logits, got)
+    for row in range(ROWS):
+        known = [of_row(table, rows.keys[k][row]) for k, table in enumerate(tables)]
+        own = replace(rows.gates, bias=rows.gates.bias + gates.hidden @ hidden[row])
+        expected = slow_probabilities(own, rows.logits[row], known)
+        np.testing.assert_allclose(np.exp(log_p[row]), expected, rtol=1e-6)
+    by_tensors = memory.mixture(features_of(rows), hidden=tf.constant(hidden))
+    np.testing.assert_allclose(by_tensors.share, got.share, rtol=1e-4)
+    np.testing.assert_allclose(by_tensors.masses.numpy().sum(1), got.masses.sum(1), rtol=1e-4)
+    for name, values in memory.learned().arrays().items():
+        np.testing.assert_allclose(values, gates.arrays()[name], rtol=1e-5)
+    memory.take(rows.gates)
+    alone = memory.mixture(features_of(rows))
+    for ours, plain in zip(
+        memory.mixture(features_of(rows), hidden=tf.constant(hidden)), alone, strict=True
+    ):
+        np.testing.assert_array_equal(ours, plain)
+    assert set(memory.learned().arrays()) == {"bias", "weights", "discounts"}
+
+
 def test_the_gradient_of_the_gates_is_that_of_the_dense_mixture() -> None:
     rows = Rows(6)
     memory, targets = head_memory(rows), tf.constant(rows.targets, tf.int32)

@@ -36,7 +36,12 @@ def write(path: Path, *, by: str) -> str:
     draw = np.random.default_rng(3)
     maker, month, colour = (draw.integers(0, count, ROWS) for count in (20, 12, 5))
     words = draw.integers(0, 30, (ROWS, 4))
-    follows = {"pair": maker * 12 + month, "last": words[:, -1] * 7, "nothing": 0 * maker}[by]
+    follows = {
+        "pair": maker * 12 + month,
+        "last": words[:, -1] * 7,
+        "nothing": 0 * maker,
+        "many": month % 2 * 120 + draw.integers(0, 120, ROWS),
+    }[by]
     product = np.where(draw.random(ROWS) < 0.9, follows, draw.integers(0, 240, ROWS))
     columns = {
         "maker": maker.astype(str),
@@ -77,6 +82,12 @@ def test_a_spec_that_leaves_the_choice_open_trains_with_what_was_chosen(tmp_path
     assert spec.memories == data.spec.memories
     assert spec.heads["product"].memories() == data.spec.heads["product"].memories()
     assert spec.training.epochs == 3
+
+
+def test_a_value_with_many_labels_keeps_as_many_as_its_rows_need(tmp_path: Path) -> None:
+    data = prepared(tmp_path, by="many")
+    memory = data.spec.memories[data.spec.heads["product"].memories()[0]]
+    assert (memory.of, memory.labels) == (("month",), 128)
 
 
 def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:

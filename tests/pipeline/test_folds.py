@@ -11,7 +11,7 @@ import pytest
 from pipeline import folds
 from pipeline.failures import Exit, Failure
 from pipeline.folders.output import Output
-from pipeline.run import fold_setting
+from pipeline.running.settings import fold_setting
 
 SPEC = """
 name: folds

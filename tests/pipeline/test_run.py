@@ -14,16 +14,11 @@ import pytest
 from examples.next_item import rows
 from pipeline.failures import Exit, Failure
 from pipeline.rows.csv_dialect import csv_of
-from pipeline.run import (
-    Command,
-    StageFailed,
-    _parser,
-    commands,
-    minutes_of,
-    run,
-    run_all,
-    run_stage,
-)
+from pipeline.run import run, run_all
+from pipeline.running.options import parser
+from pipeline.running.processes import StageFailed, run_stage
+from pipeline.running.settings import minutes_of
+from pipeline.running.stages import Command, commands
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
 
@@ -62,7 +57,7 @@ def test_where_elements_of_lists_are_held_out_all_lists_are_scored(
 
 
 def test_what_is_said_of_csv_files_is_said_to_each_stage_that_reads_them() -> None:
-    options = _parser().parse_args([*WANTED, "--delimiter", "tab", "--csv-escape"])
+    options = parser().parse_args([*WANTED, "--delimiter", "tab", "--csv-escape"])
     lines = command_lines(csv=csv_of(options))
     for stage in ("prepare", "score"):
         assert " --delimiter=\t --csv-escape" in lines[stage]
@@ -77,7 +72,7 @@ def test_what_is_scored_was_not_trained_on_unless_other_rows_or_sides_are_named(
 
 
 def test_options_that_are_not_ours_go_to_beam() -> None:
-    _, beam = _parser().parse_known_args([*WANTED, "--runner=FlinkRunner"])
+    _, beam = parser().parse_known_args([*WANTED, "--runner=FlinkRunner"])
     lines = command_lines(beam_options=[*beam, "--flink_master=local"])
     assert lines["prepare"].endswith("--runner=FlinkRunner --flink_master=local")
     assert "flink" not in lines["train"]
@@ -99,8 +94,8 @@ def test_a_setting_changes_the_spec_of_both_stages_that_read_it() -> None:
 def test_stages_can_be_chosen() -> None:
     assert list(command_lines(stages=["train", "export"])) == ["train", "export"]
     with pytest.raises(Failure, match="Received: trian"):
-        _parser().parse_known_args([*WANTED, "--stages", "trian"])
-    said, _ = _parser().parse_known_args([*WANTED, "--stages", "prepare, train"])
+        parser().parse_known_args([*WANTED, "--stages", "trian"])
+    said, _ = parser().parse_known_args([*WANTED, "--stages", "prepare, train"])
     assert said.stages == ("prepare", "train")
 
 
@@ -130,7 +125,7 @@ def test_the_command_hands_all_it_was_told_to_the_stages(
         return 1.0
 
     monkeypatch.setattr("pipeline.run.read_spec", lambda path, settings: None)
-    monkeypatch.setattr("pipeline.run.run_stage", note)
+    monkeypatch.setattr("pipeline.running.processes.run_stage", note)
     monkeypatch.setattr("pipeline.run.table", lambda finished: "")
     more = ["--keep", "k", "--score", "new.csv", "--force", "--max-bad-fraction", "0.5"]
     more += ["--set", "training.epochs=2", "--side", "train", "test"]
@@ -157,7 +152,7 @@ def test_the_command_hands_all_it_was_told_to_the_stages(
 
 def test_minutes_are_a_setting_of_the_spec() -> None:
     def minutes(*more: str) -> list[str]:
-        return minutes_of(_parser().parse_args([*WANTED, *more]))
+        return minutes_of(parser().parse_args([*WANTED, *more]))
 
     assert minutes() == []
     assert minutes("--minutes", "2") == ["training.minutes=2.0"]
@@ -174,7 +169,7 @@ def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
         "time.sleep(60)\n"
     )
     script = (
-        "import sys; from pathlib import Path; from pipeline.run import *\n"
+        "import sys; from pathlib import Path; from pipeline.running.processes import *\n"
         "try: run_stage(Command('train', ('stage',), Path()))\n"
         "except StageFailed as failed: sys.exit(failed.exit_code)"
     )

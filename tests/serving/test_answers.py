@@ -86,11 +86,11 @@ def test_no_rows_are_no_failure() -> None:
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"coverage": 0.9}, "knows its calibration"),
+        ({"coverage": 0.9}, "a model with a calibration"),
         ({"coverage": 1.5}, "between 0 and 1"),
         ({"min_score": 0.0}, "between 0 and 1"),
         ({"answers": True}, "a threshold"),
-        ({"min_score": 0.5, "labels_only": True}, "labels without scores"),
+        ({"min_score": 0.5, "labels_only": True}, "leave out labels_only"),
     ],
 )
 def test_what_a_model_cannot_give_is_refused(settings: dict[str, Any], said: str) -> None:

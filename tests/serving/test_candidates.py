@@ -186,7 +186,7 @@ def test_the_command_tells_what_does_not_fit(
 
 def test_a_question_leaves_out_what_is_typed(scorer: Scorer) -> None:
     row = {"word": "cat", "place": "1"}
-    candidates = scorer.candidates({"next": Limit(exclude="gone")})
+    candidates = scorer.candidates({"next": Limit(exclude_column="gone")})
     best = ask.answer(scorer, row, 1).split("\n")[1].split()[-1]
     answer = ask.answer(scorer, row | {"gone": f"{best} unheard-of"}, 1, candidates=candidates)
     assert best not in answer.split("tags")[0]
@@ -251,7 +251,7 @@ def test_a_file_without_these_inputs_says_so(tmp_path: Path, scorer: Scorer) -> 
 def test_what_is_explained_is_the_first_that_is_left(scorer: Scorer, rows: pa.Table) -> None:
     """And nothing where nothing is left."""
     explainer = Explainer(scorer, How(2), ["next"])
-    candidates = scorer.candidates({"next": Limit(only="alone")})
+    candidates = scorer.candidates({"next": Limit(only_column="alone")})
     assert candidates is not None
     fields = [*scorer.metadata.fields, *candidates.fields]
     typed, _, _ = cast(rows.to_batches()[0], fields)

@@ -7,8 +7,8 @@ from small_run import LABELS, TAGS, WORDS, exported, small_model
 
 from pipeline.failures import Exit, Failure
 from serving.model_file.embeddings import Embeddings, FileEmbeddings
+from serving.model_file.integrity import read_model
 from serving.neighbours import run
-from serving.scorer import read_model
 
 FILE = "model.onnx"
 

@@ -194,7 +194,7 @@ def test_another_answer_can_be_asked_about() -> None:
     ("answers", "rule"),
     [
         ({"next": "mabye"}, "one of the 6 labels of next; near it: 'maybe'"),
-        ({"left": "3"}, "only a head with labels has answers"),
+        ({"left": "3"}, "must name a head with labels"),
         ({"nxt": "yes"}, "a head must be one of"),
     ],
 )
@@ -243,13 +243,13 @@ def test_files_get_the_columns_that_python_gets(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "rule"),
     [
-        (["--samples", "8"], "go with --explain"),
+        (["--samples", "8"], "need --explain"),
         (["--explain", "3", "--samples", "8"], "goes with --explain shapley"),
-        (["--explain", "three"], "takes a number of inputs from 1 on and the words"),
-        (["--explain", "0"], "takes a number of inputs from 1 on and the words"),
+        (["--explain", "three"], "takes a number of inputs, from 1 on, and the words"),
+        (["--explain", "0"], "takes a number of inputs, from 1 on, and the words"),
         (["--explain", "shapley", "elements"], "elements are taken out one by one"),
         (["--explain", "1", "--answer", "next"], "takes HEAD=LABEL"),
-        (["--explain", "1", "--heads", "left", "--answer", "next=yes"], "is not scored"),
+        (["--explain", "1", "--heads", "left", "--answer", "next=yes"], "a head that is scored"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

@@ -56,3 +56,13 @@ def test_a_table_that_is_also_used_without_the_block_stays(through: tuple[bool, 
     before = graph.SerializeToString(deterministic=True)
     assert fold_linear_blocks(graph) == []
     assert graph.SerializeToString(deterministic=True) == before
+
+
+def test_a_table_whose_values_are_read_from_outside_stays() -> None:
+    """As gates of memories read the vector that a head multiplies; what they do not read folds."""
+    graph = convert_core(shared_model())
+    lookups = [node.output[0] for node in graph.node if node.op_type == "Gather"]
+    before = graph.SerializeToString(deterministic=True)
+    assert fold_linear_blocks(graph, lookups[:1]) == []
+    assert graph.SerializeToString(deterministic=True) == before
+    assert len(fold_linear_blocks(graph, ["something else"])) == 1

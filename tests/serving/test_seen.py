@@ -1,4 +1,4 @@
-"""SeenTable of memories read from what a file has of them: those that were counted."""
+"""Counts of memories, read from what a file has of them: those that were counted."""
 
 import numpy as np
 import pytest

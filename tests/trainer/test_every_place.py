@@ -150,7 +150,7 @@ def test_any_number_of_rows_has_the_softmax_of_one_that_is_known(
     [
         ("next_of: items", "next_of: size", "must be a sequence without weights"),
         ("next_of: items", "next_of: other", "no input is called"),
-        ("{kind: number}", OTHER_LIST, "a sequence must read that list"),
+        ("{kind: number}", OTHER_LIST, "a sequence must read the same list"),
         ("tied: words", "inputs: [size]", "the head must read an input of that list"),
         ("{by: row}", "{by: last, eval: 2}", "one element is held out"),
         ("{by: row}", "{by: last, order: at}", "`columns` and `order` go together"),

@@ -56,7 +56,7 @@ def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Te
     """{head: {"loss", "weight" and what its metrics need: float32 [batch, ...]}} of a batch."""
     hidden = network.body(batch.features, training=False)
     return {
-        name: head_results(with_memory(network, head, batch), hidden[name], batch)
+        name: head_results(with_memory(network, head, batch, hidden[name]), hidden[name], batch)
         for name, head in network.heads.items()
     }
 
@@ -67,12 +67,15 @@ def head_results(head: OutputLayer, hidden: tf.Tensor, batch: Batch) -> dict[str
     return {**kind.results(head, hidden, targets), "weight": weight}
 
 
-def with_memory(network: Network, head: OutputLayer, batch: Batch) -> OutputLayer:
+def with_memory(
+    network: Network, head: OutputLayer, batch: Batch, hidden: tf.Tensor
+) -> OutputLayer:
     """The head as it predicts the rows of a batch, which its memories have not counted."""
     memory = network.memories.get(head.name)
     if memory is None:
         return head
-    mixture, kind = memory.mixture(batch.features), KINDS[head.part.kind]
+    mixture = memory.mixture(batch.features, hidden=head.input(hidden))
+    kind = KINDS[head.part.kind]
     times = memory.inverse_temperature
     return replace(head, mixed=lambda logits: kind.mixed(times * logits, mixture))
 

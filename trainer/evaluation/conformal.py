@@ -18,9 +18,10 @@ from kinds.heads import metrics
 from kinds.heads.any.metrics import Rows, Scale
 from kinds.heads.any.network import OutputLayer
 from kinds.heads.coverage import KINDS as COVERAGE
-from kinds.heads.coverage import Calibration, Shape
+from kinds.heads.coverage import Calibration, Limit, Shape
 from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
+from kinds.heads.slices import IDS, Slices
 from trainer.data import Batch, steps_per_epoch
 from trainer.evaluation import Results, ResultsStep, gather_results, with_memory
 from trainer.run import Run
@@ -63,12 +64,19 @@ def _step(run: Run, own: Mapping[str, OutputLayer]) -> ResultsStep:
         hidden, found = run.network.body(batch.features, training=False), {}
         for name, head in own.items():
             kind, targets = KINDS[head.part.kind], batch.targets[name]
-            layer = with_memory(run.network, head, batch)
+            layer = with_memory(run.network, head, batch, hidden[name])
             weight = batch.weights * kind.row_weights(targets, None)
-            found[name] = {**kind.conformity(layer, hidden[name], targets), "weight": weight}
+            rows = kind.conformity(layer, hidden[name], targets)
+            found[name] = {**rows, "weight": weight, **_slices(run, batch)}
         return found
 
     return step
+
+
+def _slices(run: Run, batch: Batch) -> dict[str, tf.Tensor]:
+    """The ids by which the spec has answers calibrated, if it does."""
+    by = run.spec.training.coverage_by
+    return {} if by is None else {IDS: batch.features[by]}
 
 
 def _rows(run: Run, split: str, step: ResultsStep) -> dict[str, Results]:
@@ -87,13 +95,35 @@ def _of_head(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict
     known = [Calibration.of(scores, s) for scores, s in tried if scores is not None and len(scores)]
     if not known:
         return {}
-    outputs = _falling(run, head) if kind.penalties() else made_of["value"]
+    outputs = _falling(run, head) if kind.penalties() else made_of
     best = min(known, key=lambda one: _mean_size(part, one, outputs, COVERAGES[1]))
+    asked = [c for c in COVERAGES if c < best.most()]
+    slices = _sliced(run, best, made_of, kind.strangeness(made_of, best.shape))
     judged = {
-        name: [_judged(part, best, c, rows, outputs) for c in COVERAGES if c < best.most()]
+        name: [_judged(part, best, slices, c, rows, outputs) for c in asked]
         for name, rows in of_halves.items()
     }
-    return {**best.content(), "judged": judged}
+    if slices is None:
+        return {**best.content(), "judged": judged}
+    of_slices = {
+        name: _judged_slices(part, slices, rows)
+        for name, rows in of_halves.items()
+        if COVERAGES[1] in asked
+    }
+    return {
+        **best.content(),
+        "judged": judged,
+        "slices": {**slices.content(), "judged": of_slices},
+    }
+
+
+def _sliced(run: Run, whole: Calibration, rows: Rows, scores: np.ndarray | None) -> Slices | None:
+    """The calibration slice by slice, if the spec asks for it."""
+    name = run.spec.training.coverage_by
+    if name is None or scores is None:
+        return None
+    values = list(run.data.vocabulary(run.spec.vocabulary_of()[name]))
+    return Slices.of(name, values, rows[IDS], scores, whole)
 
 
 def _threshold(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict[str, Any]:
@@ -125,36 +155,78 @@ def _halves(of_splits: Mapping[str, Results]) -> dict[str, Results]:
 def _with_targets(part: HeadPart, results: Results, scale: Scale) -> Rows:
     there = results["weight"] > 0
     rows = {name: values[there].astype(np.float64) for name, values in results.items()}
-    return metrics.KINDS[part.kind].restored(rows, scale)
+    ids = {IDS: rows[IDS]} if IDS in rows else {}
+    return {**metrics.KINDS[part.kind].restored(rows, scale), **ids}
 
 
-def _falling(run: Run, head: OutputLayer) -> np.ndarray:
-    """[rows, labels] the probabilities of some eval rows' labels, the greatest first."""
+def _falling(run: Run, head: OutputLayer) -> Rows:
+    """Of some eval rows as "value" [rows, labels] the probabilities of labels, the greatest first;
+    and the rows' ids."""
 
     @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> tf.Tensor:
-        layer = with_memory(run.network, head, batch)
+    def step(batch: Batch) -> dict[str, tf.Tensor]:
         hidden = run.network.body(batch.features, training=False)[head.name]
-        return tf.nn.softmax(layer.logits(hidden))[:ROWS_SORTED, :-1]
+        layer = with_memory(run.network, head, batch, hidden)
+        shares = tf.nn.softmax(layer.logits(hidden))[:ROWS_SORTED, :-1]
+        return {"value": shares, **_slices(run, batch)}
 
     (first,) = run.batches("eval").take(1)
     rows = min(run.data.rows("eval"), ROWS_SORTED)
-    return np.asarray(-np.sort(-step(first).numpy()[:rows], axis=1))
+    found = {name: of.numpy()[:rows] for name, of in step(first).items()}
+    return {**found, "value": np.asarray(-np.sort(-found["value"], axis=1))}
 
 
-def _mean_size(part: HeadPart, one: Calibration, outputs: np.ndarray, coverage: float) -> float:
-    limit = one.limit(min(coverage, one.most() - 1 / (one.rows + 1)))
-    return float(COVERAGE[part.kind].sizes(outputs, limit, one.shape).mean())
+def _mean_size(
+    part: HeadPart, one: Calibration, outputs: Rows, coverage: float, slices: Slices | None = None
+) -> float:
+    most = min(coverage, one.most() - 1 / (one.rows + 1))
+    limit = _limit(one, slices, most, outputs)
+    return float(COVERAGE[part.kind].sizes(outputs["value"], limit, one.shape).mean())
+
+
+def _limit(one: Calibration, slices: Slices | None, coverage: float, rows: Rows) -> Limit:
+    return slices.limits(coverage, rows[IDS]) if slices else one.limit(coverage)
 
 
 def _judged(
-    part: HeadPart, one: Calibration, coverage: float, rows: Rows, outputs: np.ndarray
+    part: HeadPart,
+    one: Calibration,
+    slices: Slices | None,
+    coverage: float,
+    rows: Rows,
+    outputs: Rows,
 ) -> dict[str, float]:
     """How many truths the answers held, the standard error of that share (of both these rows and
     the calibration's), and how large the answers are on average."""
-    limit, scores = one.limit(coverage), COVERAGE[part.kind].strangeness(rows, one.shape)
-    held = float(np.mean(scores <= limit)) if scores is not None and len(scores) else math.nan
-    count = 0 if scores is None else len(scores)
-    error = math.sqrt(coverage * (1 - coverage) * (1 / max(1, count) + 1 / one.rows))
-    size = _mean_size(part, one, outputs, coverage)
-    return {"coverage": coverage, "held": held, "error": error, "rows": count, "size": size}
+    limit = _limit(one, slices, coverage, rows)
+    scores = COVERAGE[part.kind].strangeness(rows, one.shape)
+    assert scores is not None, "only heads with such answers are calibrated"
+    size = _mean_size(part, one, outputs, coverage, slices)
+    return {"coverage": coverage, **_held(scores <= limit, coverage, one.rows), "size": size}
+
+
+def _judged_slices(part: HeadPart, slices: Slices, rows: Rows) -> list[dict[str, Any]]:
+    """The same of each slice at the middle coverage; and how many truths there would be in answers
+    that were calibrated by all rows alike."""
+    coverage, whole = COVERAGES[1], slices.whole
+    scores = COVERAGE[part.kind].strangeness(rows, whole.shape)
+    assert scores is not None, "only heads with such answers are calibrated"
+    of_slices, of_whole = slices.limits(coverage, rows[IDS]), whole.limit(coverage)
+    made_of = dict(slices.calibrations())
+    return [
+        {
+            "slice": name,
+            "coverage": coverage,
+            **_held((scores <= of_slices)[there], coverage, made_of[name].rows),
+            "by_all": float(np.mean(scores[there] <= of_whole)),
+        }
+        for name, there in slices.parts(rows[IDS])
+        if there.any()
+    ]
+
+
+def _held(is_held: np.ndarray, coverage: float, made_of: int) -> dict[str, float]:
+    count = len(is_held)
+    held = float(np.mean(is_held)) if count else math.nan
+    error = math.sqrt(coverage * (1 - coverage) * (1 / max(1, count) + 1 / made_of))
+    return {"held": held, "error": error, "rows": count}

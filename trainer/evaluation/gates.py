@@ -9,34 +9,25 @@ was tried.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kinds.heads.any.network import OutputLayer
 from kinds.heads.network import KINDS
-from kinds.memory.mixture import Gates
-from kinds.memory.network import (
-    GateVariables,
-    HeadMemory,
-    OwnRows,
-    Seen,
-    mixture,
-)
+from kinds.memory.network import GateVariables, HeadMemory, OwnRows, Seen
 from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
 from trainer.evaluation import ResultsStep, gather_results, head_results, summarise
-from trainer.phases.descent import Vector, lbfgs
+from trainer.evaluation.gate_fit import GateRows, fit_with_hidden, fitted
+from trainer.phases.descent import Vector
 from trainer.run import Run
 
 # Of both halves together: a few dozen numbers need no more rows, and each is a pass over them.
 ROWS_FITTED, ROWS_JUDGED = 16_384, 32_768
 # Of heads whose loss takes all logits of a row, so many logits are kept.
 LOGITS_AT_MOST = 1 << 25
-EVALUATIONS = 100
-# What is learned is expected to be about this far from 0: so few rows cannot throw it far.
-DEVIATION = 3.0
 # A difference of so many standard errors is none of chance.
 ERRORS = 2.0
 
@@ -54,11 +45,11 @@ class Predictor:
         """Without the memories."""
         return replace(self.head, mixed=self._own)
 
-    def layer(self, batch: Batch) -> OutputLayer:
+    def layer(self, batch: Batch, hidden: tf.Tensor) -> OutputLayer:
         """As it predicts the rows of a batch."""
         if not self.memory.tables:
             return self.alone()
-        mixed = self.memory.mixture(batch.features)
+        mixed = self.memory.mixture(batch.features, hidden=self.head.input(hidden))
         kind = KINDS[self.head.part.kind]
         return replace(self.head, mixed=lambda logits: kind.mixed(self._own(logits), mixed))
 
@@ -66,15 +57,6 @@ class Predictor:
         if self.constant:
             return tf.zeros_like(logits) + self.memory.constant
         return logits * self.memory.inverse_temperature
-
-
-class GateRows(NamedTuple):
-    """Rows that gates are fitted on: what the head's kind needs of each without memories, the
-    weights [rows], and what each memory knows of them."""
-
-    alone: dict[str, tf.Tensor]
-    weights: tf.Tensor
-    seen: tuple[Seen, ...]
 
 
 def fit_gates(run: Run) -> None:
@@ -100,42 +82,26 @@ def _own(run: Run) -> dict[str, Predictor]:
 
 def _fitted(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, Vector]:
     """The best gates of each, in one vector."""
-    found = {}
-    for name, rows in _gate_rows(run, predictors).items():
-        start = predictors[name].memory.gates.flat()
-        objective = _Objective(predictors[name], rows)
-        found[name] = lbfgs.minimise(objective, start, max_evaluations=EVALUATIONS).point
-    return found
+    return {
+        name: fitted(predictors[name].head.part.kind, predictors[name].memory, rows)
+        for name, rows in _gate_rows(run, predictors).items()
+    }
 
 
-class _Objective:
-    """The mean loss of a mixture, and its gradient, as functions of the flat gates."""
-
-    def __init__(self, predictor: Predictor, rows: GateRows) -> None:
-        self._gates, self._rows = predictor.memory.gates, rows
-        self._kind = KINDS[predictor.head.part.kind]
-        self._several = predictor.memory.several
-        self._pass = tf.function(self._value, autograph=False)
-
-    def __call__(self, flat: Vector) -> tuple[float, Vector]:
-        self._gates.assign(flat)
-        value, gradients = self._pass(self._rows)
-        gradient = np.concatenate([g.numpy().ravel() for g in gradients]).astype(np.float64)
-        total = max(1.0, float(np.sum(self._rows.weights.numpy(), dtype=np.float64)))
-        expected = flat / (DEVIATION**2 * total)
-        return float(value) + float(flat @ expected) / 2, gradient + expected
-
-    def _value(self, rows: GateRows) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        variables = self._gates.variables()
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            mixed = mixture(self._gates, rows.seen, several=self._several)
-            sums = tf.reduce_sum(self._kind.mixed_losses(rows.alone, mixed) * rows.weights)
-            mean = sums / tf.maximum(tf.reduce_sum(rows.weights), 1e-30)
-        return mean, tape.gradient(mean, variables)
+def _fit_trained(run: Run) -> None:
+    """Fits the gates of a trained network. They may read its hidden vectors of held-out rows; those
+    of training rows would only say that it is right."""
+    predictors = _own(run)
+    if not run.data.rows("eval"):
+        return _fit(run, predictors)
+    for name, rows in _gate_rows(run, predictors, with_hidden=True).items():
+        fit_with_hidden(predictors[name].head.part.kind, predictors[name].memory, rows)
+    return None
 
 
-def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateRows]:
+def _gate_rows(
+    run: Run, predictors: Mapping[str, Predictor], *, with_hidden: bool = False
+) -> dict[str, GateRows]:
     split = "eval" if run.data.rows("eval") else "train"
     left_out = split == "train"
 
@@ -150,7 +116,9 @@ def _gate_rows(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, GateR
             own = OwnRows(targets, weights) if left_out else None
             seen = predictor.memory.seen(batch.features, own)
             alone = kind.mixing(predictor.alone(), hidden[head.name], targets)
-            found[name] = {f"alone.{n}": v for n, v in alone.items()} | {"weight": weights}
+            read = head.input(hidden[head.name])[:, : None if with_hidden else 0]
+            found[name] = {f"alone.{n}": v for n, v in alone.items()}
+            found[name] |= {"weight": weights, "hidden": read}
             found[name] |= {
                 f"{k}.{f}": v for k, of in enumerate(seen) for f, v in of._asdict().items()
             }
@@ -170,7 +138,7 @@ def _half(found: Mapping[str, np.ndarray], memories: int) -> GateRows:
 
     alone = {n.removeprefix("alone."): of(n) for n in found if n.startswith("alone.")}
     seen = (Seen(*(of(f"{k}.{name}") for name in Seen._fields)) for k in range(memories))
-    return GateRows(alone, of("weight"), tuple(seen))
+    return GateRows(alone, of("weight"), tuple(seen), of("hidden"))
 
 
 def _some_rows(
@@ -191,7 +159,7 @@ def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[s
     for name, memory in run.network.memories.items():
         memory.inverse_temperature.assign(1.0 / temperatures.get(name, 1.0))
     if not (run.start and run.start.keeps_heads):
-        _fit(run, _own(run))
+        _fit_trained(run)
     return {
         name: {"gates": _gates(memory), **_judged(run, run.network.heads[name])}
         for name, memory in run.network.memories.items()
@@ -215,7 +183,7 @@ def _judged(run: Run, head: OutputLayer) -> dict[str, Any]:
 
 
 def _gates(memory: HeadMemory) -> dict[str, Any]:
-    return {n: v.tolist() for n, v in Gates.from_flat(memory.gates.flat()).arrays().items()}
+    return {name: values.tolist() for name, values in memory.learned().arrays().items()}
 
 
 def _parts(run: Run, head: OutputLayer) -> Sequence[tuple[str, Predictor]]:
@@ -225,7 +193,8 @@ def _parts(run: Run, head: OutputLayer) -> Sequence[tuple[str, Predictor]]:
     def counted(which: Sequence[int]) -> Predictor:
         tables = tuple(memory.tables[k] for k in which)
         gates = GateVariables.start(head.name, len(tables))
-        return Predictor(head, replace(memory, tables=tables, gates=gates), constant=True)
+        alone = replace(memory, tables=tables, gates=gates, of_hidden=None)
+        return Predictor(head, alone, constant=True)
 
     singles = [(names[k], counted([k])) for k in range(len(names))] if len(names) > 1 else []
     return [
@@ -241,7 +210,7 @@ def _results_step(run: Run, part: Predictor) -> ResultsStep:
     def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
         name = part.head.name
         hidden = run.network.body(batch.features, training=False)[name]
-        return {name: head_results(part.layer(batch), hidden, batch)}
+        return {name: head_results(part.layer(batch, hidden), hidden, batch)}
 
     return step
 

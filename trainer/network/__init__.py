@@ -88,6 +88,7 @@ def build_network(
     heads = build_output_layers(spec, entries, body, bias, seed, features)
     own = spec.heads if spec.training.balance == "uncertainty" else ()
     uncertainty = {name: tf.Variable(0.0, name=f"{name}.uncertainty") for name in own}
+    memories = {name: of.reading(heads[name].width) for name, of in memories.items()}
     head_variables = [v for head in heads.values() for v in head.variables()]
     head_variables += uncertainty.values()
     gates = [v for memory in memories.values() for v in memory.gates.variables()]

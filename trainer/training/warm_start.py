@@ -57,7 +57,7 @@ def warm_start(run: Run, earlier: Path) -> None:
             _take_head(head, old, own, 1.0 / temperatures.get(name, 1.0), run.scales[name], stands)
     if run.start and run.start.keeps_heads:
         for name, memory in run.network.memories.items():
-            memory.gates.assign(gates_before(run.start, name).flat())
+            memory.take(gates_before(run.start, name))
     for weight, average in run.train_state.averages:
         average.assign(weight)
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from kinds.heads.any.metrics import Array, Rows
 
 if TYPE_CHECKING:
-    from kinds.heads.coverage import Shape
+    from kinds.heads.coverage import Limit, Shape
     from kinds.heads.score import FileHead
 
 
@@ -21,7 +21,7 @@ def penalties() -> Sequence[float]:
     return ()
 
 
-def sizes(found: Array, limit: float, shape: "Shape") -> Array:
+def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     return np.zeros(len(found))
 
 
@@ -30,7 +30,7 @@ def columns(head: "FileHead") -> dict[str, pa.DataType]:
 
 
 def answers(
-    head: "FileHead", found: Mapping[str, Array], limit: float, shape: "Shape"
+    head: "FileHead", found: Mapping[str, Array], limit: "Limit", shape: "Shape"
 ) -> dict[str, Array]:
     return {}
 

@@ -53,6 +53,11 @@ class OutputLayer:
     def outputs(self) -> int:
         return self.features.outputs if self.features else int(self.bias.shape[0])
 
+    @property
+    def width(self) -> int:
+        """Of the vectors that the logits are products of."""
+        return int(self.kernel.shape[1])
+
     def variables(self) -> list[tf.Variable]:
         """What the head owns."""
         own = [] if self.tied else [self.kernel]

@@ -21,7 +21,7 @@ from kinds.heads.any.coverage import threshold as threshold
 from kinds.heads.any.metrics import Array, Rows
 
 if TYPE_CHECKING:
-    from kinds.heads.coverage import Shape
+    from kinds.heads.coverage import Limit, Shape
     from kinds.heads.score import FileHead
 
 # Ranks without a penalty, as that paper has them for ImageNet.
@@ -42,12 +42,12 @@ def columns(head: "FileHead") -> dict[str, pa.DataType]:
 
 
 def answers(
-    head: "FileHead", found: Mapping[str, Array], limit: float, shape: "Shape"
+    head: "FileHead", found: Mapping[str, Array], limit: "Limit", shape: "Shape"
 ) -> dict[str, Array]:
     return {f"{head.name}.set": sizes(found[head.outputs[1]], limit, shape)}
 
 
-def sizes(found: Array, limit: float, shape: "Shape") -> Array:
+def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     """int64 [rows]: how many of the best labels are in each set, from probabilities [rows, k] that
     fall.
 
@@ -58,7 +58,8 @@ def sizes(found: Array, limit: float, shape: "Shape") -> Array:
     falling = found.astype(np.float64)
     above = np.cumsum(falling, axis=1) - falling
     rank = np.arange(1, falling.shape[1] + 1)
-    return np.maximum((_scores(above, rank, shape.penalty) <= limit).sum(axis=1), 1)
+    most = np.reshape(limit, (-1, 1))
+    return np.maximum((_scores(above, rank, shape.penalty) <= most).sum(axis=1), 1)
 
 
 def _scores(above: Array, rank: Array, penalty: float) -> Array:

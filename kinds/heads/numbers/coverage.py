@@ -15,7 +15,7 @@ from kinds.heads.any.coverage import penalties as penalties
 from kinds.heads.any.metrics import Array, Rows
 
 if TYPE_CHECKING:
-    from kinds.heads.coverage import Shape
+    from kinds.heads.coverage import Limit, Shape
     from kinds.heads.score import FileHead
 
 
@@ -28,17 +28,17 @@ def columns(head: "FileHead") -> dict[str, pa.DataType]:
 
 
 def answers(
-    head: "FileHead", found: Mapping[str, Array], limit: float, shape: "Shape"
+    head: "FileHead", found: Mapping[str, Array], limit: "Limit", shape: "Shape"
 ) -> dict[str, Array]:
     return named(head, *_ends(found[head.outputs[0]], limit, shape))
 
 
-def sizes(found: Array, limit: float, shape: "Shape") -> Array:
+def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     low, high = _ends(found, limit, shape)
     return high - low
 
 
-def _ends(values: Array, limit: float, shape: "Shape") -> tuple[Array, Array]:
+def _ends(values: Array, limit: "Limit", shape: "Shape") -> tuple[Array, Array]:
     at = _line(values, shape)
     return _own_unit(at - limit, shape), _own_unit(at + limit, shape)
 

@@ -19,7 +19,7 @@ from kinds.heads.numbers.coverage import columns as columns
 from kinds.heads.numbers.coverage import named
 
 if TYPE_CHECKING:
-    from kinds.heads.coverage import Shape
+    from kinds.heads.coverage import Limit, Shape
     from kinds.heads.score import FileHead
 
 
@@ -29,17 +29,17 @@ def strangeness(rows: Rows, shape: "Shape") -> Array:
 
 
 def answers(
-    head: "FileHead", found: Mapping[str, Array], limit: float, shape: "Shape"
+    head: "FileHead", found: Mapping[str, Array], limit: "Limit", shape: "Shape"
 ) -> dict[str, Array]:
     return named(head, *_ends(found[head.outputs[0]], limit))
 
 
-def sizes(found: Array, limit: float, shape: "Shape") -> Array:
+def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     low, high = _ends(found, limit)
     return high - low
 
 
-def _ends(values: Array, limit: float) -> tuple[Array, Array]:
+def _ends(values: Array, limit: "Limit") -> tuple[Array, Array]:
     """A limit far below 0 would turn an interval around: then it is the middle of the two."""
     values = values.astype(np.float64)
     low, high = values[:, 0] - limit, values[:, -1] + limit

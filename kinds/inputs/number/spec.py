@@ -57,7 +57,7 @@ class Number(InputPart):
     @model_validator(mode="after")
     def _pieces_stand_beside_a_number(self) -> Self:
         if self.buckets is not None and self.pieces is not None:
-            raise ValueError("`pieces` go with a number as it is, not with `scale: buckets`")
+            raise ValueError("`pieces` does not go with `scale: buckets`")
         return self
 
     @property

@@ -1,0 +1,1 @@
+"""Steps of `pipeline.run`: its options, a first spec, the stages' commands and processes."""

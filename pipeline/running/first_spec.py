@@ -1,0 +1,37 @@
+"""The first spec of a run without one: made from the rows, and kept in the output folder."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from pipeline.failures import Exit, Failure
+from pipeline.folders.output import Output
+from pipeline.preparing.inferring.wishes import wishes_of
+from pipeline.rows.csv_dialect import csv_of
+from pipeline.spec.file import read_spec
+
+
+def first_spec(options: argparse.Namespace) -> Path:
+    """The path of the spec that is in the output folder, or is written there from the rows.
+
+    Raises Failure 3 where a spec is there that predicts something else.
+    """
+    # Looks at all rows, which a run with a spec has no use for.
+    from pipeline import rows
+    from pipeline.preparing import infer
+
+    path, said = Output(options.output).spec, wishes_of(options)
+    if path.exists() and not options.force:
+        own = read_spec(path)
+        there = [own.head_column(name) for name in own.heads]
+        if said.targets and {*there} != {*said.targets}:
+            rule = f"{path} must predict what --target says; --force writes it anew"
+            raise Failure(Exit.OCCUPIED, rule, received=f"it predicts {', '.join(there)}")
+        print(f"spec: {path} is there and stays; --force writes it anew", file=sys.stderr)
+        return path
+    print("── look at the rows ──", file=sys.stderr, flush=True)
+    text = infer.spec_for(rows.expand(options.input), csv_of(options), said)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr, flush=True)
+    return path
