@@ -15,7 +15,7 @@ from pathlib import Path, PurePath
 from pipeline.folders.data import DataFolder
 from pipeline.folders.model import ModelFolder
 from pipeline.folders.output import Output
-from pipeline.folders.prepared import STATISTICS
+from pipeline.folders.prepared import SPEC, STATISTICS
 from pipeline.folders.published import read_json
 from pipeline.folders.run import RunFolder
 from pipeline.folders.versions import RECORD, VERSIONS, VersionFolder
@@ -144,11 +144,11 @@ def may_mean(said: str, path: str) -> bool:
 def _prepare(path: Path) -> str:
     folder = DataFolder(path)
     inputs = list(folder.statistics.files)
-    return _line("pipeline.prepare", "--spec", folder.path / "spec.json", "--input", *inputs, path)
+    return _line("pipeline.prepare", "--spec", folder.path / SPEC, "--input", *inputs, path)
 
 
 def _train(path: Path, data: Path) -> str:
-    return _line("trainer.task", "--data", data, "--spec", path / "spec.json", path)
+    return _line("trainer.task", "--data", data, "--spec", path / SPEC, path)
 
 
 def _export(path: Path, run: Path) -> str:
@@ -163,6 +163,6 @@ def _line(module: str, *words: object) -> str:
 def _anew(path: Path, version: Version, output: Path) -> str:
     """Trains anew in another folder: an update would go on from weights that know the rows."""
     inputs = [one for one in version.inputs if one not in version.left]
-    spec = VersionFolder(path).run.path / "spec.json"
+    spec = VersionFolder(path).run.path / SPEC
     words = ["python", "-m", "pipeline.run", "--spec", str(spec), "--input", *inputs]
     return shlex.join([*words, "--output", f"{output}-anew"])
