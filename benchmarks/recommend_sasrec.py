@@ -50,7 +50,8 @@ class SASRec(nn.Module):
         return self.blocks(hidden, unseen.repeat_interleave(HEADS, 0))
 
     def scores(self, hidden: torch.Tensor) -> torch.Tensor:
-        return hidden @ self.items.weight.T
+        """Those of all items but the padding."""
+        return hidden @ self.items.weight[1:].T
 
 
 def padded(lists: list[list[int]]) -> torch.Tensor:
@@ -69,11 +70,10 @@ def best(model: SASRec, histories: list[list[int]], new_only: bool) -> np.ndarra
     for start in range(0, len(histories), 512):
         batch = histories[start : start + 512]
         scores = model.scores(model(padded(batch))[:, -1])
-        scores[:, 0] = -torch.inf
         if new_only:
             for row, own in zip(scores, batch, strict=True):
-                row[own] = -torch.inf
-        found.append(scores.topk(K).indices.numpy())
+                row[np.array(own) - 1] = -torch.inf
+        found.append(1 + scores.topk(K).indices.numpy())
     return np.concatenate(found)
 
 
@@ -98,7 +98,7 @@ def train(lists: list[list[int]], items: int, seconds: float) -> SASRec:
             optimizer.zero_grad()
             asked = after[rows] > 0
             logits = model.scores(model(before[rows])[asked])
-            nn.functional.cross_entropy(logits[:, 1:], after[rows][asked] - 1).backward()
+            nn.functional.cross_entropy(logits, after[rows][asked] - 1).backward()
             optimizer.step()
             is_time = time.monotonic() - started + judging < seconds
             if not is_time:

@@ -23,6 +23,7 @@ WORDS = {
     "score": "serving.score",
     "update": "pipeline.update",
     "versions": "pipeline.versions",
+    "forget": "pipeline.forget",
     "compare": "serving.compare",
     "folds": "pipeline.folds",
     "report": "serving.report",

@@ -3,10 +3,10 @@
     shared-weights update OUT --input 'new/*.parquet'
 
 OUT is what `pipeline.run` has made, or the place of its versions at gs:// or s3://. Only files that
-the served version does not have are new: those are held against its training rows, and analysed;
-old values keep their ids, and training goes on from the weights that are there. Both files are
-compared on the same held-out rows. Exit code 4 where the new one is refused: then what was served
-before is served still. The last line on standard output is JSON. docs/updating.md says more.
+the served version does not have are new: these are compared with its training rows, and analysed.
+Old values keep their ids, and training goes on from the weights that are there. Both files are
+compared on the same held-out rows. Exit code 4 if the new one is refused; the earlier version is
+then still served. The last line on standard output is JSON. docs/updating.md says more.
 """
 
 import argparse

@@ -119,7 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     add_csv(one)
     one = command("rollback", rollback, "serve the version before, or another one")
     one.add_argument("version", type=int, nargs="?")
-    one = command("prune", prune, "delete old versions, but for their records")
+    one = command("prune", prune, "delete old versions, except their records")
     one.add_argument(
         "--keep", type=at_least_one, default=KEPT, metavar="N", help=f"of them ({KEPT})"
     )

@@ -43,6 +43,7 @@ LIGHT = {
     "kinds.heads.onnx": {*SPEC, *ALL_HEAVY} - {"onnx"},
     "kinds.inputs.onnx": ALL_HEAVY - {"onnx"},
     "pipeline.drift": ALL_HEAVY,
+    "pipeline.forget": ALL_HEAVY,
     "pipeline.run": ALL_HEAVY,
     "serving.scorer": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},
     "serving.score": {*SPEC, *ALL_HEAVY} - {"onnxruntime"},

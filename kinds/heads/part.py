@@ -52,7 +52,7 @@ class HeadPart(Part):
     select: str | None = None
     """The metric of this head that epochs are judged by, on the held-out rows: the weights of the
     epoch where it is best are kept, and `patience` waits for a better one. By default that is the
-    loss of all heads. One head may have it."""
+    loss of all heads. Only one head may have it."""
 
     @field_validator("select")
     @classmethod

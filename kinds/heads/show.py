@@ -14,7 +14,8 @@ from kinds.answers import answers
 from kinds.charts import Figure
 from kinds.heads.guesses import Guess, Scored
 from kinds.heads.score import FileHead
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 class Show(Protocol):

@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from kinds.answers import answers
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 class Show(Protocol):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kinds.looks import Column, names
+from kinds.looks import names
+from kinds.looks.column import Column
 
 _FEW_VALUES = 12
 

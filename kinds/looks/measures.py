@@ -4,7 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from kinds.looks import Column, Look, ids
+from kinds.looks import ids
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 def measure(column: Column) -> Look | None:

@@ -3,9 +3,9 @@
 Of a row with one label the loss is -log p of it, p by absolute discounting (kinds.memory.back_off).
 Where a row may have several, each label is a yes or no of its own: p = (c + b q) / (n + b) of c of
 n rows with the value, and what the next memory says, q, counts as b rows more. Their loss is the
-Poisson one, the sum of p over all labels less log p of those that the row has. It is that of a yes
-or no where p is small, lowest where p is right as well, and takes one number a row for all labels
-that it has not.
+Poisson one, the sum of p over all labels less log p of those that the row has. If p is small, it is
+nearly that of a yes or no. It is lowest where p is right, too, and takes one number a row for all
+labels that the row does not have.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

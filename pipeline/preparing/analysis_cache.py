@@ -1,6 +1,6 @@
 """What was found in each input file, kept for the next run: data seen before is not read again.
 
-A file of the cache is named by a hash of everything that its content depends on: the input file's
+A file of the cache is named by hashes of everything that its content depends on: the input file's
 bytes, what is learned, how rows are split, and this code. So there is nothing to invalidate: a
 changed input has another name, and what is damaged is found anew. It is a SHA-256 and a Parquet
 file of values and counts with the rest in its metadata; nothing in it is executed.
@@ -23,6 +23,7 @@ from pipeline import manifest
 from pipeline import spec as specs
 from pipeline.distributions.value_counts import SCHEMA, ValueCounts, added
 from pipeline.fields import Fields
+from pipeline.folders.cache import SUFFIX, file_name
 from pipeline.preparing import reading
 from pipeline.preparing.learning import Found, Learn
 from pipeline.preparing.moments import restored, stored
@@ -34,14 +35,21 @@ from pipeline.storage.stores import is_object, is_table
 CACHE_BYTES = 10 << 30
 FIRST_ROW = np.ones(1, np.int64)
 _META, _DIGEST = b"found", 32
-_SUFFIX = ".found"
 
 
 class Cache:
-    """A folder of findings. `contents` has the hash of each input file by its path."""
+    """A folder of findings. `contents` has the hash of each input file by its path, `names` what
+    the file's name says about its rows."""
 
-    def __init__(self, folder: Path, contents: Mapping[str, str], made_for: str) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        contents: Mapping[str, str],
+        made_for: str,
+        names: Mapping[str, str] | None = None,
+    ) -> None:
         self._folder, self._contents, self._made_for = folder, dict(contents), made_for
+        self._names = dict(names or {})
 
     def load(self, path: str, empty: Found, split: str = "") -> Found | None:
         """What was found in an input file, or None. `empty` is what was found in no row; `split`
@@ -63,9 +71,9 @@ class Cache:
         partial.replace(name)
 
     def _name(self, path: str, split: str) -> Path:
-        said = [self._contents[path], self._made_for, *[split] * bool(split)]
-        key = manifest.combined_hash(said)
-        return self._folder / f"{key}{_SUFFIX}"
+        content, of_name = self._contents[path], self._names.get(path, "")
+        key = manifest.combined_hash([content, of_name, self._made_for, split])
+        return self._folder / file_name(content, key)
 
 
 def opened(
@@ -76,13 +84,12 @@ def opened(
     _prune(folder, CACHE_BYTES)
     # Of an object only the size and the time are known, and another may have the same.
     contents = {p: f"{p} {said}" if is_object(p) else said for p, said in contents.items()}
+    names: dict[str, str] = {}
     if isinstance(split, specs.FileSplit):
-        side = {path: by_file(path, split.eval, split.test) for path in contents}
-        contents = {path: f"{content} {side[path]}" for path, content in contents.items()}
+        names = {path: str(by_file(path, split.eval, split.test)) for path in contents}
     if isinstance(split, specs.RowSplit):
-        name = {path: int(row_hashes(path, FIRST_ROW)[0]) for path in contents}
-        contents = {path: f"{content} {name[path]}" for path, content in contents.items()}
-    return Cache(folder, contents, manifest.combined_hash(made_for))
+        names = {path: str(int(row_hashes(path, FIRST_ROW)[0])) for path in contents}
+    return Cache(folder, contents, manifest.combined_hash(made_for), names)
 
 
 class FindInFiles(reading.ReadTrainingRows):
@@ -157,7 +164,7 @@ def _found(content: bytes, empty: Found) -> Found:
 
 
 def _prune(folder: Path, most: int) -> None:
-    files = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: -path.stat().st_mtime)
+    files = sorted(folder.glob(f"*{SUFFIX}"), key=lambda path: -path.stat().st_mtime)
     sizes = np.cumsum([path.stat().st_size for path in files])
     for path, size in zip(files, sizes.tolist(), strict=True):
         if size > most:

@@ -6,13 +6,15 @@ numpy and pyarrow only, but for TFRecord: the scorer reads its rows here too.
 """
 
 import glob
+import gzip
 import logging
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 from kinds.columns import large_rows
 from pipeline.failures import Exit, Failure
@@ -20,13 +22,13 @@ from pipeline.near import near_columns
 from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
-from pipeline.rows.files import Stretch, damage
+from pipeline.rows.files import Places, Stretch, damage
 from pipeline.storage import stores
 
 # What can be read of a file by itself: row groups, or bytes; None is the whole.
 Span: TypeAlias = range | Stretch | None
 # Each module reads one format: the `names` of a file's columns, its `parts`, `read` for rows, and
-# `count`, which says about how many there are.
+# `count`, which says about how many there are. All but one `write_without` some rows, too.
 _FORMATS = {
     ".csv": csv_files,
     ".tsv": csv_files,
@@ -152,6 +154,31 @@ def check_columns(path: str, columns: Sequence[str], csv: Csv = AS_FOUND) -> lis
     if missing:
         _tell_missing(path, tuple(missing))
     return more
+
+
+def check_writable(path: str) -> None:
+    """Raises Failure 2 where rows cannot be taken out of a file of that kind (`write_without`)."""
+    if stores.is_object(path) or stores.is_table(path) or _format(path) is tfrecord_files:
+        rule = "rows are taken out of CSV, JSON lines and Parquet files of this machine"
+        raise Failure(Exit.USAGE, rule, received=path)
+
+
+def write_without(path: str, numbers: Places, to: Path, csv: Csv = AS_FOUND) -> None:
+    """Writes a file anew without the rows of these numbers, which are sorted. Of text every other
+    byte stays, packed again where the file is.
+
+    Raises Failure: 2 as `check_writable` does, 5 for a damaged file.
+    """
+    check_writable(path)
+    with damage(path), to.open("wb") as file:
+        with _packing(file) if path.endswith(".gz") else nullcontext(file) as target:
+            _format(path).write_without(path, numbers, target, **_said(path, csv))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _packing(file: IO[bytes]) -> gzip.GzipFile:
+    return gzip.GzipFile("", "wb", fileobj=file, mtime=0)
 
 
 def about(paths: Sequence[str]) -> int | None:

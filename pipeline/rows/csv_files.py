@@ -15,8 +15,8 @@ from kinds.columns.columns import decoded
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, Dialect, dialect
-from pipeline.rows.csv_records import BACKSLASH, Piece, Records
-from pipeline.rows.files import Stretch, line_estimate, opened, stretches
+from pipeline.rows.csv_records import BACKSLASH, Piece, Records, is_line_end
+from pipeline.rows.files import Places, Stretch, line_estimate, opened, stretches, without
 
 # So many bytes are read at a time, and more, up to BLOCK_BYTES, where a row does not fit.
 READ_BYTES = BLOCK_BYTES // 8
@@ -73,6 +73,31 @@ def read(
             yield _as_text(batch)
     if reader.records.doubtful:
         _warn(path)
+
+
+def write_without(path: str, numbers: Places, to: IO[bytes], csv: Csv = AS_FOUND) -> None:
+    """Every other byte stays as it is: the header, what is broken, blank lines."""
+    found = dialect(path, csv)
+    records, row = _records(found, csv), 1
+    with opened(path) as file:
+        file.seek(0)
+        to.write(file.read(found.start))
+        blocks = _Blocks(file)
+        while blocks.read():
+            pieces, _ = blocks.pieces(records)
+            for piece in pieces:
+                content = bytes(memoryview(blocks.memory)[piece.start : piece.stop])
+                gone = numbers[slice(*np.searchsorted(numbers, [row, row + piece.rows]))] - row
+                to.write(_piece_without(records, content, gone) if len(gone) else content)
+                row += piece.rows
+            blocks.drop(pieces)
+
+
+def _piece_without(records: Records, content: bytes, gone: Places) -> bytes:
+    ends = records.ends(content)
+    starts = np.append(0, ends[:-1])
+    is_row = ~is_line_end(np.frombuffer(content, np.uint8)[starts])
+    return without(content, ends, is_row, gone)
 
 
 @cache

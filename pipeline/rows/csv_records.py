@@ -14,7 +14,7 @@ Where its lines are rows, the first is broken and the others are read; else all 
 
 import csv
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -64,6 +64,32 @@ class Records:
         marks = self._marks(content, is_end)
         regular = self._regular(marks, is_end)
         return self._walked(marks, is_end) if regular is None else regular
+
+    def ends(self, content: bytes) -> _Places:
+        """The place behind each record of some bytes that are whole records, none of them broken.
+
+        A blank line is one, too.
+        """
+        marks = self._marks(content, is_end=True)
+        if len(marks.quotes) % 2 == 0 and self._are_regular(marks, marks.quotes):
+            found = marks.ends[np.searchsorted(marks.quotes, marks.ends) % 2 == 0] + 1
+        else:
+            found = np.array(list(self._walked_ends(marks)), np.int64)
+        return found if len(found) and found[-1] == len(content) else np.append(found, len(content))
+
+    def _walked_ends(self, marks: Marks) -> Iterator[int]:
+        """The same from quote to quote."""
+        quotes, ends = marks.quotes.tolist(), marks.ends.tolist()
+        at = 0
+        while (next_end := bisect_left(ends, at)) < len(ends):
+            opening = self._opening(marks, quotes, bisect_left(quotes, at), ends[next_end])
+            if opening is None:
+                at = ends[next_end] + 1
+                yield at
+            elif (closing := _closing(quotes, opening)) is None:
+                return
+            else:
+                at = quotes[closing] + 1
 
     def is_closed(self, line: bytes) -> bool:
         """Whether a line that begins with a record ends with it."""
@@ -120,7 +146,7 @@ class Records:
         if has_several and not self._have_no_rows(found, ends, outer):
             return None
         starts = np.append(0, outer[:-1] + 1)
-        return [Piece(0, stop, int(np.sum(~_is_line_end(found[starts]))))], has_several
+        return [Piece(0, stop, int(np.sum(~is_line_end(found[starts]))))], has_several
 
     def _are_regular(self, marks: Marks, quotes: _Places) -> bool:
         found, opening, closing = marks.bytes, quotes[::2], quotes[1::2]
@@ -262,5 +288,5 @@ def _escaped(found: _Bytes) -> _Flags:
     return flags[:-1]
 
 
-def _is_line_end(content: _Bytes) -> _Flags:
+def is_line_end(content: _Bytes) -> _Flags:
     return (content == _LF) | (content == _CR)

@@ -5,8 +5,10 @@ import gzip
 import io
 import zlib
 from collections.abc import Callable, Iterator
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from pipeline.failures import Exit, Failure
@@ -14,6 +16,7 @@ from pipeline.storage import stores
 
 _MARK = b"\xef\xbb\xbf"
 SAMPLE_BYTES = 1 << 20
+Places: TypeAlias = npt.NDArray[Any]
 
 
 class Stretch(NamedTuple):
@@ -73,6 +76,15 @@ def line_estimate(file: IO[bytes]) -> int:
     """How many lines a file of text has, if all are as long as those of its first megabyte."""
     sample = file.read(SAMPLE_BYTES)
     return round(file.seek(0, io.SEEK_END) * sample.count(b"\n") / max(1, len(sample)))
+
+
+def without(content: bytes, ends: Places, is_row: Places, gone: Places) -> bytes:
+    """Bytes without some of the records that they consist of, which end at `ends`. Those that are
+    rows count from 0."""
+    stays = np.ones(len(ends), bool)
+    stays[np.flatnonzero(is_row)[gone]] = False
+    kept = np.repeat(stays, np.diff(ends, prepend=0))
+    return np.frombuffer(content, np.uint8)[kept].tobytes()
 
 
 class _Until(io.RawIOBase):

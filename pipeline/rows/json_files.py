@@ -3,15 +3,18 @@
 from collections.abc import Iterator
 from typing import IO
 
+import numpy as np
 import pyarrow as pa
 
 from kinds.columns import Rejected
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
-from pipeline.rows.files import Stretch, line_estimate, opened, stretches
+from pipeline.rows.files import Places, Stretch, line_estimate, opened, stretches, without
 from pipeline.rows.json_columns import JsonColumns, line_count, object_keys
 
 # More than any row needs.
 LINE_BYTES = 48 << 20
+# As `bytes.isspace` has it.
+_SPACES = np.frombuffer(b" \t\n\r\x0b\x0c", np.uint8)
 
 
 def names(path: str) -> list[str]:
@@ -55,6 +58,29 @@ def read(
     with opened(path, part) as file:
         empty = pa.schema([(name, pa.string()) for name in columns])
         yield from numbered(batches(file), broken, empty, start)
+
+
+def write_without(path: str, numbers: Places, to: IO[bytes]) -> None:
+    """Every other byte stays as it is: what is broken, blank lines."""
+    row = 1
+    with opened(path) as file:
+        start = file.tell()
+        file.seek(0)
+        to.write(file.read(start))
+        for block in _line_blocks(file):
+            rows = line_count(block)
+            gone = numbers[slice(*np.searchsorted(numbers, [row, row + rows]))] - row
+            to.write(_block_without(block, gone) if len(gone) else block)
+            row += rows
+
+
+def _block_without(block: bytes, gone: Places) -> bytes:
+    found = np.frombuffer(block, np.uint8)
+    ends = np.flatnonzero(found == ord("\n")) + 1
+    if not len(ends) or ends[-1] < len(block):
+        ends = np.append(ends, len(block))
+    is_row = np.add.reduceat(~np.isin(found, _SPACES), np.append(0, ends[:-1])) > 0
+    return without(block, ends, is_row, gone)
 
 
 def _line_blocks(file: IO[bytes]) -> Iterator[bytes]:

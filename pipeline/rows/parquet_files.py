@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 from typing import IO
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet
 
 from pipeline.rows.batches import PART_BYTES, RawBatch
+from pipeline.rows.files import Places
 from pipeline.storage import stores
 
 
@@ -29,6 +32,31 @@ def parts(path: str) -> list[range]:
 
 def count(file: IO[bytes]) -> int:
     return int(pyarrow.parquet.read_metadata(file).num_rows)
+
+
+def write_without(path: str, numbers: Places, to: IO[bytes]) -> None:
+    """The schema, the row groups and the compression stay; one group at a time is in memory."""
+    with (
+        stores.reader(path) as content,
+        pyarrow.parquet.ParquetFile(content, page_checksum_verification=True) as file,
+        pyarrow.parquet.ParquetWriter(to, file.schema_arrow, compression=_codec(file)) as writer,
+    ):
+        row = 1
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            stays = ~np.isin(np.arange(row, row + table.num_rows), numbers)
+            row += table.num_rows
+            if stays.any():
+                left = table.filter(pa.array(stays))
+                writer.write_table(left, row_group_size=left.num_rows)
+
+
+def _codec(file: pyarrow.parquet.ParquetFile) -> str:
+    """That of the first column, as a writer names it."""
+    if not file.num_row_groups or not file.metadata.num_columns:
+        return "snappy"
+    codec = file.metadata.row_group(0).column(0).compression.lower()
+    return "none" if codec == "uncompressed" else codec
 
 
 def read(

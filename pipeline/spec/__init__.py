@@ -96,7 +96,7 @@ class Spec(Part):
     """Embedding tables that start with vectors that exist, under the names of their `table`, which
     is that of the vocabulary where an input names none."""
     label_features: dict[Name, LabelFeatures] = Field(default={})
-    """What labels are by columns of their own, under the names of their vocabularies."""
+    """Columns of the labels themselves, by the name of their vocabulary."""
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""

@@ -90,8 +90,8 @@ class Shared(Part):
 
 
 class Table(Part):
-    """How an embedding table starts: with vectors that exist, of words, products, anything that the
-    values of its vocabulary are called in the file; or by chance, with another length.
+    """How an embedding table starts: with vectors from a file that has the values of its vocabulary
+    by name, such as words or products; or with random vectors of another length.
 
     With `vectors` the inputs of the table say their width as `embedding`; a block that they go
     `through` makes any other width of it. A value that the file does not have starts by chance, as
@@ -105,9 +105,8 @@ class Table(Part):
     frozen: bool = False
     """Whether the whole table stays as it starts; otherwise it learns with everything else."""
     length: Positive = 1.0
-    """How long the vectors are on average that start by chance. Shorter ones move less on what few
-    rows say, and often rank better where an id occurs a few times only; long ones learn in fewer
-    steps."""
+    """How long random vectors are on average. Short ones often rank better if an id occurs only a
+    few times; long ones learn in fewer steps."""
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
@@ -125,8 +124,8 @@ class Trunk(Part):
     """The inputs that it reads; by default all. One that only a memory counts by need not be among
     them."""
     cross_layers: Whole = 0
-    """How many cross layers stand before the layers: each multiplies what it makes of its input by
-    all inputs, and adds its input, so that products of inputs need not be found by sums."""
+    """How many cross layers come before the layers: each multiplies what it makes of its input by
+    all inputs, and adds its input, so that products of inputs are learned directly."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The layers, in the order from the inputs to the heads."""
     dropout: Share = 0.0

@@ -1,4 +1,4 @@
-"""The columns of labels themselves, in a file of their own: of a film its genres, the words of its
+"""Columns of labels themselves, in a file of their own: of a film its genres, the words of its
 title."""
 
 from typing import Annotated, Literal, Self
@@ -24,7 +24,7 @@ class LabelColumn(Part):
     size: Count = 10_000
     """The maximum number of values, those of most labels first."""
     min_count: Count = 2
-    """How many labels that the training rows hold must have a value."""
+    """How many labels with training rows must have a value, for it to count."""
 
     @model_validator(mode="after")
     def _separator_of_a_list(self) -> Self:
@@ -35,9 +35,9 @@ class LabelColumn(Part):
 
 class LabelFeatures(Part):
     """A file with a row for each label of a vocabulary, such as a film with its genres and its
-    title. Heads over the vocabulary with `label_vectors: both` or `features` learn what a column's
-    values say of labels, so that those with few rows are known by what they have in common with
-    others, and those that no training row has are predicted from the first day.
+    title. Heads over the vocabulary with `label_vectors: both` or `features` learn from the values
+    of these columns: labels with few rows share what others with the same values have learned, and
+    labels without training rows are predicted from the first day.
 
     All labels of the file have ids, in its order and before those that only rows have. To the
     exported file a label's vector is a constant, whatever it is made of. For example

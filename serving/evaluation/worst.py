@@ -1,7 +1,7 @@
 """The slices that a model is worst on, found by themselves and guarded against chance.
 
 Tried are the frequent values of each input and the quarters of each number, as the model knows its
-training rows. Whoever looks for the worst of a hundred slices finds one, whatever the model is. So
+training rows. Among a hundred slices some look bad by chance, whatever the model is. So
 half of the groups of rows choose CHOSEN slices, and the other half judges them: shown are those
 that are worse than all other rows there too, beyond what chance gives to the worst of so many
 (Bonferroni), and the figures shown are of the half that did not choose.

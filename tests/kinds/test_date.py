@@ -26,7 +26,7 @@ from kinds.inputs.date import graph, onnx, prepare, show
 from kinds.inputs.date.network import on_a_circle
 from kinds.inputs.date.spec import SIZES, Date
 from kinds.inputs.onnx import RawInput
-from kinds.looks import Column
+from kinds.looks.column import Column
 from kinds.nodes import Nodes
 from kinds.prepare import Findings, Known
 from kinds.tensors import feature

@@ -20,7 +20,7 @@ from kinds.columns import cast
 from kinds.inputs.flag import graph, onnx, prepare, show
 from kinds.inputs.flag.spec import Flag
 from kinds.inputs.onnx import RawInput
-from kinds.looks import Column
+from kinds.looks.column import Column
 from kinds.nodes import Nodes
 from kinds.prepare import Findings, Known
 from kinds.tensors import feature

@@ -7,7 +7,7 @@ import pytest
 
 from kinds.answers import check
 from kinds.inputs import show
-from kinds.looks import Column
+from kinds.looks.column import Column
 
 
 @pytest.mark.parametrize(

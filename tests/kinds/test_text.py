@@ -21,7 +21,7 @@ from kinds.inputs.several.network import left_padded
 from kinds.inputs.text import graph, onnx, prepare, show
 from kinds.inputs.text.spec import Text
 from kinds.lists import list_lengths
-from kinds.looks import Column
+from kinds.looks.column import Column
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.prepare import Known
 from kinds.tensors import ML_OPSET, NEWEST_OPSET, feature

@@ -19,7 +19,7 @@ from kinds.inputs.onnx import RawInput
 from kinds.inputs.vector import graph, onnx, prepare
 from kinds.inputs.vector.show import could_be
 from kinds.inputs.vector.spec import VectorInput
-from kinds.looks import Column
+from kinds.looks.column import Column
 from kinds.nodes import Nodes
 from kinds.prepare import Known
 from kinds.tensors import feature

@@ -11,7 +11,7 @@ import pyarrow.parquet
 import pytest
 
 from kinds.columns import Field, cast
-from kinds.looks import Column
+from kinds.looks.column import Column
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.infer import spec_for

@@ -1,7 +1,7 @@
 """What stands still in a run that learns a part of the network: it is saved as it was, to the bit.
 
-The saved layers of heads hold a temperature and the target's scale. To take them out for training
-and to put them back rounds, so the earlier numbers themselves are put back.
+The saved layers of heads hold a temperature and the target's scale. Taking these out for training
+and putting them back would round, so the earlier numbers themselves are put back.
 """
 
 from collections.abc import Mapping

@@ -1,6 +1,7 @@
 """What speaks for a column being a yes or no."""
 
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 def could_be(column: Column) -> Look | None:

@@ -2,7 +2,9 @@
 
 import numpy as np
 
-from kinds.looks import Column, Look, ids, names
+from kinds.looks import ids, names
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 # So many numbers are classes by a name such as "target", and more where each occurs often.
 _CLASSES, _MOST_CLASSES, _OFTEN = 30, 300, 20

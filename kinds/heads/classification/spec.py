@@ -17,9 +17,9 @@ class Classification(LabelsPart):
 
     kind: Literal["classification"] = "classification"
     next_of: Name | None = None
-    """The sequence of whose list it predicts the next element, over the same vocabulary. The list
-    itself has the targets: every element but the first trains it. Where rows are evaluated,
-    `column` has what came next."""
+    """A sequence, over the same vocabulary, whose next element it predicts. The list itself has the
+    targets: every element but the first trains it. Where scores are evaluated, `column` has what
+    came next."""
     label_smoothing: Share = 0.0
     """The share of the target that is spread evenly over all labels."""
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None

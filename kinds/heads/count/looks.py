@@ -1,6 +1,8 @@
 """What speaks for a column being a count to predict: whole numbers under a name of counts."""
 
-from kinds.looks import Column, Look, names
+from kinds.looks import names
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 _HIGHEST_MEAN = 50
 

@@ -19,8 +19,8 @@ class LabelsPart(HeadPart):
     tied: Name | None = None
     """An embedding table over the same vocabulary, to be used as the head's weights, too."""
     label_vectors: LabelVectors = "own"
-    """What a label's weights are: a vector of its `own`; the sum of what its `features` say, which
-    `label_features` names; or `both` together, where the own one says what the features do not."""
+    """What a label's weights are made of: a vector of its `own`; its `features`, the columns in
+    `label_features`; or `both`, where its own vector learns what the features do not say."""
 
     def labels(self) -> Labels:
         return Labels(self.vocabulary, self.top_k, self.tied, self.label_vectors)

@@ -1,6 +1,8 @@
 """What speaks for a column being a set of labels."""
 
-from kinds.looks import Column, Look, separators
+from kinds.looks import separators
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 def could_be(column: Column) -> Look | None:

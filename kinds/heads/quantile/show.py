@@ -14,7 +14,7 @@ from kinds.heads.numbers import show as numbers
 from kinds.heads.numbers.show import mistakes_title as mistakes_title
 from kinds.heads.numbers.show import task as task
 from kinds.heads.quantile.metrics import middle
-from kinds.looks import Column
+from kinds.looks.column import Column
 
 if TYPE_CHECKING:
     from kinds.heads.quantile.spec import Quantile

@@ -1,6 +1,8 @@
 """What speaks for a column being a category: its values come again and stand for themselves."""
 
-from kinds.looks import Column, Look, ids
+from kinds.looks import ids
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 
 def could_be(column: Column) -> Look | None:

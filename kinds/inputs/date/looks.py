@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from kinds.looks import Column, Look, times
+from kinds.looks import times
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 _SURE, _LESS_SURE = 0.95, 0.6
 _EIGHT_DIGITS = "YMD"

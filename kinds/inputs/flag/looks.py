@@ -1,6 +1,7 @@
 """What speaks for a column being a flag."""
 
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 # Less than a category: two embeddings hold a column of flags as well, and a third value later on.
 _SURE = 0.9

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 
-from kinds.looks import Column, Look, measures
+from kinds.looks import measures
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 
 # Ramps beside a number cost little; fewer different numbers than this need none.
 PIECES, SOME_NUMBERS = 32, 10

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow.compute as pc
 
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 from kinds.looks.number_forms import numbers_in
 
 LONGEST = 50

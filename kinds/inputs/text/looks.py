@@ -5,7 +5,8 @@ import pyarrow.compute as pc
 
 from kinds.columns.passages import prepared
 from kinds.inputs.sequence.looks import LONGEST
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 from kinds.word_lists import word_lists
 from kinds.words import PUNCTUATION, WHITE, Words
 

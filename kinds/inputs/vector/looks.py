@@ -3,7 +3,8 @@
 import numpy as np
 import pyarrow.compute as pc
 
-from kinds.looks import Column, Look
+from kinds.looks.column import Column
+from kinds.looks.look import Look
 from kinds.looks.number_forms import numbers_in
 
 _LOOKED_AT = 10_000

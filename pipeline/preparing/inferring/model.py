@@ -6,7 +6,8 @@ Widths, layers and how long to train are left to `training: auto`, which tries s
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kinds.looks import Counted, names
+from kinds.looks import names
+from kinds.looks.counted import Counted
 from pipeline.preparing.inferring import relations
 from pipeline.preparing.inferring.roles import Part, Roles
 

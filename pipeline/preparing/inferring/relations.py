@@ -9,7 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.lists import list_lengths
-from kinds.looks import FEW, Column, Counted, names, order
+from kinds.looks import names, order
+from kinds.looks.column import FEW, Column
+from kinds.looks.counted import Counted
 
 _LABELS = 3
 _ENOUGH = 50

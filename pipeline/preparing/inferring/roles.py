@@ -9,7 +9,10 @@ import pyarrow.compute as pc
 
 from kinds.heads import show as heads
 from kinds.inputs import show as inputs
-from kinds.looks import Column, Counted, Look, Said, names
+from kinds.looks import names
+from kinds.looks.column import Column, Said
+from kinds.looks.counted import Counted
+from kinds.looks.look import Look
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import relations, sides, targets
 from pipeline.preparing.inferring.relations import Target

@@ -19,7 +19,7 @@ from kinds.columns.columns import JsonLists, Values
 from kinds.columns.json_lists import parsed
 from kinds.columns.readings import as_read
 from kinds.lists import list_lengths
-from kinds.looks import Counted
+from kinds.looks.counted import Counted
 from pipeline import rows
 from pipeline.distributions.value_counts import ValueCounts, added, reading_of, with_values
 from pipeline.distributions.value_counts import as_read as counts_as_read

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kinds.looks import FEW, Column, ids, names
+from kinds.looks import ids, names
+from kinds.looks.column import FEW, Column
 
 _TRAIN = frozenset(("train", "training", "trn", "tr", "learn", "fit"))
 _EVAL = frozenset(("eval", "evaluation", "val", "valid", "validation", "validate", "dev"))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from kinds.looks import Column, ids, names
+from kinds.looks import ids, names
+from kinds.looks.column import Column
 from pipeline.preparing.inferring.wishes import Ask
 
 _SURELY = ("label", "target", "y", "outcome", "response", "answer", "next")
