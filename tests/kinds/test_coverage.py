@@ -86,7 +86,7 @@ def labelled(draw: np.random.Generator, rows: int) -> Rows:
     """Six labels, of which a row has any number, with a model that is too sure."""
     logits = draw.normal(-0.5, 1.5, (rows, 6))
     owners, targets = np.nonzero(draw.random(logits.shape) < 1 / (1 + np.exp(-logits)))
-    return multilabel.rows(2 * logits, owners, targets)
+    return dict(multilabel.rows(2 * logits, owners, targets))
 
 
 def test_a_set_of_several_labels_holds_all_that_are_as_probable_as_the_least() -> None:
