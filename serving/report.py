@@ -230,10 +230,20 @@ def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
     return [
         (
             f"{sides.get(side, side)}, {counted(one['rows'], 'row')}",
-            [charts.percent(one[what]) for what in ("precision", "recall", "f1", "said_yes")],
+            [
+                _share_between(one[what], one.get("intervals", {}).get(what))
+                for what in ("precision", "recall", "f1", "said_yes")
+            ],
         )
         for side, one in judged.items()
     ]
+
+
+def _share_between(value: float, between: Sequence[float] | None) -> str:
+    said = charts.percent(value)
+    if between is None:
+        return said
+    return f"{said} ({charts.percent(between[0])} to {charts.percent(between[1])})"
 
 
 def not_exchangeable(data: ReportData) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from kinds.answers import answers
-from kinds.heads.any.metrics import Array, Rows
+from kinds.heads.any.metrics import Array, Rows, Totals
 from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure
 
@@ -112,6 +112,9 @@ class Coverage(Protocol):
 
     def reached(self, rows: Rows, weights: Array, threshold: float) -> dict[str, float]:
         """What the threshold reaches on these rows."""
+
+    def add_reached(self, totals: Totals, rows: Rows, weights: Array, threshold: float) -> None:
+        """The same as means of rows, of which intervals are made."""
 
     def decision(self, head: FileHead) -> dict[str, pa.DataType]:
         """The column of yes or no."""

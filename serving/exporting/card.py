@@ -13,13 +13,18 @@ from typing import Any
 
 import yaml
 
+from kinds.charts import percent
 from kinds.heads import show as heads
+from kinds.heads.any.intervals import LEVEL
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
 from kinds.memory import parts
 from kinds.memory import show as memories
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
+
+LEVEL_SAID = percent(LEVEL, 0)
+"""What stands above the intervals."""
 
 
 def card(
@@ -178,10 +183,15 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
         baselines = metrics.get("baselines", {}).get(head, {})
         columns = [baselines.get(which) or {} for which in ("constant", "strongest_input")]
         source = columns[1].get("input")
-        header = [head, "model", "constant", f"given {source}" if source else "-"]
+        header = [head, "model", LEVEL_SAID, "constant", f"given {source}" if source else "-"]
         beside = [column.get(split) or {} for column in columns]
+        between = metrics.get("intervals", {}).get(split, {}).get(head, {})
         yield table(
-            header, [[n, _cell(v), *(_cell(b.get(n)) for b in beside)] for n, v in of_head.items()]
+            header,
+            [
+                [n, _cell(v), _range(between.get(n)), *(_cell(b.get(n)) for b in beside)]
+                for n, v in of_head.items()
+            ],
         )
         if unknown := metrics.get("unknown_targets", {}).get(head):
             yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
@@ -190,6 +200,10 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
             yield f"{plain(head)} with its memories and without, on half of eval:"
             header = [head, *(title for title, _ in found)]
             yield table(header, [[n, *map(_cell, values)] for n, values in parts.rows(found)])
+
+
+def _range(between: Sequence[float] | None) -> str:
+    return "-" if between is None else f"{_cell(between[0])} to {_cell(between[1])}"
 
 
 def _cell(value: float | None) -> str:

@@ -2,12 +2,15 @@
 
 import json
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
 import pytest
 
 from kinds.columns import Field
+from kinds.heads.any.intervals import row_intervals
+from kinds.heads.any.metrics import Totals
 from kinds.heads.binary import coverage as binary
 from kinds.heads.classification import coverage as classification
 from kinds.heads.coverage import KINDS, Calibration, Shape, checked_limit
@@ -192,6 +195,16 @@ def test_no_other_threshold_reaches_the_aim_better(aim: Any) -> None:
         other = {"precision": "recall", "recall": "precision"}[what]
         assert own[what] >= least
         assert own[other] == max(one[other] for one in every if one[what] >= least)
+
+
+def test_what_a_threshold_reaches_is_within_its_interval_and_the_same_as_means() -> None:
+    rows, weights = yes_or_no(300)
+    found, totals = binary.reached(rows, weights, 0.4), Totals()
+    binary.add_reached(totals, rows, weights, 0.4)
+    assert {n: totals.metrics()[n] for n in found} == pytest.approx(found)
+    add = partial(binary.add_reached, threshold=0.4)
+    between = row_intervals(add, rows, weights, {})
+    assert all(between[name][0] < value < between[name][1] for name, value in found.items())
 
 
 def test_an_aim_that_no_threshold_reaches_has_none() -> None:

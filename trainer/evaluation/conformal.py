@@ -9,12 +9,14 @@ was fitted or chosen. A head is as the file has it: at its temperature, with its
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kinds.heads import metrics
+from kinds.heads.any.intervals import row_intervals
 from kinds.heads.any.metrics import Rows, Scale
 from kinds.heads.any.network import OutputLayer
 from kinds.heads.coverage import KINDS as COVERAGE
@@ -138,7 +140,13 @@ def _threshold(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> di
     if threshold is None:
         return {"threshold": None, "aim": aim}
     judged = {
-        name: {"rows": len(weights[name]), **kind.reached(own, weights[name], threshold)}
+        name: {
+            "rows": len(weights[name]),
+            **kind.reached(own, weights[name], threshold),
+            "intervals": row_intervals(
+                partial(kind.add_reached, threshold=threshold), own, weights[name], part.in_file()
+            ),
+        }
         for name, own in rows.items()
     }
     return {"threshold": threshold, "aim": aim, "judged": judged}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from kinds.heads.any.metrics import Array, Rows
+from kinds.heads.any.metrics import Array, Rows, Totals
 
 if TYPE_CHECKING:
     from kinds.heads.coverage import Limit, Shape
@@ -41,6 +41,10 @@ def threshold(rows: Rows, weights: Array, aim: Any) -> None:
 
 def reached(rows: Rows, weights: Array, threshold: float) -> dict[str, float]:
     return {}
+
+
+def add_reached(totals: Totals, rows: Rows, weights: Array, threshold: float) -> None:
+    return None
 
 
 def decision(head: "FileHead") -> dict[str, pa.DataType]:

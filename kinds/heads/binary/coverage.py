@@ -14,7 +14,7 @@ from kinds.heads.any.coverage import columns as columns
 from kinds.heads.any.coverage import penalties as penalties
 from kinds.heads.any.coverage import sizes as sizes
 from kinds.heads.any.coverage import strangeness as strangeness
-from kinds.heads.any.metrics import Array, Rows
+from kinds.heads.any.metrics import Array, Rows, Totals
 
 if TYPE_CHECKING:
     from kinds.heads.binary.spec import Aim
@@ -62,6 +62,18 @@ def reached(rows: Rows, weights: Array, threshold: float) -> dict[str, float]:
     found = {"precision": right / yes if yes else 0.0, "recall": right / true if true else 0.0}
     f1 = 2 * right / (yes + true) if yes + true else 0.0
     return {**found, "f1": f1, "said_yes": yes / max(float(weights.sum()), 1e-300)}
+
+
+def add_reached(totals: Totals, rows: Rows, weights: Array, threshold: float) -> None:
+    said, true = _share(rows["value"]) >= threshold, rows["target"] > 0
+    totals.add_mean("precision", rows["target"][said], weights[said], said)
+    totals.add_mean("recall", said[true], weights[true], true)
+    # 2 right / (said + true) is the mean of 1 over the right and of 0 over the wrong, where a right
+    # row counts twice.
+    either = said | true
+    both = (said & true)[either]
+    totals.add_mean("f1", both, weights[either] * (1 + both), either)
+    totals.add_mean("said_yes", said, weights)
 
 
 def decision(head: "FileHead") -> dict[str, pa.DataType]:

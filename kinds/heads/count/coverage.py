@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kinds.heads.any.coverage import add_reached as add_reached
 from kinds.heads.any.coverage import decided as decided
 from kinds.heads.any.coverage import decision as decision
 from kinds.heads.any.coverage import penalties as penalties

@@ -1,5 +1,6 @@
 """Intervals around a number with a stated coverage."""
 
+from kinds.heads.any.coverage import add_reached as add_reached
 from kinds.heads.any.coverage import decided as decided
 from kinds.heads.any.coverage import decision as decision
 from kinds.heads.any.coverage import reached as reached
