@@ -115,7 +115,7 @@ def test_answers_hold_the_truth_about_as_often_as_asked_and_in_each_slice_shown(
         read_json(scores.with_name(f"{scores.name}.metrics.json")),
     )
     known = read_json(output / "run" / "metrics.json")
-    assert {"label.set", "next.set", "amount.low", "visits.high", "bought.answer"} <= {
+    assert {"label.set", "tags.set", "next.set", "amount.low", "visits.high", "bought.answer"} <= {
         *found.schema.names
     }
     for name, made in known["calibration"].items():

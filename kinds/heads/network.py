@@ -72,6 +72,9 @@ class Network(Protocol):
     ) -> dict[str, tf.Tensor]:
         """{what kinds.heads.coverage needs of each row: [batch, ...]}."""
 
+    def probabilities(self, logits: tf.Tensor) -> tf.Tensor | None:
+        """[batch, labels] of logits [batch, outputs]; None of a head without labels."""
+
     def mixed(self, logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
         """What stands for the logits [batch, outputs] of the network and of the head's memories
         together."""

@@ -11,6 +11,7 @@ from kinds.columns import Field
 from kinds.heads.binary import coverage as binary
 from kinds.heads.classification import coverage as classification
 from kinds.heads.coverage import KINDS, Calibration, Shape, checked_limit
+from kinds.heads.multilabel import metrics as multilabel
 from kinds.heads.score import FileHead
 from kinds.heads.slices import Slices
 from pipeline.failures import Exit, Failure
@@ -81,12 +82,33 @@ def quantiles(draw: np.random.Generator, rows: int) -> Rows:
     return {"value": value, "target": middle + 2 * draw.normal(size=rows)}
 
 
+def labelled(draw: np.random.Generator, rows: int) -> Rows:
+    """Six labels, of which a row has any number, with a model that is too sure."""
+    logits = draw.normal(-0.5, 1.5, (rows, 6))
+    owners, targets = np.nonzero(draw.random(logits.shape) < 1 / (1 + np.exp(-logits)))
+    return dict(multilabel.rows(2 * logits, owners, targets))
+
+
+def test_a_set_of_several_labels_holds_all_that_are_as_probable_as_the_least() -> None:
+    """By hand: of the first row the least true label has .2, the second row has none."""
+    logits = np.log(
+        np.array([[0.9, 0.2, 0.4], [0.3, 0.1, 0.2]]) / [[0.1, 0.8, 0.6], [0.7, 0.9, 0.8]]
+    )
+    rows = multilabel.rows(logits, np.array([0, 0]), np.array([0, 1]))
+    strange = KINDS["multilabel"].strangeness(rows, Shape())
+    assert strange == pytest.approx([-math.log(0.2), -1.0])
+    falling = -np.sort(-1 / (1 + np.exp(-logits)))
+    for limit, expected in ((1.62, [3, 2]), (1.5, [2, 1]), (-1.0, [0, 0])):
+        assert KINDS["multilabel"].sizes(falling, limit, Shape()).tolist() == expected
+
+
 @pytest.mark.parametrize("coverage", [0.8, 0.95])
 @pytest.mark.parametrize(
     ("kind", "rows", "shape"),
     [
         ("classification", lambda draw, n: classified(draw, n)[0], Shape()),
         ("classification", lambda draw, n: classified(draw, n)[0], Shape(0.05)),
+        ("multilabel", labelled, Shape()),
         ("regression", numbers, Shape()),
         ("regression", numbers, Shape(log=True)),
         ("count", counted, Shape()),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from small_run import LABELS, exported, small_rows
+from small_run import LABELS, TAGS, exported, small_rows
 
 from kinds.heads.coverage import Calibration, Shape
 from pipeline.failures import Exit, Failure
@@ -49,6 +49,22 @@ def test_a_set_is_exact_however_few_labels_are_asked_for(
     expected = [row[:size] for row, size in zip(labels, sizes, strict=True)]
     assert found["next.set"].to_pylist() == expected
     assert found["next.labels"].to_pylist() == [row[:1] for row in labels]
+
+
+def test_a_set_of_several_labels_has_those_of_a_least_probability() -> None:
+    """Minus the logarithm of .4; whatever the coverage, the same limit for all rows."""
+    limit = float(-np.log(0.4))
+    known = {"tags": Calibration(9, [8], [limit], Shape())}
+    found = asked(coverage=0.9, known=known).score(ROWS, top_k=1)
+    every = Scorer(MODEL).score(ROWS, top_k=len(TAGS))
+    expected = [
+        [label for label, score in zip(labels, scores, strict=True) if score >= 0.4]
+        for labels, scores in zip(
+            every["tags.labels"].to_pylist(), every["tags.scores"].to_pylist(), strict=True
+        )
+    ]
+    assert found["tags.set"].to_pylist() == expected
+    assert {len(one) for one in expected} >= {0, 1, 2}
 
 
 def test_other_results_stay_what_they_are() -> None:

@@ -167,7 +167,7 @@ def _falling(run: Run, head: OutputLayer) -> Rows:
     def step(batch: Batch) -> dict[str, tf.Tensor]:
         hidden = run.network.body(batch.features, training=False)[head.name]
         layer = with_memory(run.network, head, batch, hidden)
-        shares = tf.nn.softmax(layer.logits(hidden))[:ROWS_SORTED, :-1]
+        shares = KINDS[head.part.kind].probabilities(layer.logits(hidden)[:ROWS_SORTED])
         return {"value": shares, **_slices(run, batch)}
 
     (first,) = run.batches("eval").take(1)

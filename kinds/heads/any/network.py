@@ -259,6 +259,10 @@ def temperature_sums(part: Any) -> None:
     """Of a head without a temperature."""
 
 
+def probabilities(logits: tf.Tensor) -> None:
+    """Of a head without labels."""
+
+
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:
     """Of a head that has no memories."""
     return logits

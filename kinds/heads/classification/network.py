@@ -98,9 +98,13 @@ def conformity(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dic
     z = layer.logits(hidden)
     loss, rank = loss_and_rank(z, target)
     before = z[:, :-1] > tf.gather(z, target, batch_dims=1)[:, None]
-    probable = tf.nn.softmax(z)[:, :-1]
+    probable = probabilities(z)
     above = tf.reduce_sum(tf.where(before, probable, 0.0), axis=1)
     return {"loss": loss, "rank": rank, "above": above}
+
+
+def probabilities(logits: tf.Tensor) -> tf.Tensor:
+    return tf.nn.softmax(logits)[:, :-1]
 
 
 def loss_and_rank(z: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

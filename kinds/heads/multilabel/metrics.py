@@ -25,6 +25,9 @@ from kinds.heads.labels.metrics import CUTS, NDCG_CUTS, gains
 from kinds.memory.mixture import Mixture, log_odds
 from kinds.names import WEIGHT
 
+# How strange the labels of a row are that has none (kinds.heads.multilabel.coverage).
+NO_LABELS = -1.0
+
 
 def headlines() -> tuple[str, ...]:
     return "precision@1", "log_loss", "recall@10"
@@ -47,7 +50,9 @@ def rows(output: Array, owners: Array, targets: Array) -> Rows:
     loss = np.logaddexp(0, output).sum(axis=1, dtype=np.float64) - (output * sets).sum(axis=1)
     best = np.argsort(-output, axis=1, kind="stable")[:, : max(CUTS)]
     hits = np.take_along_axis(sets, best, axis=1)
-    return {"loss": loss, "hits": hits, "labels": sets.sum(axis=1)}
+    least = np.min(output, axis=1, where=sets, initial=np.inf).astype(np.float64)
+    strangest = np.where(sets.any(axis=1), np.logaddexp(0, -least), NO_LABELS)
+    return {"loss": loss, "hits": hits, "labels": sets.sum(axis=1), "strangest": strangest}
 
 
 def mixed(output: Array, mixture: Mixture) -> Array:

@@ -28,6 +28,7 @@ from kinds.heads.labels.metrics import CUTS
 from kinds.heads.labels.network import count_true
 from kinds.heads.labels.network import output as output
 from kinds.heads.labels.numbering import MISSING
+from kinds.heads.multilabel.metrics import NO_LABELS
 from kinds.heads.multilabel.spec import Multilabel
 from kinds.memory.network import Mixture, log_odds
 from kinds.parsing import SEVERAL_IDS, Arrays, Feature
@@ -94,7 +95,17 @@ def results(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[s
     return {"loss": set_losses(z, targets), **hits_and_labels(z, targets)}
 
 
-conformity = results
+def conformity(layer: OutputLayer, hidden: tf.Tensor, targets: tf.Tensor) -> dict[str, tf.Tensor]:
+    """`strangest` is minus the logarithm of the least probability of a row's labels, NO_LABELS
+    without any."""
+    own = tf.gather(layer.logits(hidden), tf.maximum(targets, 0), batch_dims=1)
+    strange = tf.where(targets >= 0, tf.math.softplus(-own), NO_LABELS)
+    none = tf.fill([tf.shape(targets)[0], 1], NO_LABELS)
+    return {"strangest": tf.reduce_max(tf.concat([strange, none], axis=1), axis=1)}
+
+
+def probabilities(logits: tf.Tensor) -> tf.Tensor:
+    return tf.sigmoid(logits)
 
 
 def mixed(logits: tf.Tensor, mixture: Mixture) -> tf.Tensor:

@@ -20,6 +20,7 @@ from kinds.heads.any.network import kernel_stddev as kernel_stddev
 from kinds.heads.any.network import mixed as mixed
 from kinds.heads.any.network import mixed_losses as mixed_losses
 from kinds.heads.any.network import mixing as mixing
+from kinds.heads.any.network import probabilities as probabilities
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import temperature_sums as temperature_sums
