@@ -49,7 +49,7 @@ def copy(tmp_path: Path) -> Path:
         ("kinds/heads/count/spec.py", {PREPARE, TRAIN, EXPORT}),  # loaded by name
         ("kinds/heads/count/graph.py", {PREPARE}),
         ("kinds/heads/count/network.py", {TRAIN}),
-        ("kinds/columns/flags.py", {PREPARE, EXPORT}),
+        ("kinds/columns/flags.py", {PREPARE, TRAIN, EXPORT}),
         ("kinds/inputs/category/__init__.py", {PREPARE, TRAIN, EXPORT}),
     ],
 )
