@@ -29,7 +29,7 @@ def rows(found: Sequence[tuple[str, Metrics]]) -> list[tuple[str, list[float | N
 
 
 def between(said: Mapping[str, Any]) -> Mapping[str, Sequence[float]]:
-    """{metric: the interval of all together}, of what the metrics of a run say of a head's memory."""
+    """{metric: the interval of all together}, of what a run's metrics say of a head's memory."""
     found: Mapping[str, Sequence[float]] = said.get("intervals", {})
     return found
 
