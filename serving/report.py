@@ -58,6 +58,7 @@ def render(data: ReportData) -> str:
         metric_rows=metric_rows,
         between=_range,
         part_rows=part_rows,
+        parts_between=parts.between,
         judged_rows=judged_rows,
         slice_rows=slice_rows,
         slices_said=slices_said,

@@ -28,6 +28,12 @@ def rows(found: Sequence[tuple[str, Metrics]]) -> list[tuple[str, list[float | N
     return [(metric, [own.get(metric) for _, own in found]) for metric in found[0][1]]
 
 
+def between(said: Mapping[str, Any]) -> Mapping[str, Sequence[float]]:
+    """{metric: the interval of all together}, of what a run's metrics say of a head's memory."""
+    found: Mapping[str, Sequence[float]] = said.get("intervals", {})
+    return found
+
+
 def complaint(head: str, said: Mapping[str, Any]) -> str | None:
     """What is to be said where a part is better than all together."""
     worse = said.get("worse_than")

@@ -198,8 +198,15 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             yield f"{plain(head)} with its memories and without, on half of eval:"
-            header = [head, *(title for title, _ in found)]
-            yield table(header, [[n, *map(_cell, values)] for n, values in parts.rows(found)])
+            first, *others = (title for title, _ in found)
+            ends = parts.between(said)
+            yield table(
+                [head, first, LEVEL_SAID, *others],
+                [
+                    [n, _cell(own[0]), _range(ends.get(n)), *map(_cell, own[1:])]
+                    for n, own in parts.rows(found)
+                ],
+            )
 
 
 def _range(between: Sequence[float] | None) -> str:

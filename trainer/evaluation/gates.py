@@ -19,7 +19,13 @@ from kinds.heads.network import KINDS
 from kinds.memory.network import GateVariables, HeadMemory, OwnRows, Seen
 from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
-from trainer.evaluation import ResultsStep, gather_results, head_results, summarise
+from trainer.evaluation import (
+    ResultsStep,
+    gather_results,
+    head_results,
+    intervals_of,
+    summarise,
+)
 from trainer.evaluation.gate_fit import GateRows, fit_with_hidden, fitted
 from trainer.phases.descent import Vector
 from trainer.run import Run
@@ -179,7 +185,8 @@ def _judged(run: Run, head: OutputLayer) -> dict[str, Any]:
         found[name] = {what: values[1::2] for what, values in every[head.name].items()}
     scale = run.scales[head.name]
     metrics = {name: summarise(head.part, results, scale) for name, results in found.items()}
-    return {"parts": metrics, "worse_than": clearly_better(found)}
+    between = intervals_of(head.part, found[MIXTURE], scale)
+    return {"parts": metrics, "intervals": between, "worse_than": clearly_better(found)}
 
 
 def _gates(memory: HeadMemory) -> dict[str, Any]:

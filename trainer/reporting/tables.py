@@ -251,15 +251,21 @@ def parts_tables(metrics: Mapping[str, Any]) -> str:
 
     >>> said = {"the network": 4.0, "all memories": 3.5, "together": 3.25}
     >>> found = {"parts": {name: {"log_loss": loss} for name, loss in said.items()}}
+    >>> found["intervals"] = {"log_loss": [3.1, 3.5]}
     >>> print(parts_tables({"memory": {"word": found}}))
-    word (half of eval)  together  the network alone  all memories alone
-    log loss               3.2500             4.0000              3.5000
+    word (half of eval)  together              95 %  the network alone  all memories alone
+    log loss               3.2500  3.1000 to 3.5000             4.0000              3.5000
     """
     told = []
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
-            header = [f"{head} (half of eval)", *(title for title, _ in found)]
-            rows = [[m.replace("_", " "), *map(_cell, own)] for m, own in parts.rows(found)]
+            first, *others = (title for title, _ in found)
+            header = [f"{head} (half of eval)", first, percent(LEVEL, 0), *others]
+            ends = parts.between(said)
+            rows = [
+                [m.replace("_", " "), _cell(own[0]), _between(ends.get(m)), *map(_cell, own[1:])]
+                for m, own in parts.rows(found)
+            ]
             told.append(table(header, rows))
         if complaint := parts.complaint(head, said):
             told.append(complaint)
