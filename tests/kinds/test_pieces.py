@@ -54,5 +54,5 @@ def test_three_pieces_have_one_ramp_and_a_number_without_missing_ones_no_flag() 
 
 
 def test_pieces_do_not_go_with_buckets() -> None:
-    with pytest.raises(ValueError, match="not with `scale: buckets`"):
+    with pytest.raises(ValueError, match="does not go with `scale: buckets`"):
         Number(scale="buckets", buckets=3, embedding=2, pieces=3)
