@@ -43,7 +43,8 @@ def run(arguments: Sequence[str]) -> None:
     )
     is_person = sys.stdin.isatty()
     candidates = scorer.candidates(limits_from(options, scorer.heads()))
-    for line in candidates.unknown if candidates else []:
+    notes = [f"note: {one}" for one in scorer.notes()]
+    for line in [*(candidates.unknown if candidates else []), *notes]:
         print(line, file=sys.stderr)
     if is_person:
         columns = dict.fromkeys(field.column for field in _fields(scorer, candidates))

@@ -195,7 +195,8 @@ def run(arguments: Sequence[str]) -> None:
             f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
         )
     seen = _counted(pipeline.result)
-    for warning in seen.warnings(scorer.metadata.usual()):
+    notes = [f"note: {one}" for one in scorer.notes(options.heads)]
+    for warning in [*seen.warnings(scorer.metadata.usual()), *notes]:
         print(warning, file=sys.stderr)
     print("; ".join(part for part in (options.output, seen.said()) if part))
 

@@ -98,9 +98,7 @@ def _run(files: list[str], output: Path, options: argparse.Namespace) -> None:
     if evaluation is not None:
         _tell_metrics(evaluation, output, said)
     unknown = unknown_values(tally).warnings(scorer.metadata.usual())
-    split = scorer.metadata.split
-    late = split.not_exchangeable() if split and options.coverage else ""
-    notes = [f"note: {one}" for one in [*scorer.notes(options.heads), late] if one]
+    notes = [f"note: {one}" for one in scorer.notes(options.heads)]
     for warning in [*batches.other_types.warnings(), *unknown, *notes]:
         print(warning, file=sys.stderr)
     line = last_line(tally, before, time.monotonic() - started, options.output)

@@ -293,7 +293,9 @@ class Scorer:
 
     def notes(self, heads: Sequence[str] | None = None) -> list[str]:
         """What is to be known of the coverage of these heads' answers."""
-        return self._answers.notes(self.heads(heads))
+        split = self.metadata.split
+        late = split.not_exchangeable() if split and self._answers.coverage is not None else ""
+        return [*self._answers.notes(self.heads(heads)), *([late] if late else [])]
 
     def answered(self, head: FileHead, row: Mapping[str, Any]) -> Iterator[str]:
         """Lines about what a row of the results has beside the best labels and plain numbers."""

@@ -1,5 +1,6 @@
 """A coverage that holds for each value of an input, through all stages, where one is harder."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,14 @@ from chain import read_json, through_all_stages, words
 from kinds.heads.slices import LEAST
 from pipeline.failures import Exit, Failure
 from pipeline.spec.file import parse_spec
-from serving import report, score
+from serving import ask, beam, report, score
 from serving.scorer import Scorer
 
 COVERAGE = 0.9
+NOTE = (
+    "note: amount: the coverage holds where country = de, where country = fr, "
+    "where country is another value"
+)
 SPEC = """
 name: slices
 vocabularies: {country: {size: 20}, maker: {size: 20}}
@@ -83,8 +88,7 @@ def test_the_file_answers_by_slice_and_its_coverage_is_what_training_found(
     line = words("--model", output / "model" / "model.onnx", "--input", output / "rows.parquet")
     line += words("--output", scores, "--side", "test", "--evaluate", "--slice", "country")
     score.run([*line, "--coverage", str(COVERAGE), "--keep", "country", "amount", "maker"])
-    said = "amount: the coverage holds where country = de, where country = fr, where country is "
-    assert f"note: {said}another value" in capsys.readouterr().err
+    assert NOTE in capsys.readouterr().err
     found = pq.read_table(scores)
     metrics = read_json(scores.with_name(f"{scores.name}.metrics.json"))
     country = np.array(found["country"].to_pylist())
@@ -97,6 +101,23 @@ def test_the_file_answers_by_slice_and_its_coverage_is_what_training_found(
             own = np.mean(np.array(of_rows)[country == name])
             assert own == pytest.approx(expected["held"], abs=0.005)
             assert slices[f"country = {name}"]["coverage"] == pytest.approx(own, abs=0.005)
+
+
+def test_ask_and_beam_say_of_which_rows_the_coverage_holds(
+    output: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    line = words("--model", output / "model" / "model.onnx", "--coverage", str(COVERAGE))
+    monkeypatch.setattr("sys.stdin", io.StringIO("country=fr\n"))
+    ask.run(line)
+    assert NOTE in capsys.readouterr().err
+    pq.write_table(rows(40), tmp_path / "rows.parquet")
+    files = words("--input", tmp_path / "rows.parquet", "--output", tmp_path / "scores")
+    beam.run([*line, *files, "--heads", "maker"])
+    said = capsys.readouterr().err
+    assert NOTE.replace("amount", "maker") in said and NOTE not in said
 
 
 def test_the_report_has_the_coverage_of_each_slice(output: Path) -> None:
