@@ -11,7 +11,7 @@ READY := .venv/made-by-python$(RUNNING)
 FROM_SOURCE := google-apitools
 UV := uv==0.13.9
 
-.PHONY: help demo test memory faults soak sbom check web clean lock
+.PHONY: help demo pictures test memory faults soak sbom check web clean lock
 .DELETE_ON_ERROR:
 
 help: ## what can be made
@@ -19,6 +19,9 @@ help: ## what can be made
 
 demo: $(READY) ## rows of this machine through every stage; ROWS=all takes all, FORCE=1 starts over
 	.venv/bin/python -m examples.next_identifier.demo --rows $(ROWS) $(if $(FORCE),--force)
+
+pictures: demo web ## those in docs/pictures that show rows of the demo; needs a Chromium
+	PYTHONPATH=. .venv/bin/python tests/pictures.py demo/$(ROWS)
 
 test: check ## the checks, then every test
 	.venv/bin/python -m pytest --numprocesses 2

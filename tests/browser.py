@@ -10,6 +10,7 @@ import select
 import shutil
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -98,8 +99,11 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])
 
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        said = self.call("Page.captureScreenshot", captureBeyondViewport=whole)
+    def screenshot(self, path: Path, *, whole: bool = False, of: Sequence[str] = ()) -> None:
+        """Of the window, of the whole page, or of what these selectors find, with a margin."""
+        clip = {"clip": self.evaluate(f"({_BOX})({json.dumps(of)})")} if of else {}
+        is_beyond = whole or bool(of)
+        said = self.call("Page.captureScreenshot", captureBeyondViewport=is_beyond, **clip)
         path.write_bytes(base64.b64decode(said["data"]))
 
     @property
@@ -128,4 +132,12 @@ class Browser:
         return parsed
 
 
+_BOX = """(selectors) => {
+  const boxes = selectors.map((one) => document.querySelector(one).getBoundingClientRect());
+  const least = (side) => Math.min(...boxes.map((box) => box[side]));
+  const most = (side) => Math.max(...boxes.map((box) => box[side]));
+  const [x, y] = [least("left"), least("top")];
+  const [width, height] = [most("right") - x + 32, most("bottom") - y + 32];
+  return {x: x - 16, y: y + scrollY - 16, width, height, scale: 1};
+}"""
 _PROBLEMS = ("Runtime.exceptionThrown", "Network.loadingFailed")
