@@ -113,3 +113,16 @@ def test_what_a_model_cannot_give_is_refused(settings: dict[str, Any], said: str
     with pytest.raises(Failure, match=said) as failure:
         Scorer(Path(MODEL), **settings)
     assert failure.value.exit_code == Exit.USAGE
+
+
+def test_where_the_split_is_by_time_a_coverage_has_a_note_and_nothing_else_has() -> None:
+    by_time = {"by": "time", "column": "day", "eval": 0.1, "test": 0.1}
+    for settings, split, notes in (
+        ({"coverage": 0.9, "known": calibration()}, by_time, 1),
+        ({"coverage": 0.9, "known": calibration()}, {"by": "row", "eval": 0.1, "test": 0.1}, 0),
+        ({"least": 0.5}, by_time, 0),
+    ):
+        scorer = asked(**settings)
+        scorer.metadata.facts["spec"]["split"] = split
+        found = scorer.notes()
+        assert len(found) == notes and all("rows to score come later" in one for one in found)
