@@ -197,7 +197,7 @@ def test_training_cannot_change_the_width(frozen: Path, tmp_path: Path) -> None:
     [
         ("tables:\n  item:", "tables:\n  items:", "tables.items: no table of an input"),
         ("embedding: 3, through: common}\n  b", "through: common}\n  b", "width of the vectors"),
-        ("vectors: ITEMS, ", "", "tables.item.vectors: must be given"),
+        ("vectors: ITEMS, ", "", "tables.item: give `vectors`"),
     ],
 )
 def test_a_spec_that_does_not_fit_is_refused(old: str, new: str, rule: str) -> None:

@@ -363,8 +363,8 @@ def interrupted(
 ) -> Any:
     """Something happens to the step number `at`; those that are taken are noted."""
 
-    def made(*arguments: Any) -> Step:
-        step, calls = make_step(*arguments), iter(range(1, 1_000))
+    def made(*arguments: Any, **named: Any) -> Step:
+        step, calls = make_step(*arguments, **named), iter(range(1, 1_000))
 
         def counted(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
             if next(calls) == at:
@@ -425,7 +425,7 @@ def test_a_run_samples_its_first_steps_and_ends_with_exact_ones(
     run, said = tiny_run(tmp_path / "data", SAMPLED), []
     assert list(run.samplers) == ["label"]  # the other heads have too few classes
 
-    def told(*arguments: Any) -> Step:
+    def told(*arguments: Any, **named: Any) -> Step:
         def step(batch: Batch, rate: tf.Tensor) -> dict[str, tf.Tensor]:
             run.optimizer.step.assign_add(1)
             said.append("sampled" if arguments[5:] else "exact")
