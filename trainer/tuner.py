@@ -37,8 +37,10 @@ def tuner_reports(environment: Mapping[str, str]) -> tuple[Listener, ...]:
 
 
 def metric_lines(line: Mapping[str, Any], trial: str, now: float) -> list[str]:
-    """What an epoch is evaluated to: `eval_loss`, and each head's under `eval/HEAD`."""
-    evaluated = {name: value for name, value in scalars(line) if name.startswith("eval")}
+    """What an epoch is evaluated to: `eval_loss`, and each head's under `eval/HEAD`. All metrics
+    would leave no room in the file for earlier epochs."""
+    told = ("eval_loss", "eval/")
+    evaluated = {name: value for name, value in scalars(line) if name.startswith(told)}
     return [
         json.dumps(
             {
