@@ -17,7 +17,7 @@ import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
@@ -120,8 +120,7 @@ def prepare(
         earlier = None if compare is None else drift.distributions(compare)
         settings = [f"{max_bad_fraction} {shards} {compare}", json.dumps(first), *csv.arguments()]
         settings += [json.dumps(numbers)] if numbers else []
-        settings += [stores.fingerprint(one.file) for one in spec.label_features.values()]
-        settings += vectors.fingerprints(list(spec.vector_files().values()))
+        settings += _fingerprints(spec)
         contents = {path: stores.fingerprint(path) for path in paths}
         made_from = _made_from(spec, contents, settings)
         before = _state(output)
@@ -140,11 +139,7 @@ def prepare(
             known = analysis_cache.opened(cache, contents, spec.split, made_for)
         if spec.memory == "auto":
             spec = choosing.chosen(spec, fields, paths, csv)
-        values = {name: list(entries) for name, entries in first.items()}
-        # Earlier values keep their ids: labels come after them.
-        for name, own in labels.items():
-            values[name] = list(dict.fromkeys([*values.get(name, ()), *own]))
-        kept = Kept(values, numbers)
+        kept = Kept(_with_labels(first, labels), numbers)
         with _work(output) as work:
             result = publishing.Result(
                 *(spec, fields, paths, output, work, shards, max_bad_fraction, made_from),
@@ -153,6 +148,22 @@ def prepare(
             published = beam_graph.run(result, kept, beam_args, known)
     if published:
         _tell(output, time.monotonic() - started)
+
+
+def _fingerprints(spec: specs.Spec) -> list[str]:
+    """Of the files that the spec names."""
+    of_labels = [stores.fingerprint(one.file) for one in spec.label_features.values()]
+    return of_labels + vectors.fingerprints(list(spec.vector_files().values()))
+
+
+def _with_labels(
+    first: Mapping[str, Iterable[str]], labels: Mapping[str, Iterable[str]]
+) -> dict[str, list[str]]:
+    """The values that have ids already, by vocabulary, and then those of label files."""
+    values = {name: list(entries) for name, entries in first.items()}
+    for name, own in labels.items():
+        values[name] = list(dict.fromkeys([*values.get(name, ()), *own]))
+    return values
 
 
 def _readings(data: Path) -> dict[str, Reading | None]:

@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from examples.given_tables import check_columns
 from kinds.lists import lists_of
 from pipeline.failures import Exit, Failure, main
 
@@ -52,12 +53,7 @@ def run(argv: Sequence[str]) -> None:
 
 def of_file(path: Path) -> pa.Table:
     """The users of a table of events. Raises Failure."""
-    if not path.is_file():
-        raise Failure(Exit.USAGE, "--events must be a file", received=path)
-    with path.open(encoding="utf-8") as file:
-        header = file.readline().strip().split(",")
-    if missing := sorted(set(READ) - set(header)):
-        raise Failure(Exit.USAGE, f"{path.name} must have the columns {missing}", received=header)
+    check_columns(path, "--events", READ)
     types = {"user": pa.string(), "item": pa.string()}
     reading = pa.csv.ConvertOptions(column_types=types, include_columns=list(READ))
     return of_events(pa.csv.read_csv(path, convert_options=reading))

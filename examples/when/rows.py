@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from examples.given_tables import check_columns
 from pipeline.failures import Exit, Failure, main
 
 COLUMNS = ("date", "team", "opponent", "at_home", "scorer", "penalty")
@@ -61,12 +62,7 @@ def run(argv: Sequence[str]) -> None:
 
 def of_file(path: Path) -> pa.Table:
     """The goals of goalscorers.csv. Raises Failure."""
-    if not path.is_file():
-        raise Failure(Exit.USAGE, "--goalscorers must be a file", received=path)
-    with path.open(encoding="utf-8") as file:
-        header = file.readline().strip().split(",")
-    if missing := sorted(set(READ) - set(header)):
-        raise Failure(Exit.USAGE, f"{path.name} must have the columns {missing}", received=header)
+    check_columns(path, "--goalscorers", READ)
     types = dict.fromkeys(READ, pa.string()) | {"date": pa.date32()}
     flags = {"own_goal": pa.bool_(), "penalty": pa.bool_()}
     options = pyarrow.csv.ConvertOptions(

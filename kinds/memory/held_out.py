@@ -42,7 +42,7 @@ class HeldOut(Protocol):
 
 
 class _Rows:
-    """Rows by the owners of their labels, and the measure of what is said of those held out."""
+    """Rows by the owners of their labels, and how well counts predict those held out."""
 
     def __init__(self, owner: Array, labels: Array, is_held_out: Array) -> None:
         self._is_held_out, held = is_held_out, is_held_out[owner]
@@ -51,7 +51,7 @@ class _Rows:
         self._last = np.zeros(0)
 
     def _losses(self, said: Array) -> Array:
-        """The loss of each row, of what is said of those that are held out."""
+        """The loss of each held-out row, by the shares that its labels get."""
         return back_off.log_losses(said)
 
     def alone(self, share: Share) -> float:

@@ -51,7 +51,7 @@ def _title(r: Random, at: int) -> str:
 
 
 # The name of the column, its cells, and what it is to be: a kind, "key", "split", or "left out" and
-# what is said of it.
+# the reason.
 INPUTS: dict[str, tuple[str, Make, str]] = {
     "ids by name in camel case": ("userId", lambda r, at: r.randint(1, 40), "category"),
     "ids by name with an underscore": ("item_id", lambda r, at: r.randint(1, 40), "category"),
