@@ -19,7 +19,8 @@ from pipeline.manifest import file_sha256, write_text
 from pipeline.storage import stores
 from pipeline.updating.version import ADOPTED, Version
 
-TRAINING = ("epochs", "learning_rate")
+# Of the first training; later versions lower these, or leave them out.
+TRAINING = ("epochs", "steps", "learning_rate", "weight_decay", "averaging")
 
 
 def adopt(output: Path, into: Path, now: str) -> Version:

@@ -24,7 +24,7 @@ class Asked:
 
     files: all files of rows; `new` are those that the parent does not have
     settings: PLACE=VALUE, what is to change in the spec
-    training: the epochs and the rate of the first version's training
+    training: settings of the first version's training (contents.TRAINING)
     side: the one whose rows are compared
     learn: how much of the network learns on, one of LEARN
     window: how far back rows count, as prepare takes it
@@ -40,7 +40,7 @@ class Asked:
     jensen_shannon: float
     fail_on_drift: bool = False
     beam_options: Sequence[str] = ()
-    training: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, float | None] = field(default_factory=dict)
     side: str = "test"
     learn: str = ALL
     window: str | None = None
@@ -100,24 +100,31 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
     ]
 
 
-def going_on(training: Mapping[str, float], learn: str) -> list[str]:
+def going_on(training: Mapping[str, float | None], learn: str) -> list[str]:
     """Settings of training that starts from weights that are good already, by those of the first
-    version, whatever the versions between had: a part of its epochs, at a part of its rate. New ids
-    begin at nothing; shared blocks alone learn in a phase, which has its own settings.
+    version, whatever the versions between had: a part of its epochs and steps, at a part of its
+    rate. New ids begin at nothing; shared blocks alone learn in a phase, with its own settings.
 
-    >>> going_on({"epochs": 10, "learning_rate": 0.03}, ALL)
-    ['training.epochs=4', 'training.learning_rate=0.01']
-    >>> going_on({"epochs": 10, "learning_rate": 0.03}, NEW)
+    >>> first = {"epochs": 10, "steps": 900, "learning_rate": 0.03, "weight_decay": None}
+    >>> going_on(first, ALL)
+    ['training.epochs=4', 'training.steps=300', 'training.learning_rate=0.01']
+    >>> going_on(first, NEW)
     ['training.epochs=20', 'training.learning_rate=0.03']
     """
-    epochs, rate = training["epochs"], training["learning_rate"]
+    now = {name: value for name, value in training.items() if value is not None}
     if learn in (ALL, HEADS):
-        epochs, rate = math.ceil(epochs / PARTS), rate / PARTS
+        lower = {name: math.ceil(now[name] / PARTS) for name in ("epochs", "steps") if name in now}
+        now |= {**lower, "learning_rate": now["learning_rate"] / PARTS}
     elif learn == NEW:
-        epochs *= EPOCHS_OF_NEW_IDS
+        epochs, rate = now["epochs"], now["learning_rate"]
+        now = {"epochs": EPOCHS_OF_NEW_IDS * epochs, "learning_rate": rate}
     else:
-        return []
-    return [f"training.epochs={epochs}", f"training.learning_rate={rate:g}"]
+        now = {}
+    return [f"training.{name}={_plain(value)}" for name, value in now.items()]
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _set(settings: Iterable[str]) -> list[str]:

@@ -42,6 +42,18 @@ def test_where_a_part_alone_learns_numbers_are_scaled_as_they_were() -> None:
     assert "--set" not in lines(learn="common")["train"]
 
 
+def test_versions_far_from_the_first_train_as_long_as_the_second() -> None:
+    """What `trainer.task --warm-start` does by itself lowers the steps of the run before, so that
+    after ten versions there would be one. Fold-in leaves decay and means out, for itself alone."""
+    first = {**TRAINING, "steps": 900, "weight_decay": 0.1, "averaging": 0.99}
+    for learn in ("all", "heads"):
+        said = lines(training=first, learn=learn)["train"]
+        for setting in ("steps=300", "weight_decay=0.1", "averaging=0.99"):
+            assert f" --set training.{setting}" in said
+    said = lines(training=first, learn="new")["train"]
+    assert not [name for name in ("steps", "decay", "averaging") if name in said]
+
+
 def test_what_is_asked_for_is_passed_on() -> None:
     found = lines(window="90d", settings=["trunk.dropout=0.2"], fail_on_drift=True, side="eval")
     assert " --window 90d" in found["prepare"] and " --set trunk.dropout=0.2" in found["prepare"]
