@@ -86,8 +86,10 @@ def in_order(file: Path, time: str) -> pa.Table:
     return numbered(table.take(pa.array(order)))
 
 
-def numbered(rows: pa.Table) -> pa.Table:
-    return rows.append_column("row", pc.cast(pa.array(np.arange(rows.num_rows)), pa.string()))
+def numbered(rows: pa.Table, first: int = 0) -> pa.Table:
+    """The rows with their numbers, from the first on, as the column that the split hashes."""
+    numbers = np.arange(first, first + rows.num_rows)
+    return rows.append_column("row", pc.cast(pa.array(numbers), pa.string()))
 
 
 def made_up(count: int) -> pa.Table:

@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from chain import read_json
+from chain import read_json, stage_here
 from documents import ROOT, blocks
 from drinks import DRINKS, SHARES, first_run, rows
-from test_documents import stage_here
 
 from pipeline import update, versions
 from pipeline.failures import Exit, Failure

@@ -113,8 +113,9 @@ def going_on(training: Mapping[str, float | None], learn: str) -> list[str]:
     """
     now = {name: value for name, value in training.items() if value is not None}
     if learn in (ALL, HEADS):
-        lower = {name: math.ceil(now[name] / PARTS) for name in ("epochs", "steps") if name in now}
-        now |= {**lower, "learning_rate": now["learning_rate"] / PARTS}
+        for name in {"epochs", "steps"} & now.keys():
+            now[name] = math.ceil(now[name] / PARTS)
+        now["learning_rate"] /= PARTS
     elif learn == NEW:
         epochs, rate = now["epochs"], now["learning_rate"]
         now = {"epochs": EPOCHS_OF_NEW_IDS * epochs, "learning_rate": rate}
