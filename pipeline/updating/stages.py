@@ -28,6 +28,7 @@ class Asked:
     side: the one whose rows are compared
     learn: how much of the network learns on, one of LEARN
     window: how far back rows count, as prepare takes it
+    compact: whether values are numbered anew, so that those of no row lose their ids
     """
 
     files: Sequence[str]
@@ -44,6 +45,7 @@ class Asked:
     side: str = "test"
     learn: str = ALL
     window: str | None = None
+    compact: bool = False
 
 
 def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Command]:
@@ -65,7 +67,8 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
             [
                 *("pipeline.prepare", "--spec", old.run.spec_path, *changed),
                 *("--input", *asked.files, "--output", work.data.path),
-                *("--extend", old.prepared.path, "--cache", asked.cache, *limit, *csv),
+                *("--cache", asked.cache, *limit, *csv),
+                *(() if asked.compact else ("--extend", old.prepared.path)),
                 # Where a part of the network alone learns on, the others read the same numbers.
                 *["--keep-numbers"] * (asked.learn != ALL),
                 *(("--window", asked.window) if asked.window else ()),

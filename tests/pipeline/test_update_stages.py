@@ -24,7 +24,7 @@ def test_new_rows_are_compared_with_the_old_all_rows_are_prepared_and_training_g
         "drift": "pipeline.drift --data OLD/prepared --input b.csv --json WORK/drift.json "
         "--infinity-norm 0.01 --jensen-shannon 0.01 --max-bad-fraction 0.01",
         "prepare": "pipeline.prepare --spec OLD/run/spec.json --input a.csv b.csv --output "
-        "WORK/data --extend OLD/prepared --cache CACHE --max-bad-fraction 0.01",
+        "WORK/data --cache CACHE --max-bad-fraction 0.01 --extend OLD/prepared",
         "train": "trainer.task --data WORK/data --output WORK/version/run --spec "
         "OLD/run/spec.json --warm-start OLD/run --learn all --set training.epochs=3 "
         "--set training.learning_rate=0.002",
@@ -59,3 +59,9 @@ def test_what_is_asked_for_is_passed_on() -> None:
     assert " --window 90d" in found["prepare"] and " --set trunk.dropout=0.2" in found["prepare"]
     assert found["train"].endswith(" --set trunk.dropout=0.2")
     assert found["drift"].endswith(" --fail-on-drift") and " --side eval " in found["compare"]
+
+
+def test_values_are_numbered_anew_on_request() -> None:
+    assert " --extend " in lines()["prepare"]
+    assert " --extend " not in lines(compact=True)["prepare"]
+    assert lines(compact=True)["train"] == lines()["train"]
