@@ -96,9 +96,10 @@ def column_names(path: str, csv: Csv = AS_FOUND) -> list[str]:
     with damage(path):
         names: list[str] = _format(path).names(path, **_said(path, csv))
         large_rows.give_back()  # the first rows may have been large
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    # Spreadsheets leave columns without a name or a value behind; no spec can name one.
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
-    return names
+    return names if names.count("") < 2 else [name for name in names if name]
 
 
 def parts(path: str, csv: Csv = AS_FOUND) -> list[Span]:
