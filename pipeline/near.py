@@ -27,7 +27,8 @@ def near_columns(missing: Sequence[str], names: Sequence[str]) -> str:
     >>> near_columns(["Age", "a\\u0308", "x"], ["age", "\\xe4"])
     "; near 'Age': 'age'; near 'a\\u0308': '\\xe4' (the same in another Unicode form, NFC or NFD)"
     """
-    return "".join(near(name, names, repr(name)) for name in missing[:SHOWN])
+    found = (near(name, names, repr(name)) for name in missing)
+    return "".join([said for said in found if said][:SHOWN])
 
 
 def _shown(value: str, said: str) -> str:
