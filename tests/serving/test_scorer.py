@@ -122,8 +122,8 @@ def test_rows_are_taken_as_a_program_has_them() -> None:
         got = scorer().score(some)
         keys = got.column("key").cast(pa.string())
         assert_close(got.set_column(0, "key", keys), expected)
-    categories = polars.from_arrow(rows).with_columns(
-        polars.col("word").cast(polars.Categorical), polars.col("next").cast(polars.Categorical)
+    categories = polars.DataFrame(polars.from_arrow(rows)).with_columns(
+        polars.col("word").cast(polars.Categorical), polars.col("key").cast(polars.Categorical)
     )
     keys = scorer().score(categories).column("key").cast(pa.string())
     assert_close(scorer().score(categories).set_column(0, "key", keys), expected)
