@@ -14,8 +14,8 @@ def near(said: str, known: Iterable[str], of: str = "it") -> str:
     ("; near it: 'House', 'mouse'", '')
     """
     values = list(known)
-    plain = _plain(said)
-    found = [value for value in values if _plain(value) == plain]
+    wanted = plain(said)
+    found = [value for value in values if plain(value) == wanted]
     found += get_close_matches(said, values, SHOWN)
     shown = [_shown(value, said) for value in list(dict.fromkeys(found))[:SHOWN]]
     return f"; near {of}: {', '.join(shown)}" if shown else ""
@@ -40,5 +40,6 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """What two names have in common that differ in case, spaces or Unicode form alone."""
     return " ".join(_composed(text).split()).casefold()

@@ -97,6 +97,14 @@ def test_a_file_that_is_no_text_in_utf8_says_what_it_is(tmp_path: Path, suffix: 
     assert failure.value.exit_code == Exit.USAGE
 
 
+@pytest.mark.parametrize("key", ["GR\u00d6SSE", " gr\u00f6sse", "gro\u0308sse"])
+def test_a_key_of_json_that_is_written_otherwise_is_a_mistake(tmp_path: Path, key: str) -> None:
+    path = _file(tmp_path, "a.jsonl", f'{{"{key}": 1}}\n'.encode())
+    with pytest.raises(Failure, match=r"missing: .*; near 'gr\u00f6sse': ") as failure:
+        rows.check_columns(str(path), ["gr\u00f6sse"])
+    assert failure.value.exit_code == Exit.USAGE
+
+
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_a_header_that_comes_again_is_no_row(tmp_path: Path, mark: bytes) -> None:
     header = mark + b"c,a,b\n"
