@@ -47,7 +47,7 @@ def add_wishes(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_several(group: argparse._ArgumentGroup, name: str, said: str) -> None:
-    group.add_argument(name, nargs="+", default=(), metavar="C", help=said)
+    group.add_argument(name, action="extend", nargs="+", default=[], metavar="C", help=said)
 
 
 def wishes_of(options: argparse.Namespace) -> Wishes:
