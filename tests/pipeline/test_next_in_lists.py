@@ -218,11 +218,12 @@ def test_a_person_at_a_terminal_says_whether_an_order_means_something(
 
     likely = Order(1.0, "elements come twice", "")
     assert asked_order("items", likely)
-    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
     for line, expected in (("2\n", False), ("1\n", True), ("\n", True), ("no\n2\n", False)):
         monkeypatch.setattr(sys, "stdin", Terminal(line))
         assert asked_order("items", likely) is expected
-    assert "For an order: elements come twice." in sys.stderr.getvalue()
+    assert "For an order: elements come twice." in shown.getvalue()
 
 
 def test_the_command_never_asks_in_a_script(
