@@ -14,15 +14,20 @@ async function unpacked(packed) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-async function session() {
+async function loadRuntime() {
   const code = new Blob([await unpacked(runtime.code)], { type: "text/javascript" });
   const ort = await import(URL.createObjectURL(code));
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = (await unpacked(runtime.wasm)).buffer;
+  return ort;
+}
+
+// The file, ready to run with values for the `given` of those inputs that have a default.
+async function session(ort, given) {
   const file = await unpacked(model.file);
   await checkSha256(file);
   const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-  return [ort, await ort.InferenceSession.create(file, options)];
+  return ort.InferenceSession.create(given.length ? withoutDefaults(file, given) : file, options);
 }
 
 async function checkSha256(file) {
@@ -30,6 +35,53 @@ async function checkSha256(file) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
   const said = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (said !== model.sha256) throw new Error("the model's SHA-256 is not the one that was exported");
+}
+
+// The fields of a message in protobuf's wire format: number, where it begins, its content, where it ends.
+function* fieldsOf(bytes, from, to) {
+  let at = from;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[at++];
+      value += (byte & 127) * scale;
+      if (byte < 128) return value;
+    }
+  };
+  while (at < to) {
+    const begin = at;
+    const key = varint();
+    const wire = key % 8;
+    const length = wire === 2 ? varint() : 0;
+    const start = at;
+    if (wire === 0) varint();
+    else at += wire === 2 ? length : wire === 1 ? 8 : 4;
+    yield { number: Math.floor(key / 8), begin, start, end: at };
+  }
+}
+
+// The runtime for browsers takes no value for an input that has a default (an initializer of its name).
+function withoutDefaults(file, inputs) {
+  const [GRAPH, INITIALIZER, NAME] = [7, 5, 8];
+  const text = ({ start, end }) => new TextDecoder().decode(file.subarray(start, end));
+  const isDefault = ({ number, start, end }) => number === INITIALIZER &&
+    [...fieldsOf(file, start, end)].some((field) => field.number === NAME && inputs.includes(text(field)));
+  const graph = [...fieldsOf(file, 0, file.length)].find(({ number }) => number === GRAPH);
+  const kept = [...fieldsOf(file, graph.start, graph.end)].filter((field) => !isDefault(field));
+  const size = kept.reduce((sum, { begin, end }) => sum + end - begin, 0);
+  const head = [GRAPH * 8 + 2];
+  for (let rest = size; ; rest = Math.floor(rest / 128)) {
+    head.push(rest % 128 + (rest < 128 ? 0 : 128));
+    if (rest < 128) break;
+  }
+  const made = new Uint8Array(graph.begin + head.length + size + file.length - graph.end);
+  let at = 0;
+  const add = (bytes) => { made.set(bytes, at); at += bytes.length; };
+  add(file.subarray(0, graph.begin));
+  add(head);
+  for (const { begin, end } of kept) add(file.subarray(begin, end));
+  add(file.subarray(graph.end));
+  return made;
 }
 
 // What kinds.js knows of a kind: columnKinds and headKinds are made of the files in kinds/.
@@ -80,6 +132,26 @@ function buildForm() {
   }
 }
 
+// Below the columns: for each head with labels, which of these may come back.
+function buildLimits() {
+  for (const head of model.heads.filter(({ entries }) => entries !== null)) {
+    const lists = [["exclude", "none of these"], ["only", "only these"]].map(([limit, said]) => {
+      const input = Object.assign(document.createElement("textarea"), { spellcheck: false });
+      input.dataset.limit = `${head.name}.${limit}`;
+      return element("label", null, element("span", said), input, element("small", "labels, one a line"));
+    });
+    form.append(element("details", null, element("summary", `which labels of ${head.name} may come back`), ...lists));
+  }
+}
+
+// The tensors of the lists that hold a label.
+function limits(ort) {
+  const typed = [...form.querySelectorAll("[data-limit]")].map((input) =>
+    [input.dataset.limit, input.value.split("\n").filter((line) => line !== "")]);
+  const given = typed.filter(([, labels]) => labels.length);
+  return Object.fromEntries(given.map(([name, labels]) => [name, new ort.Tensor("string", labels, [1, labels.length])]));
+}
+
 function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
@@ -110,6 +182,10 @@ function leaning(head, results, answer) {
   return { value: head.in_log_odds ? logOdds(values[0]) : values[head.middle], isMost: false };
 }
 
+function hasAnswer(head, results) {
+  return head.entries === null || results[head.outputs[1]].data[0] > 0;
+}
+
 // What each input changes: the answer of the whole row, less what it is without the input.
 function reasons(head, whole, others) {
   const answer = Array.from(whole[head.outputs[0]].data)[0];
@@ -138,23 +214,35 @@ async function start() {
   document.querySelector("h1").textContent = document.title = model.name;
   document.querySelector("#file").textContent = `model.onnx, SHA-256 ${model.sha256}`;
   buildForm();
-  const [ort, loaded] = await session();
+  buildLimits();
+  const ort = await loadRuntime();
+  let loaded = await session(ort, []);
+  let takes = "";
   let turn = Promise.resolve();
   let asked = 0;
   async function answer(question) {
     if (question < asked) return; // another letter has been typed since
     const row = Object.fromEntries(new FormData(form));
     try {
-      const results = await loaded.run(feeds(ort, row));
+      const limited = limits(ort);
+      const names = Object.keys(limited);
+      if (takes !== names.join()) {
+        await loaded?.release();
+        loaded = null; // so that the next question tries again where this one ends here
+        loaded = await session(ort, names);
+        takes = names.join();
+      }
+      const results = await loaded.run({ ...feeds(ort, row), ...limited });
       const articles = model.heads.map((head) => shown(head, results));
       if (explains.checked) {
         const others = [];
         const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
         for (const { name, columns } of given) {
-          others.push([name, await loaded.run(feeds(ort, row, columns))]);
+          others.push([name, await loaded.run({ ...feeds(ort, row, columns), ...limited })]);
           if (question < asked) return;
         }
-        articles.forEach((article, at) => article.append(why(model.heads[at], results, others)));
+        const answered = model.heads.map((head) => hasAnswer(head, results));
+        articles.forEach((article, at) => answered[at] && article.append(why(model.heads[at], results, others)));
       }
       answers.replaceChildren(...articles);
       state.textContent = "type, and the answers follow";

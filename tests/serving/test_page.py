@@ -144,6 +144,41 @@ def test_bars_say_what_each_input_changes(browser: Browser, model: Path) -> None
     browser.evaluate(f"({ANSWERED})({before + len(rows) + 2})")
 
 
+LIMITED = """(lists) => {
+  for (const [name, text] of Object.entries(lists)) {
+    document.querySelector(`[data-limit="${name}"]`).value = text;
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("exclude", "only"),
+    [
+        (["label 3", "label 1", "no such label"], None),
+        (None, ["label 2", "<b>bold</b>", "label 7", "🙂"]),
+        (["🙂"], ["🙂", "label 4"]),
+        (["label 4"], ["label 4"]),
+    ],
+)
+def test_what_may_come_back_is_what_the_scorer_leaves(
+    browser: Browser, model: Path, exclude: list[str] | None, only: list[str] | None
+) -> None:
+    given = {"next.exclude": exclude, "next.only": only}
+    lists = {name: "\n".join(labels or []) for name, labels in given.items()}
+    browser.evaluate(f"({LIMITED})({json.dumps(lists)})")
+    row = typed_rows()[-1]
+    (head, labels, scores, _), *_ = answers(browser, row)
+    browser.evaluate(f"({LIMITED})({json.dumps(dict.fromkeys(lists, ''))})")
+    table = pa.Table.from_pylist([{**row, "key": ""}])
+    if exclude == only:  # nothing is left, which the scorer refuses for all rows
+        assert (head, labels, scores) == ("next", [], [])
+        return
+    never, alone = ({"next": labels} if labels else None for labels in (exclude, only))
+    (right,) = Scorer(model).score(table, exclude=never, only=alone).to_pylist()
+    assert (head, labels) == ("next", right["next.labels"])
+    assert scores == pytest.approx(right["next.scores"], abs=1e-5)
+
+
 def test_it_opens_from_a_folder_and_asks_no_network(browser: Browser) -> None:
     assert browser.problems == []
     assert {url.split(":")[0] for url in browser.requests} == {"file", "blob"}
