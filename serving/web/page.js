@@ -1,11 +1,15 @@
 // A form for the rows that a model reads, and the answers of the same file that the scorer loads.
 // `runtime` (runtime.js), `model` (model.js) and the kinds (kinds.js) hold everything; nothing is
-// fetched.
+// fetched. sure.js and known.js say how sure an answer is, and how much of the row is known.
 "use strict";
 
 const form = document.querySelector("form");
 const answers = document.querySelector("#answers");
 const explains = document.querySelector("#explains");
+const sureness = document.querySelector("#sureness");
+const coverage = document.querySelector("#coverage");
+const least = document.querySelector("#least");
+const knowledge = document.querySelector("#known");
 const state = document.querySelector("#state");
 
 async function unpacked(packed) {
@@ -14,20 +18,27 @@ async function unpacked(packed) {
   return new Uint8Array(await new Response(stream).arrayBuffer());
 }
 
-async function loadRuntime() {
+async function session() {
   const code = new Blob([await unpacked(runtime.code)], { type: "text/javascript" });
   const ort = await import(URL.createObjectURL(code));
   ort.env.wasm.numThreads = 1;
   ort.env.wasm.wasmBinary = (await unpacked(runtime.wasm)).buffer;
-  return ort;
-}
-
-// The file, ready to run with values for the `given` of those inputs that have a default.
-async function session(ort, given) {
   const file = await unpacked(model.file);
   await checkSha256(file);
   const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-  return ort.InferenceSession.create(given.length ? withoutDefaults(file, given) : file, options);
+  return [ort, await ort.InferenceSession.create(await changed(file), options)];
+}
+
+// The file with the number of labels and the lists of labels as inputs and with further outputs
+// (serving/model_file/in_browsers.py).
+async function changed(file) {
+  const { places, letter, behind } = model.changed;
+  const more = await unpacked(behind);
+  const whole = new Uint8Array(file.length + more.length);
+  whole.set(file);
+  whole.set(more, file.length);
+  for (const place of places) whole[place] = letter;
+  return whole;
 }
 
 async function checkSha256(file) {
@@ -35,53 +46,6 @@ async function checkSha256(file) {
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", file));
   const said = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
   if (said !== model.sha256) throw new Error("the model's SHA-256 is not the one that was exported");
-}
-
-// The fields of a message in protobuf's wire format: number, where it begins, its content, where it ends.
-function* fieldsOf(bytes, from, to) {
-  let at = from;
-  const varint = () => {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = bytes[at++];
-      value += (byte & 127) * scale;
-      if (byte < 128) return value;
-    }
-  };
-  while (at < to) {
-    const begin = at;
-    const key = varint();
-    const wire = key % 8;
-    const length = wire === 2 ? varint() : 0;
-    const start = at;
-    if (wire === 0) varint();
-    else at += wire === 2 ? length : wire === 1 ? 8 : 4;
-    yield { number: Math.floor(key / 8), begin, start, end: at };
-  }
-}
-
-// The runtime for browsers takes no value for an input that has a default (an initializer of its name).
-function withoutDefaults(file, inputs) {
-  const [GRAPH, INITIALIZER, NAME] = [7, 5, 8];
-  const text = ({ start, end }) => new TextDecoder().decode(file.subarray(start, end));
-  const isDefault = ({ number, start, end }) => number === INITIALIZER &&
-    [...fieldsOf(file, start, end)].some((field) => field.number === NAME && inputs.includes(text(field)));
-  const graph = [...fieldsOf(file, 0, file.length)].find(({ number }) => number === GRAPH);
-  const kept = [...fieldsOf(file, graph.start, graph.end)].filter((field) => !isDefault(field));
-  const size = kept.reduce((sum, { begin, end }) => sum + end - begin, 0);
-  const head = [GRAPH * 8 + 2];
-  for (let rest = size; ; rest = Math.floor(rest / 128)) {
-    head.push(rest % 128 + (rest < 128 ? 0 : 128));
-    if (rest < 128) break;
-  }
-  const made = new Uint8Array(graph.begin + head.length + size + file.length - graph.end);
-  let at = 0;
-  const add = (bytes) => { made.set(bytes, at); at += bytes.length; };
-  add(file.subarray(0, graph.begin));
-  add(head);
-  for (const { begin, end } of kept) add(file.subarray(begin, end));
-  add(file.subarray(graph.end));
-  return made;
 }
 
 // What kinds.js knows of a kind: columnKinds and headKinds are made of the files in kinds/.
@@ -134,22 +98,22 @@ function buildForm() {
 
 // Below the columns: for each head with labels, which of these may come back.
 function buildLimits() {
-  for (const head of model.heads.filter(({ entries }) => entries !== null)) {
-    const lists = [["exclude", "none of these"], ["only", "only these"]].map(([limit, said]) => {
+  for (const head of model.heads) {
+    const both = [[`${head.name}.exclude`, "none of these"], [`${head.name}.only`, "only these"]];
+    if (!model.lists.includes(both[0][0])) continue;
+    const lists = both.map(([list, said]) => {
       const input = Object.assign(document.createElement("textarea"), { spellcheck: false });
-      input.dataset.limit = `${head.name}.${limit}`;
+      Object.assign(input.dataset, { head: head.name, list });
       return element("label", null, element("span", said), input, element("small", "labels, one a line"));
     });
     form.append(element("details", null, element("summary", `which labels of ${head.name} may come back`), ...lists));
   }
 }
 
-// The tensors of the lists that hold a label.
-function limits(ort) {
-  const typed = [...form.querySelectorAll("[data-limit]")].map((input) =>
-    [input.dataset.limit, input.value.split("\n").filter((line) => line !== "")]);
-  const given = typed.filter(([, labels]) => labels.length);
-  return Object.fromEntries(given.map(([name, labels]) => [name, new ort.Tensor("string", labels, [1, labels.length])]));
+// The labels in each list: [head, name of the file's input, labels].
+function limits() {
+  return [...form.querySelectorAll("[data-list]")].map(({ dataset, value }) =>
+    [dataset.head, dataset.list, value.split("\n").filter((line) => line !== "")]);
 }
 
 function percent(share) {
@@ -162,9 +126,28 @@ function bar(share) {
   return meter;
 }
 
-function shown(head, results) {
-  const outputs = head.outputs.map((output) => Array.from(results[output].data));
-  return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs, head));
+function outputsOf(head, results) {
+  return head.outputs.map((output) => Array.from(results[output].data));
+}
+
+function shown(head, results, lowest) {
+  const outputs = outputsOf(head, results);
+  const best = head.entries === null ? outputs : bestOf(outputs, lowest);
+  const said = best[0].length ? of(headKinds, head.kind)(best, head) : element("p", "no answer");
+  return element("article", null, element("h2", head.name), said);
+}
+
+// Where no label is left that may come back, the first one is "" with a score of 0.
+function hasAnswer(head, results) {
+  return head.entries === null || results[head.outputs[1]].data[0] > 0;
+}
+
+// A share that was typed, above 0 and below 1; where nothing was typed, the usual one.
+function share(input, usual) {
+  if (input.value.trim() === "") return usual;
+  const value = Number(input.value);
+  if (!(value > 0 && value < 1)) throw new Error(`${input.labels[0].textContent.trim()} must be between 0 and 1`);
+  return value;
 }
 
 function logOdds(probability) {
@@ -174,16 +157,12 @@ function logOdds(probability) {
 // How much a head leans to its answer: in log odds, or a number as it is. A label that is not among
 // those that come back has no more than the last of them.
 function leaning(head, results, answer) {
-  const [values, scores] = head.outputs.map((output) => Array.from(results[output].data));
+  const [values, scores] = outputsOf(head, results);
   if (head.entries !== null) {
     const at = values.indexOf(answer);
     return { value: logOdds(scores.at(at)), isMost: at < 0 };
   }
   return { value: head.in_log_odds ? logOdds(values[0]) : values[head.middle], isMost: false };
-}
-
-function hasAnswer(head, results) {
-  return head.entries === null || results[head.outputs[1]].data[0] > 0;
 }
 
 // What each input changes: the answer of the whole row, less what it is without the input.
@@ -215,35 +194,39 @@ async function start() {
   document.querySelector("#file").textContent = `model.onnx, SHA-256 ${model.sha256}`;
   buildForm();
   buildLimits();
-  const ort = await loadRuntime();
-  let loaded = await session(ort, []);
-  let takes = "";
+  const [ort, loaded] = await session();
   let turn = Promise.resolve();
   let asked = 0;
   async function answer(question) {
     if (question < asked) return; // another letter has been typed since
     const row = Object.fromEntries(new FormData(form));
+    const lists = limits();
+    const limited = Object.fromEntries(lists.map(([, name, labels]) => [name, new ort.Tensor("string", labels, [1, labels.length])]));
+    const areLimited = new Set(lists.filter(([, , labels]) => labels.length).map(([head]) => head));
+    const rank = (labels, without = []) => {
+      const top = new ort.Tensor("int64", [BigInt(labels)], [1]);
+      return loaded.run({ ...feeds(ort, row, without), ...limited, top_k: top });
+    };
     try {
-      const limited = limits(ort);
-      const names = Object.keys(limited);
-      if (takes !== names.join()) {
-        await loaded?.release();
-        loaded = null; // so that the next question tries again where this one ends here
-        loaded = await session(ort, names);
-        takes = names.join();
+      const isSure = sureness.checked;
+      const lowest = isSure ? share(least, -Infinity) : -Infinity;
+      const asks = isSure ? share(coverage, model.coverage) : 0;
+      const results = await rank(isSure ? Math.max(model.top_k, RANKED) : model.top_k);
+      const articles = model.heads.map((head) => shown(head, results, lowest));
+      if (isSure) {
+        for (const [at, head] of model.heads.entries()) articles[at].append(await sure(head, results, asks, rank, areLimited.has(head.name)));
       }
-      const results = await loaded.run({ ...feeds(ort, row), ...limited });
-      const articles = model.heads.map((head) => shown(head, results));
       if (explains.checked) {
         const others = [];
         const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
         for (const { name, columns } of given) {
-          others.push([name, await loaded.run({ ...feeds(ort, row, columns), ...limited })]);
+          others.push([name, await rank(model.top_k, columns)]);
           if (question < asked) return;
         }
         const answered = model.heads.map((head) => hasAnswer(head, results));
         articles.forEach((article, at) => answered[at] && article.append(why(model.heads[at], results, others)));
       }
+      knowledge.replaceChildren(...(model.values.length ? [sayKnown(knownOf(results, feeds(ort, row)))] : []));
       answers.replaceChildren(...articles);
       state.textContent = "type, and the answers follow";
       state.classList.remove("wrong");
@@ -260,7 +243,8 @@ async function start() {
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", ask);
-  explains.addEventListener("change", ask);
+  for (const choice of [explains, sureness]) choice.addEventListener("change", ask);
+  for (const number of [coverage, least]) number.addEventListener("input", ask);
   await ask();
 }
 
