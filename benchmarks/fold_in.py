@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
-from benchmarks.updates_model import MODEL, Updated, compared
+from benchmarks.updates_model import Updated, compared, file_of
 from benchmarks.updates_rows import numbered
 from benchmarks.updates_stages import Stages
 from pipeline.failures import main
@@ -76,7 +76,7 @@ def measured(model: Updated, old: int, new: int, settings: Sequence[str] = ()) -
     anew = model.anew(both, other)
     losses = {}
     for rows in ("of_new", "of_old"):
-        one = compared(model.served, other / MODEL, files[rows])["heads"]["label"]
+        one = compared(model.served, file_of(other), files[rows])["heads"]["label"]
         losses[f"rows_{rows}_items"] = {
             "log_loss_folded_in": one["a"],
             "log_loss_anew": one["b"],

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pyarrow.csv
 
-from benchmarks.updates_model import MODEL, Costs, Updated, compared
+from benchmarks.updates_model import Costs, Updated, compared, file_of
 from benchmarks.updates_rows import Weeks, tables
 from benchmarks.updates_stages import Stages
 from pipeline.failures import main
@@ -70,11 +70,11 @@ class Year:
             so_far, later = files[: week + 1], files[week + 1]
             one = {"week": week, **model.update(so_far, self.learn, self.settings)}
             one["disk"] = size_of(model.out)
-            one["beside_first"] = compared(model.served, model.first, later)
+            one["beside_first"] = compared(model.served, file_of(model.out), later)
             if week % anew_every == 0:
                 other = self.folder / f"anew-{week}"
                 one["anew"] = model.anew(so_far, other)._asdict()
-                one["beside_anew"] = compared(model.served, other / MODEL, later)
+                one["beside_anew"] = compared(model.served, file_of(other), later)
             self.found.append(one)
             print(json.dumps({"table": self.table.name, **one}), file=sys.stderr, flush=True)
 

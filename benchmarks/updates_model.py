@@ -15,11 +15,14 @@ from benchmarks.updates_stages import Cost
 from kinds.heads.metrics import KINDS
 from pipeline import update
 from pipeline.failures import Failure
+from pipeline.folders.output import Output
+from pipeline.folders.published import read_json
+from pipeline.folders.versions import CURRENT, VERSIONS, VersionFolder
+from pipeline.updating.version import folder_name
 from serving import compare
 from serving.scorer import Scorer
 
 STAGES = ("prepare", "train", "export")
-MODEL = Path("model", "model.onnx")
 
 
 class Costs(Protocol):
@@ -40,13 +43,9 @@ class Updated:
         return self.folder / "OUT"
 
     @property
-    def first(self) -> Path:
-        """The file of the first run."""
-        return self.out / MODEL
-
-    @property
     def served(self) -> Path:
-        return self.out / "current" / MODEL
+        """The file that is served."""
+        return VersionFolder(self.out / CURRENT).model.model
 
     def anew(self, files: Sequence[Path], output: Path) -> Cost:
         """A run of all stages that make a file."""
@@ -62,14 +61,19 @@ class Updated:
         with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(Failure):
             update.run(line)
         last = json.loads(said.getvalue().splitlines()[-1])
-        made = self.out / "versions" / f"{last['version']:03d}"
+        made = VersionFolder(self.out / VERSIONS / folder_name(last["version"]))
         rows = pyarrow.csv.read_csv(files[-1]).slice(0, 5)
         return {
             "decision": last["decision"],
-            "scores": Scorer(made / MODEL).score(rows).num_rows == rows.num_rows,
-            "stages": json.loads((made / "version.json").read_text())["seconds"],
+            "scores": Scorer(made.model.model).score(rows).num_rows == rows.num_rows,
+            "stages": read_json(made.record)["seconds"],
             "update": self.costs.cost()._asdict(),
         }
+
+
+def file_of(output: Path) -> Path:
+    """The model file that a run of all stages has made."""
+    return Output(output).model.model
 
 
 def compared(a: Path, b: Path, rows: Path) -> dict[str, Any]:
