@@ -165,19 +165,25 @@ def int8_head(graph: FileGraph, head: FileHead, *, is_limited: bool = False) -> 
     memories the order depends on the sum over all labels, which takes all logits in float32."""
     if head.entries is None or head.entries < FEWEST_LABELS or head.is_mixed:
         return None
+    product = last_product(graph, head.name)
     add = graph.maker[tensors.output(head.name)]
-    product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)
     bias = next((graph.constants[name] for name in add.inputs if name in graph.constants), None)
-    if not _multiplies(graph, add, product) or product is None or bias is None:
+    if product is None or bias is None:
         return None
     kernel = array(graph.constants[product.inputs[1]])[:, : head.entries]
     return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries], is_limited)
 
 
-def _multiplies(graph: FileGraph, add: Node, product: Node | None) -> bool:
+def last_product(graph: FileGraph, head: str) -> Node | None:
+    """The product of a vector with constant weights that the head's output is, a bias aside."""
+    add = graph.maker[tensors.output(head)]
+    product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)
+    return product if product and _multiplies(graph, add, product) else None
+
+
+def _multiplies(graph: FileGraph, add: Node, product: Node) -> bool:
     return (
         add.operation == "Add"
-        and product is not None
         and product.operation == "MatMul"
         and product.inputs[1] in graph.constants
     )
