@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from pipeline.failures import main
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 
 IDS_OF_A_ROW, TIMES, WIDTH, STEPS = 10, 2, 16, 20
 SPEC = """
@@ -54,7 +55,15 @@ def run(argv: Sequence[str]) -> None:
     parser.add_argument("--values", type=int, default=2_000_000)
     values = parser.parse_args(argv).values
     with tempfile.TemporaryDirectory(prefix="benchmark-vocabulary-") as folder:
-        print(json.dumps({"benchmark": "large_vocabulary", **measured(Path(folder), values)}))
+        print(
+            json.dumps(
+                {
+                    "benchmark": "large_vocabulary",
+                    "processor": processor(),
+                    **measured(Path(folder), values),
+                }
+            )
+        )
 
 
 def measured(folder: Path, values: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The processor that figures were measured on, and whether it multiplies matrices by itself."""
+"""The processor of this machine, and whether it multiplies matrices by itself."""
 
 from pathlib import Path
 
