@@ -7,13 +7,14 @@ bits, and there have been kernels that gave rows of another one or of nothing (o
 
 import functools
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from kinds.tensors import Element
 from serving.model_file.added_nodes import node, tensor
 from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
@@ -41,7 +42,7 @@ Multiply = Callable[[Array, Array], Array]
 def multiplies_exactly(width: int, labels: int) -> bool:
     """Whether onnxruntime does, with [width, labels] weights. One line where it does not."""
     kernel = random_kernel(width, labels)
-    exact = is_exact(_by_onnxruntime(kernel), kernel)
+    exact = is_exact(int8_product(kernel), kernel)
     if not exact:
         print(
             f"score: onnxruntime {onnxruntime.__version__} multiplies {width} x {labels:,} int8 "
@@ -75,20 +76,25 @@ def _equal(product: Array, x: Array, kernel: Array) -> bool:
     return all(np.array_equal(product[:, part], x @ kernel[:, part]) for part in parts)
 
 
-def _by_onnxruntime(kernel: Array) -> Multiply:
+def int8_product(kernel: Array) -> Multiply:
+    """As onnxruntime multiplies."""
+    given: dict[str, Element] = {"x": "uint8", "zero": "uint8"}
+    run = product_of("MatMulInteger", kernel, given, "int32")
+    return lambda x, zero: run({"x": x, "zero": zero})
+
+
+def product_of(
+    operation: str, kernel: Array, given: Mapping[str, Element], product: Element
+) -> Callable[[Mapping[str, Array]], Array]:
+    """One operation of onnxruntime on x and a constant. `given` are its inputs, x first."""
+    first, *others = given
     graph = [
         field(GRAPH_CONSTANT, tensor("w", kernel)),
-        node("MatMulInteger", ["x", "w", "zero"], ["product"]),
-        field(GRAPH_INPUT, value_info("x", "uint8")),
-        field(GRAPH_INPUT, value_info("zero", "uint8")),
-        field(GRAPH_OUTPUT, value_info("product", "int32")),
+        node(operation, [first, "w", *others], ["product"]),
+        *(field(GRAPH_INPUT, value_info(name, kind)) for name, kind in given.items()),
+        field(GRAPH_OUTPUT, value_info("product", product)),
         field(_GRAPH_NAME, b"product"),
     ]
     versions = field(_MODEL_IR, 8) + field(_MODEL_OPSET, field(_OPSET_VERSION, 17))
     loaded = session(versions + field(MODEL_GRAPH, b"".join(graph)))
-
-    def multiply(x: Array, zero: Array) -> Array:
-        (product,) = loaded.run(None, {"x": x, "zero": zero})
-        return product
-
-    return multiply
+    return lambda inputs: np.asarray(loaded.run(None, dict(inputs))[0])

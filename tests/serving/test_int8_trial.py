@@ -70,7 +70,7 @@ def test_onnxruntime_is_exact_here_and_a_wrong_one_is_told_once(
     assert multiplies_exactly(WIDTH, LABELS)
     assert capsys.readouterr().err == ""
     multiplies_exactly.cache_clear()
-    monkeypatch.setattr(int8_trial, "_by_onnxruntime", lambda _: last_row_of_another)
+    monkeypatch.setattr(int8_trial, "int8_product", lambda _: last_row_of_another)
     assert not multiplies_exactly(WIDTH, LABELS)
     assert not multiplies_exactly(WIDTH, LABELS)
     (line,) = capsys.readouterr().err.splitlines()
