@@ -243,12 +243,16 @@ def _parser() -> argparse.ArgumentParser:
         description=__doc__,
     )
     parser.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
-    parser.add_argument("--input", required=True, nargs="+", help="files or globs of rows")
+    parser.add_argument(
+        "--input", required=True, action="extend", nargs="+", help="files or globs of rows"
+    )
     parser.add_argument("--output", required=True, help="what the names of the files begin with")
     add_csv(parser)
     parser.add_argument("--top-k", type=positive, help="labels per head (default: the model's)")
-    parser.add_argument("--keep", nargs="+", default=[], help="more columns to carry along")
-    parser.add_argument("--heads", nargs="+", help="these heads only")
+    parser.add_argument(
+        "--keep", action="extend", nargs="+", default=[], help="more columns to carry along"
+    )
+    parser.add_argument("--heads", action="extend", nargs="+", help="these heads only")
     add_answers(parser)
     add_limits(parser)
     add_further(parser)
