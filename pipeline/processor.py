@@ -18,4 +18,5 @@ def processor(info: Path = Path("/proc/cpuinfo")) -> str:
     said = {key.strip(): value.strip() for key, _, value in lines if value}
     has = said.get("flags", "").split()
     flags = [flag for flag in MATRIX_FLAGS if flag in has]
-    return f"{said.get('model name', 'unknown')} ({', '.join(flags) or 'no matrix instructions'})"
+    known = [*flags, *([] if any("amx" in flag for flag in flags) else ["no AMX"])]
+    return f"{said.get('model name', 'unknown')} ({', '.join(known)})"

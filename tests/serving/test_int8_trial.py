@@ -35,7 +35,7 @@ def cut_at_16_bits(x: np.ndarray, zero: np.ndarray) -> np.ndarray:
 
 
 def without_zero(x: np.ndarray, zero: np.ndarray) -> np.ndarray:
-    return exactly(x, np.uint8(0))
+    return exactly(x, np.zeros_like(zero))
 
 
 def one_too_many(x: np.ndarray, zero: np.ndarray) -> np.ndarray:
