@@ -5,8 +5,8 @@
 Rows of ten ids each, every id about twice, go through prepare, a few steps of training and export,
 each in a process of its own, whose seconds and peak memory its manifest has. Then a process loads
 the file and scores one row. With `--labels` the head has as many labels as there are values: that
-of a row is the id that comes next, training draws some labels at each step, and some rows are scored
-with probabilities and with labels alone. The last line is one JSON object.
+of a row is the id that comes next, training draws some labels at each step, and some rows are
+scored with probabilities and with labels alone. The last line is one JSON object.
 """
 
 import argparse
