@@ -41,7 +41,7 @@ _PACKED = 4
 _FEW_ROWS = 2048
 _LISTS_AS_TEXT = 1000
 _NEITHER = "neither plain values nor flat lists"
-_NONE = pa.array([], pa.string())
+_NONE = pa.nulls(0, pa.string())
 # The share of bad rows that prepare lets pass.
 _BAD = 0.01
 
