@@ -119,7 +119,9 @@ def _arguments(argv: Sequence[str]) -> argparse.Namespace:
         allow_abbrev=False,
     )
     parser.add_argument("--data", type=Path, required=True, help="a folder that prepare made")
-    parser.add_argument("--input", nargs="+", required=True, metavar="FILES", help="new rows")
+    parser.add_argument(
+        "--input", action="extend", nargs="+", required=True, metavar="FILES", help="new rows"
+    )
     add_csv(parser)
     add_thresholds(parser)
     parser.add_argument("--max-bad-fraction", type=float, default=0.01, metavar="SHARE")

@@ -146,7 +146,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--spec", required=True, help="a YAML file, here or at gs:// or s3://")
     add_set(parser)
-    parser.add_argument("--input", nargs="+", required=True, metavar="GLOB", help="the raw rows")
+    parser.add_argument(
+        "--input", action="extend", nargs="+", required=True, metavar="GLOB", help="the raw rows"
+    )
     add_csv(parser)
     parser.add_argument("--output", type=Path, required=True, help="a folder for every fold's own")
     parser.add_argument("--folds", type=_folds, default=5, metavar="N", help="how many (5)")

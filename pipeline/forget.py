@@ -154,9 +154,13 @@ def _arguments(arguments: Sequence[str]) -> argparse.Namespace:
     said = "write files that had such rows here, under their names"
     where.add_argument("--output", type=Path, metavar="FOLDER", help=said)
     said = "list what below it was made from such rows, and delete it from caches there"
-    parser.add_argument("--under", nargs="+", type=_folder, default=[], metavar="OUT", help=said)
+    parser.add_argument(
+        "--under", action="extend", nargs="+", type=_folder, default=[], metavar="OUT", help=said
+    )
     said = "caches of prepare that lie elsewhere"
-    parser.add_argument("--cache", nargs="+", type=_folder, default=[], metavar="C", help=said)
+    parser.add_argument(
+        "--cache", action="extend", nargs="+", type=_folder, default=[], metavar="C", help=said
+    )
     return parser.parse_args(arguments)
 
 

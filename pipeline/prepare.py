@@ -253,12 +253,14 @@ def _arguments(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         "OUT/data. Other options go to Beam, for example --runner or --direct_num_workers.",
         allow_abbrev=False,
     )
-    parser.add_argument("--infer", nargs="+", metavar="F", help="print a first spec, and end")
+    parser.add_argument(
+        "--infer", action="extend", nargs="+", metavar="F", help="print a first spec, and end"
+    )
     add_wishes(parser)
     parser.add_argument("--spec", metavar="FILE", help="a YAML file, here or at gs:// or s3://")
     add_set(parser)
     said = "paths or globs, here or at gs://, s3:// or bigquery://"
-    parser.add_argument("--input", nargs="+", metavar="F", help=said)
+    parser.add_argument("--input", action="extend", nargs="+", metavar="F", help=said)
     add_csv(parser)
     parser.add_argument("--output", help="the folder to publish, here or at gs:// or s3://")
     said = "share of bad rows to tolerate (0.01)"

@@ -124,6 +124,7 @@ def _parser() -> argparse.ArgumentParser:
     add("output", metavar="OUT", help="what pipeline.run made, or its versions at gs:// or s3://")
     add(
         "--input",
+        action="extend",
         nargs="+",
         required=True,
         metavar="F",
@@ -131,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_csv(parser)
     said = "what a head's loss may grow by at most, such as 0.02, or HEAD=0.02 (0.01)"
-    add("--may-lose", nargs="+", default=[], metavar="SHARE", help=said)
+    add("--may-lose", action="extend", nargs="+", default=[], metavar="SHARE", help=said)
     said = "how much learns on: all of the network, its heads, its common blocks, new ids (all)"
     add("--learn", choices=LEARN, default=ALL, help=said)
     said = "how far back rows count, such as 90d; older files are left out"

@@ -114,7 +114,9 @@ def _parser() -> argparse.ArgumentParser:
     one = command("diff", diff, "vocabularies and metrics of two versions")
     one.add_argument("a", type=int)
     one.add_argument("b", type=int)
-    one.add_argument("--input", nargs="+", metavar="F", help="rows (those of the later version)")
+    one.add_argument(
+        "--input", action="extend", nargs="+", metavar="F", help="rows (those of the later version)"
+    )
     one.add_argument("--slice", action="append", metavar="S", default=[], help="such as 'age<30'")
     add_csv(one)
     one = command("rollback", rollback, "serve the version before, or another one")

@@ -267,13 +267,13 @@ def _parser() -> argparse.ArgumentParser:
         "rows", metavar="ROWS", nargs="+", help="files or globs of rows with targets"
     )
     add_csv(parser)
-    parser.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
+    parser.add_argument("--heads", action="extend", nargs="+", metavar="H", help="these heads only")
     said = f"only rows of these sides of both models' splits: {', '.join(SIDES)}"
-    parser.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
+    parser.add_argument("--side", action="extend", nargs="+", metavar="S", choices=SIDES, help=said)
     said = "a slice: a column, or a condition such as 'age<30'"
     parser.add_argument("--slice", action="append", metavar="S", default=[], help=said)
     said = "columns whose equal rows are alike (default: those of A's split)"
-    parser.add_argument("--groups", nargs="+", metavar="COL", help=said)
+    parser.add_argument("--groups", action="extend", nargs="+", metavar="COL", help=said)
     said = "also count rows whose first answer is another one, and show N of them"
     parser.add_argument("--changed", type=positive, metavar="N", help=said)
     parser.add_argument("--output", metavar="FILE", help="the same as JSON")

@@ -1,5 +1,6 @@
 """Every command: help that fits a screen and has an example, and completion that knows it all."""
 
+import ast
 import json
 import re
 import subprocess
@@ -13,9 +14,11 @@ import pipeline
 from pipeline import completion
 from pipeline.command import WORDS
 from pipeline.completion import PACKAGES, options, script
+from pipeline.running.options import parser
 
 ROOT = Path(__file__).parents[1]
 SCREEN_LINES, SCREEN_COLUMNS = 60, 100
+POSITIONAL = ("rows", "files")
 helps = cache(completion.helps)
 
 
@@ -145,3 +148,28 @@ def test_what_a_run_would_do_is_printed_whole(tmp_path: Path) -> None:
     assert all(" --set training.epochs=7" in command for command in said["stages"].values())
     assert said["stages"]["prepare"].startswith(f"python -m pipeline.prepare --spec {spec} --input")
     assert not (tmp_path / "out").exists()
+
+
+def options_of_several_values() -> list[tuple[str, str, str]]:
+    """File, name and action of each option of ours that takes as many values as it gets."""
+    files = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py")]
+    found = []
+    for path in files:
+        for call in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(call, ast.Call) and call.args:
+                said = {word.arg: ast.unparse(word.value).strip("'") for word in call.keywords}
+                if said.get("nargs") == "+":
+                    name = ast.unparse(call.args[0]).strip("'")
+                    found.append((path.name, name, said.get("action", "store")))
+    return found
+
+
+def test_an_option_of_several_values_may_also_be_given_several_times() -> None:
+    """`--target a --target b` is `--target a b`: argparse would forget `a` without a word."""
+    options = [option for option in options_of_several_values() if option[1] not in POSITIONAL]
+    assert ("options.py", "--input", "extend") in options
+    assert [option for option in options if option[2] != "extend"] == []
+    line = "--input a.csv --input b.csv c.csv --output OUT --target x --target y --keep k --keep l"
+    said = parser().parse_args(line.split())
+    assert said.input == ["a.csv", "b.csv", "c.csv"]
+    assert (said.target, said.keep) == (["x", "y"], ["k", "l"])

@@ -17,6 +17,8 @@ from kinds.looks.times import Form
 
 # Fewer rows than this may look like anything by chance.
 FEW = 20
+# What people write and programs seldom do: a word with a capital, or with a mark at its end.
+_WRITTEN = r"(^| )(\p{Lu}\p{Ll}|\p{L}+[.,;:!?)]( |$))"
 Said = Literal["", "text", "id"]
 
 
@@ -26,7 +28,8 @@ class Column:
     what the rows do. `smooth` says how far the target follows the order of the column's numbers
     (kinds.looks.order), `holds_target` that its lists are of the target's values; `said` is what
     somebody said that the column is. `weights` names the column that has a weight for each value of
-    its lists."""
+    its lists. Of lists that are `followed` the next element is to be predicted. `no_values` are the
+    texts in it that stand for no number, beside the usual ones."""
 
     name: str
     column: str
@@ -36,6 +39,8 @@ class Column:
     said: Said = ""
     holds_target: bool = False
     weights: str = ""
+    no_values: tuple[str, ...] = ()
+    followed: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -88,7 +93,21 @@ class Column:
         """The distinct values as numbers, whatever the way they are written."""
         if self.is_list or not self.distinct:
             return None
-        return number_forms.numbers_in(self.counted.values)
+        return number_forms.numbers_in(self.counted.values, self.no_values)
+
+    @cached_property
+    def odd_texts(self) -> tuple[str, ...]:
+        """The few texts that are no numbers, where nearly all rows have one."""
+        if self.is_list or self.said or self.form is not None:
+            return ()
+        return number_forms.odd_texts(self.counted.values, self.counted.counts)
+
+    @cached_property
+    def nearly_numbers(self) -> str:
+        """What stands in texts that would else be numbers, for a person."""
+        if self.is_list or self.form is not None or self.time is not None:
+            return ""
+        return number_forms.nearly_numbers(self.counted.values)
 
     @cached_property
     def numbers(self) -> np.ndarray | None:
@@ -198,6 +217,11 @@ class Column:
         return again and (few or words.mean >= 6 or (alone and words.mean >= 1.5))
 
     @cached_property
+    def is_written(self) -> bool:
+        """Whether texts are as people write them."""
+        return bool(pc.mean(pc.match_substring_regex(self.counted.values, _WRITTEN)).as_py() >= 0.5)
+
+    @cached_property
     def without_spaces(self) -> bool:
         """Whether texts are of a writing that has no spaces between words."""
         return (
@@ -206,9 +230,16 @@ class Column:
             and separators.without_spaces(self.counted.values[:1000])
         )
 
+    @cached_property
+    def cut_times(self) -> str:
+        """What cuts days or times that no date reads into as many parts each; empty if nothing."""
+        if self.time is None or self.points is not None:
+            return ""
+        return separators.evenly(self.counted.values)
+
     @property
     def _separator(self) -> str:
-        return self.listed.separator if self.listed else " "
+        return self.cut_times or (self.listed.separator if self.listed else " ")
 
     @cached_property
     def lists(self) -> pa.Array:

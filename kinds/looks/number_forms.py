@@ -1,8 +1,8 @@
 """Texts that are numbers, also as people write them: with commas, currencies, percent, NA."""
 
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 
 from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
 
-_NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na>)$"
+_NONE = (
+    r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|<na>|[+-]?inf(inity)?"
+    r"|#(n/a|div/0!|value!|ref!|name\?|num!|null!))$"
+)
 # NaN is a missing number without being said so.
 _NAN = "^[+-]?(?i:nan)$"
 _SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
@@ -20,6 +23,13 @@ _SIGNS = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₪ ฿ ₫ ₱ R$ US$ C$ A$ kr kr. z�
 _CODES = """USD EUR GBP JPY CNY INR CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF BRL MXN ZAR TRY RUB KRW
     SGD HKD"""
 _CURRENCIES = frozenset(f"{_SIGNS} {_CODES}".split())
+# Behind a number they are no code, as 9XL is.
+_OF_THINGS = "km kg mg cm mm ft lb lbs oz mi mph kmh km/h ml kcal cal kW kWh hp cc KB MB GB TB"
+_OF_TIMES = "min hrs hours days years yrs sec ms Hz kHz MHz GHz °C °F"
+_UNITS = frozenset(f"{_OF_THINGS} {_OF_TIMES}".split())
+# Numbers that say that there is none, where all others are far above.
+_NO_NUMBER = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
+_FEWEST_OTHERS = 10
 _MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
 _SAID = {
     (".", ","): "thousands with commas",
@@ -30,6 +40,14 @@ _SAID = {
     (",", " "): "decimal commas and thousands with spaces",
 }
 _MANY = 1000
+# So few other texts, in so small a share of the rows, among so many numbers are no values.
+_FEW_OTHERS, _RARE, _ENOUGH = 5, 0.02, 20
+_NEARLY_ALL = 0.9
+# What is nearly a number: after a sign such as < or a typographic minus, in parentheses, or with a
+# unit behind it.
+_SIGNED = r"[(<>~\x{2212}\x{2013}\x{2248}\x{2264}\x{2265}]? ?"
+_UNIT = r"( ?\x{b0}?\p{L}{2,7}[.23\x{b2}\x{b3}]?| ?\x{b0}| \x{b0}?\p{L}{1,7}[23\x{b2}\x{b3}]?)?"
+_NEARLY = f"^{_SIGNED}[+-]?[0-9][0-9.,]*{_UNIT}\\)?$"
 
 
 @dataclass(frozen=True)
@@ -43,8 +61,9 @@ class Numbers:
     said: str = ""
 
 
-def numbers_in(texts: pa.Array) -> Numbers | None:
-    """The texts as numbers, None where they are none.
+def numbers_in(texts: pa.Array, no_values: Sequence[str] = ()) -> Numbers | None:
+    """The texts as numbers, None where they are none. `no_values` are texts that are no numbers,
+    beside the usual ones such as NA.
 
     >>> numbers_in(pa.array(["1", "NA", "2.5"])).values
     array([1. , nan, 2.5])
@@ -57,11 +76,12 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
         # In the usual case one look is enough.
         values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all():
-            return Numbers(values)
+            return _without_sentinel(texts, Numbers(values))
     except pa.ArrowInvalid:
         pass
     texts = pc.utf8_trim_whitespace(texts)
     absent = pc.match_substring_regex(texts, _NONE)
+    absent = pc.or_(absent, pc.is_in(texts, pa.array(no_values, pa.string())))
     left = texts.filter(pc.invert(absent))
     # Few numbers beside many other words are labels such as "10" beside "none".
     if 2 * len(left) < len(texts) or not len(left):
@@ -70,7 +90,7 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
     words = tuple(gone.filter(pc.invert(pc.match_substring_regex(gone, _NAN))).unique().to_pylist())
     there = pc.if_else(absent, None, texts)
     if _all(left, NUMBER):
-        return Numbers(_floats(there), words)
+        return _without_sentinel(texts, Numbers(_floats(there), words))
     for numerals in _ways(left):
         if _all(left, numerals.pattern()):
             plain, percent = plain_numbers(there, numerals)
@@ -78,6 +98,57 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
             hundredths = percent.to_numpy(zero_copy_only=False)
             return Numbers(np.where(hundredths, values / 100, values), words, *_settings(numerals))
     return None
+
+
+def _without_sentinel(texts: pa.Array, found: Numbers) -> Numbers:
+    """The numbers without one that says that there is none: -999 far below all others.
+
+    >>> texts = pa.array(["-999", *map(str, range(40))])
+    >>> found = numbers_in(texts)
+    >>> found.words, found.values[:3]
+    (('-999',), array([nan,  0.,  1.]))
+    """
+    numbers = np.unique(found.values[np.isfinite(found.values)])
+    if len(numbers) <= _FEWEST_OTHERS or numbers[0] not in _NO_NUMBER:
+        return found
+    if numbers[1] - numbers[0] <= numbers[-1] - numbers[1]:
+        return found
+    there = found.values != numbers[0]
+    words = texts.filter(pa.array(~there)).to_pylist()
+    return replace(
+        found, values=np.where(there, found.values, np.nan), words=(*found.words, *words)
+    )
+
+
+def odd_texts(texts: pa.Array, counts: np.ndarray) -> tuple[str, ...]:
+    """Few texts in few rows that are no numbers, where all others are plain ones.
+
+    >>> texts = pa.array(["abc", *map(str, range(200))])
+    >>> odd_texts(texts, np.ones(201))
+    ('abc',)
+    """
+    said = pc.utf8_trim_whitespace(texts)
+    known = pc.or_(pc.match_substring_regex(said, NUMBER), pc.match_substring_regex(said, _NONE))
+    at = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
+    is_few = 0 < len(at) <= _FEW_OTHERS and len(texts) - len(at) >= _ENOUGH
+    if not is_few or counts[at].sum() > _RARE * counts.sum():
+        return ()
+    return tuple(dict.fromkeys(said.take(pa.array(at)).to_pylist()))
+
+
+def nearly_numbers(texts: pa.Array) -> str:
+    """What stands in texts that would else be numbers, for a person; empty where they are none.
+
+    >>> nearly_numbers(pa.array(["12 kg", "7.5 kg"])), nearly_numbers(pa.array(["u12", "u7"]))
+    ("such as '12 kg'", '')
+    """
+    some = texts[:_MANY]
+    plain = pc.match_substring_regex(some, NUMBER).to_numpy(zero_copy_only=False)
+    nearly = pc.match_substring_regex(some, _NEARLY).to_numpy(zero_copy_only=False)
+    if not len(some) or (plain | nearly).mean() < _NEARLY_ALL or not (nearly & ~plain).any():
+        return ""
+    first = int(np.flatnonzero(nearly & ~plain)[0])
+    return f"such as {some[first].as_py()!r}"
 
 
 def _floats(texts: pa.Array) -> np.ndarray:
@@ -91,7 +162,8 @@ def _ways(texts: pa.Array) -> Iterator[Numerals]:
     if not all(any(letter.isdigit() for letter in text) for text in some):
         return
     signs = {sign for text in some for sign in _SIGN.findall(text)} - {"e", "E"}
-    if len(signs) > 1 or not signs <= _CURRENCIES:
+    are_behind = all(not text[-1:].isdigit() or text[:1].isdigit() for text in some)
+    if len(signs) > 1 or not signs <= _CURRENCIES | (_UNITS if are_behind else frozenset()):
         return
     currency = next(iter(signs), "")
     percent = any("%" in text for text in some)

@@ -48,7 +48,9 @@ def _add_files(made: argparse.ArgumentParser) -> None:
     made.add_argument("--spec", metavar="FILE", help=said)
     add_wishes(made)
     add_set(made)
-    made.add_argument("--input", nargs="+", required=True, metavar="F", help="files of raw rows")
+    made.add_argument(
+        "--input", action="extend", nargs="+", required=True, metavar="F", help="files of raw rows"
+    )
     add_csv(made)
     made.add_argument("--output", type=Path, required=True, help="folder for all results")
 
@@ -63,12 +65,14 @@ def _add_choices(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--score",
+        action="extend",
         nargs="+",
         metavar="F",
         help="the rows to score (those that it was not trained on)",
     )
     made.add_argument(
         "--side",
+        action="extend",
         nargs="+",
         choices=(*SIDES, ALL),
         metavar="S",
@@ -81,8 +85,9 @@ def _add_choices(made: argparse.ArgumentParser) -> None:
     )
     made.add_argument(
         "--keep",
+        action="extend",
         nargs="+",
-        default=(),
+        default=[],
         metavar="C",
         help="more columns to carry into the scores",
     )

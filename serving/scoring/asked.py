@@ -33,11 +33,13 @@ def add_further(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     """The options that `asked` reads, in a group of their own."""
     group = parser.add_argument_group("why, and what is known of a row")
     said = "the N inputs that matter most; words after N: shapley, elements"
-    group.add_argument("--explain", nargs="+", metavar="N", help=said)
+    group.add_argument("--explain", action="extend", nargs="+", metavar="N", help=said)
     said = f"orders of the inputs for shapley (default: {SAMPLES})"
     group.add_argument("--samples", type=int, metavar="N", help=said)
     said = "explain this answer of a head, not its first one"
-    group.add_argument("--answer", nargs="+", metavar="H=LABEL", default=[], help=said)
+    group.add_argument(
+        "--answer", action="extend", nargs="+", metavar="H=LABEL", default=[], help=said
+    )
     said = "how many of its values are known, and how unusual they are"
     group.add_argument("--known", action="store_true", help=said)
     return group

@@ -30,7 +30,9 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--model", required=True, help="model.onnx, its .sha256 beside it")
     said = "files or globs of rows, or -"
-    made.add_argument("--input", required=True, nargs="+", metavar="FILES", help=said)
+    made.add_argument(
+        "--input", required=True, action="extend", nargs="+", metavar="FILES", help=said
+    )
     said = ".parquet, .arrow, .csv[.gz] or .jsonl[.gz], or -"
     made.add_argument("--output", required=True, metavar="FILE", help=said)
     said = f"of what - stands for: {', '.join(FORMATS)}"
@@ -59,11 +61,11 @@ def _add_columns(made: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--top-k", type=positive, metavar="K", help="labels per head (default: the model's)"
     )
-    group.add_argument("--heads", nargs="+", metavar="H", help="these heads only")
+    group.add_argument("--heads", action="extend", nargs="+", metavar="H", help="these heads only")
     said = "more columns to carry along"
-    group.add_argument("--keep", nargs="+", metavar="COL", default=[], help=said)
+    group.add_argument("--keep", action="extend", nargs="+", metavar="COL", default=[], help=said)
     said = f"rows of these sides only: {', '.join(SIDES)}"
-    group.add_argument("--side", nargs="+", metavar="S", choices=SIDES, help=said)
+    group.add_argument("--side", action="extend", nargs="+", metavar="S", choices=SIDES, help=said)
     group.add_argument("--with-side", action="store_true", help=f"add the column {COLUMN!r}")
     said = "no scores of labels: faster, the same labels"
     group.add_argument("--labels-only", action="store_true", help=said)
@@ -102,7 +104,7 @@ def _add_metrics(made: argparse.ArgumentParser) -> None:
     said = "the same by labels and unknown values, and the worst slices"
     group.add_argument("--slices", action="store_true", help=said)
     said = "intervals over groups of equal COL (default: the split's)"
-    group.add_argument("--groups", nargs="+", metavar="COL", help=said)
+    group.add_argument("--groups", action="extend", nargs="+", metavar="COL", help=said)
 
 
 def _add_drift(made: argparse.ArgumentParser) -> None:

@@ -13,15 +13,21 @@ LONGEST = 50
 # So many values in every row have a place each: tokens before a word, measurements in turn.
 _PLACES = 12
 _LAST = 3
+_RECENT = 4
+_ALL = {"combine": "transformer", "dropout": 0.3}
 
 
 def could_be(column: Column) -> Look | None:
+    if column.followed:
+        return _followed(column)
     if column.said == "id":
         return None
     if column.said == "text":
         return _look(column, 2.0, "text, as was said: its words")
     if column.is_list:
         return _of_lists(column)
+    if column.cut_times:
+        return _of_times(column)
     if (listed := column.listed) is not None:
         said = f"{listed.distinct:,} values with {listed.separator!r} between them make up "
         said += f"{listed.texts:,} texts"
@@ -30,6 +36,27 @@ def could_be(column: Column) -> Look | None:
     if words is not None and column.is_running:
         return _look(column, 0.7, "words that come again and again")
     return None
+
+
+def _followed(column: Column) -> Look:
+    """Its last element and its last four have places of their own: what they say needs no
+    attention."""
+    separator = (
+        {} if column.is_list or column.listed is None else {"separator": column.listed.separator}
+    )
+    own = {"vocabulary": column.name, "length": _length(column), **separator}
+    more = {"last": {**own, "length": 1}, "recent": {**own, "length": _RECENT, "combine": "mean"}}
+    return Look(
+        2.0, "lists, each learned from at all places", "", {**own, **_ALL}, more, of_elements=True
+    )
+
+
+def _of_times(column: Column) -> Look:
+    """Days and times that no date reads: hour and minute, or month and year, each in its place."""
+    assert column.time is not None
+    own = {"vocabulary": column.name, "length": _length(column), "separator": column.cut_times}
+    said = f"{column.time.said}: each part has a place of its own"
+    return Look(0.7, said, column.time.unsure, own, of_elements=True)
 
 
 def _of_lists(column: Column) -> Look:
@@ -43,8 +70,7 @@ def _of_lists(column: Column) -> Look:
 
 
 def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
-    lengths = _lengths(column)
-    length = min(LONGEST, max(1, int(np.quantile(lengths, 0.95, method="higher"))))
+    lengths, length = _lengths(column), _length(column)
     if length < LONGEST:
         reason = f"{reason}; 95 % have at most {length} elements"
     own = {"vocabulary": column.name, "length": length, **settings}
@@ -61,6 +87,11 @@ def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
     in_places = column.is_list and lengths.min() == length == lengths.max() <= _PLACES
     settings = own if in_places or length == 1 else {**own, "combine": "mean"}
     return Look(sure, reason, "", settings, of_elements=True)
+
+
+def _length(column: Column) -> int:
+    lengths = _lengths(column)
+    return min(LONGEST, max(1, int(np.quantile(lengths, 0.95, method="higher"))))
 
 
 def _lengths(column: Column) -> np.ndarray:

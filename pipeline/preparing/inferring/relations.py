@@ -19,8 +19,13 @@ _ENOUGH = 50
 _LEFT_OF_ERRORS, _LEFT_OF_VARIANCE = 0.02, 0.002
 _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
+# Labels that stand in texts: in so many rows, and in no more where they are another row's.
+_NAMED, _NAMED_BY_CHANCE = 0.995, 0.9
+_NAMED_ROWS = 5_000
 _MOST_COMPARED = 60
 _BY_CHANCE = 10
+# Of the rows, those in which a column says something of a list's end.
+_FROM_LISTS = 0.95
 # The correlation of ranks from which on two numbers have one order.
 _ONE_ORDER = 0.99
 
@@ -35,7 +40,7 @@ class Target:
 
 
 def target_of(column: Column, *, is_number: bool) -> Target:
-    if column.is_list:
+    if column.is_list or column.followed:
         return Target(column, (), None)
     if is_number and column.row_numbers is not None:
         return Target(column, (column.row_numbers,), None)
@@ -60,8 +65,28 @@ def gives_away(column: Column, target: Target) -> str:
     if column.is_list or len(column.values) < _ENOUGH:
         return ""
     if target.labels is not None:
-        return _gives_label(column, target.labels)
+        return _gives_label(column, target.labels) or _names_label(column, target)
     return _gives_number(column, target.numbers[0]) if target.numbers else ""
+
+
+def _names_label(column: Column, target: Target) -> str:
+    """In how many rows a text holds the target's label, in words, where these are nearly all; empty
+    where labels stand in any text."""
+    if target.labels is None or column.numbers is not None or target.column.numbers is not None:
+        return ""
+    labels = pc.utf8_lower(target.column.values)
+    there = pc.and_(pc.is_valid(column.values), pc.greater_equal(pc.utf8_length(labels), 3))
+    rows = np.flatnonzero(pc.fill_null(there, False).to_numpy(zero_copy_only=False))[:_NAMED_ROWS]
+    if len(rows) < _ENOUGH:
+        return ""
+    texts = pc.utf8_lower(column.values).take(pa.array(rows)).to_pylist()
+    own = labels.take(pa.array(rows)).to_pylist()
+    others = np.random.default_rng(_SEED).permutation(len(own))
+    held = np.mean([label in text for label, text in zip(own, texts, strict=True)])
+    by_chance = np.mean([own[o] in text for o, text in zip(others, texts, strict=True)])
+    if held < _NAMED or by_chance > _NAMED_BY_CHANCE:
+        return ""
+    return f"its text names the target in {held:.2%} of the rows"
 
 
 def _halves(rows: int) -> np.ndarray:
@@ -153,6 +178,8 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
     found: dict[Column, str] = {}
     first: dict[bytes, Column] = {}
     plain = [c for c in columns if not c.is_list and len(c.values) > FEW]
+    # Of times that say the same, one that can be read as a time stays.
+    plain.sort(key=lambda column: bool(column.cut_times))
     for column in plain:
         earlier = first.setdefault(column.codes.tobytes(), column)
         if earlier is column:
@@ -261,6 +288,24 @@ def _as_long(one: Column, other: Column) -> bool:
     return bool((lengths[0] == lengths[1]).all() and np.ptp(lengths[0]) > 0)
 
 
+def comes_from(column: Column, lists: Column) -> str:
+    """What a column says of another one's lists as a whole, which is not known before they end;
+    empty where it says nothing of that kind."""
+    if column.is_list:
+        return ""
+    lengths = list_lengths(lists.lists)
+    numbers = column.row_numbers
+    if numbers is not None and (numbers == lengths).mean() >= _FROM_LISTS:
+        return f"it says how long the list of {lists.column!r} will be"
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    elements = lists.lists.flatten()
+    same = pc.fill_null(pc.equal(elements, column.values.take(pa.array(owners))), False)
+    held = len(np.unique(owners[same.to_numpy(zero_copy_only=False)]))
+    if held >= _FROM_LISTS * max(1, len(column.values) - column.values.null_count):
+        return f"its value is one of those in {lists.column!r}, perhaps one to come"
+    return ""
+
+
 def keys_of_two(columns: Sequence[Column]) -> tuple[Column, Column] | None:
     """Two columns whose values never come together twice, though by chance they would."""
     found = []
@@ -285,7 +330,7 @@ def _alike(codes: np.ndarray) -> float:
 
 def holds(lists: Column, target: Column) -> bool:
     """Whether a column's lists are of the target's values: most labels that occur stand in them."""
-    if target.is_list or target.distinct < _LEAST_SHARED:
+    if target.is_list or target.followed or target.distinct < _LEAST_SHARED:
         return False
     return covers(lists.elements, target.counted, 0.5)
 
