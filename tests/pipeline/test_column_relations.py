@@ -436,3 +436,14 @@ def test_what_says_that_there_is_no_number_stands_in_the_spec(tmp_path: Path) ->
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert spec.missing_words == ("-999",)
     assert "11.2% of the rows say '-999', which means missing" in text
+
+
+@pytest.mark.parametrize(("count", "alike"), [(12, True), (5, False)])
+def test_a_few_names_in_two_columns_share_a_vocabulary_and_answers_do_not(
+    count: int, alike: bool, tmp_path: Path
+) -> None:
+    r = R(19)
+    columns = _columns(team=r.choices(TOWNS[:count], k=600), rival=r.choices(TOWNS[:count], k=600))
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    own = [spec.inputs[name].model_dump()["vocabulary"] for name in ("team", "rival")]
+    assert own == ["team", "team" if alike else "rival"]

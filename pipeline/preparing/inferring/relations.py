@@ -22,6 +22,9 @@ _OVERLAP, _LEAST_SHARED = 0.6, 20
 # Labels that stand in texts: in so many rows, and in no more where they are another row's.
 _NAMED, _NAMED_BY_CHANCE = 0.995, 0.9
 _NAMED_ROWS = 5_000
+# Fewer names may be the same things, too, if nearly all are in both columns. Answers such as
+# "never" and "often" are fewer still.
+_LEAST_NAMES, _NEARLY_ALL = 8, 0.9
 _MOST_COMPARED = 60
 _BY_CHANCE = 10
 # Of the rows, those in which a column says something of a list's end.
@@ -227,7 +230,7 @@ def _in_one_order(one: Column, other: Column) -> bool:
 
 def shared(columns: Mapping[Column, Counted]) -> list[list[Column]]:
     """Columns over the same values, as lists. The dict has what each looks up."""
-    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_SHARED][:_MOST_COMPARED]
+    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_NAMES][:_MOST_COMPARED]
     groups: list[list[Column]] = []
     for column in compared:
         own = [g for g in groups if any(_overlap(column, one, columns) for one in g)]
@@ -245,7 +248,10 @@ def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
     both = pc.sum(pc.is_in(small.values, large.values)).as_py() or 0
     if both < _OVERLAP * small.distinct or large.distinct > 20 * small.distinct:
         return False
+    same = both / (small.distinct + large.distinct - both)
     few, many = _as_numbers(small.values), _as_numbers(large.values)
+    if small.distinct < _LEAST_SHARED:
+        return few is None and bool(same >= _NEARLY_ALL)
     if few is None or many is None:
         return True
     room = float(np.ptp(few)) + 1
@@ -253,7 +259,6 @@ def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
     if both / small.distinct > 2 * by_chance:
         return True
     alike = {*names.words(one.column)} & {*names.words(other.column)} & names.THINGS
-    same = both / (small.distinct + large.distinct - both)
     return bool(same >= 0.8 or alike)
 
 
