@@ -53,6 +53,8 @@ def _signs(column: Column) -> list[tuple[float, str]]:
         signs.append((1, "a part of the calendar"))
     elif names.says_thing(name):
         signs.append((2, "a name of things"))
+    elif names.ends_in_amount(name):
+        signs.append((-2, "a name of amounts"))
     if numbers.min() < 0:
         signs.append((-4, "numbers below 0"))
     if _are_years(numbers):

@@ -100,6 +100,17 @@ def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: 
     )
 
 
+@pytest.mark.parametrize(("name", "goes"), [("rprice", True), ("offer", False)])
+def test_a_number_under_the_targets_name_goes_where_it_says_most_of_it(
+    name: str, goes: bool, tmp_path: Path
+) -> None:
+    r, columns = R(20), _columns()
+    price = [round(r.lognormvariate(3, 1), 4) for _ in range(600)]
+    columns |= {name: [f"{p * r.choice((1, 1.2)):.4f}" for p in price], "price": price}
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
+    assert (name in spec.inputs) != goes
+
+
 def test_a_good_column_that_is_not_too_good_stays(tmp_path: Path) -> None:
     columns, r = _columns(), R(4)
     columns["hint"] = [one if r.random() < 0.9 else r.choice("uvw") for one in columns["label"]]

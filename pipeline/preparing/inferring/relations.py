@@ -17,6 +17,8 @@ _LABELS = 3
 _ENOUGH = 50
 # Of the errors of a constant answer, and of the variance, so little is left by one column alone.
 _LEFT_OF_ERRORS, _LEFT_OF_VARIANCE = 0.02, 0.002
+# Where the column's name holds the target's.
+_LEFT_IF_NAMED, _LONG_NAME = 0.1, 4
 _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
 # Labels that stand in texts: in so many rows, and in no more where they are another row's.
@@ -69,7 +71,13 @@ def gives_away(column: Column, target: Target) -> str:
         return ""
     if target.labels is not None:
         return _gives_label(column, target.labels) or _names_label(column, target)
-    return _gives_number(column, target.numbers[0]) if target.numbers else ""
+    if not target.numbers:
+        return ""
+    # A name such as rprice beside price says what a number is made of.
+    named = len(target.column.column) >= _LONG_NAME and (
+        target.column.column.lower() in column.column.lower()
+    )
+    return _gives_number(column, target.numbers[0], _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE)
 
 
 def _names_label(column: Column, target: Target) -> str:
@@ -142,7 +150,7 @@ def _nearest(column: Column, learn: np.ndarray) -> np.ndarray | None:
     return near
 
 
-def _gives_number(column: Column, numbers: np.ndarray) -> str:
+def _gives_number(column: Column, numbers: np.ndarray, most: float) -> str:
     there = np.isfinite(numbers)
     learn = _halves(len(numbers)) & there
     # Of places in their order a few numbers far above the others do not decide.
@@ -153,7 +161,7 @@ def _gives_number(column: Column, numbers: np.ndarray) -> str:
         if known.sum() < _ENOUGH or known.sum() < 0.2 * there.sum() or not spread:
             continue
         left = float(np.mean((said[known] - numbers[known]) ** 2)) / spread
-        if left <= _LEFT_OF_VARIANCE:
+        if left <= most:
             return f"alone it explains {1 - left:.2%} of the variance of the target's ranks"
     return ""
 
