@@ -51,7 +51,7 @@ def test_what_is_not_the_table_is_one_clear_message(tmp_path: Path) -> None:
 
 def test_goals_are_written_as_the_output_is_called(tmp_path: Path) -> None:
     for name in ("goals.csv", "goals.parquet"):
-        rows.run(words("--rows", 9, "--output", tmp_path / name))
+        rows.run(words("--rows", "9", "--output", tmp_path / name))
     written = pyarrow.csv.read_csv(tmp_path / "goals.csv")
     assert written.equals(pq.read_table(tmp_path / "goals.parquet"))
     with pytest.raises(Failure, match=r"must be a \.parquet or \.csv file"):
