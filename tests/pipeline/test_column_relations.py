@@ -446,7 +446,7 @@ def test_what_says_that_there_is_no_number_stands_in_the_spec(tmp_path: Path) ->
     columns = _columns(age=[-999 if at % 9 == 0 else 18 + at % 50 for at in range(600)])
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert spec.missing_words == ("-999",)
-    assert "11.2% of the rows say '-999', which means missing" in text
+    assert "11.2% of the rows say '-999', which counts as missing" in text
 
 
 @pytest.mark.parametrize(("count", "alike"), [(12, True), (5, False)])
