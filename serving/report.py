@@ -90,7 +90,7 @@ def template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    environment.filters |= {"visible": visible, "cell": cell, "size": charts.size, "metric": metric}
     environment.filters["counted"] = counted
     environment.globals["charts"] = charts
     return environment.get_template(name)
@@ -130,18 +130,6 @@ def metric(name: str) -> str:
     'mean reciprocal rank'
     """
     return name.replace("_", " ")
-
-
-def size(count: float) -> str:
-    """
-    >>> size(8_210_385)
-    '8.2 MB'
-    """
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 class MetricRow(NamedTuple):
@@ -338,14 +326,14 @@ def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     stages = [
         ("prepare", data.run.get("prepared_at_cost"), counted(rows.get("read", 0), "row")),
         ("train", data.run.get("cost"), f"{epochs}{'' if ended else ' at most'}, {heads}"),
-        ("export", data.export.get("cost"), f"one file of {size(data.bytes)}"),
+        ("export", data.export.get("cost"), f"one file of {charts.size(data.bytes)}"),
     ]
     said = [
         (
             stage,
             duration(cost["seconds"]),
             duration(cost["cpu_seconds"]),
-            size(cost["peak_bytes"]),
+            charts.size(cost["peak_bytes"]),
             result,
         )
         for stage, cost, result in stages

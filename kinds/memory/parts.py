@@ -34,7 +34,14 @@ def between(said: Mapping[str, Any]) -> Mapping[str, Sequence[float]]:
     return found
 
 
-def complaint(head: str, said: Mapping[str, Any]) -> str | None:
-    """What is to be said where a part is better than all together."""
-    worse = said.get("worse_than")
-    return worse and f"{head} would be better with {worse} alone"
+def better(said: Mapping[str, Any]) -> str:
+    """The part that is better than all together, with the log loss of both; empty where none is.
+
+    >>> found = {"all memories": {"log_loss": 3.25}, "together": {"log_loss": 3.5}}
+    >>> better({"parts": found, "worse_than": "all memories"})
+    'all memories alone, log loss 3.25 against 3.5 on half of eval'
+    """
+    if not (part := said.get("worse_than")):
+        return ""
+    loss, together = (said["parts"][name]["log_loss"] for name in (part, MIXTURE))
+    return f"{part} alone, log loss {loss:.4g} against {together:.4g} on half of eval"

@@ -44,6 +44,8 @@ HELD_OUT = 0.1
 PAIRED = 12
 # Averages that a head reads at most.
 MOST_AVERAGES = 24
+# Averages of a head that have a line.
+AVERAGES_SHOWN = 6
 # How far back in a sequence.
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
@@ -125,8 +127,11 @@ def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> I
         yield f"memory: no average helps {head}"
         return
     yield f"memory: averages of {head}, and by how much the squared error falls with each:"
-    for name, (_, share) in found.items():
-        yield f"  {name}: {share:.1%}"
+    shares = {name: share for name, (_, share) in found.items()}
+    for name in list(shares)[:AVERAGES_SHOWN]:
+        yield f"  {name}: {shares.pop(name):.1%}"
+    if shares:
+        yield f"  and {len(shares)} more, each of {max(shares.values()):.1%} or less"
 
 
 def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:

@@ -98,8 +98,10 @@ class Split:
         """Why rows to score are not like those that were held out; empty where they may be."""
         if not self.has_times:
             return ""
-        later = "the split is by time: rows to score come later than the calibration's, and as far"
-        return f"{later} as the world changes, the coverage is not the one asked for"
+        return (
+            "the split is by time, so rows to score are later than those that the coverage was "
+            "calibrated on: if things have changed since, it is not the one asked for"
+        )
 
     def sides(self, path: str, columns: Sequence[pa.Array], rows: Rows) -> Sides:
         """int8 [rows]: 0 train, 1 eval, 2 test, or NOWHERE without a time. `columns` are the texts

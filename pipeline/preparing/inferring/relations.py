@@ -55,20 +55,20 @@ def smoothness(column: Column, targets: Sequence[Target]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def gives_away(column: Column, target: Target) -> str:
+def gives_away(column: Column, target: Target, called: str) -> str:
     """What a column alone says of the target, in words, where that is too much; else empty."""
     if column.is_list or len(column.values) < _ENOUGH:
         return ""
     if target.labels is not None:
-        return _gives_label(column, target.labels)
-    return _gives_number(column, target.numbers[0]) if target.numbers else ""
+        return _gives_label(column, target.labels, called)
+    return _gives_number(column, target.numbers[0], called) if target.numbers else ""
 
 
 def _halves(rows: int) -> np.ndarray:
     return np.random.default_rng(_SEED).random(rows) < 0.5
 
 
-def _gives_label(column: Column, labels: np.ndarray) -> str:
+def _gives_label(column: Column, labels: np.ndarray, called: str) -> str:
     there = labels >= 0
     constant = np.bincount(labels[there]).max() / max(1, there.sum())
     for guess in _answers(column, labels, there):
@@ -77,7 +77,7 @@ def _gives_label(column: Column, labels: np.ndarray) -> str:
             continue
         right = float((guess[known] == labels[known]).mean())
         if 1 - right <= _LEFT_OF_ERRORS * (1 - constant):
-            return f"alone it gives the target in {right:.2%} of the rows"
+            return f"alone it gives {called} in {right:.2%} of the rows: it may come from {called}"
     return ""
 
 
@@ -114,7 +114,7 @@ def _nearest(column: Column, learn: np.ndarray) -> np.ndarray | None:
     return near
 
 
-def _gives_number(column: Column, numbers: np.ndarray) -> str:
+def _gives_number(column: Column, numbers: np.ndarray, called: str) -> str:
     there = np.isfinite(numbers)
     learn = _halves(len(numbers)) & there
     # Of places in their order a few numbers far above the others do not decide.
@@ -126,7 +126,8 @@ def _gives_number(column: Column, numbers: np.ndarray) -> str:
             continue
         left = float(np.mean((said[known] - numbers[known]) ** 2)) / spread
         if left <= _LEFT_OF_VARIANCE:
-            return f"alone it explains {1 - left:.2%} of the variance of the target's ranks"
+            explained = f"alone it explains {1 - left:.2%} of the variance of the ranks of {called}"
+            return f"{explained}: it may come from {called}"
     return ""
 
 
