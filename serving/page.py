@@ -16,14 +16,16 @@ from pathlib import Path
 from typing import Any, get_args
 
 from kinds import columns
-from kinds.heads import score, show
+from kinds.heads import coverage, score, show
 from kinds.heads.score import FileHead
 from pipeline.failures import Exit, Failure, main
 from pipeline.manifest import write_text
 from serving.explanation.parts import Part, inputs_of
 from serving.model_file.embeddings import FileEmbeddings
+from serving.model_file.file_graph import FileGraph
 from serving.model_file.integrity import read_model
 from serving.model_file.metadata import Metadata
+from serving.page_further import COVERAGE, file_of, of_heads, of_values
 from serving.scorer import Scorer
 
 HERE = Path(__file__).parent
@@ -40,6 +42,9 @@ COLUMN_SCRIPTS = {
 READING_SCRIPT = Path(columns.__file__).with_name("reading.js").read_text(encoding="utf-8")
 HEAD_SCRIPTS = {
     kind: head.script().read_text(encoding="utf-8") for kind, head in show.KINDS.items()
+}
+ANSWER_SCRIPTS = {
+    kind: head.script().read_text(encoding="utf-8") for kind, head in coverage.KINDS.items()
 }
 
 
@@ -63,16 +68,16 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
         raise Failure(Exit.USAGE, rule, received=f"{len(content):,}")
     output.mkdir(parents=True, exist_ok=True)
     said = {**described(scorer.metadata, FileEmbeddings(content)), "sha256": scorer.sha256}
+    said |= further(scorer.metadata, content, scorer.graph)
     _write_script(output / "model.js", "model", {**said, "file": packed(content)})
     library = {
         key: packed((runtime / n).read_bytes()) for key, n in (("code", CODE), ("wasm", WASM))
     }
     _write_script(output / "runtime.js", "runtime", library)
-    write_text(
-        output / "kinds.js",
-        READING_SCRIPT + _kinds("columnKinds", COLUMN_SCRIPTS) + _kinds("headKinds", HEAD_SCRIPTS),
-    )
-    for name in ("index.html", "page.js"):
+    kinds = {"column": COLUMN_SCRIPTS, "head": HEAD_SCRIPTS, "answer": ANSWER_SCRIPTS}
+    scripts = [_kinds(f"{what}Kinds", each) for what, each in kinds.items()]
+    write_text(output / "kinds.js", "".join([READING_SCRIPT, *scripts]))
+    for name in ("index.html", "page.js", "sure.js", "known.js"):
         shutil.copyfile(HERE / "web" / name, output / name)
     sheets = [HERE / "templates" / "colours.css", HERE / "web" / "page.css"]
     style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -92,6 +97,18 @@ def described(file: Metadata, graph: FileEmbeddings) -> dict[str, Any]:
             {"name": part.name, "columns": _columns(file, part)} for part in inputs_of(file)
         ],
         "suggestions": {c: own[:SUGGESTIONS] for c, own in values.items() if own},
+    }
+
+
+def further(file: Metadata, model: bytes, graph: FileGraph) -> dict[str, Any]:
+    """What the page says beside the answers is made from, and the file with the tensors for it."""
+    own = file_of(file, model, graph)
+    return {
+        "top_k": file.top_k,
+        "coverage": COVERAGE,
+        "sure": of_heads(file),
+        "values": of_values(file, graph),
+        "changed": own._asdict() | {"behind": packed(own.behind)},
     }
 
 

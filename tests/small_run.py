@@ -12,6 +12,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -194,12 +195,18 @@ def small_rows(count: int, seed: int = 5) -> pa.Table:
     )
 
 
-def write_run(folder: Path, model: keras.Model, *, spec_text: str = SPEC) -> Path:
+def write_run(
+    folder: Path,
+    model: keras.Model,
+    *,
+    spec_text: str = SPEC,
+    metrics: Mapping[str, Any] = MappingProxyType({"heads": {}}),
+) -> Path:
     """Writes and publishes a run folder."""
     work = manifest.fresh_staging(folder)
     (work / "spec.json").write_text(parse_spec(spec_text).to_json(), encoding="utf-8")
     (work / "statistics.json").write_text(json.dumps(_statistics()), encoding="utf-8")
-    (work / "metrics.json").write_text(json.dumps({"heads": {}}), encoding="utf-8")
+    (work / "metrics.json").write_text(json.dumps(dict(metrics)), encoding="utf-8")
     (work / "vocabulary").mkdir()
     for name, values in (("words", WORDS), ("labels", LABELS), ("tags", TAGS)):
         lines = [json.dumps([value, 1], ensure_ascii=False) + "\n" for value in values]

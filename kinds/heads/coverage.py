@@ -12,6 +12,7 @@ score and calibration rows come from the same source, in any order. NumPy and py
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -123,6 +124,10 @@ class Coverage(Protocol):
         self, head: FileHead, found: Mapping[str, Array], threshold: float
     ) -> dict[str, Array]:
         """The value of this column, from the columns of the results."""
+
+    def script(self) -> Path:
+        """The JavaScript file with `answers` for one row: a function from the outputs, the limit
+        and the shape to the `size` of a set, or to `low` and `high`."""
 
 
 KINDS: dict[str, Coverage] = answers("kinds.heads", "coverage", Coverage)

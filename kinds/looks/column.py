@@ -17,6 +17,8 @@ from kinds.looks.times import Form
 
 # Fewer rows than this may look like anything by chance.
 FEW = 20
+# What people write and programs seldom do: a word with a capital, or with a mark at its end.
+_WRITTEN = r"(^| )(\p{Lu}\p{Ll}|\p{L}+[.,;:!?)]( |$))"
 Said = Literal["", "text", "id"]
 
 
@@ -26,7 +28,7 @@ class Column:
     what the rows do. `smooth` says how far the target follows the order of the column's numbers
     (kinds.looks.order), `holds_target` that its lists are of the target's values; `said` is what
     somebody said that the column is. `weights` names the column that has a weight for each value of
-    its lists."""
+    its lists. Of lists that are `followed` the next element is to be predicted."""
 
     name: str
     column: str
@@ -36,6 +38,7 @@ class Column:
     said: Said = ""
     holds_target: bool = False
     weights: str = ""
+    followed: bool = False
 
     @property
     def is_list(self) -> bool:
@@ -196,6 +199,11 @@ class Column:
         few = words.share <= 0.5 and words.texts > FEW
         alone = of.total < 2 * of.distinct
         return again and (few or words.mean >= 6 or (alone and words.mean >= 1.5))
+
+    @cached_property
+    def is_written(self) -> bool:
+        """Whether texts are as people write them."""
+        return bool(pc.mean(pc.match_substring_regex(self.counted.values, _WRITTEN)).as_py() >= 0.5)
 
     @cached_property
     def without_spaces(self) -> bool:

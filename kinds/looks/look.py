@@ -11,7 +11,9 @@ class Look:
 
     `settings` are those of a spec that follow; `more` has those of further parts over the same
     column, by the end of their names. `of_elements` says that a vocabulary is of a list's elements,
-    not of whole texts; `missing_words` are what cells hold where there is no value.
+    not of whole texts, and `of_next` that a head's labels are the next elements of lists that are
+    an input, too; `missing_words` are what cells hold where there is no value. `otherwise` says
+    what to write if the column is something else.
     """
 
     sure: float
@@ -20,7 +22,9 @@ class Look:
     settings: Mapping[str, Any] = field(default_factory=dict)
     more: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     of_elements: bool = False
+    of_next: bool = False
     missing_words: tuple[str, ...] = ()
+    otherwise: str = ""
 
 
 def best(looks: Sequence[Look | None]) -> Look | None:

@@ -74,6 +74,22 @@ VISITS = frozenset(
         thread conversation paragraph sentence episode subject participant recording"""
     )
 )
+# Lists of what happened one after the other, and lists in which the order means nothing.
+HISTORIES = frozenset(
+    words(
+        """history histories items sequence sequences seq clicks clicked session sessions visited
+        viewed watched played listened bought seen events pages steps path paths journey trail
+        clickstream trajectory moves playlist log logs tokens prefix past recent stops"""
+    )
+)
+SETS = frozenset(
+    words(
+        """tag tags genre genres label labels class classes category categories kind kinds type
+        types topic topics keyword keywords skill skills ingredient ingredients language languages
+        symptom symptoms actors cast author authors attributes features options flags colors colours
+        interests hobbies amenities allergens equipment members countries"""
+    )
+)
 SPLITS = frozenset(words("split side set subset fold folds partition part sample usage cv"))
 
 

@@ -12,6 +12,8 @@ SURE = ("|", " | ", ";", "; ", ", ", ",", "\t", "::")
 UNSURE = (" / ", "/", " > ", ">", " & ", "&", " + ", "+", "_", "-", ":")
 _LOOKED_AT = 20_000
 _FEW = 10
+# Codes and dates have fewer parts.
+_LONG = 4
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def listed(texts: pa.Array) -> Parts | None:
         if separator in SURE:
             fits = one.mean >= 1.2 and (one.share <= 0.5 or one.distinct <= 0.1 * one.all)
         else:
-            fits = one.share <= 0.3 and one.varies and one.single >= 0.01
+            fits = one.share <= 0.3 and one.varies and (one.single >= 0.01 or one.mean >= _LONG)
         if fits:
             found.append(one)
     return min(found, key=lambda one: (one.distinct, -one.all), default=None)

@@ -8,8 +8,8 @@ is wanted only a person knows. No Beam, no TensorFlow.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipeline.preparing.inferring import model, roles, sample, wishes, writing
-from pipeline.preparing.inferring.wishes import Ask, Wishes
+from pipeline.preparing.inferring import model, roles, sample, writing
+from pipeline.preparing.inferring.wishes import ON_A_TERMINAL, Questions, Wishes
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
 
 
@@ -25,7 +25,7 @@ def spec_for(
     paths: Sequence[str],
     csv: Csv = AS_FOUND,
     said: Wishes | None = None,
-    ask: Ask = wishes.asked,
+    ask: Questions = ON_A_TERMINAL,
 ) -> str:
     """The YAML text of `first`."""
     return first(paths, csv, said, ask).text
@@ -35,11 +35,11 @@ def first(
     paths: Sequence[str],
     csv: Csv = AS_FOUND,
     said: Wishes | None = None,
-    ask: Ask = wishes.asked,
+    ask: Questions = ON_A_TERMINAL,
 ) -> First:
     """A spec for these rows.
 
-    `said` is what is known of them; where the target is not clear, `ask` chooses one of some.
+    `said` is what is known of them; what the rows do not say, `ask` does.
     Raises Failure 2 where no spec would fit or nobody can be asked.
     """
     seen = sample.read(paths, csv)

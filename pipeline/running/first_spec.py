@@ -9,6 +9,7 @@ from pipeline.failures import Exit, Failure
 from pipeline.folders.output import Output
 from pipeline.preparing.inferring.wishes import wishes_of
 from pipeline.rows.csv_dialect import csv_of
+from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 
 LEFT_OUT_SHOWN = 10
@@ -26,7 +27,7 @@ def first_spec(options: argparse.Namespace) -> Path:
     path, said = Output(options.output).spec, wishes_of(options)
     if path.exists() and not options.force:
         own = read_spec(path)
-        there = [own.head_column(name) for name in own.heads]
+        there = [_predicted(own, name) for name in own.heads]
         if said.targets and {*there} != {*said.targets}:
             rule = f"{path} must predict what --target says; --force writes it anew"
             raise Failure(Exit.OCCUPIED, rule, received=f"it predicts {', '.join(there)}")
@@ -48,3 +49,9 @@ def _left_out(reasons: Mapping[str, str]) -> Iterator[str]:
         yield f"  left out: {column}: {why}"
     if len(reasons) > LEFT_OUT_SHOWN:
         yield f"  and {len(reasons) - LEFT_OUT_SHOWN:,} more, each with its reason in the spec"
+
+
+def _predicted(spec: Spec, head: str) -> str:
+    """The column that a head predicts, or the list whose next elements it does."""
+    followed = spec.followed().get(head)
+    return spec.input_columns(followed)[0] if followed else spec.head_column(head)

@@ -49,9 +49,9 @@ Made from the code by `python -m pipeline.spec.docs`. Editors that know JSON sch
 and check a spec with [spec.schema.json](spec.schema.json): put
 `# yaml-language-server: $schema=PATH/spec.schema.json` into its first line.
 
-Values are text, with or without quotes, except `null`, `true`, `false` and decimal numbers such as
-`10_000` or `0.5`: so `yes`, `0017`, `12:30` and `2024-01-01` stay as they are written. YAML's aliases,
-tags and directives are refused, and so is a key that is given twice. A spec may have up to
+Values without quotes are text, too, except `null`, `true`, `false` and decimal numbers such as
+`10_000` or `0.5`: so `yes`, `0017`, `12:30` and `2024-01-01` stay as they are written. YAML's
+aliases, tags and directives are refused, and so is a key that is given twice. A spec may have up to
 {MAX_SPEC_BYTES:,} bytes and {MAX_VALUES:,} keys and values; `python -m pipeline.prepare --infer`
 writes some 55,000 for 5,000 columns.
 

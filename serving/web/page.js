@@ -1,11 +1,15 @@
 // A form for the rows that a model reads, and the answers of the same file that the scorer loads.
 // `runtime` (runtime.js), `model` (model.js) and the kinds (kinds.js) hold everything; nothing is
-// fetched.
+// fetched. sure.js and known.js say how sure an answer is, and how much of the row is known.
 "use strict";
 
 const form = document.querySelector("form");
 const answers = document.querySelector("#answers");
 const explains = document.querySelector("#explains");
+const sureness = document.querySelector("#sureness");
+const coverage = document.querySelector("#coverage");
+const least = document.querySelector("#least");
+const knowledge = document.querySelector("#known");
 const state = document.querySelector("#state");
 
 async function unpacked(packed) {
@@ -22,7 +26,19 @@ async function session() {
   const file = await unpacked(model.file);
   await checkSha256(file);
   const options = { executionProviders: ["wasm"], logSeverityLevel: 3 };
-  return [ort, await ort.InferenceSession.create(file, options)];
+  return [ort, await ort.InferenceSession.create(await changed(file), options)];
+}
+
+// The file with the number of labels as an input and with further outputs
+// (serving/model_file/in_browsers.py).
+async function changed(file) {
+  const { place, letter, behind } = model.changed;
+  const more = await unpacked(behind);
+  const whole = new Uint8Array(file.length + more.length);
+  whole.set(file);
+  whole.set(more, file.length);
+  whole[place] = letter;
+  return whole;
 }
 
 async function checkSha256(file) {
@@ -90,9 +106,23 @@ function bar(share) {
   return meter;
 }
 
-function shown(head, results) {
-  const outputs = head.outputs.map((output) => Array.from(results[output].data));
-  return element("article", null, element("h2", head.name), of(headKinds, head.kind)(outputs, head));
+function outputsOf(head, results) {
+  return head.outputs.map((output) => Array.from(results[output].data));
+}
+
+function shown(head, results, lowest) {
+  const outputs = outputsOf(head, results);
+  const best = head.entries === null ? outputs : bestOf(outputs, lowest);
+  const said = best[0].length ? of(headKinds, head.kind)(best, head) : element("p", "no answer");
+  return element("article", null, element("h2", head.name), said);
+}
+
+// A share that was typed, above 0 and below 1; where nothing was typed, the usual one.
+function share(input, usual) {
+  if (input.value.trim() === "") return usual;
+  const value = Number(input.value);
+  if (!(value > 0 && value < 1)) throw new Error(`${input.labels[0].textContent.trim()} must be between 0 and 1`);
+  return value;
 }
 
 function logOdds(probability) {
@@ -102,7 +132,7 @@ function logOdds(probability) {
 // How much a head leans to its answer: in log odds, or a number as it is. A label that is not among
 // those that come back has no more than the last of them.
 function leaning(head, results, answer) {
-  const [values, scores] = head.outputs.map((output) => Array.from(results[output].data));
+  const [values, scores] = outputsOf(head, results);
   if (head.entries !== null) {
     const at = values.indexOf(answer);
     return { value: logOdds(scores.at(at)), isMost: at < 0 };
@@ -144,18 +174,29 @@ async function start() {
   async function answer(question) {
     if (question < asked) return; // another letter has been typed since
     const row = Object.fromEntries(new FormData(form));
+    const rank = (labels, without = []) => {
+      const top = new ort.Tensor("int64", [BigInt(labels)], [1]);
+      return loaded.run({ ...feeds(ort, row, without), top_k: top });
+    };
     try {
-      const results = await loaded.run(feeds(ort, row));
-      const articles = model.heads.map((head) => shown(head, results));
+      const isSure = sureness.checked;
+      const lowest = isSure ? share(least, -Infinity) : -Infinity;
+      const asks = isSure ? share(coverage, model.coverage) : 0;
+      const results = await rank(isSure ? Math.max(model.top_k, RANKED) : model.top_k);
+      const articles = model.heads.map((head) => shown(head, results, lowest));
+      if (isSure) {
+        for (const [at, head] of model.heads.entries()) articles[at].append(await sure(head, results, asks, rank));
+      }
       if (explains.checked) {
         const others = [];
         const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
         for (const { name, columns } of given) {
-          others.push([name, await loaded.run(feeds(ort, row, columns))]);
+          others.push([name, await rank(model.top_k, columns)]);
           if (question < asked) return;
         }
         articles.forEach((article, at) => article.append(why(model.heads[at], results, others)));
       }
+      knowledge.replaceChildren(...(model.values.length ? [sayKnown(knownOf(results, feeds(ort, row)))] : []));
       answers.replaceChildren(...articles);
       state.textContent = "type, and the answers follow";
       state.classList.remove("wrong");
@@ -172,7 +213,8 @@ async function start() {
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", ask);
-  explains.addEventListener("change", ask);
+  for (const choice of [explains, sureness]) choice.addEventListener("change", ask);
+  for (const number of [coverage, least]) number.addEventListener("input", ask);
   await ask();
 }
 

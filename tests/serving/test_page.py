@@ -1,21 +1,29 @@
 """The page gives, in a browser, what the scorer gives for the same file."""
 
+import base64
+import gzip
 import json
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pyarrow as pa
 import pytest
 import small_run
 from browser import Browser
 
 from kinds.columns import Field, Kind, cast
+from kinds.heads.coverage import Calibration, Shape
+from kinds.heads.slices import Slices
 from pipeline.failures import Exit, Failure
 from serving import export
 from serving.model_file.embeddings import FileEmbeddings
-from serving.page import CODE, RUNTIME, described, run, write_page
+from serving.model_file.feeds import feeds
+from serving.model_file.in_browsers import Changed
+from serving.page import CODE, RUNTIME, described, further, run, write_page
 from serving.scorer import Scorer
 
 LABELS = [f"label {at}" for at in range(17)] + ["<b>bold</b>", "🙂", '"']
@@ -44,6 +52,28 @@ READ = """[...document.querySelectorAll("article")].map((article) => [
 ])"""
 
 
+def unknown_values() -> dict[str, Any]:
+    """What prepare says of the inputs that look values up."""
+    side = {"values": 1_000, "missing": 0.1, "out_of_vocabulary": 0.1}
+    return {name: {"train": side} for name in ("word", "before", "last", "story")}
+
+
+def metrics() -> dict[str, Any]:
+    """Calibrations of made-up strangeness, those of a head by the word of the row, and a
+    threshold."""
+    random = np.random.default_rng(4)
+    shape = {"next": Shape(0.01), "left": Shape(log=True)}
+    found = {
+        name: Calibration.of(random.uniform(0, most, 999), shape.get(name, Shape()))
+        for name, most in {"next": 1.2, "tags": 3.0, "left": 2.0, "many": 1.5}.items()
+    }
+    said: dict[str, Any] = {name: one.content() for name, one in found.items()}
+    ids, scores = random.integers(0, 4, 999), random.uniform(0, 1.2, 999)
+    slices = Slices.of("word", small_run.WORDS, ids, scores + ids / 4, found["next"])
+    said["next"]["slices"] = slices.content()
+    return {"heads": {}, "calibration": said, "thresholds": {"ends": {"threshold": 0.4}}}
+
+
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The small model with more than ten labels."""
@@ -51,7 +81,10 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_run, "LABELS", LABELS)
         text = small_run.SPEC.replace("top_k: 3", f"top_k: {TOP_K}")
-        small_run.write_run(folder / "run", small_run.small_model(), spec_text=text)
+        statistics = {**small_run._statistics(), "inputs": unknown_values()}
+        patch.setattr(small_run, "_statistics", lambda: statistics)
+        made = small_run.small_model()
+        small_run.write_run(folder / "run", made, spec_text=text, metrics=metrics())
     export.run(["--run", str(folder / "run"), "--output", str(folder / "model")])
     return folder / "model" / "model.onnx"
 
@@ -142,6 +175,165 @@ def test_bars_say_what_each_input_changes(browser: Browser, model: Path) -> None
                     assert side == ("against" if share < 0 else "for")
     browser.evaluate("document.querySelector('#explains').click()")
     browser.evaluate(f"({ANSWERED})({before + len(rows) + 2})")
+
+
+SURE = """[...document.querySelectorAll("article")].map((article) => {
+  const said = [...article.querySelectorAll("div > h3")].find((h) => h.textContent === "how sure");
+  const parts = said ? [...said.parentElement.querySelectorAll("p")] : [];
+  return parts.map((part) => [
+    part.querySelector("strong")?.textContent ?? part.textContent,
+    [...part.querySelectorAll("bdi")].map((label) => label.textContent)]);
+})"""
+KNOWN = """[document.querySelector("#known").textContent,
+  [...document.querySelectorAll("#known bdi")].map((text) => text.textContent)]"""
+
+
+def choose(browser: Browser, script: str) -> None:
+    """Changes something beside the form, and waits for the answers."""
+    before = int(browser.evaluate("document.body.dataset.answered"))
+    browser.evaluate(script)
+    browser.evaluate(f"({ANSWERED})({before + 1})")
+
+
+def typed_in(name: str, text: str) -> str:
+    field = f"document.querySelector('#{name}')"
+    return f"{field}.value = '{text}'; {field}.dispatchEvent(new Event('input'))"
+
+
+@pytest.fixture
+def sure(browser: Browser) -> Iterator[Browser]:
+    choose(browser, "document.querySelector('#sureness').click()")
+    yield browser
+    for name in ("coverage", "least"):
+        choose(browser, typed_in(name, ""))
+    choose(browser, "document.querySelector('#sureness').click()")
+
+
+@pytest.mark.parametrize("coverage", [0.5, 0.9])
+def test_sets_intervals_and_yes_or_no_are_those_of_the_scorer(
+    sure: Browser, model: Path, coverage: float
+) -> None:
+    scorer = Scorer(model, coverage=coverage, answers=True)
+    rows = [row for row in typed_rows() if row["place"]]
+    table = scorer.score(pa.Table.from_pylist([{**row, "key": ""} for row in rows]))
+    choose(sure, typed_in("coverage", str(coverage)))
+    sizes = set()
+    for row, right in zip(rows, table.to_pylist(), strict=True):
+        answers(sure, row)
+        said = dict(zip([h.name for h in scorer.heads()], sure.evaluate(SURE), strict=True))
+        for head in ("next", "tags"):
+            [(size, labels)] = said[head]
+            expected = right[f"{head}.set"]
+            assert (size, labels) == (str(len(expected)), expected[:20]), (head, row)
+        sizes.add(len(right["next.set"]))
+        [(answer, _)] = said["ends"]
+        assert answer == ("yes" if right["ends.answer"] else "no")
+        for head in ("left", "many"):
+            [(ends, _)] = said[head]
+            low, high = map(float, ends.split(" to "))
+            assert low == pytest.approx(right[f"{head}.low"], rel=2e-3, abs=1e-3)
+            assert high == pytest.approx(right[f"{head}.high"], rel=2e-3, abs=1e-3)
+    assert len(sizes) > 2 and (coverage < 0.9 or max(sizes) > TOP_K)
+
+
+def test_a_set_is_ranked_again_until_it_ends(sure: Browser, model: Path) -> None:
+    """Two labels at first, then eight times as many."""
+    asked = "setOf(model.heads[0], results, 0.9, rank)"
+    ranked = """((labels) => { const most = { labels: model.heads[0].entries };
+      const names = Array.from({ length: most.labels }, (_, at) => `label ${at}`);
+      const data = names.slice(0, labels);
+      const scores = data.map((_, at) => 0.5 ** (at + 1));
+      return { 'next.labels': { data }, 'next.scores': { data: scores },
+        [model.sure.next.slices_by]: { data: [99n] } }; })"""
+    script = f"""(async () => {{ const make = {ranked}; const asks = [];
+      const rank = async (labels) => {{ asks.push(labels); return make(labels); }};
+      const results = make(2); const set = await {asked}; return [asks, set.length]; }})()"""
+    asks, size = sure.evaluate(script)
+    limit = Slices.from_json(
+        metrics()["calibration"]["next"]["slices"],
+        Calibration.from_json(metrics()["calibration"]["next"]),
+    ).limits(0.9, np.array([99]))[0]
+    before, rank = 1 - 0.5 ** np.arange(len(LABELS)), np.arange(1, len(LABELS) + 1)
+    assert size == (before + 0.01 * np.maximum(rank - 5, 0) <= limit).sum() > 2
+    assert asks == ([16] if size < 16 else [16, 128])
+
+
+def test_labels_of_too_low_a_score_are_no_answer(sure: Browser, model: Path) -> None:
+    rows = [row for row in typed_rows() if row["place"]][:8]
+    scorer = Scorer(model, min_score=0.6)
+    table = scorer.score(pa.Table.from_pylist([{**row, "key": ""} for row in rows]))
+    choose(sure, typed_in("least", "0.6"))
+    texts = "[...document.querySelectorAll('article')].map((one) => one.textContent)"
+    for row, right in zip(rows, table.to_pylist(), strict=True):
+        answers(sure, row)
+        labels = "[...document.querySelectorAll('article > ol')].map((one) => one.children.length)"
+        kept = [len(right[f"{head}.labels"]) for head in ("next", "tags")]
+        assert sure.evaluate(labels) == [count for count in kept if count]
+        for text, count in zip(sure.evaluate(texts)[:2], kept, strict=True):
+            assert ("no answer" in text) == (count == 0)
+    assert [] in table["next.labels"].to_pylist()
+
+
+def test_a_coverage_that_cannot_be_had_is_said(sure: Browser) -> None:
+    """999 calibration rows, of which the last one is the 999th of 1,000."""
+    choose(sure, typed_in("coverage", "0.9999"))
+    said = sure.evaluate("document.querySelectorAll('article')[1].textContent")
+    assert "no coverage of 100.0 %: it must be below 99.9 % here" in said
+
+
+def test_a_share_that_is_none_is_said(sure: Browser) -> None:
+    choose(sure, typed_in("coverage", "90"))
+    said = sure.evaluate("document.querySelector('#state').textContent")
+    assert said == "coverage must be between 0 and 1"
+
+
+def test_values_that_the_model_does_not_know_are_named(browser: Browser, model: Path) -> None:
+    rows = [row for row in typed_rows() if row["place"]]
+    rows += [{"word": "dog", "previous": '["the", "dog", "cow", "dog"]', "place": "1"}]
+    whole = [{**dict.fromkeys(TYPED[0], ""), **row, "key": ""} for row in rows]
+    table = Scorer(model).known(pa.Table.from_pylist(whole))
+    for row, right in zip(whole, table.to_pylist(), strict=True):
+        answers(browser, {name: row[name] for name in TYPED[0]})
+        text, _ = browser.evaluate(KNOWN)
+        assert text.startswith(f"{right['row.known']} of {right['row.values']} values known")
+    _, named = browser.evaluate(KNOWN)
+    assert named == ["dog", "dog", "cow", "cow", "dog", "dog", "cow"]
+
+
+def test_the_pages_file_ranks_as_many_labels_as_it_is_asked_and_tells_ids(model: Path) -> None:
+    """Without a browser: the bytes that the page runs, in onnxruntime."""
+    scorer, content = Scorer(model), model.read_bytes()
+    said = further(scorer.metadata, content, scorer.graph)
+    packed = said["changed"]["behind"]
+    behind = gzip.decompress(base64.b64decode(packed))
+    own = Changed(said["changed"]["place"], said["changed"]["letter"], behind)
+    session = onnxruntime.InferenceSession(own.of(content))
+    table = small_run.small_rows(30)
+    (batch,) = table.combine_chunks().to_batches()
+    fed = feeds(
+        cast(batch, scorer.metadata.fields)[0], scorer.metadata.fields, scorer.metadata.lengths
+    )
+    names = [output.name for output in session.get_outputs()]
+    assert "top_k" in [one.name for one in session.get_inputs()]
+    for count in (2, 17):
+        given = {**fed, "top_k": np.array([count])}
+        results = dict(zip(names, session.run(None, given), strict=True))
+        expected = scorer.score(table, top_k=count)
+        assert results["next.labels"].tolist() == expected["next.labels"].to_pylist()
+    word, *_ = said["values"]
+    unknown = results[word["ids"]] == word["unknown"]
+    assert set(results[word["texts"]][unknown]) == {"dog"}
+    ids, support = results[said["sure"]["next"]["label_ids"]][:, 0], scorer.known(table)
+    counts = np.repeat(*np.array(said["sure"]["next"]["support"]).T)
+    assert counts[ids].tolist() == support["next.support"].to_pylist()
+
+
+def test_support_is_that_of_the_first_answer(sure: Browser, model: Path) -> None:
+    row = typed_rows()[5]
+    table = Scorer(model).known(pa.Table.from_pylist([{**row, "key": ""}]))
+    answers(sure, row)
+    text = sure.evaluate("document.querySelector('article').textContent")
+    assert f"first answer: {table['next.support'].to_pylist()[0]:,}" in text
 
 
 def test_it_opens_from_a_folder_and_asks_no_network(browser: Browser) -> None:

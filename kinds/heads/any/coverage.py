@@ -1,6 +1,7 @@
 """Of a head that gives no answers with a stated coverage."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,3 +54,7 @@ def decision(head: "FileHead") -> dict[str, pa.DataType]:
 
 def decided(head: "FileHead", found: Mapping[str, Array], threshold: float) -> dict[str, Array]:
     return {}
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")

@@ -12,6 +12,7 @@ import pyarrow as pa
 from kinds.heads.any.coverage import answers as answers
 from kinds.heads.any.coverage import columns as columns
 from kinds.heads.any.coverage import penalties as penalties
+from kinds.heads.any.coverage import script as script
 from kinds.heads.any.coverage import sizes as sizes
 from kinds.heads.any.coverage import strangeness as strangeness
 from kinds.heads.any.metrics import Array, Rows, Totals

@@ -9,6 +9,7 @@ holds at least the best label: where that is right more often than asked, so are
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -61,6 +62,10 @@ def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     rank = np.arange(1, falling.shape[1] + 1)
     most = np.reshape(limit, (-1, 1))
     return np.maximum((_scores(above, rank, shape.penalty) <= most).sum(axis=1), 1)
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")
 
 
 def _scores(above: Array, rank: Array, penalty: float) -> Array:

@@ -1,8 +1,9 @@
-"""What speaks for a column being one of several labels: texts, ids, classes that are numbers."""
+"""What speaks for a column being one of several labels: texts, ids, classes that are numbers,
+or what comes next in a list."""
 
 import numpy as np
 
-from kinds.looks import ids, names
+from kinds.looks import ids, names, sequels
 from kinds.looks.column import Column
 from kinds.looks.look import Look
 
@@ -12,10 +13,27 @@ _FEW = 10
 
 
 def could_be(column: Column) -> Look | None:
+    if column.followed:
+        return _of_next(column)
     if column.is_list:
         return None
     sure, reason, against = _found(column)
     return Look(sure, reason, against, {"vocabulary": column.name})
+
+
+def _of_next(column: Column) -> Look:
+    """Surer than that the lists are sets of labels."""
+    order = sequels.order_of(column)
+    said = "what comes next in lists whose order means something"
+    if order is not None and order.of_order:
+        said += f" ({order.of_order})"
+    settings = {"vocabulary": column.name, "next_of": column.name}
+    against = "" if order is None else order.of_sets
+    sets = f"If they are sets of labels, `{column.name}: {{kind: multilabel, vocabulary: "
+    sets += (
+        f"{column.name}}}` predicts them, with a split such as {{by: row}} and from other inputs"
+    )
+    return Look(1.5, said, against, settings, of_elements=True, of_next=True, otherwise=sets)
 
 
 def _found(column: Column) -> tuple[float, str, str]:

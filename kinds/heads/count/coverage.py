@@ -5,6 +5,7 @@ count deviates by: a locally weighted interval (Lei et al. 2018, section 5.2), n
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,6 +38,10 @@ def answers(
 def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     low, high = _ends(found, limit)
     return high - low
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")
 
 
 def _ends(rates: Array, limit: "Limit") -> tuple[Array, Array]:

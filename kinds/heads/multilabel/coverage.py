@@ -7,6 +7,7 @@ label is in any set, also in the empty one. Labels beyond the vocabulary do not 
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,3 +50,7 @@ def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     with np.errstate(divide="ignore"):
         strange = -np.log(found.astype(np.float64))
     return np.asarray((strange <= np.reshape(limit, (-1, 1))).sum(axis=1))
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")

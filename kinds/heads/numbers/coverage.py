@@ -6,6 +6,7 @@ logarithms, they are compared, so that intervals are wider around greater number
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,6 +37,10 @@ def answers(
 def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     low, high = _ends(found, limit, shape)
     return high - low
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")
 
 
 def _ends(values: Array, limit: "Limit", shape: "Shape") -> tuple[Array, Array]:

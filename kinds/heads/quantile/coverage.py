@@ -5,6 +5,7 @@ regression: Romano, Patterson and Candès 2019, arXiv:1905.03222, equation 6).
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -38,6 +39,10 @@ def answers(
 def sizes(found: Array, limit: "Limit", shape: "Shape") -> Array:
     low, high = _ends(found, limit)
     return high - low
+
+
+def script() -> Path:
+    return Path(__file__).with_name("answers.js")
 
 
 def _ends(values: Array, limit: "Limit") -> tuple[Array, Array]:

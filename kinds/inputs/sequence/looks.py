@@ -13,9 +13,13 @@ LONGEST = 50
 # So many values in every row have a place each: tokens before a word, measurements in turn.
 _PLACES = 12
 _LAST = 3
+_RECENT = 4
+_ALL = {"combine": "transformer", "dropout": 0.3}
 
 
 def could_be(column: Column) -> Look | None:
+    if column.followed:
+        return _followed(column)
     if column.said == "id":
         return None
     if column.said == "text":
@@ -32,6 +36,19 @@ def could_be(column: Column) -> Look | None:
     return None
 
 
+def _followed(column: Column) -> Look:
+    """Its last element and its last four have places of their own: what they say needs no
+    attention."""
+    separator = (
+        {} if column.is_list or column.listed is None else {"separator": column.listed.separator}
+    )
+    own = {"vocabulary": column.name, "length": _length(column), **separator}
+    more = {"last": {**own, "length": 1}, "recent": {**own, "length": _RECENT, "combine": "mean"}}
+    return Look(
+        2.0, "lists, each learned from at all places", "", {**own, **_ALL}, more, of_elements=True
+    )
+
+
 def _of_lists(column: Column) -> Look:
     lengths = _lengths(column)
     numbers = numbers_in(column.present.slice(0, 10_000))
@@ -43,8 +60,7 @@ def _of_lists(column: Column) -> Look:
 
 
 def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
-    lengths = _lengths(column)
-    length = min(LONGEST, max(1, int(np.quantile(lengths, 0.95, method="higher"))))
+    lengths, length = _lengths(column), _length(column)
     if length < LONGEST:
         reason = f"{reason}; 95 % have at most {length} elements"
     own = {"vocabulary": column.name, "length": length, **settings}
@@ -61,6 +77,11 @@ def _look(column: Column, sure: float, reason: str, **settings: Any) -> Look:
     in_places = column.is_list and lengths.min() == length == lengths.max() <= _PLACES
     settings = own if in_places or length == 1 else {**own, "combine": "mean"}
     return Look(sure, reason, "", settings, of_elements=True)
+
+
+def _length(column: Column) -> int:
+    lengths = _lengths(column)
+    return min(LONGEST, max(1, int(np.quantile(lengths, 0.95, method="higher"))))
 
 
 def _lengths(column: Column) -> np.ndarray:

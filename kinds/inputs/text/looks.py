@@ -10,10 +10,6 @@ from kinds.looks.look import Look
 from kinds.word_lists import word_lists
 from kinds.words import PUNCTUATION, WHITE, Words
 
-# What people write and programs seldom do: a word with a capital, or with a mark at its end.
-_WRITTEN = r"(^| )(\p{Lu}\p{Ll}|\p{L}+[.,;:!?)]( |$))"
-_WRITTEN_SHARE = 0.5
-
 
 def could_be(column: Column) -> Look | None:
     """Surer than that the words are a sequence, which is right for tokens."""
@@ -21,10 +17,7 @@ def could_be(column: Column) -> Look | None:
         return None
     if column.said == "text":
         return _look(column, 2.1, "text, as was said: its words")
-    if column.listed is not None or not column.is_running:
-        return None
-    written = pc.mean(pc.match_substring_regex(column.counted.values, _WRITTEN)).as_py()
-    if written < _WRITTEN_SHARE:
+    if column.listed is not None or not column.is_running or not column.is_written:
         return None
     return _look(column, 0.75, "words that come again and again, as people write them")
 

@@ -60,14 +60,19 @@ def model_for(roles: Roles) -> Model:
     _bound(vocabularies, roles)
     tied: dict[Part, str] = {}
     for one in vocabularies:
-        if any(part.column.holds_target for part in one.parts):
+        if any(_holds_labels(part) for part in one.parts):
             tied |= {part: one.name for part in one.parts if part in roles.heads}
     return Model(vocabularies, tied)
 
 
+def _holds_labels(part: Part) -> bool:
+    return part.column.holds_target or part.column.followed
+
+
 def _vocabularies(roles: Roles) -> list[Vocabulary]:
     """One for each part that looks values up; columns over the same values have one together."""
-    parts = [p for p in [*roles.inputs, *roles.heads] if "vocabulary" in p.look.settings]
+    every = [*roles.inputs, *roles.heads]
+    parts = [p for p in every if "vocabulary" in p.look.settings and not p.look.of_next]
     by_column = {part.column: part for part in parts}
     groups = relations.shared({part.column: part.values for part in parts})
     found: list[Vocabulary] = []
@@ -76,6 +81,9 @@ def _vocabularies(roles: Roles) -> list[Vocabulary]:
         found.append(Vocabulary(_name([c.name for c in group], parts), own))
     grouped = {part for one in found for part in one.parts}
     single = [Vocabulary(part.column.name, [part]) for part in parts if part not in grouped]
+    for head in (part for part in roles.heads if part.look.of_next):
+        own_list = next(part for part in roles.inputs if part.column.followed)
+        next(one for one in [*found, *single] if own_list in one.parts).parts.append(head)
     place = {part: at for at, part in enumerate(parts)}
     return sorted(found + single, key=lambda one: place[one.parts[0]])
 
@@ -107,7 +115,7 @@ def _sized(one: Vocabulary, roles: Roles) -> None:
 def _counted(head: Part, inputs: Sequence[Part]) -> list[Part]:
     """The head alone, where its labels are nearly all values of the inputs: then the values that
     occur once are those that it hardly learns."""
-    lists = any(part.column.holds_target for part in inputs)
+    lists = any(map(_holds_labels, inputs))
     return [head] if lists and relations.covers(head.values, inputs[0].values, 0.9) else []
 
 
@@ -118,7 +126,7 @@ def _said(one: Vocabulary) -> str:
         if not of.lost
         else f"more than {of.distinct:,} values"
     )
-    if len(one.parts) > 1:
+    if len({part.column.name for part in one.parts}) > 1:
         shared = ", ".join(part.column.name for part in one.parts)
         said += f" at most; {shared} have most of theirs in common"
     if one.min_count > 1:

@@ -21,6 +21,8 @@ _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
 _MOST_COMPARED = 60
 _BY_CHANCE = 10
+# Of the rows, those in which a column says something of a list's end.
+_FROM_LISTS = 0.95
 # The correlation of ranks from which on two numbers have one order.
 _ONE_ORDER = 0.99
 
@@ -35,7 +37,7 @@ class Target:
 
 
 def target_of(column: Column, *, is_number: bool) -> Target:
-    if column.is_list:
+    if column.is_list or column.followed:
         return Target(column, (), None)
     if is_number and column.row_numbers is not None:
         return Target(column, (column.row_numbers,), None)
@@ -262,6 +264,24 @@ def _as_long(one: Column, other: Column) -> bool:
     return bool((lengths[0] == lengths[1]).all() and np.ptp(lengths[0]) > 0)
 
 
+def comes_from(column: Column, lists: Column) -> str:
+    """What a column says of another one's lists as a whole, which is not known before they end;
+    empty where it says nothing of that kind."""
+    if column.is_list:
+        return ""
+    lengths = list_lengths(lists.lists)
+    numbers = column.row_numbers
+    if numbers is not None and (numbers == lengths).mean() >= _FROM_LISTS:
+        return f"it says how long the list of {lists.column!r} will be"
+    owners = np.repeat(np.arange(len(lengths)), lengths)
+    elements = lists.lists.flatten()
+    same = pc.fill_null(pc.equal(elements, column.values.take(pa.array(owners))), False)
+    held = len(np.unique(owners[same.to_numpy(zero_copy_only=False)]))
+    if held >= _FROM_LISTS * max(1, len(column.values) - column.values.null_count):
+        return f"its value is one of those in {lists.column!r}, perhaps one to come"
+    return ""
+
+
 def keys_of_two(columns: Sequence[Column]) -> tuple[Column, Column] | None:
     """Two columns whose values never come together twice, though by chance they would."""
     found = []
@@ -286,7 +306,7 @@ def _alike(codes: np.ndarray) -> float:
 
 def holds(lists: Column, target: Column) -> bool:
     """Whether a column's lists are of the target's values: most labels that occur stand in them."""
-    if target.is_list or target.distinct < _LEAST_SHARED:
+    if target.is_list or target.followed or target.distinct < _LEAST_SHARED:
         return False
     return covers(lists.elements, target.counted, 0.5)
 

@@ -8,8 +8,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.heads import show as heads
+from kinds.inputs import KINDS as INPUTS
 from kinds.inputs import show as inputs
-from kinds.looks import names
+from kinds.inputs.spec import CLASSES
+from kinds.looks import names, sequels
 from kinds.looks.column import Column, Said
 from kinds.looks.counted import Counted
 from kinds.looks.look import Look
@@ -17,22 +19,30 @@ from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import relations, sides, targets
 from pipeline.preparing.inferring.relations import Target
 from pipeline.preparing.inferring.sample import Sample
-from pipeline.preparing.inferring.wishes import Ask, Wishes
+from pipeline.preparing.inferring.wishes import Questions, Wishes
 
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
 _FEW_KEYS = 5
+# Inputs that have a value for each place of a list.
+_READ_LISTS = {kind for kind, of in zip(INPUTS, CLASSES, strict=True) if of.READS_LIST}
 _OWN_INDEX = ("", "Unnamed: 0", "__index_level_0__", "index", "level_0", "rownames", "row_names")
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A column as an input or a head: the kind, and why."""
+    """A column as an input or a head: the kind, and why. `called` is what a head is called whose
+    column is an input, too."""
 
     column: Column
     kind: str
     look: Look
     why: str = ""
+    called: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.called or self.column.name
 
     @property
     def values(self) -> Counted:
@@ -62,7 +72,7 @@ class Roles:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def roles(sample: Sample, named: Mapping[str, str], wishes: Wishes, ask: Ask) -> Roles:
+def roles(sample: Sample, named: Mapping[str, str], wishes: Wishes, ask: Questions) -> Roles:
     """`named` has what the spec calls each column. Raises Failure 2 where no spec would fit."""
     wishes.check([*sample.columns])
     found = Roles(sample)
@@ -72,8 +82,10 @@ def roles(sample: Sample, named: Mapping[str, str], wishes: Wishes, ask: Ask) ->
     _choose_keys(columns, wishes, found)
     free = [column for column in columns if column not in found.keys]
     _choose_targets(free or columns, columns, wishes, ask, found)
-    predicted = {part.column.column for part in found.heads}
-    _choose_inputs([c for c in columns if c.column not in predicted], wishes, found)
+    followed = {part.column.column: part.column for part in found.heads if part.look.of_next}
+    predicted = {part.column.column for part in found.heads} - {*followed}
+    left = [followed.get(c.column, c) for c in columns if c.column not in predicted]
+    _choose_inputs(left, wishes, found)
     if not found.inputs:
         rule = "the rows must have a column to predict and another to predict it from"
         said = [f"{name[:256]}: {reason}" for name, reason in found.left_out.items()]
@@ -174,7 +186,11 @@ def _says_key(column: Column) -> bool:
 
 
 def _choose_targets(
-    free: Sequence[Column], columns: Sequence[Column], wishes: Wishes, ask: Ask, found: Roles
+    free: Sequence[Column],
+    columns: Sequence[Column],
+    wishes: Wishes,
+    ask: Questions,
+    found: Roles,
 ) -> None:
     if wishes.targets:
         for name in wishes.targets:
@@ -191,10 +207,29 @@ def _choose_targets(
             said = [f"{name[:256]}: {reason}" for name, reason in found.left_out.items()]
             said += [f"{column.column[:256]}: the only one left" for column in free]
             raise Failure(Exit.USAGE, rule, received=said)
-        chosen = dict(targets.chosen(free, found.keys, ask))
+        chosen = dict(targets.chosen(free, found.keys, ask.target))
+    if len(chosen) == 1 and _is_followed(next(iter(chosen)), ask):
+        chosen = {replace(column, followed=True): why for column, why in chosen.items()}
+    taken = {column.name for column in columns}
     for column, why in chosen.items():
         kind, look = _best(heads.KINDS, column)
-        found.heads.append(Part(column, kind, look, why))
+        called = _name_of_next(column.name, taken) if look.of_next else ""
+        found.heads.append(Part(column, kind, look, why, called))
+
+
+def _is_followed(column: Column, ask: Questions) -> bool:
+    """Whether what comes next in a column's lists is to be predicted."""
+    order = sequels.order_of(column)
+    if order is None:
+        return False
+    return order.means_something if order.is_sure else ask.order(column.column, order)
+
+
+def _name_of_next(name: str, taken: Set[str]) -> str:
+    called = "next" if "next" not in taken else f"next_{name}"
+    while called in taken:
+        called += "_"
+    return called
 
 
 def _best(kinds: Mapping[str, inputs.Show | heads.Show], column: Column) -> tuple[str, Look]:
@@ -220,6 +255,8 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
         if look.sure < _LEAST_SURE:
             weak.append(part)
             found.left_out[column.column] = _why_weak(part)
+        elif why := _beside_next(column, kind, left):
+            found.left_out[column.column] = why
         elif given and column.column not in said:
             weak.insert(0, part)
             found.left_out[column.column] = given
@@ -242,16 +279,29 @@ def _given_away(column: Column, compared: Sequence[Target]) -> str:
     return ""
 
 
+def _beside_next(column: Column, kind: str, columns: Sequence[Column]) -> str:
+    """Why a column goes with no head that predicts what comes next in lists; empty if it does, or
+    there is no such head."""
+    followed = next((c for c in columns if c.followed), None)
+    if followed is None or column.followed:
+        return ""
+    if kind in _READ_LISTS:
+        return f"nobody knows which of its elements came before each one of {followed.column!r}"
+    return relations.comes_from(column, followed)
+
+
 def _told_apart(
     columns: Sequence[Column], compared: Sequence[Target], said: Set[str], left_out: dict[str, str]
 ) -> list[Column]:
     """The columns without those that repeat others or only weigh the values of others."""
     left = [*columns]
-    for column, why in relations.repeated([*(one.column for one in compared), *left]).items():
+    others = [one.column for one in compared if one.column not in left]
+    for column, why in relations.repeated([*others, *left]).items():
         if column in left and column.column not in said:
             left_out[column.column] = why
             left.remove(column)
-    for column, weight in relations.weights([c for c in left if c.column not in said]).items():
+    may_be_weighed = [c for c in left if c.column not in said and not c.followed]
+    for column, weight in relations.weights(may_be_weighed).items():
         left_out[weight.column] = f"it weighs the values of {column.column!r}"
         left[left.index(column)] = replace(column, weights=weight.column)
         left.remove(weight)
@@ -284,6 +334,9 @@ def _with_evidence(column: Column, compared: Sequence[Target]) -> Column:
 def _split(own: Sequence[Column], found: Roles) -> None:
     if found.held is not None:
         found.split = found.held.split()
+    followed = next((column for column in own if column.followed), None)
+    if found.split is None and followed is not None:
+        found.split = sides.of_elements(followed)
     if found.split is not None:
         return
     read = [part.column for part in found.inputs]

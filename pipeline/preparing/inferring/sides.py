@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kinds.lists import list_lengths
 from kinds.looks import ids, names
 from kinds.looks.column import FEW, Column
 
@@ -15,6 +16,8 @@ _EVAL |= frozenset(("development", "tune"))
 _TEST = frozenset(("test", "testing", "tst", "holdout", "held-out", "heldout", "hold-out", "oos"))
 _FOLDS = frozenset(("fold", "folds", "cv", "kfold"))
 _MOST_FOLDS = 20
+# An element for eval, and two before it.
+_LEAST_ELEMENTS = 3
 _SHARES = {"eval": 0.1, "test": 0.1}
 
 
@@ -92,6 +95,14 @@ def by_columns(columns: Sequence[Column], why: str, new: tuple[Column, ...] = ()
     """Rows with the same values in these columns stay together; otherwise chance decides."""
     said = {"by": "hash", "columns": [column.column for column in columns]}
     return Split({**said, **_SHARES}, why, new)
+
+
+def of_elements(column: Column) -> Split | None:
+    """What comes last of each list is held out, if most lists are long enough for that."""
+    if (list_lengths(column.lists) >= _LEAST_ELEMENTS).mean() < 0.5:
+        return None
+    why = f"the last two elements of each list of {column.column!r}, for test and for eval"
+    return Split({"by": "last"}, why)
 
 
 def found(

@@ -1,10 +1,9 @@
 """Which column is to be predicted: by its name, its place and its values, or somebody is asked."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from kinds.looks import ids, names
 from kinds.looks.column import Column
-from pipeline.preparing.inferring.wishes import Ask
 
 _SURELY = ("label", "target", "y", "outcome", "response", "answer", "next")
 _MAYBE = frozenset(
@@ -18,7 +17,9 @@ _MAYBE = frozenset(
 _CLASSES = 20
 
 
-def chosen(columns: Sequence[Column], keys: Sequence[Column], ask: Ask) -> Mapping[Column, str]:
+def chosen(
+    columns: Sequence[Column], keys: Sequence[Column], ask: Callable[[Sequence[str]], str]
+) -> Mapping[Column, str]:
     """The column that is to be predicted, and why. Where that is not clear, `ask` says its name."""
     marks = {column: _mark(column, columns, keys) for column in columns}
     order = sorted(columns, key=lambda column: -marks[column])

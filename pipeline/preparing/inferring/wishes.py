@@ -5,11 +5,11 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from kinds.looks.sequels import Order
 from pipeline.failures import Exit, Failure
 from pipeline.near import near_columns
 
 _SHOWN = 12
-Ask = Callable[[Sequence[str]], str]
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,39 @@ def wishes_of(options: argparse.Namespace) -> Wishes:
     )
 
 
+@dataclass(frozen=True)
+class Questions:
+    """What a person is asked where the rows do not say it: which of some columns is to be
+    predicted, and whether the order of a column's lists means something."""
+
+    target: Callable[[Sequence[str]], str]
+    order: Callable[[str, Order], bool]
+
+
+def asked_order(column: str, order: Order) -> bool:
+    """What somebody on a terminal says, and where nobody is there, what is likelier."""
+    likely = order.means_something
+    if not _somebody_is_there():
+        return likely
+    for said, what in ((order.of_order, "an order"), (order.of_sets, "sets")):
+        if said:
+            print(f"{column!r} has lists. For {what}: {said}.", file=sys.stderr)
+    print("  1  predict what comes next in a list\n  2  predict a set of labels", file=sys.stderr)
+    while True:
+        print(f"Number [{2 - likely}]: ", end="", file=sys.stderr, flush=True)
+        line = sys.stdin.readline()
+        if not line.strip() or line.strip() in ("1", "2"):
+            return line.strip() == "1" if line.strip() else likely
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
 def asked(candidates: Sequence[str]) -> str:
     """The target that somebody chooses on a terminal. Raises Failure 2 where nobody is there."""
     shown = candidates[:_SHOWN]
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not _somebody_is_there():
         more = f" and {len(candidates) - _SHOWN:,} more" if len(candidates) > _SHOWN else ""
         rule = "it is not clear what to predict: --target COLUMN says it"
         raise Failure(
@@ -81,3 +110,6 @@ def asked(candidates: Sequence[str]) -> str:
         if said.isdecimal() and 1 <= int(said) <= len(shown):
             return shown[int(said) - 1]
         print(f"There is no {said!r} among them.", file=sys.stderr)
+
+
+ON_A_TERMINAL = Questions(asked, asked_order)

@@ -40,7 +40,7 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
         yield from _comment("What training rows say of single values, as far as it helps.")
         yield "memory: auto"
     yield "\ninputs:"
-    names = _Names([part.column.name for part in [*roles.inputs, *roles.heads]])
+    names = _Names([part.name for part in [*roles.inputs, *roles.heads]])
     vocabularies = model.by_part()
     for part in roles.inputs:
         yield from _input(part, vocabularies.get(part), names)
@@ -55,7 +55,7 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
             settings["vocabulary"] = vocabulary.name
         if part in model.tied:
             settings["tied"] = model.tied[part]
-        yield _part(part.column.name, part, settings)
+        yield _part(part.name, part, settings)
     yield from _split(roles)
     yield ""
     yield from _comment(
@@ -92,7 +92,7 @@ def _vocabularies(model: Model) -> Iterator[str]:
         if one.min_count > 1:
             settings["min_count"] = one.min_count
         if one.counted:
-            settings["counted"] = [part.column.name for part in one.counted]
+            settings["counted"] = [part.name for part in one.counted]
         yield from _comment(one.said, "  ")
         yield f"  {one.name}: {_flow(settings)}"
 
@@ -124,7 +124,8 @@ def _input(part: Part, vocabulary: Vocabulary | None, names: _Names) -> Iterator
 def _part(name: str, part: Part, settings: Mapping[str, Any]) -> str:
     """An input or a head of the spec."""
     said: dict[str, Any] = {"kind": part.kind, **settings}
-    if name != part.column.column:
+    # What comes next stands in the list, not in a column.
+    if name != part.column.column and not part.look.of_next:
         said["column"] = part.column.column
     return f"  {name}: {_flow(said)}"
 
@@ -140,7 +141,8 @@ def _said(part: Part) -> str:
     of, look = part.column.counted, part.look
     missing = f"{part.column.missing:.1%} missing" if part.column.missing > 0 else "none missing"
     said = f"{look.reason}; {of.distinct:,} different, {missing}"
-    return _plain(f"{said}. Against it: {look.against}" if look.against else said)
+    said += f". Against it: {look.against}" if look.against else ""
+    return _plain(f"{said}. {look.otherwise}" if look.otherwise else said)
 
 
 def _comment(said: str, indent: str = "") -> Iterator[str]:

@@ -1,0 +1,2 @@
+// None: of a head without answers of a stated coverage.
+() => ({})
