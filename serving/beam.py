@@ -10,7 +10,9 @@ that are not ours are Beam's.
 
 import argparse
 import json
+import logging
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -40,7 +42,7 @@ from serving.scoring.options import add_answers, positive
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
 REJECTED = "rejected"
-_VALUES, _UNKNOWN = "values", "unknown values"
+_ROWS, _VALUES, _UNKNOWN = "rows", "values", "unknown values"
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
             what = self._top_k, self._heads, seen, self._candidates
             results = model.score_later(rows.typed, *what)()
             results = with_columns(results, rows.typed, self._further)
-            _count(seen)
+            _count({_ROWS: {"scored": len(results)}, _VALUES: seen.values, _UNKNOWN: seen.unknown})
             columns = [*rows.carried.columns, *results.columns]
             schema = pa.schema([*rows.carried.schema, *results.schema])
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -113,6 +115,7 @@ class ReadRows(beam.DoFn):
             typed, good, unfit = cast(raw.rows, self._fields)
             numbers = raw.numbers()
             by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
+            _count({_ROWS: {REJECTED: len(raw.broken) + len(by_row)}})
             for one in [*raw.broken, *by_row]:
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
@@ -143,7 +146,8 @@ class Score(beam.PTransform):
         self._columns = list(dict.fromkeys(field.column for field in self._fields))
         self._handler = ScorerHandler(model, top_k, heads, candidates, asked, answers)
 
-    def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+    # Beam warns of a hint that says two collections.
+    def expand(self, paths: beam.PCollection) -> Any:
         read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
         rows = paths | "read and type" >> read_rows.with_outputs(REJECTED, main="rows")
         return rows["rows"] | "score" >> RunInference(self._handler), rows[REJECTED]
@@ -151,6 +155,9 @@ class Score(beam.PTransform):
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
+    # What it warns of is its own affair: types, and files of rows that there are none of.
+    for name in ("apache_beam", "root"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     options, beam_arguments = _parser().parse_known_args(arguments)
     files, csv = expand(options.input), csv_of(options)
     answers = {name: getattr(options, name) for name in ("coverage", "min_score", "answers")}
@@ -194,26 +201,29 @@ def run(arguments: Sequence[str]) -> None:
         _ = rejected | "write rejected" >> beam.io.WriteToText(
             f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
         )
-    seen = _counted(pipeline.result)
+    seen = UnknownValues()
+    seen.values.update(_counted(pipeline.result, _VALUES))
+    seen.unknown.update(_counted(pipeline.result, _UNKNOWN))
     notes = [f"note: {one}" for one in scorer.notes(options.heads)]
     for warning in [*seen.warnings(scorer.metadata.usual()), *notes]:
         print(warning, file=sys.stderr)
-    print("; ".join(part for part in (options.output, seen.said()) if part))
+    rows = _counted(pipeline.result, _ROWS)
+    said = f"{rows['scored']:,} rows scored, {rows[REJECTED]:,} rejected: {options.output}"
+    print("; ".join(part for part in (said, seen.said()) if part))
 
 
-def _count(seen: UnknownValues) -> None:
-    for namespace, counts in ((_VALUES, seen.values), (_UNKNOWN, seen.unknown)):
+def _count(found: Mapping[str, Mapping[str, int]]) -> None:
+    """By namespace and name."""
+    for namespace, counts in found.items():
         for name, count in counts.items():
             Metrics.counter(namespace, name).inc(count)
 
 
-def _counted(result: Any) -> UnknownValues:
+def _counted(result: Any, namespace: str) -> Counter[str]:
     """What all workers counted, as far as the engine has it."""
-    found = UnknownValues()
-    for namespace, counts in ((_VALUES, found.values), (_UNKNOWN, found.unknown)):
-        asked = MetricsFilter().with_namespace(namespace)
-        for one in result.metrics().query(asked)["counters"]:
-            counts[one.key.metric.name] += one.result or 0
+    found: Counter[str] = Counter()
+    for one in result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]:
+        found[one.key.metric.name] += one.result or 0
     return found
 
 

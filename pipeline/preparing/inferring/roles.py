@@ -275,7 +275,7 @@ def _given_away(column: Column, compared: Sequence[Target]) -> str:
     for one in compared:
         called = "the target" if len(compared) == 1 else repr(one.column.column)
         if why := relations.gives_away(column, one, called):
-            return why
+            return f"{why}: it may come from {called}"
     return ""
 
 
