@@ -92,7 +92,7 @@ def template(name: str) -> Any:
     )
     environment.filters |= {"visible": visible, "cell": cell, "size": charts.size, "metric": metric}
     environment.filters["counted"] = counted
-    environment.globals["charts"] = charts
+    environment.globals |= {"charts": charts, "better_part": parts.better}
     return environment.get_template(name)
 
 

@@ -9,6 +9,8 @@ from typing import Any
 
 # No memory can be called so.
 NETWORK, MEMORIES, MIXTURE = "the network", "all memories", "together"
+# A log loss that is lower by this share is worth a memory, or a word.
+LEAST_GAIN = 0.005
 
 Metrics = Mapping[str, float | None]
 
@@ -35,7 +37,8 @@ def between(said: Mapping[str, Any]) -> Mapping[str, Sequence[float]]:
 
 
 def better(said: Mapping[str, Any]) -> str:
-    """The part that is better than all together, with the log loss of both; empty where none is.
+    """The part that is better than all together, with the log loss of both; empty where none is by
+    so much that it matters.
 
     >>> found = {"all memories": {"log_loss": 3.25}, "together": {"log_loss": 3.5}}
     >>> better({"parts": found, "worse_than": "all memories"})
@@ -44,4 +47,6 @@ def better(said: Mapping[str, Any]) -> str:
     if not (part := said.get("worse_than")):
         return ""
     loss, together = (said["parts"][name]["log_loss"] for name in (part, MIXTURE))
+    if loss > (1 - LEAST_GAIN) * together:
+        return ""
     return f"{part} alone, log loss {loss:.4g} against {together:.4g} on half of eval"

@@ -51,9 +51,13 @@ def test_a_part_that_is_better_than_the_whole_model_is_named_behind_what_it_wins
         "next: log loss 3 on eval, a constant 6: the model is the best. "
         "Better still: all memories alone, log loss 2.5 against 3 on half of eval"
     ]
-    metrics["memory"]["next"]["worse_than"] = None
-    (line,) = verdict(metrics, {"next": "classification"}, PLENTY)
-    assert line.endswith("the model is the best")
+    for change in (
+        {"worse_than": None},
+        {"parts": {**memory["parts"], "together": memory["parts"]["all memories"]}},
+    ):
+        metrics["memory"]["next"] = {**memory, "worse_than": "all memories", **change}
+        (line,) = verdict(metrics, {"next": "classification"}, PLENTY)
+        assert line.endswith("the model is the best")
 
 
 def test_a_difference_within_chance_is_not_told() -> None:
