@@ -79,6 +79,10 @@ class HeadPart(Part):
         None where its targets are a column of the rows."""
         return None
 
+    def leaves_out(self) -> Column | None:
+        """The column of the labels that `filtered_...` metrics leave out; None without one."""
+        return None
+
     def link(self) -> Link | None:
         """The scale on which the network adds up what the targets' mean says; None where the
         targets have no mean."""
