@@ -27,9 +27,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from kinds.columns import Field, Rejected, carried, cast
-from pipeline.failures import main
+from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
+from serving.files.other_types import Found, OtherTypes
 from serving.files.sources import check_columns, column_types, read
 from serving.further import Further, with_columns, with_schemas
 from serving.model_file.candidates import Candidates, Limit
@@ -42,7 +43,8 @@ from serving.scoring.options import add_answers, positive
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
 REJECTED = "rejected"
-_ROWS, _VALUES, _UNKNOWN = "rows", "values", "unknown values"
+_VALUES, _UNKNOWN, _ROWS, _OTHER_TYPES = "values", "unknown values", "rows", "other types"
+SCORED = "scored"
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class ScorerHandler(ModelHandler[TypedBatch, pa.RecordBatch, Scorer]):
             what = self._top_k, self._heads, seen, self._candidates
             results = model.score_later(rows.typed, *what)()
             results = with_columns(results, rows.typed, self._further)
-            _count({_ROWS: {"scored": len(results)}, _VALUES: seen.values, _UNKNOWN: seen.unknown})
+            _count(seen)
             columns = [*rows.carried.columns, *results.columns]
             schema = pa.schema([*rows.carried.schema, *results.schema])
             yield pa.RecordBatch.from_arrays(columns, schema=schema)
@@ -105,20 +107,28 @@ class ReadRows(beam.DoFn):
     """A path -> its rows, typed, in batches; those that do not fit go to the output "rejected"."""
 
     def __init__(
-        self, fields: Sequence[Field], columns: Sequence[str], kept: Sequence[str], csv: Csv
+        self,
+        fields: Sequence[Field],
+        columns: Sequence[str],
+        kept: Sequence[str],
+        csv: Csv,
+        other_types: OtherTypes,
     ) -> None:
         self._fields, self._columns, self._kept = list(fields), list(columns), list(kept)
-        self._csv = csv
+        self._csv, self._other_types = csv, other_types
 
     def process(self, path: str) -> Iterator[Any]:
         for raw in read(path, [*self._columns, *self._kept], READ_ROWS, self._csv):
+            for found in self._other_types.see(path, raw.rows):
+                Metrics.counter(_OTHER_TYPES, json.dumps(found)).inc()
             typed, good, unfit = cast(raw.rows, self._fields)
             numbers = raw.numbers()
             by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
-            _count({_ROWS: {REJECTED: len(raw.broken) + len(by_row)}})
             for one in [*raw.broken, *by_row]:
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
+            Metrics.counter(_ROWS, REJECTED).inc(len(raw.broken) + len(by_row))
+            Metrics.counter(_ROWS, SCORED).inc(typed.num_rows)
             if typed.num_rows:
                 yield TypedBatch(typed, carried(raw.rows.take(pa.array(good)).select(self._kept)))
 
@@ -144,11 +154,14 @@ class Score(beam.PTransform):
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._fields = [*metadata.fields, *(candidates.fields if candidates else [])]
         self._columns = list(dict.fromkeys(field.column for field in self._fields))
+        self._other_types = OtherTypes(metadata.fields)
         self._handler = ScorerHandler(model, top_k, heads, candidates, asked, answers)
 
     # Beam warns of a hint that says two collections.
     def expand(self, paths: beam.PCollection) -> Any:
-        read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
+        read_rows = beam.ParDo(
+            ReadRows(self._fields, self._columns, self._kept, self._csv, self._other_types)
+        )
         rows = paths | "read and type" >> read_rows.with_outputs(REJECTED, main="rows")
         return rows["rows"] | "score" >> RunInference(self._handler), rows[REJECTED]
 
@@ -201,27 +214,35 @@ def run(arguments: Sequence[str]) -> None:
         _ = rejected | "write rejected" >> beam.io.WriteToText(
             f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
         )
-    seen = UnknownValues()
-    seen.values.update(_counted(pipeline.result, _VALUES))
-    seen.unknown.update(_counted(pipeline.result, _UNKNOWN))
+    seen, other_types = _counted(pipeline.result), OtherTypes(scorer.metadata.fields)
+    other_types.add(
+        sorted(Found(*json.loads(name)) for name in _counters(pipeline.result, _OTHER_TYPES))
+    )
     notes = [f"note: {one}" for one in scorer.notes(options.heads)]
-    for warning in [*seen.warnings(scorer.metadata.usual()), *notes]:
+    unknown = seen.warnings(scorer.metadata.usual())
+    for warning in [*other_types.warnings(), *unknown, *notes]:
         print(warning, file=sys.stderr)
-    rows = _counted(pipeline.result, _ROWS)
-    said = f"{rows['scored']:,} rows scored, {rows[REJECTED]:,} rejected: {options.output}"
+    rows = _counters(pipeline.result, _ROWS)
+    if rows[REJECTED] and not rows[SCORED]:
+        rule = f"no row could be scored; {options.output}.{REJECTED}-* say why"
+        raise Failure(Exit.BAD_ROWS, rule, received=f"{rows[REJECTED]:,} rejected")
+    said = f"{rows[SCORED]:,} rows scored, {rows[REJECTED]:,} rejected: {options.output}"
     print("; ".join(part for part in (said, seen.said()) if part))
 
 
-def _count(found: Mapping[str, Mapping[str, int]]) -> None:
-    """By namespace and name."""
-    for namespace, counts in found.items():
+def _count(seen: UnknownValues) -> None:
+    for namespace, counts in ((_VALUES, seen.values), (_UNKNOWN, seen.unknown)):
         for name, count in counts.items():
             Metrics.counter(namespace, name).inc(count)
 
 
-def _counted(result: Any, namespace: str) -> Counter[str]:
+def _counted(result: Any) -> UnknownValues:
     """What all workers counted, as far as the engine has it."""
-    found: Counter[str] = Counter()
+    return UnknownValues(_counters(result, _VALUES), _counters(result, _UNKNOWN))
+
+
+def _counters(result: Any, namespace: str) -> Counter[str]:
+    found = Counter[str]()
     for one in result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]:
         found[one.key.metric.name] += one.result or 0
     return found

@@ -8,10 +8,11 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from kinds.columns import Rejected, large_rows
-from kinds.columns.columns import decoded
+from kinds.columns.columns import Indices, decoded, where
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, Dialect, dialect
@@ -286,8 +287,22 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
+def _headers(rows: pa.RecordBatch) -> Indices:
+    """The rows that are the header once more, as in files that were put one behind the other. In a
+    single column it may be a value."""
+    if rows.num_columns < 2 or not rows.num_rows:
+        return np.zeros(0, np.int64)
+    found = where(pc.equal(rows.column(1), rows.schema.names[1]))
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        if len(found):
+            cells = pc.utf8_ltrim(column.take(pa.array(found)), "\ufeff")
+            found = found[where(pc.equal(cells, name))]
+    return found
+
+
 def _as_text(batch: RawBatch) -> RawBatch:
-    """The same rows with their bytes as text; those that are not UTF-8 are set aside."""
+    """The same rows with their bytes as text; those that are not UTF-8 are set aside, and so is the
+    header where it comes again."""
     numbers, arrays, broken = batch.numbers(), [], []
     good = np.ones(batch.rows.num_rows, dtype=bool)
     for name, column in zip(batch.rows.schema.names, batch.rows.columns, strict=True):
@@ -304,6 +319,10 @@ def _as_text(batch: RawBatch) -> RawBatch:
         good[bad] = False
         arrays.append(text)
     rows = pa.RecordBatch.from_arrays(arrays, names=batch.rows.schema.names)
+    for at in _headers(rows):
+        text = ", ".join(rows.schema.names)
+        broken.append(Rejected(int(numbers[at]), "", "header_again", text))
+        good[at] = False
     if not broken:
         return RawBatch(batch.first_row, rows, batch.broken, batch.row_numbers)
     broken = list({one.row: one for one in reversed(broken)}.values())

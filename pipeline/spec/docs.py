@@ -57,8 +57,9 @@ writes some 55,000 for 5,000 columns.
 
 A wrong spec is refused when it is read: the message names the place and says what was expected. A
 spec that could not be exported is refused, too: if the column of an input is called `top_k`, is
-called like a result of a head, or begins with `/`; or if the weights need more than the 2 GB of an
-ONNX file, which training checks again before the first step, when the vocabularies are known.
+called like a result of a head or like its lists of labels (`HEAD.only`), or begins with `/`; or if
+the weights need more than the 2 GB of an ONNX file, which training checks again before the first
+step, when the vocabularies are known.
 
 Where a row's target is missing, the row does not count for that head; it still counts for the
 others.

@@ -37,6 +37,9 @@ class Classification(LabelsPart):
     """The counted memories that it mixes with the network, those that know most first: where one
     does not know a row's value, the next is asked, and the network last."""
 
+    def named_labels(self) -> tuple[str, ...]:
+        return tuple(self.class_weights) if isinstance(self.class_weights, dict) else ()
+
     def follows(self) -> str | None:
         return self.next_of
 
