@@ -42,7 +42,7 @@ def test_what_wins_instead_is_named() -> None:
 def test_a_part_that_is_better_than_the_whole_model_is_named_behind_what_it_wins() -> None:
     losses = {"the network": 3.5, "all memories": 2.5, "together": 3.0}
     memory = {"parts": {name: {"log_loss": loss} for name, loss in losses.items()}}
-    metrics = {
+    metrics: dict[str, Any] = {
         "eval": {"next": {"targets": 1_000, "log_loss": 3.0}},
         "baselines": {"next": {"constant": {"eval": CONSTANT}}},
         "memory": {"next": {**memory, "worse_than": "all memories"}},
