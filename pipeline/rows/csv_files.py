@@ -23,6 +23,8 @@ from pipeline.rows.files import Places, Stretch, line_estimate, opened, stretche
 READ_BYTES = BLOCK_BYTES // 8
 # A file in which so many rows are broken by a backslash is written with backslashes.
 _MOST_BACKSLASHES = 10
+# So many cells that are the names of their columns make a header.
+_ENOUGH_NAMES = 3
 log = logging.getLogger("pipeline.rows")
 
 
@@ -71,7 +73,7 @@ def read(
         batches = (rows for block in blocks for rows in slices(block, batch_rows))
         empty = pa.schema([(c, pa.binary()) for c in columns])
         for batch in numbered(batches, broken, empty, first_row):
-            yield _as_text(batch)
+            yield _as_text(batch, len(found.columns))
     if reader.records.doubtful:
         _warn(path)
 
@@ -287,10 +289,10 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _headers(rows: pa.RecordBatch) -> Indices:
-    """The rows that are the header once more, as in files that were put one behind the other. In a
-    single column it may be a value."""
-    if rows.num_columns < 2 or not rows.num_rows:
+def _headers(rows: pa.RecordBatch, columns: int) -> Indices:
+    """The rows that are the header once more, as in files that were put one behind the other. Of
+    the file's columns so many are looked at that it is no row of values by chance."""
+    if not rows.num_rows or rows.num_columns < max(2, min(_ENOUGH_NAMES, columns)):
         return np.zeros(0, np.int64)
     found = where(pc.equal(rows.column(1), rows.schema.names[1]))
     for name, column in zip(rows.schema.names, rows.columns, strict=True):
@@ -300,7 +302,7 @@ def _headers(rows: pa.RecordBatch) -> Indices:
     return found
 
 
-def _as_text(batch: RawBatch) -> RawBatch:
+def _as_text(batch: RawBatch, columns: int) -> RawBatch:
     """The same rows with their bytes as text; those that are not UTF-8 are set aside, and so is the
     header where it comes again."""
     numbers, arrays, broken = batch.numbers(), [], []
@@ -319,7 +321,7 @@ def _as_text(batch: RawBatch) -> RawBatch:
         good[bad] = False
         arrays.append(text)
     rows = pa.RecordBatch.from_arrays(arrays, names=batch.rows.schema.names)
-    for at in _headers(rows):
+    for at in _headers(rows, columns):
         text = ", ".join(rows.schema.names)
         broken.append(Rejected(int(numbers[at]), "", "header_again", text))
         good[at] = False

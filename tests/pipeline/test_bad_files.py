@@ -112,6 +112,13 @@ def test_a_header_that_comes_again_is_no_row(tmp_path: Path, mark: bytes) -> Non
     good, broken = _read(path, ("c", "a", "b"))
     assert good == [(1, "x", "1", "2"), (3, "x", "3", "4"), (4, "c", "b", "b")]
     assert broken == [(2, "", "header_again")]
+    # Two words of three may be a row's own.
+    assert _read(path, ("a", "b"))[0] == [
+        (1, "1", "2"),
+        (2, "a", "b"),
+        (3, "3", "4"),
+        (4, "b", "b"),
+    ]
 
 
 def test_columns_that_a_spreadsheet_leaves_behind_without_a_name_are_passed_over(
