@@ -103,6 +103,27 @@ def test_the_file_answers_by_slice_and_its_coverage_is_what_training_found(
             assert slices[f"country = {name}"]["coverage"] == pytest.approx(own, abs=0.005)
 
 
+def test_the_mean_size_is_that_of_answers_to_the_rows_that_judge(
+    output: Path, tmp_path: Path
+) -> None:
+    """Of all rows of test; sets are measured on 512 of them."""
+    scores = tmp_path / "scores.parquet"
+    line = words("--model", output / "model" / "model.onnx", "--input", output / "rows.parquet")
+    score.run([*line, *words("--output", scores, "--side", "test", "--coverage", COVERAGE)])
+    found = pq.read_table(scores)
+    made = read_json(output / "run" / "metrics.json")["calibration"]
+    ninety = {name: own["judged"]["test"][1] for name, own in made.items()}
+    lengths = found["amount.high"].to_numpy() - found["amount.low"].to_numpy()
+    assert ninety["amount"]["size"] == pytest.approx(lengths.mean(), rel=1e-4)
+    error = lengths.std() / np.sqrt(len(lengths))
+    assert ninety["amount"]["size_error"] == pytest.approx(error, rel=1e-2)
+    sizes = np.array([len(one) for one in found["maker.set"].to_pylist()])
+    far = 4 * ninety["maker"]["size_error"]
+    assert ninety["maker"]["size"] == pytest.approx(sizes.mean(), abs=far)
+    # Another half has other rows.
+    assert made["amount"]["judged"]["eval"][1]["size"] != ninety["amount"]["size"]
+
+
 def test_ask_and_beam_say_of_which_rows_the_coverage_holds(
     output: Path,
     tmp_path: Path,
