@@ -214,9 +214,16 @@ class Column:
             and separators.without_spaces(self.counted.values[:1000])
         )
 
+    @cached_property
+    def cut_times(self) -> str:
+        """What cuts days or times that no date reads into as many parts each; empty if nothing."""
+        if self.time is None or self.points is not None:
+            return ""
+        return separators.evenly(self.counted.values)
+
     @property
     def _separator(self) -> str:
-        return self.listed.separator if self.listed else " "
+        return self.cut_times or (self.listed.separator if self.listed else " ")
 
     @cached_property
     def lists(self) -> pa.Array:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,13 @@ _SIGNS = "$ € £ ¥ ₹ ₽ ₩ ₺ ₴ ₪ ฿ ₫ ₱ R$ US$ C$ A$ kr kr. z�
 _CODES = """USD EUR GBP JPY CNY INR CHF CAD AUD NZD SEK NOK DKK PLN CZK HUF BRL MXN ZAR TRY RUB KRW
     SGD HKD"""
 _CURRENCIES = frozenset(f"{_SIGNS} {_CODES}".split())
+# Behind a number they are no code, as 9XL is.
+_OF_THINGS = "km kg mg cm mm ft lb lbs oz mi mph kmh km/h ml kcal cal kW kWh hp cc KB MB GB TB"
+_OF_TIMES = "min hrs hours days years yrs sec ms Hz kHz MHz GHz °C °F"
+_UNITS = frozenset(f"{_OF_THINGS} {_OF_TIMES}".split())
+# Numbers that say that there is none, where all others are far above.
+_NO_NUMBER = (-99.0, -999.0, -9999.0, -99999.0, -999999.0)
+_FEWEST_OTHERS = 10
 _MARKS = ((".", ""), (".", ","), (",", ""), (",", "."), (".", " "), (".", "'"), (",", " "))
 _SAID = {
     (".", ","): "thousands with commas",
@@ -57,7 +64,7 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
         # In the usual case one look is enough.
         values = texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
         if np.isfinite(values).all():
-            return Numbers(values)
+            return _without_sentinel(texts, Numbers(values))
     except pa.ArrowInvalid:
         pass
     texts = pc.utf8_trim_whitespace(texts)
@@ -70,7 +77,7 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
     words = tuple(gone.filter(pc.invert(pc.match_substring_regex(gone, _NAN))).unique().to_pylist())
     there = pc.if_else(absent, None, texts)
     if _all(left, NUMBER):
-        return Numbers(_floats(there), words)
+        return _without_sentinel(texts, Numbers(_floats(there), words))
     for numerals in _ways(left):
         if _all(left, numerals.pattern()):
             plain, percent = plain_numbers(there, numerals)
@@ -78,6 +85,26 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
             hundredths = percent.to_numpy(zero_copy_only=False)
             return Numbers(np.where(hundredths, values / 100, values), words, *_settings(numerals))
     return None
+
+
+def _without_sentinel(texts: pa.Array, found: Numbers) -> Numbers:
+    """The numbers without one that says that there is none: -999 far below all others.
+
+    >>> texts = pa.array(["-999", *map(str, range(40))])
+    >>> found = numbers_in(texts)
+    >>> found.words, found.values[:3]
+    (('-999',), array([nan,  0.,  1.]))
+    """
+    numbers = np.unique(found.values[np.isfinite(found.values)])
+    if len(numbers) <= _FEWEST_OTHERS or numbers[0] not in _NO_NUMBER:
+        return found
+    if numbers[1] - numbers[0] <= numbers[-1] - numbers[1]:
+        return found
+    there = found.values != numbers[0]
+    words = texts.filter(pa.array(~there)).to_pylist()
+    return replace(
+        found, values=np.where(there, found.values, np.nan), words=(*found.words, *words)
+    )
 
 
 def _floats(texts: pa.Array) -> np.ndarray:
@@ -91,7 +118,8 @@ def _ways(texts: pa.Array) -> Iterator[Numerals]:
     if not all(any(letter.isdigit() for letter in text) for text in some):
         return
     signs = {sign for text in some for sign in _SIGN.findall(text)} - {"e", "E"}
-    if len(signs) > 1 or not signs <= _CURRENCIES:
+    are_behind = all(not text[-1:].isdigit() or text[:1].isdigit() for text in some)
+    if len(signs) > 1 or not signs <= _CURRENCIES | (_UNITS if are_behind else frozenset()):
         return
     currency = next(iter(signs), "")
     percent = any("%" in text for text in some)

@@ -10,6 +10,8 @@ import pyarrow.compute as pc
 SURE = ("|", " | ", ";", "; ", ", ", ",", "\t", "::")
 # These stand in codes, dates and names, too.
 UNSURE = (" / ", "/", " > ", ">", " & ", "&", " + ", "+", "_", "-", ":")
+# In days and times.
+_EVEN = (":", "-", " ", "/", ".")
 _LOOKED_AT = 20_000
 _FEW = 10
 # Codes and dates have fewer parts.
@@ -69,6 +71,19 @@ def listed(texts: pa.Array) -> Parts | None:
         if fits:
             found.append(one)
     return min(found, key=lambda one: (one.distinct, -one.all), default=None)
+
+
+def evenly(texts: pa.Array) -> str:
+    """What cuts all texts into as many parts, two at least; empty if nothing does.
+
+    >>> evenly(pa.array(["10:05", "7:30"])), evenly(pa.array(["10:05", "7:30:01"]))
+    (':', '')
+    """
+    for separator in _EVEN:
+        lengths = pc.unique(pc.list_value_length(pc.split_pattern(texts, separator))).to_pylist()
+        if len(lengths) == 1 and lengths[0] > 1:
+            return separator
+    return ""
 
 
 def words(texts: pa.Array) -> Parts | None:

@@ -71,6 +71,10 @@ class Statistics:
     vectors: Mapping[str, Mapping[str, Any]] | None = None
     label_features: Mapping[str, Mapping[str, Any]] | None = None
 
+    def targets(self, head: str, side: str) -> int:
+        """How many targets of a head the rows of a side have: of a list many in one row."""
+        return int(self.heads.get(head, {}).get(side, {}).get("targets", 0))
+
 
 def read_statistics(folder: Path | str) -> Statistics:
     """Of a folder here or in a store."""

@@ -386,3 +386,53 @@ def test_a_column_that_only_some_files_have_is_left_out(tmp_path: Path) -> None:
     ]
     text = infer.spec_for(paths)
     assert re.search(r'left out: "y": not in .*a\.csv', text)
+
+
+def test_a_text_that_names_the_target_is_left_out(tmp_path: Path) -> None:
+    columns = _columns()
+    columns["label"] = R(3).choices(["apples", "pears", "plums"], k=600)
+    r = R(16)
+    columns["ref"] = [f"{r.choice(TOWNS)} {r.randint(1, 99)} {one}" for one in columns["label"]]
+    columns["town"] = r.choices(TOWNS, k=600)
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert set(spec.inputs) == {"shop", "x", "town"}
+    assert 'left out: "ref": its text names the target in 100.00% of the rows' in text
+
+
+def test_rows_of_an_id_that_comes_again_a_few_times_stay_together(tmp_path: Path) -> None:
+    few, many = [at // 2 for at in range(600)], [at % 40 for at in range(600)]
+    for ids, grouped in ((few, True), (many, False)):
+        order = R(17).sample(range(600), 600)
+        columns = _columns(id=[1000 + 7 * ids[at] for at in order])
+        spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+        assert (getattr(spec.split, "columns", ()) == ("id",)) == grouped
+        assert ("id" in spec.inputs) != grouped
+        assert ("rows of one 'id' belong together (2.0 rows each)" in text) == grouped
+
+
+def test_rows_that_are_in_order_for_one_place_after_the_other_are_split_by_time(
+    tmp_path: Path,
+) -> None:
+    days = [f"{1950 + at % 200 // 12}-{1 + at % 200 % 12:02d}-01" for at in range(600)]
+    columns = _columns(entry=days, place=["abc"[at // 200] for at in range(600)])
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.split.by == "time"
+
+
+def test_of_two_columns_that_say_one_time_that_which_is_read_as_a_time_stays(
+    tmp_path: Path,
+) -> None:
+    r = R(18)
+    days = [f"2024-{r.randint(1, 12):02d}-{r.randint(1, 28):02d}" for _ in range(600)]
+    names = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+    said = [f"{d[8:]}-{names[int(d[5:7]) - 1]}-2024" for d in days]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(said=said, d=days)))
+    assert "said" not in spec.inputs
+    assert spec.inputs["d"].kind == "date"
+
+
+def test_what_says_that_there_is_no_number_stands_in_the_spec(tmp_path: Path) -> None:
+    columns = _columns(age=[-999 if at % 9 == 0 else 18 + at % 50 for at in range(600)])
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.missing_words == ("-999",)
+    assert "11.2% of the rows say '-999', which means missing" in text

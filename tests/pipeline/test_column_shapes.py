@@ -89,6 +89,12 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "thousands": ("x", lambda r, at: f"{r.randint(1000, 9999999):,}", "number"),
     "dollars": ("x", lambda r, at: f"${r.random() * 1e4:.2f}", "number"),
     "euros behind": ("x", lambda r, at: f"{r.random() * 1e3:.2f} €", "number"),
+    "kilometres": ("x", lambda r, at: f"{r.random() * 90:.1f} km", "number"),
+    "milligrams": ("dose", lambda r, at: f"{r.choice((5, 10, 20, 50))}mg", "number log"),
+    "codes with letters before": ("gate", lambda r, at: f"km{r.randint(1, 9)}", "category"),
+    "numbers, -999 where there is none": (
+        *("x", _missing(lambda r, at: round(r.gauss(50, 9)), 0.1, "-999"), "number"),
+    ),
     "percent": ("x", lambda r, at: f"{r.random() * 100:.3f}%", "number"),
     "a few percentages": ("discount", lambda r, at: f"{r.randint(0, 4) * 10}%", "number"),
     "yes and no": ("paid", lambda r, at: r.choice(("yes", "no")), "category"),
@@ -120,8 +126,13 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "days with names of months": (
         "t",
         lambda r, at: _day(at).strftime("%d-%b-%Y"),
-        "left out days as 31-Jan-2024",
+        "list -",
     ),
+    "times of day": ("t", lambda r, at: f"{at % 24:02d}:{r.randint(0, 59):02d}", "list :"),
+    "times of day with seconds": (
+        *("t", lambda r, at: f"{at % 24}:{r.randint(0, 59):02d}:07", "list :"),
+    ),
+    "months": ("t", lambda r, at: _day(at).strftime("%Y-%m"), "list -"),
     "seconds since 1970": (
         *("timestamp", lambda r, at: r.randint(900_000_000, 1_000_000_000), "date"),
     ),

@@ -13,8 +13,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data_folder import read_data
+from trainer.evaluation.gates import rows_judged
 from trainer.recipe import trials
-from trainer.recipe.pace import Pace
+from trainer.recipe.pace import Pace, rows_after
 from trainer.recipe.rules import Move
 from trainer.recipe.telling import Trial
 from trainer.recipe.trials import PLAN, RULES, Trials
@@ -181,6 +182,17 @@ def test_the_steps_that_fit_are_the_most_that_do(tmp_path: Path) -> None:
         assert pace.seconds(made, steps) <= seconds < pace.seconds(made, steps + 1)
     assert pace.fitting(made, 0.0) == 1
     assert pace.fitting(made, 1e9) == steps_of_run(spec.training, made.data.rows("train"))
+
+
+def test_all_that_is_computed_after_the_last_epoch_is_counted(tmp_path: Path) -> None:
+    """Rows of eval and test for the metrics and for calibration; of each head with a temperature
+    those of eval four times; of a head with two memories those of eval for its gates, the network,
+    each memory, both, and all together."""
+    made = open_run(read_data(tiny_data(tmp_path / "data")), tiny_spec())[0]
+    held, test = made.data.rows("eval"), made.data.rows("test")
+    classifications = sum(head.kind == "classification" for head in made.spec.heads.values())
+    assert rows_after(made) == 2 * (held + test) + 4 * classifications * held
+    assert [rows_judged(made, memories) for memories in (0, 1, 2)] == [0, 4 * held, 6 * held]
 
 
 def test_without_held_out_rows_there_is_one_run_by_the_rules(

@@ -66,3 +66,17 @@ def test_reasons_are_what_the_rows_say() -> None:
     given_away = {"eval": {"log_loss": 0.1}, "input": "answer"}
     line = said({"log_loss": 5.0, "accuracy@10": 0.6}, other=given_away)
     assert line.endswith("a leak, as counts given answer alone nearly give the target.")
+
+
+def test_of_lists_the_targets_count_not_the_rows() -> None:
+    """Each element of a list is learned from."""
+
+    def known(targets: int) -> Statistics:
+        shares = {"train": {"targets": targets, "out_of_vocabulary": 0.0}}
+        return Statistics(
+            rows={"train": 3_000}, labels={"next": {"entries": 1_000}}, heads={"next": shares}
+        )
+
+    worse = {"log_loss": 5.0, "accuracy@10": 0.3}
+    assert "too few targets, 9,000 for 1,000 labels." in said(worse, known(9_000))
+    assert "too few" not in said(worse, known(20_000))

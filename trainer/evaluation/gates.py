@@ -157,6 +157,14 @@ def _some_rows(
     return gather_results(step, batches, rows, title)
 
 
+def rows_judged(run: Run, memories: int) -> int:
+    """How many rows are computed for a head of so many memories, one counted each time: for its
+    gates, and to judge the network, each memory if there are several, all of them, and together."""
+    rows = run.data.rows("eval")
+    parts = 3 + memories * (memories > 1)
+    return min(rows, ROWS_FITTED) + parts * min(rows, ROWS_JUDGED) if memories else 0
+
+
 def judge_parts(run: Run, temperatures: Mapping[str, float]) -> dict[str, dict[str, Any]]:
     """Fits the gates of the trained network at its temperature, unless they stand still, and says
     of each head how good the mixture is, and each of its parts alone, on eval rows that have fitted

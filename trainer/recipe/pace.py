@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from kinds.heads.network import KINDS
 from trainer.data import steps_per_epoch
-from trainer.evaluation import ROWS_BETWEEN_EPOCHS, make_held_out_loss
+from trainer.evaluation import ROWS_BETWEEN_EPOCHS, conformal, gates, make_held_out_loss
+from trainer.evaluation.calibration import BATCHES_AT_MOST
 from trainer.run import Run
 from trainer.training.train import judge_of, sampled_steps, steps_of_run, train_step
 
@@ -19,8 +20,8 @@ SECONDS_OF_STEPS = 3.0
 # bfloat16 must be so much faster: it rounds.
 WORTH_ROUNDING = 0.8
 TURNS = 6
-# Passes over held-out rows that fitting a temperature takes at most.
-PASSES_OF_TEMPERATURE = 8
+# Passes that fitting a temperature usually takes: six over half of its rows, two over the others.
+PASSES_OF_TEMPERATURE = 4
 # What the end of a run takes apart from held-out rows.
 SECONDS_TO_SAVE = 4.0
 
@@ -98,15 +99,23 @@ def _judging(run: Run) -> float:
 
 
 def _closing(run: Run, judging: float) -> float:
-    """Final metrics, temperatures and what does not depend on rows."""
-    rows = run.data.rows("eval")
-    judged = max(1, min(rows, ROWS_BETWEEN_EPOCHS))
-    passes = (rows + run.data.rows("test")) / judged
-    if any(
-        KINDS[head.part.kind].temperature_sums(head.part) for head in run.network.heads.values()
-    ):
-        passes += PASSES_OF_TEMPERATURE
-    return SECONDS_TO_SAVE + passes * judging
+    """All that is computed of held-out rows after the last epoch, and what does not depend on
+    rows."""
+    judged = max(1, min(run.data.rows("eval"), ROWS_BETWEEN_EPOCHS))
+    return SECONDS_TO_SAVE + rows_after(run) * judging / judged
+
+
+def rows_after(run: Run) -> int:
+    """How many rows are computed after the last epoch, one counted each time: for temperatures,
+    gates of memories and what their parts are worth, calibration, and the final metrics."""
+    held, test = run.data.rows("eval"), run.data.rows("test")
+    heads = run.network.heads.values()
+    fitted = sum(bool(KINDS[head.part.kind].temperature_sums(head.part)) for head in heads)
+    batches = min(held, BATCHES_AT_MOST * run.spec.training.batch_size)
+    rows = fitted * PASSES_OF_TEMPERATURE * batches
+    rows += sum(gates.rows_judged(run, len(head.part.memories())) for head in heads)
+    rows += sum(min(side, conformal.ROWS) for side in (held, test))
+    return rows + held + test
 
 
 def fastest_products(rows: int, width: int, outputs: int) -> str:

@@ -51,6 +51,7 @@ class Facts:
     entries: values of each vocabulary
     ids: values that have an embedding
     outputs: of each head
+    targets: what a step learns from: rows, or more, where heads predict the elements of lists
     products: the type in which this machine multiplies large matrices fastest
     """
 
@@ -59,6 +60,7 @@ class Facts:
     outputs: Mapping[str, int]
     ids: int = 0
     products: str = "float32"
+    targets: int = 0
 
     @property
     def labels(self) -> int:

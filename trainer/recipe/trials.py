@@ -59,7 +59,8 @@ def counted_facts(said: Spec, data: DataFolder) -> Facts:
     entries, lookups = data.entries, said.lookups(with_own_ids=True)
     tables = {one.table: one.rows or entries[one.vocabulary or ""] for one in lookups.values()}
     outputs = outputs_of(said, entries)
-    return Facts(data.rows("train"), entries, outputs, sum(tables.values()))
+    targets = max((data.statistics.targets(name, "train") for name in said.followed()), default=0)
+    return Facts(data.rows("train"), entries, outputs, sum(tables.values()), targets=targets)
 
 
 def tried(

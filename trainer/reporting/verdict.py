@@ -114,9 +114,12 @@ def reasons(
 ) -> Iterator[str]:
     """Of what is known of the rows, what can make a model lose against counts."""
     rows, labels = known.rows.get("train", 0), known.labels.get(name, {}).get("entries", 0)
-    if labels and rows < FEW_ROWS_A_LABEL * labels:
-        yield f"too few rows, {rows:,} for {labels:,} labels"
-    elif 0 < rows < FEW_ROWS:
+    # Of a list many targets are in one row.
+    targets = max(rows, known.targets(name, "train"))
+    if labels and targets < FEW_ROWS_A_LABEL * labels:
+        what = "targets" if targets > rows else "rows"
+        yield f"too few {what}, {targets:,} for {labels:,} labels"
+    elif 0 < targets < FEW_ROWS:
         yield f"too few rows, {rows:,}"
     for what, shares in [("targets", known.heads.get(name, {})), *known.inputs.items()]:
         before, now = (

@@ -26,6 +26,8 @@ def could_be(column: Column) -> Look | None:
         return _look(column, 2.0, "text, as was said: its words")
     if column.is_list:
         return _of_lists(column)
+    if column.cut_times:
+        return _of_times(column)
     if (listed := column.listed) is not None:
         said = f"{listed.distinct:,} values with {listed.separator!r} between them make up "
         said += f"{listed.texts:,} texts"
@@ -47,6 +49,14 @@ def _followed(column: Column) -> Look:
     return Look(
         2.0, "lists, each learned from at all places", "", {**own, **_ALL}, more, of_elements=True
     )
+
+
+def _of_times(column: Column) -> Look:
+    """Days and times that no date reads: hour and minute, or month and year, each in its place."""
+    assert column.time is not None
+    own = {"vocabulary": column.name, "length": _length(column), "separator": column.cut_times}
+    said = f"{column.time.said}: each part has a place of its own"
+    return Look(0.7, said, column.time.unsure, own, of_elements=True)
 
 
 def _of_lists(column: Column) -> Look:

@@ -18,6 +18,11 @@ _FOLDS = frozenset(("fold", "folds", "cv", "kfold"))
 _MOST_FOLDS = 20
 # An element for eval, and two before it.
 _LEAST_ELEMENTS = 3
+_OF_EVENTS = names.TIMES | names.EVENTS | names.CALENDAR
+_FEW_TIMES_BACK = 0.01
+_SUBJECTS = frozenset(("id", "ids", "uid", "uuid", "guid"))
+# So many rows of one id on average are too few to learn from it.
+_FEW_ROWS_OF_AN_ID = 5
 _SHARES = {"eval": 0.1, "test": 0.1}
 
 
@@ -119,13 +124,12 @@ def found(
         own = _of_histories(groups, pair, _times(every))
         if own is not None:
             return own
-    visits = [column for column in groups if names.says(column.column, names.VISITS)]
-    if visits:
-        each = visits[0].counted.total / visits[0].distinct
-        why = f"rows of one {visits[0].column!r} belong together ({each:.1f} rows each)"
-        return by_columns(visits[:1], why, (visits[0],))
+    for column in [c for c in groups if names.says(c.column, names.VISITS)] + _subjects(every):
+        each = column.counted.total / column.distinct
+        why = f"rows of one {column.column!r} belong together ({each:.1f} rows each)"
+        return by_columns([column], why, (column,))
     for column in _times(every):
-        if is_sorted(column) or {*names.words(column.column)} <= names.TIMES | names.EVENTS:
+        if is_sorted(column) or {*names.words(column.column)} <= _OF_EVENTS:
             why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
             return Split({"by": "time", "column": column.column, **_SHARES}, why)
     if keys:
@@ -175,6 +179,19 @@ def _is_group(column: Column) -> bool:
     return column.numbers is None or (verdict is not None and verdict.are_ids)
 
 
+def _subjects(columns: Sequence[Column]) -> list[Column]:
+    """Columns called id and no more, of which each value comes again, but only a few times: the
+    same subject some times over."""
+    named = [c for c in columns if {*names.words(c.column)} <= _SUBJECTS and not c.is_list]
+    return [
+        column
+        for column in named
+        if column.distinct >= FEW
+        and 1.2 * column.distinct < column.counted.total < _FEW_ROWS_OF_AN_ID * column.distinct
+        and column.counted.once < 0.8 * column.distinct
+    ]
+
+
 def _times(columns: Sequence[Column]) -> list[Column]:
     """The columns by which a split can put all rows in time, that with most times first."""
     fit = [c for c in columns if c.is_time and c.missing == 0 and c.distinct >= FEW and _is_read(c)]
@@ -187,6 +204,10 @@ def _is_read(column: Column) -> bool:
 
 
 def is_sorted(column: Column) -> bool:
-    """Whether the rows come in the order of a column of times."""
+    """Whether the rows come in the order of a column of times, from its beginning again for each of
+    a few things."""
     points = column.points
-    return points is not None and bool((np.diff(points[np.isfinite(points)]) >= 0).all())
+    if points is None:
+        return False
+    back = np.diff(points[np.isfinite(points)]) < 0
+    return bool(back.sum() <= _FEW_TIMES_BACK * len(back))
