@@ -150,8 +150,10 @@ def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
         *(f"{name} alone" for name in ("by_maker_shop", "by_maker", "by_last", "all memories")),
     ]
     losses = {name: own["log_loss"] for name, own in said["parts"].items()}
-    low, high = parts.between(said)["log_loss"]
-    assert low < losses[parts.MIXTURE] < high
+    for (title, own), ends in zip(parts.columns(said), parts.between(said), strict=True):
+        low, high = ends["log_loss"]
+        loss = own["log_loss"]
+        assert loss is not None and low < loss < high, title
     assert min(losses, key=lambda name: losses[name]) in (parts.MIXTURE, parts.MEMORIES)
     assert (
         losses[parts.MEMORIES] < losses[parts.NETWORK]

@@ -109,7 +109,8 @@ def test_the_mean_size_is_that_of_answers_to_the_rows_that_judge(
     """Of all rows of test; sets are measured on 512 of them."""
     scores = tmp_path / "scores.parquet"
     line = words("--model", output / "model" / "model.onnx", "--input", output / "rows.parquet")
-    score.run([*line, *words("--output", scores, "--side", "test", "--coverage", COVERAGE)])
+    line += words("--output", scores, "--side", "test", "--coverage", str(COVERAGE))
+    score.run(line)
     found = pq.read_table(scores)
     made = read_json(output / "run" / "metrics.json")["calibration"]
     ninety = {name: own["judged"]["test"][1] for name, own in made.items()}

@@ -21,8 +21,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.near import near
 from serving.explanation.evidence import EvidenceNetwork
 from serving.explanation.memories import Memory, memories_of
-from serving.explanation.parts import elements_of, inputs_of, texts_of, without
+from serving.explanation.parts import Part, elements_of, inputs_of, texts_of, without
 from serving.explanation.plans import Plan, one_by_one, shapley
+from serving.explanation.words import WordPart
 
 if TYPE_CHECKING:
     from serving.scorer import Scorer
@@ -164,7 +165,7 @@ class Explainer:
         said, places = self._leaning(rows, answers)
         values = {name: [of] for name, of in said.items()}
         words = [word for text in self._texts for word in text.words_in(rows)]
-        parts = [*self._parts, *words]
+        parts: list[Part | WordPart] = [*self._parts, *words]
         there = np.stack([part.is_in(rows) for part in parts])
         for kept in others:
             missing = [at for at in np.flatnonzero(~kept) if there[at].any()]

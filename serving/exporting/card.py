@@ -198,15 +198,16 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             yield f"{plain(head)} with its memories and without, on half of eval:"
-            first, *others = (title for title, _ in found)
-            ends = parts.between(said)
-            yield table(
-                [head, first, LEVEL_SAID, *others],
-                [
-                    [n, _cell(own[0]), _range(ends.get(n)), *map(_cell, own[1:])]
-                    for n, own in parts.rows(found)
-                ],
-            )
+            titles, ends = [title for title, _ in found], parts.between(said)
+            header = [what for title in titles for what in (title, LEVEL_SAID)]
+            yield table([head, *header], [_of_parts(n, own, ends) for n, own in parts.rows(found)])
+
+
+def _of_parts(
+    metric: str, values: Sequence[float | None], ends: Sequence[parts.Intervals]
+) -> list[str]:
+    each = zip(values, ends, strict=True)
+    return [metric, *(said for v, of in each for said in (_cell(v), _range(of.get(metric))))]
 
 
 def _range(between: Sequence[float] | None) -> str:

@@ -144,7 +144,7 @@ def leaning(model: Path, rows: list[dict[str, Any]]) -> np.ndarray:
 
 def test_the_share_of_a_word_is_what_the_answer_loses_without_it(model: Path) -> None:
     """Deleted by hand, wherever it stands; of a list in a text with what separates it."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"title": "The quick, the brown FOX the a b", "tags": "x|y|x|z", "note": "the fox. The"},
         {"title": "fox", "tags": "", "note": "a zebra runs far and is one"},
         {"title": "", "tags": "y||y", "note": None},

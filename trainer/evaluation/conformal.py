@@ -91,7 +91,7 @@ def _of_head(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict
     part, scale = head.part, run.scales[head.name]
     kind = COVERAGE[part.kind]
     of_halves = {name: _with_targets(part, own, scale) for name, own in halves.items()}
-    outputs = _falling(run, head) if kind.penalties() else of_halves
+    outputs: Mapping[str, Rows] = _falling(run, head) if kind.penalties() else of_halves
     made_of = of_halves["calibration"]
     shapes = [Shape(one, scale.log) for one in kind.penalties()] or [Shape(log=scale.log)]
     tried = [(kind.strangeness(made_of, shape), shape) for shape in shapes]
@@ -169,7 +169,7 @@ def _with_targets(part: HeadPart, results: Results, scale: Scale) -> Rows:
     return {**metrics.KINDS[part.kind].restored(rows, scale), **ids}
 
 
-def _falling(run: Run, head: OutputLayer) -> dict[str, Rows]:
+def _falling(run: Run, head: OutputLayer) -> Mapping[str, Rows]:
     """Of some rows of each half and of test, as "value" [rows, labels], the probabilities of
     labels, the greatest first; and the rows' ids."""
 
