@@ -64,6 +64,7 @@ def render(data: ReportData) -> str:
         slices_said=slices_said,
         threshold_rows=threshold_rows,
         not_exchangeable=not_exchangeable(data),
+        too_narrow=too_narrow(data),
         ended=data.run.get("ended"),
     )
 
@@ -251,6 +252,11 @@ def _share_between(value: float, between: Sequence[float] | None) -> str:
     if between is None:
         return said
     return f"{said} ({charts.percent(between[0])} to {charts.percent(between[1])})"
+
+
+def too_narrow(data: ReportData) -> str:
+    """What is to be known of intervals over rows."""
+    return Split.of(data.spec.split.model_dump(mode="json")).too_narrow()
 
 
 def not_exchangeable(data: ReportData) -> str:

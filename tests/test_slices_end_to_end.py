@@ -149,6 +149,8 @@ def test_the_report_has_the_coverage_of_each_slice(output: Path) -> None:
     said = path.read_text(encoding="utf-8")
     assert "the coverage holds where country = de" in said
     assert said.count("<td>country = fr</td>") == 2
+    # The split by row keeps nothing together.
+    assert "Only what is beyond noise is bold.</p>" in said
 
 
 def test_a_coverage_that_a_slice_cannot_give_is_refused(output: Path) -> None:

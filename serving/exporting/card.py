@@ -179,6 +179,8 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
     if split is None:
         return
     yield f"## Measured on {split}"
+    if file.split and (why := file.split.too_narrow()):
+        yield plain(f"Of the {LEVEL_SAID} intervals: {why}.")
     for head, of_head in metrics[split].items():
         baselines = metrics.get("baselines", {}).get(head, {})
         columns = [baselines.get(which) or {} for which in ("constant", "strongest_input")]
