@@ -20,6 +20,7 @@ from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
 from kinds.memory import parts
 from kinds.memory import show as memories
+from pipeline.sides import Split
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
 
@@ -52,7 +53,7 @@ def card(
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
-        *_measured(file, metrics, split),
+        *_measured(spec, metrics, split),
         "## Use",
         _USE,
         "## Made with",
@@ -175,11 +176,11 @@ def _memories(spec: Spec, memory: Mapping[str, Mapping[str, Any]]) -> Iterator[s
         yield table(memories.HEADER, list(memories.rows(of, memory)))
 
 
-def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
+def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
     if split is None:
         return
     yield f"## Measured on {split}"
-    if file.split and (why := file.split.too_narrow()):
+    if why := Split.of(spec.split.model_dump(mode="json")).too_narrow():
         yield plain(f"Of the {LEVEL_SAID} intervals: {why}.")
     for head, of_head in metrics[split].items():
         baselines = metrics.get("baselines", {}).get(head, {})

@@ -274,3 +274,34 @@ def test_hard_texts_have_on_the_page_the_scores_of_the_scorer(
         said = browser.evaluate("document.querySelector('#known').textContent")
         counts = f"{right['row.known']} of {right['row.values']} values known"
         assert said.startswith(counts), row
+
+
+BARS = """[...document.querySelectorAll("h3 + ol li")].map((item) => [
+  item.querySelector("bdi").textContent, Number(item.querySelector("span").textContent)])"""
+
+
+def test_the_page_takes_out_the_words_that_the_scorer_takes_out(
+    browser: Browser, model: Path
+) -> None:
+    rows = [
+        {"title": "The quick, the brown FOX the a b", "tags": "x|y|x|z", "note": "the fox. The"},
+        {
+            "title": "\U0001f642 fox \U0001f642",
+            "tags": "a||a",
+            "note": "a zebra runs far and is one",
+        },
+    ]
+    table = pa.Table.from_pylist([{"row": "", **row} for row in rows])
+    expected = Scorer(model).explain(table, elements=True).to_pylist()
+    before = int(browser.evaluate("document.body.dataset.answered"))
+    for at, name in enumerate(("explains", "parted"), 1):
+        browser.evaluate(f"document.querySelector('#{name}').click()")
+        browser.evaluate(f"({ANSWERED})({before + at})")
+    for at, (row, right) in enumerate(zip(rows, expected, strict=True), 3):
+        browser.evaluate(f"({ASKED})({json.dumps(row)})")
+        browser.evaluate(f"({ANSWERED})({before + at})")
+        found = dict(browser.evaluate(BARS))
+        shares = dict(zip(right["liked.reasons"], right["liked.shares"], strict=True))
+        assert found.keys() == shares.keys()
+        for name, share in shares.items():
+            assert found[name] == pytest.approx(share, rel=0.02, abs=0.01), name
