@@ -128,7 +128,7 @@ class Ours:
 def batch_of(side: dict[str, np.ndarray]) -> Batch:
     features = {name: tf.constant(side[name], tf.int32) for name in ("tokens", "package")}
     labels = tf.constant(side["label"], tf.int32)
-    return Batch(features, {HEAD: labels}, tf.ones(len(side["label"])), {})
+    return Batch(features, {HEAD: labels}, tf.ones(len(side["label"])), {}, {})
 
 
 class MergedAdam(keras.optimizers.Adam):

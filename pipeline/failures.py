@@ -7,10 +7,13 @@ import errno
 import gc
 import io
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import IntEnum
+from types import FrameType
 from typing import NoReturn
 
 from pipeline.console.log_format import EVERYWHERE, taken
@@ -57,6 +60,7 @@ _ENVIRONMENT_ERRORS = {
 }
 
 
+_AGAIN = "the same command starts it again"
 _DEBUG_OPTION, _DEBUG = "--debug", "PIPELINE_DEBUG"
 
 
@@ -67,6 +71,7 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
     its traceback. The stages that a command starts inherit it.
     """
     _print_anywhere()
+    signal.signal(signal.SIGTERM, _terminated)
     arguments = [argument for argument in sys.argv[1:] if argument != _DEBUG_OPTION]
     if len(arguments) < len(sys.argv) - 1:
         os.environ[_DEBUG] = "1"
@@ -78,6 +83,11 @@ def main(command: Callable[[Sequence[str]], None]) -> NoReturn:
             raise
         _let_go(failure)
         _end(failure.exit_code, str(failure))
+    except KeyboardInterrupt as error:
+        if debug:
+            raise
+        _let_go(error)
+        _end(128 + signal.SIGINT, f"interrupted; {_AGAIN}")
     except OSError as error:
         if debug or error.errno not in _ENVIRONMENT_ERRORS:
             raise
@@ -106,6 +116,15 @@ def _let_go(error: BaseException | None) -> None:
         error = error.__context__
 
 
-def _end(exit_code: Exit, message: str) -> NoReturn:
+def _terminated(number: int, _: FrameType | None) -> None:
+    """Ends the process as SIGTERM does, but with a word. Training has a way of its own."""
+    # The signal may come amid another line.
+    with suppress(RuntimeError):
+        print(f"error: ended by SIGTERM; {_AGAIN}", file=sys.stderr, flush=True)
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _end(exit_code: int, message: str) -> NoReturn:
     print(f"error: {message}", file=sys.stderr, flush=True)
     sys.exit(exit_code)

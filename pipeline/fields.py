@@ -3,8 +3,8 @@
 No column is read twice in one type. Shared by prepare and export.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kinds.analysis import Analysis
@@ -25,7 +25,8 @@ _COMPARED: Kind = "text"
 class Fields:
     """The fields of a spec, by what they are for; the same Field may serve several uses.
 
-    An input has one for each column that it reads.
+    An input has one for each column that it reads. `filtered` has that of the labels which metrics
+    of a head leave out, by head.
     """
 
     inputs: dict[str, tuple[Field, ...]]
@@ -34,10 +35,11 @@ class Fields:
     split: dict[str, Field]
     weight: Field | None
     next_elements: NextElements | None = None
+    filtered: Mapping[str, Field] = field(default_factory=dict)
 
     def all(self) -> list[Field]:
         """Every field once, in the order of their first use."""
-        uses = [*self.of_inputs(), *self.heads.values()]
+        uses = [*self.of_inputs(), *self.heads.values(), *self.filtered.values()]
         uses += [*self.keys.values(), *self.split.values()]
         return list(dict.fromkeys(uses + [self.weight] * (self.weight is not None)))  # type: ignore[list-item]
 
@@ -55,19 +57,25 @@ class Fields:
 
     def of(self, name: str) -> tuple[Field, ...]:
         """The fields of an input or a head."""
-        return self.inputs[name] if name in self.inputs else (self.heads[name],)
+        if name in self.inputs:
+            return self.inputs[name]
+        further = (self.filtered[name],) if name in self.filtered else ()
+        return self.heads[name], *further
 
     def raw(self) -> dict[str, Field]:
         """Raw feature to the field that it is made from: inputs by name, then heads.
 
-        Further columns of an input are called `NAME.2` and so on.
+        Further columns of one are called `NAME.2` and so on.
         """
-        own = {
+        return self.raw_of(self.inputs) | self.raw_of(self.heads)
+
+    def raw_of(self, names: Iterable[str]) -> dict[str, Field]:
+        """The same of some inputs or heads."""
+        return {
             raw: field
-            for name, fields in self.inputs.items()
-            for raw, field in zip(raw_names(name, len(fields)), fields, strict=True)
+            for name in names
+            for raw, field in zip(raw_names(name, len(self.of(name))), self.of(name), strict=True)
         }
-        return own | self.heads
 
     def read(self) -> list[Field]:
         """The fields that files have; others are made of these."""
@@ -77,9 +85,9 @@ class Fields:
         return list(dict.fromkeys(field.column for field in self.read()))
 
     def sampled(self) -> list[Field]:
-        """The fields of inputs, keys and heads: what a row that is to be scored has."""
-        uses = [*self.of_inputs(), *self.heads.values(), *self.keys.values()]
-        return list(dict.fromkeys(uses))
+        """The fields of inputs, heads and keys: what a row that is evaluated has."""
+        uses = [*self.of_inputs(), *self.heads.values(), *self.filtered.values()]
+        return list(dict.fromkeys([*uses, *self.keys.values()]))
 
     def read_as(self, readings: Mapping[str, Reading]) -> "Fields":
         """The same columns; `readings` has how each input and head reads them."""
@@ -88,7 +96,8 @@ class Fields:
             for name, fields in self.inputs.items()
         }
         heads = {name: _read(field, readings[name]) for name, field in self.heads.items()}
-        return replace(self, inputs=inputs, heads=heads)
+        filtered = {name: _read(field, readings[name]) for name, field in self.filtered.items()}
+        return replace(self, inputs=inputs, heads=heads, filtered=filtered)
 
 
 def fields_of(spec: specs.Spec) -> Fields:
@@ -109,18 +118,23 @@ def fields_of(spec: specs.Spec) -> Fields:
     heads = {
         name: named(_read(_head_field(spec, name, inputs), readings[name])) for name in spec.heads
     }
+    filtered = {
+        name: named(_read(_filtered_field(spec, name, column, inputs), readings[name]))
+        for name, column in spec.left_out().items()
+    }
     weight = None
     if spec.weight is not None:
         weight = named(Field(spec.weight, "number", required=True, nonnegative=True))
     # Whatever compares these takes them as values: they need no field of their own for that.
     of_inputs = [field for fields in inputs.values() for field in fields]
-    all_fields = [*of_inputs, *heads.values()]
+    all_fields = [*of_inputs, *heads.values(), *filtered.values()]
     texts = {field.column: field for field in all_fields if field.kind == _COMPARED}
     keys = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in spec.keys}
     split = {c: texts.get(c) or named(Field(c, _COMPARED)) for c in _split_columns(spec.split)}
     if (column := time_column(spec.split)) and (known := time_field(of_inputs, column)):
         split[column] = known
-    return Fields(inputs, heads, keys, split, weight, _next_elements(spec, inputs, heads))
+    following = _next_elements(spec, inputs, heads, filtered)
+    return Fields(inputs, heads, keys, split, weight, following, filtered)
 
 
 def _head_field(spec: specs.Spec, name: str, inputs: Mapping[str, tuple[Field, ...]]) -> Field:
@@ -130,8 +144,21 @@ def _head_field(spec: specs.Spec, name: str, inputs: Mapping[str, tuple[Field, .
     return replace(inputs[source][0], column=column, name="", follows=inputs[source][0].output)
 
 
+def _filtered_field(
+    spec: specs.Spec, name: str, column: str, inputs: Mapping[str, tuple[Field, ...]]
+) -> Field:
+    """Of a list whose next element is predicted: all that stands before that element."""
+    source = spec.heads[name].follows()
+    if source is None or spec.input_columns(source)[0] != column:
+        return Field(column, "list")
+    return replace(inputs[source][0], name="", follows=inputs[source][0].output)
+
+
 def _next_elements(
-    spec: specs.Spec, inputs: Mapping[str, tuple[Field, ...]], heads: Mapping[str, Field]
+    spec: specs.Spec,
+    inputs: Mapping[str, tuple[Field, ...]],
+    heads: Mapping[str, Field],
+    filtered: Mapping[str, Field],
 ) -> NextElements | None:
     if not spec.followed():
         return None
@@ -140,7 +167,8 @@ def _next_elements(
     split, held_out = spec.split, list[int]()
     if isinstance(split, specs.LastSplit) and split.of_elements:
         held_out = [SIDES.index(side) for side in ("test", "eval") if getattr(split, side)]
-    return NextElements(tuple(lists), follow, spec.places, tuple(held_out))
+    before = {field.output: field.follows for field in filtered.values() if field.follows}
+    return NextElements(tuple(lists), follow, spec.places, tuple(held_out), before)
 
 
 def kinds_of(spec: specs.Spec) -> dict[str, tuple[Prepare, Any]]:

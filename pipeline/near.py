@@ -14,8 +14,8 @@ def near(said: str, known: Iterable[str], of: str = "it") -> str:
     ("; near it: 'House', 'mouse'", '')
     """
     values = list(known)
-    plain = _plain(said)
-    found = [value for value in values if _plain(value) == plain]
+    wanted = plain(said)
+    found = [value for value in values if plain(value) == wanted]
     found += get_close_matches(said, values, SHOWN)
     shown = [_shown(value, said) for value in list(dict.fromkeys(found))[:SHOWN]]
     return f"; near {of}: {', '.join(shown)}" if shown else ""
@@ -27,7 +27,8 @@ def near_columns(missing: Sequence[str], names: Sequence[str]) -> str:
     >>> near_columns(["Age", "a\\u0308", "x"], ["age", "\\xe4"])
     "; near 'Age': 'age'; near 'a\\u0308': '\\xe4' (the same in another Unicode form, NFC or NFD)"
     """
-    return "".join(near(name, names, repr(name)) for name in missing[:SHOWN])
+    found = (near(name, names, repr(name)) for name in missing)
+    return "".join([said for said in found if said][:SHOWN])
 
 
 def _shown(value: str, said: str) -> str:
@@ -39,5 +40,6 @@ def _composed(text: str) -> str:
     return unicodedata.normalize("NFC", text)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """What two names have in common that differ in case, spaces or Unicode form alone."""
     return " ".join(_composed(text).split()).casefold()

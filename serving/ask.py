@@ -12,6 +12,7 @@ next line may put it right. Needs what the scorer needs.
 """
 
 import argparse
+import io
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
@@ -42,6 +43,9 @@ def run(arguments: Sequence[str]) -> None:
         answers=options.answers,
     )
     is_person = sys.stdin.isatty()
+    if isinstance(sys.stdin, io.TextIOWrapper):
+        # A byte that is no letter is that line's fault, not the end of all.
+        sys.stdin.reconfigure(errors="surrogateescape")
     candidates = scorer.candidates(limits_from(options, scorer.heads()))
     notes = [f"note: {one}" for one in scorer.notes()]
     for line in [*(candidates.unknown if candidates else []), *notes]:
@@ -71,7 +75,8 @@ def converse(
     """
     row: dict[str, str] = {}
     code, is_spoiled = 0, False
-    for line in chain(_prompted(lines, is_person=is_person), [""]):
+    for number, line in enumerate(chain(_prompted(lines, is_person=is_person), [""])):
+        line = line if number else line.removeprefix("\ufeff")
         is_end = not line.rstrip("\r\n")
         try:
             if is_end and row and not is_spoiled:
@@ -107,6 +112,9 @@ def cell_of(line: str, of_row: Sequence[Field]) -> dict[str, str]:
     """The column and the value of a line. Raises Failure: 2 for no such column, 4 for a value that
     the column cannot hold."""
     # The longest name that fits: a column's name may hold a `=`.
+    if not _is_text(line):
+        said = line.encode("utf-8", errors="surrogateescape").decode(errors="replace")
+        raise Failure(Exit.USAGE, "a line must be UTF-8 text", received=said[:80])
     columns = list(dict.fromkeys(field.column for field in of_row))
     fitting = [column for column in columns if line.startswith(f"{column}=")]
     if not fitting:
@@ -118,6 +126,11 @@ def cell_of(line: str, of_row: Sequence[Field]) -> dict[str, str]:
     fields = [field for field in of_row if field.column == column and value]
     typed(pa.RecordBatch.from_pydict({column: [value]}), fields)
     return {column: value}
+
+
+def _is_text(line: str) -> bool:
+    """Whether no byte of it is half a letter."""
+    return not any("\udc80" <= letter <= "\udcff" for letter in line)
 
 
 def typed(raw: pa.RecordBatch, fields: Sequence[Field]) -> pa.RecordBatch:

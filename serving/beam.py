@@ -11,6 +11,7 @@ that are not ours are Beam's.
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
@@ -25,9 +26,10 @@ from apache_beam.options.pipeline_options import PipelineOptions, StandardOption
 from apache_beam.runners.portability.fn_api_runner import FnApiRunner
 
 from kinds.columns import Field, Rejected, carried, cast
-from pipeline.failures import main
+from pipeline.failures import Exit, Failure, main
 from pipeline.rows import expand
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
+from serving.files.other_types import Found, OtherTypes
 from serving.files.sources import check_columns, column_types, read
 from serving.further import Further, with_columns, with_schemas
 from serving.model_file.candidates import Candidates, Limit
@@ -40,7 +42,8 @@ from serving.scoring.options import add_answers, positive
 READ_ROWS = 8192
 LOCAL_RUNNERS = (None, "", "DirectRunner", "FnApiRunner", "direct")
 REJECTED = "rejected"
-_VALUES, _UNKNOWN = "values", "unknown values"
+_VALUES, _UNKNOWN, _ROWS, _OTHER_TYPES = "values", "unknown values", "rows", "other types"
+SCORED = "scored"
 
 
 @dataclass(frozen=True)
@@ -103,19 +106,28 @@ class ReadRows(beam.DoFn):
     """A path -> its rows, typed, in batches; those that do not fit go to the output "rejected"."""
 
     def __init__(
-        self, fields: Sequence[Field], columns: Sequence[str], kept: Sequence[str], csv: Csv
+        self,
+        fields: Sequence[Field],
+        columns: Sequence[str],
+        kept: Sequence[str],
+        csv: Csv,
+        other_types: OtherTypes,
     ) -> None:
         self._fields, self._columns, self._kept = list(fields), list(columns), list(kept)
-        self._csv = csv
+        self._csv, self._other_types = csv, other_types
 
     def process(self, path: str) -> Iterator[Any]:
         for raw in read(path, [*self._columns, *self._kept], READ_ROWS, self._csv):
+            for found in self._other_types.see(path, raw.rows):
+                Metrics.counter(_OTHER_TYPES, json.dumps(found)).inc()
             typed, good, unfit = cast(raw.rows, self._fields)
             numbers = raw.numbers()
             by_row = [Rejected(int(numbers[r.row]), r.column, r.reason, r.text) for r in unfit]
             for one in [*raw.broken, *by_row]:
                 line = json.dumps({"file": path, **asdict(one)}, ensure_ascii=False)
                 yield beam.pvalue.TaggedOutput(REJECTED, line)
+            Metrics.counter(_ROWS, REJECTED).inc(len(raw.broken) + len(by_row))
+            Metrics.counter(_ROWS, SCORED).inc(typed.num_rows)
             if typed.num_rows:
                 yield TypedBatch(typed, carried(raw.rows.take(pa.array(good)).select(self._kept)))
 
@@ -141,10 +153,13 @@ class Score(beam.PTransform):
         self._kept = list(dict.fromkeys([*metadata.keys, *kept]))
         self._fields = [*metadata.fields, *(candidates.fields if candidates else [])]
         self._columns = list(dict.fromkeys(field.column for field in self._fields))
+        self._other_types = OtherTypes(metadata.fields)
         self._handler = ScorerHandler(model, top_k, heads, candidates, asked, answers)
 
     def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
-        read_rows = beam.ParDo(ReadRows(self._fields, self._columns, self._kept, self._csv))
+        read_rows = beam.ParDo(
+            ReadRows(self._fields, self._columns, self._kept, self._csv, self._other_types)
+        )
         rows = paths | "read and type" >> read_rows.with_outputs(REJECTED, main="rows")
         return rows["rows"] | "score" >> RunInference(self._handler), rows[REJECTED]
 
@@ -194,11 +209,20 @@ def run(arguments: Sequence[str]) -> None:
         _ = rejected | "write rejected" >> beam.io.WriteToText(
             f"{options.output}.{REJECTED}", file_name_suffix=".jsonl", skip_if_empty=True
         )
-    seen = _counted(pipeline.result)
+    seen, other_types = _counted(pipeline.result), OtherTypes(scorer.metadata.fields)
+    other_types.add(
+        sorted(Found(*json.loads(name)) for name in _counters(pipeline.result, _OTHER_TYPES))
+    )
     notes = [f"note: {one}" for one in scorer.notes(options.heads)]
-    for warning in [*seen.warnings(scorer.metadata.usual()), *notes]:
+    unknown = seen.warnings(scorer.metadata.usual())
+    for warning in [*other_types.warnings(), *unknown, *notes]:
         print(warning, file=sys.stderr)
-    print("; ".join(part for part in (options.output, seen.said()) if part))
+    rows = _counters(pipeline.result, _ROWS)
+    if rows[REJECTED] and not rows[SCORED]:
+        rule = f"no row could be scored; {options.output}.{REJECTED}-* say why"
+        raise Failure(Exit.BAD_ROWS, rule, received=f"{rows[REJECTED]:,} rejected")
+    said = f"{rows[SCORED]:,} rows scored, {rows[REJECTED]:,} rejected: {options.output}"
+    print("; ".join(part for part in (said, seen.said()) if part))
 
 
 def _count(seen: UnknownValues) -> None:
@@ -209,11 +233,13 @@ def _count(seen: UnknownValues) -> None:
 
 def _counted(result: Any) -> UnknownValues:
     """What all workers counted, as far as the engine has it."""
-    found = UnknownValues()
-    for namespace, counts in ((_VALUES, found.values), (_UNKNOWN, found.unknown)):
-        asked = MetricsFilter().with_namespace(namespace)
-        for one in result.metrics().query(asked)["counters"]:
-            counts[one.key.metric.name] += one.result or 0
+    return UnknownValues(_counters(result, _VALUES), _counters(result, _UNKNOWN))
+
+
+def _counters(result: Any, namespace: str) -> Counter[str]:
+    found = Counter[str]()
+    for one in result.metrics().query(MetricsFilter().with_namespace(namespace))["counters"]:
+        found[one.key.metric.name] += one.result or 0
     return found
 
 

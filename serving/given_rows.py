@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from kinds.columns import Field, cast
+from kinds.columns.usual_types import usual
 from pipeline.failures import Exit, Failure
 from pipeline.near import near_columns
 
@@ -16,11 +17,26 @@ ROWS = "rows are a pyarrow.Table, a frame of pandas or Polars, a dict of columns
 def rows_with(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
     """The rows, which have all `wanted` columns. Raises Failure 2 where they do not."""
     rows = as_arrow(given, wanted)
+    if isinstance(rows, pa.RecordBatch):
+        rows = usual(rows)
+    else:
+        batches = [usual(batch) for batch in rows.to_batches()]
+        rows = pa.Table.from_batches(batches, batches[0].schema) if batches else rows
     if missing := sorted({*wanted} - {*rows.schema.names}):
+        names = _names(given)
         rule = "the rows must have the columns that the model names; missing: "
-        rule += f"{missing}{near_columns(missing, rows.schema.names)}"
-        raise Failure(Exit.USAGE, rule, received=rows.schema.names[:50])
+        rule += f"{missing}{near_columns(missing, names)}"
+        raise Failure(Exit.USAGE, rule, received=names[:50])
     return rows
+
+
+def _names(given: Any) -> list[str]:
+    """What the columns are called that somebody has, whichever are wanted."""
+    if isinstance(given, pa.Table | pa.RecordBatch):
+        return list(given.schema.names)
+    if isinstance(given, list | tuple):
+        return list(dict.fromkeys(str(name) for row in given for name in row))
+    return [str(name) for name in (given if isinstance(given, Mapping) else given.columns)]
 
 
 def typed_rows(rows: pa.RecordBatch, fields: Sequence[Field]) -> pa.RecordBatch:
@@ -44,7 +60,8 @@ def as_arrow(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
     {'x': [1.5]}
     """
     if isinstance(given, pa.Table | pa.RecordBatch):
-        return given
+        _check_once(given.schema.names, wanted)
+        return given.select([name for name in wanted if name in given.schema.names])
     if isinstance(given, Mapping):
         columns = {name: given[name] for name in wanted if name in given}
     elif isinstance(given, list | tuple) and all(isinstance(row, Mapping) for row in given):
@@ -55,23 +72,28 @@ def as_arrow(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
 
 
 def _known(rows: Sequence[Mapping[str, Any]], wanted: Sequence[str]) -> Sequence[str]:
-    """All that are wanted, unless no row has any of them: then these are other rows."""
-    return wanted if not rows or any(name in row for row in rows for name in wanted) else ()
+    """All that are wanted, unless no row has any of them but others: then these are other rows."""
+    are_others = any(rows) and not any(name in row for row in rows for name in wanted)
+    return () if are_others else wanted
 
 
 def _of_frame(given: Any, wanted: Sequence[str]) -> pa.Table:
     # What is not wanted may be of a type that Arrow does not have.
     names = list(getattr(given, "columns", ()))
-    if twice := sorted(name for name in wanted if names.count(name) > 1):
-        raise Failure(Exit.USAGE, "a column must be named once", received=twice)
+    _check_once(names, wanted)
     is_pandas = type(given).__module__.partition(".")[0] == "pandas"
     if not hasattr(given, "columns") or not (is_pandas or hasattr(given, "__arrow_c_stream__")):
         raise Failure(Exit.USAGE, ROWS, received=type(given).__name__)
     chosen = given[[name for name in wanted if name in names]]
     try:
         return pa.Table.from_pandas(chosen, preserve_index=False) if is_pandas else pa.table(chosen)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise _mixed(str(error)) from None
+
+
+def _check_once(names: Sequence[Any], wanted: Sequence[str]) -> None:
+    if twice := sorted(name for name in wanted if names.count(name) > 1):
+        raise Failure(Exit.USAGE, "a column must be named once", received=twice)
 
 
 def _column(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
@@ -84,7 +106,7 @@ def _column(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
         raise Failure(Exit.USAGE, rule, received=repr(values)[:80])
     try:
         return pa.array(values, from_pandas=True)
-    except (pa.ArrowException, TypeError, ValueError) as error:
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise _mixed(f"{name!r}: {error}") from None
 
 

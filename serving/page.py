@@ -25,7 +25,7 @@ from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.integrity import read_model
 from serving.model_file.metadata import Metadata
-from serving.page_further import COVERAGE, file_of, of_heads, of_parts, of_values
+from serving.page_further import COVERAGE, file_of, lists_of, of_heads, of_parts, of_values
 from serving.scorer import Scorer
 
 HERE = Path(__file__).parent
@@ -109,6 +109,7 @@ def further(file: Metadata, model: bytes, graph: FileGraph) -> dict[str, Any]:
         "sure": of_heads(file),
         "values": of_values(file, graph),
         **of_parts(file),
+        "lists": lists_of(file, graph),
         "changed": own._asdict() | {"behind": packed(own.behind)},
     }
 

@@ -77,7 +77,13 @@ def file_of(file: Metadata, model: bytes, graph: FileGraph) -> Changed:
     ids += [one["label_ids"] for one in of_heads(file).values() if one["label_ids"]]
     copies = {one["texts"]: graph.maker[one["ids"]].inputs[0] for one in values}
     outputs: Mapping[str, Element] = dict.fromkeys(ids, "int64")
-    return changed(model, graph, outputs, copies)
+    return changed(model, graph, lists_of(file, graph), outputs, copies)
+
+
+def lists_of(file: Metadata, graph: FileGraph) -> list[str]:
+    """The inputs that say which labels may come back. Files of earlier versions have none."""
+    found = [of(head.name) for head in file.heads for of in (tensors.exclude, tensors.only)]
+    return [name for name in found if name in graph.constants]
 
 
 def _is_calibrated(file: Metadata) -> bool:

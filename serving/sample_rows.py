@@ -16,7 +16,8 @@ def typed_samples(folder: RunFolder) -> pa.RecordBatch:
     """The held-out rows, typed as inputs and heads want them."""
     fields = fields_of(folder.spec)
     rows = sample_rows(folder)
-    wanted = dict.fromkeys([*fields.of_inputs(), *fields.heads.values()])
+    uses = [*fields.of_inputs(), *fields.heads.values(), *fields.filtered.values()]
+    wanted = dict.fromkeys(uses)
     typed, _, rejected = cast(rows, [_present(f, rows.schema.names) for f in wanted])
     if rejected or not typed.num_rows:
         received = rejected[0] if rejected else "no rows"

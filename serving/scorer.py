@@ -125,6 +125,8 @@ class Scorer:
         limits: Mapping[str, Limit],
         further: Sequence[Further] = (),
     ) -> pa.Table:
+        if heads is not None and not len(heads):
+            raise Failure(Exit.USAGE, "heads must name a head, or be left out", received=heads)
         keys = list(self.metadata.keys)
         candidates = self.candidates(limits)
         columns = [*self.columns, *(candidates.columns if candidates else [])]

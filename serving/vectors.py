@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from pipeline.failures import Exit, Failure, main
 from pipeline.storage.full_disk import full_disk_explained
+from pipeline.surroundings import own_keras
 from serving.model_file.embeddings import Embeddings, add_space, space_of
 from serving.model_file.integrity import read_model
 
@@ -62,8 +63,9 @@ def write(space: Embeddings, output: Path) -> None:
 
 def table_of(run: Path, name: str) -> Embeddings:
     """A table of a run's folder. Raises Failure: 2 for a table that it does not have, 5 where the
-    folder was changed."""
-    import keras
+    folder was changed, 6 where Keras is on another backend."""
+    with own_keras():
+        import keras
 
     from pipeline.folders.run import RunFolder
 

@@ -34,6 +34,7 @@ memory:
 trunk: {layers: [16], dropout: 0.1}
 heads:
   next: {kind: classification, vocabulary: item, next_of: items, tied: item, top_k: 3,
+         filtered: items,
          memory: [by_two, by_last]}
 split: {by: last}
 training: {epochs: 3, batch_size: 64, learning_rate: 0.02, sampled: {negatives: 8, share: 0.5},
@@ -88,19 +89,28 @@ def test_each_list_has_an_example_on_every_side_that_it_is_long_enough_for(
 def test_the_metrics_of_test_are_those_of_lists_scored_without_their_last_element(
     stages: Path, lists: list[list[str]], tmp_path: Path
 ) -> None:
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"user": "", "country": "abc"[at % 3], "often": 1.0 + at % 2, "items": made[:-1]}
         | {"next": made[-1]}
         for at, made in enumerate(lists)
         if len(made) > 2
     ]
     table = pa.Table.from_pylist(rows)
-    best = Scorer(stages / "model" / "model.onnx").score(table, top_k=1)["next.labels"]
-    right = np.array([b[0] == row["next"] for b, row in zip(best.to_pylist(), rows, strict=True)])
+    every = Scorer(stages / "model" / "model.onnx").score(table, top_k=25)["next.labels"]
+    best = every.to_pylist()
+    right = np.array([b[0] == row["next"] for b, row in zip(best, rows, strict=True)])
+    # With the elements that a list has had before left out, all of them.
+    left = [
+        [x for x in b if x == row["next"] or x not in row["items"]]
+        for b, row in zip(best, rows, strict=True)
+    ]
+    right_of_left = np.array([b[0] == row["next"] for b, row in zip(left, rows, strict=True)])
     weights = np.array([row["often"] for row in rows])
+    filtered = pytest.approx((right_of_left * weights).sum() / weights.sum(), abs=1e-6)
     test = read_json(stages / "run" / "metrics.json")["test"]["next"]
     assert test["targets"] == len(rows)
     assert test["accuracy@1"] == pytest.approx((right * weights).sum() / weights.sum(), abs=1e-6)
+    assert test["filtered_accuracy@1"] == filtered
     # Rows with a column of what came next are evaluated as any others.
     path, scores = tmp_path / "rows.jsonl", tmp_path / "scores.parquet"
     path.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
@@ -108,6 +118,7 @@ def test_the_metrics_of_test_are_those_of_lists_scored_without_their_last_elemen
     score.run(words("--model", model, "--input", path, "--output", scores, "--evaluate"))
     evaluated: dict[str, Any] = read_json(tmp_path / "scores.parquet.metrics.json")["next"]
     assert evaluated["accuracy@1"] == pytest.approx(test["accuracy@1"], abs=1e-6)
+    assert evaluated["filtered_accuracy@1"] == filtered
 
 
 def test_it_learns_what_comes_next_with_phases_sampled_classes_and_bfloat16(stages: Path) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kinds.heads import network as heads
-from kinds.heads.labels.numbering import MISSING
+from kinds.heads.labels.numbering import MISSING, filtered
 from kinds.inputs import network as inputs
 from kinds.inputs.several.network import left_padded
 from kinds.memory.averages import FOLDS, WIDTH
@@ -40,7 +40,8 @@ class ExampleFeatures:
     themselves, `counted`, they are made of the rows of other folds. `places` are those inputs and
     targets that training has at every place of a list, by the same names. `weigh` says how much
     each row counts beside its own weight, float32 [rows], of serialised examples and what they
-    hold; those that count for nothing are not read.
+    hold; those that count for nothing are not read. `left_out` are the labels that metrics of a
+    head leave out, by head.
     """
 
     inputs: dict[str, Feature]
@@ -50,10 +51,12 @@ class ExampleFeatures:
     counted: bool = False
     places: Mapping[str, Feature] = field(default_factory=dict)
     weigh: "Callable[[tf.Tensor, Batch], tf.Tensor] | None" = None
+    left_out: Mapping[str, Feature] = field(default_factory=dict)
 
     def parsing(self) -> dict[str, Any]:
         weight = {WEIGHT: ONE_NUMBER} if self.weighted else {}
-        parts = self.inputs | self.targets | weight
+        left_out = {filtered(name): feature for name, feature in self.left_out.items()}
+        parts = self.inputs | self.targets | weight | left_out
         return {name: feature.parsing for name, feature in parts.items()}
 
     def ids(self) -> list[str]:
@@ -68,8 +71,19 @@ def example_features(spec: Spec, entries: Mapping[str, int]) -> ExampleFeatures:
         found |= inputs.KINDS[part.kind].features(name, part, entries)
     targets = {name: heads.KINDS[head.kind].target(head) for name, head in spec.heads.items()}
     return ExampleFeatures(
-        found, targets, spec.weight is not None, places=_at_places(spec, entries)
+        found,
+        targets,
+        spec.weight is not None,
+        places=_at_places(spec, entries),
+        left_out=dict.fromkeys(spec.left_out(), _LEFT_OUT),
     )
+
+
+def _padded(ragged: tf.RaggedTensor) -> tf.Tensor:
+    return tf.cast(ragged.to_tensor(MISSING), tf.int32)
+
+
+_LEFT_OUT = Feature(SEVERAL_IDS, tf.int32, _padded, (None,))
 
 
 def _at_places(spec: Spec, entries: Mapping[str, int]) -> dict[str, Feature]:
@@ -89,12 +103,15 @@ class Batch(NamedTuple):
     weights: float32 [batch]
     places: input or head -> int32 [batch, places], where heads are trained at every place of a
         list; `targets` have the last place's
+    left_out: head -> int32 [batch, labels] (-1 none), the labels that its filtered metrics leave
+        out
     """
 
     features: dict[str, tf.Tensor]
     targets: dict[str, tf.Tensor]
     weights: tf.Tensor
     places: dict[str, tf.Tensor]
+    left_out: dict[str, tf.Tensor]
 
 
 def steps_per_epoch(rows: int, batch_size: int) -> int:
@@ -190,11 +207,12 @@ def _cut_up(stack: Batch) -> list[Batch]:
         targets = {name: tf.unstack(values) for name, values in stack.targets.items()}
         weights = tf.unstack(stack.weights)
         places = {name: tf.unstack(values) for name, values in stack.places.items()}
-    parts = features, targets, places
+        left_out = {name: tf.unstack(values) for name, values in stack.left_out.items()}
+    parts = features, targets, places, left_out
 
     def batch(at: int, weight: tf.Tensor) -> Batch:
-        given, wanted, along = ({n: v[at] for n, v in part.items()} for part in parts)
-        return Batch(given, wanted, weight, along)
+        given, wanted, along, left = ({n: v[at] for n, v in part.items()} for part in parts)
+        return Batch(given, wanted, weight, along, left)
 
     return [batch(at, weight) for at, weight in enumerate(weights)]
 
@@ -296,7 +314,8 @@ def parse(serialized: tf.Tensor, features: ExampleFeatures, place: tf.Tensor) ->
     targets = {name: feature.tensor(found[name]) for name, feature in features.targets.items()}
     weights = found[WEIGHT] if features.weighted else tf.ones(tf.shape(place))
     places = {name: feature.tensor(found[name]) for name, feature in features.places.items()}
-    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0), places)
+    left_out = {n: feature.tensor(found[filtered(n)]) for n, feature in features.left_out.items()}
+    batch = Batch(given, targets, tf.where(place < rows, weights, 0.0), places, left_out)
     if features.weigh is None:
         return batch
     return batch._replace(weights=batch.weights * features.weigh(serialized, batch))
@@ -318,6 +337,7 @@ def batch_signature(features: ExampleFeatures, batch_size: int) -> Batch:
         {name: feature.signature(batch_size) for name, feature in features.targets.items()},
         tf.TensorSpec([batch_size], tf.float32),
         {name: feature.signature(batch_size) for name, feature in features.places.items()},
+        {name: feature.signature(batch_size) for name, feature in features.left_out.items()},
     )
 
 

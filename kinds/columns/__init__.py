@@ -201,7 +201,8 @@ def family(received: pa.DataType) -> str:
         "lists": pa.types.is_nested,
         "nothing": pa.types.is_null,
     }
-    is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    number_types = "is_integer", "is_floating", "is_decimal", "is_duration"
+    is_number = any(getattr(pa.types, is_type)(kind) for is_type in number_types)
     found = (name for name, is_type in tests.items() if is_type(kind))
     return "numbers" if is_number else next(found, "texts")
 

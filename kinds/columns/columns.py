@@ -115,6 +115,15 @@ def decoded(column: pa.Array) -> tuple[pa.Array, Indices]:
     return kept.cast(pa.string()), np.array(bad, dtype=np.int64)
 
 
+def seconds(column: pa.Array) -> pa.Array:
+    """The seconds of lengths of time, float64, whatever their unit is."""
+    unit = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[column.type.unit]
+    counts = column.cast(pa.int64())
+    whole = pc.divide(counts, unit)
+    left = pc.subtract(counts, pc.multiply(whole, unit)).cast(pa.float64())
+    return pc.add(whole.cast(pa.float64(), safe=False), pc.divide(left, float(unit)))
+
+
 def _is_utf8(value: bytes | None) -> bool:
     try:
         return value is None or bool(value.decode("utf-8") or True)

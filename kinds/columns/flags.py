@@ -37,6 +37,8 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     """1 and 0. Raises Unreadable."""
     if pa.types.is_nested(column.type) or pa.types.is_temporal(column.type):
         raise Unreadable
+    if pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
     said = pc.utf8_lower(without_blanks(text(column)))
     true = pc.is_in(said, pa.array(_TRUE))
     known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(_FALSE))), said.is_null())

@@ -1,8 +1,8 @@
 """Texts that are lists, as JSON, Python and numpy write them; and JSON as Arrow reads it.
 
-Tables in memory hold lists, and pandas writes them to CSV as Python (`['a', 'b']`) or, where they
-came from a file of Parquet, as numpy (`['a' 'b']`). Elements that are no texts become the text that
-the typed value has.
+Tables in memory hold lists, and pandas writes them to CSV as Python (`['a', 'b']`, also tuples and
+sets) or, where they came from a file of Parquet, as numpy (`['a' 'b']`). Elements that are no texts
+become the text that the typed value has.
 """
 
 import ast
@@ -23,8 +23,11 @@ _TEXT = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
 _NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?"
 _ELEMENT = re.compile(f"{_TEXT}|{_NUMBER}|True|False|None|nan")
 _ONE = f"(?:{_ELEMENT.pattern})"
-_PYTHON = re.compile(rf"\[{_ONE}(?:, {_ONE})*\]")
+_SEVERAL = rf"{_ONE}(?:, {_ONE})"
+_PYTHON = re.compile(rf"\[{_SEVERAL}*\]|\((?:{_ONE},|{_SEVERAL}+)?\)|\{{{_SEVERAL}*\}}")
 _NUMPY = re.compile(rf"\[\s*{_ONE}(?:\s+{_ONE})*\s*\]")
+# numpy leaves the middle of a long list out.
+_SHORTENED = r"^\[[^\]]*\s\.\.\.\s[^\]]*\]$"
 
 
 def json_text(value: list[str | None] | None) -> str | None:
@@ -42,7 +45,7 @@ def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
     >>> at.tolist(), lists.to_pylist()
     ([1, 4], [['a', '5', None], ['a', '8', 'true']])
     """
-    candidates = where(pc.starts_with(texts, "["))
+    candidates = where(may_be_lists(texts))
     one_by_one = large_rows.are_large(texts.nbytes, len(texts))
     read = _large if one_by_one else _parsed
     found = {int(at): read(texts[int(at)]) for at in candidates}
@@ -50,6 +53,22 @@ def parsed(texts: pa.Array) -> tuple[Indices, pa.Array]:
     values = [*kept.values()]
     lists = _one_after_the_other(values) if one_by_one else pa.array(values, TEXTS)
     return np.array([*kept], dtype=np.int64), lists
+
+
+def may_be_lists(texts: pa.Array) -> pa.Array:
+    """Whether each text begins as a list, a tuple or a set does."""
+    list_or_tuple = pc.or_(pc.starts_with(texts, "["), pc.starts_with(texts, "("))
+    return pc.or_(list_or_tuple, pc.starts_with(texts, "{"))
+
+
+def shortened(texts: pa.Array) -> Indices:
+    """The indices of lists of which numpy has left the middle out.
+
+    >>> shortened(pa.array(["[0 1 2]", "[0 1 ... 8 9]", "a ... b", None])).tolist()
+    [1]
+    """
+    at = where(pc.starts_with(texts, "["))
+    return at[where(pc.match_substring_regex(texts.take(pa.array(at)), _SHORTENED))]
 
 
 def _one_after_the_other(values: list[pa.Array]) -> pa.Array:

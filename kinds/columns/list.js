@@ -23,10 +23,10 @@
     return ["string", [...Array(field.length - last.length).fill(""), ...last], [1, field.length]];
   },
   json(text) {
-    if (!text.startsWith("[")) return null;
+    if (!/^[[({]/.test(text)) return null;
     try {
       const values = JSON.parse(text);
-      if (values.some((value) => value !== null && typeof value === "object")) return null;
+      if (!Array.isArray(values) || values.some((value) => value !== null && typeof value === "object")) return null;
       return values.map((value) => (typeof value === "string" ? value : value === null ? "" : JSON.stringify(value)));
     } catch {
       return pythonList(text);

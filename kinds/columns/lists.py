@@ -65,11 +65,12 @@ def whole(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     )
     if pc.any(empty := pc.equal(texts, "")).as_py():
         split = pc.if_else(empty, pa.scalar([], split.type), split)
+    problems = [Bad("shortened_list", json_lists.shortened(texts))]
     if not len(at):
-        return split, []
+        return split, problems
     places = np.arange(len(texts))
     places[at] = len(texts) + np.arange(len(at))
-    return pa.concat_arrays([split, found]).take(pa.array(places)), []
+    return pa.concat_arrays([split, found]).take(pa.array(places)), problems
 
 
 def plain_values(column: pa.Array) -> tuple[pa.Array, list[Bad]]:

@@ -9,7 +9,7 @@ NumPy and pyarrow only.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -24,12 +24,14 @@ Integers = npt.NDArray[np.int64]
 class NextElements:
     """`lists`: the typed lists that are read, and {typed column: the list that it follows}.
     `places`: how many of the last elements count. `held_out`: the sides for which the last elements
-    are held out, the very last first; none where the rows have sides."""
+    are held out, the very last first; none where the rows have sides. `before`: {typed column: the
+    list of which it has all elements before the last to be predicted}."""
 
     lists: tuple[str, ...]
     follow: Mapping[str, str]
     places: int
     held_out: tuple[int, ...] = ()
+    before: Mapping[str, str] = field(default_factory=dict)
 
     def rows(self, typed: pa.RecordBatch) -> tuple[Integers, Integers, npt.NDArray[np.int8]]:
         """What the rows become where elements are held out: the row that each is made of, rising,
@@ -55,6 +57,10 @@ class NextElements:
         starts = before - some
         made = {
             name: slices(columns[source], starts + 1, some) for name, source in self.follow.items()
+        }
+        none = np.zeros_like(before)
+        made |= {
+            name: slices(columns[source], none, before) for name, source in self.before.items()
         }
         columns |= {name: slices(columns[name], starts, some) for name in self.lists}
         return pa.RecordBatch.from_pydict(columns | made)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import Bad, Line, Unreadable, where
+from kinds.columns.columns import Bad, Line, Unreadable, seconds, where
 from kinds.columns.missing import NAN, without_blanks
 from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
 from kinds.lists import one_each
@@ -33,7 +33,7 @@ def _numbers(column: pa.Array) -> npt.NDArray[np.float32]:
 
 
 def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
-    """Numbers of text, numbers, dates, times and flags. Raises Unreadable."""
+    """Numbers of text, numbers, dates, times (in seconds) and flags. Raises Unreadable."""
     if pa.types.is_string(column.type):
         values, problems = _parsed(without_blanks(column), field.numerals)
     else:
@@ -55,6 +55,8 @@ def _without_denormals(numbers: pa.Array) -> pa.Array:
 
 def _native_number(column: pa.Array) -> pa.Array:
     types, kind = pa.types, column.type
+    if types.is_duration(kind):
+        return seconds(column)
     if types.is_date(kind):
         column, kind = column.cast(pa.timestamp("s")), pa.timestamp("s")
     if types.is_timestamp(kind):

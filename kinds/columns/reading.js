@@ -25,11 +25,12 @@ function withoutWords(field, text) {
 // The elements of a list as Python or numpy writes it, null for any other text.
 function pythonList(text) {
   const one = "'(?:[^'\\\\\\n]|\\\\['\"\\\\nrt])*'|\"(?:[^\"\\\\\\n]|\\\\['\"\\\\nrt])*\"|[+-]?(?:[0-9]+(?:\\.[0-9]*)?|\\.[0-9]+)(?:e[+-]?[0-9]+)?|True|False|None|nan";
-  const python = new RegExp(`^\\[(?:${one})(?:, (?:${one}))*\\]$`);
+  const several = `(?:${one})(?:, (?:${one}))`;
+  const python = new RegExp(`^(?:\\[${several}*\\]|\\((?:(?:${one}),|${several}+)?\\)|\\{${several}*\\})$`);
   const numpy = new RegExp(`^\\[\\s*(?:${one})(?:\\s+(?:${one}))*\\s*\\]$`);
   if (!python.test(text) && !numpy.test(text)) return null;
   const letters = { n: "\n", r: "\r", t: "\t" };
-  return text.match(new RegExp(one, "g")).map((said) => {
+  return (text.match(new RegExp(one, "g")) ?? []).map((said) => {
     if (/^['"]/.test(said)) return said.slice(1, -1).replace(/\\(.)/g, (_, letter) => letters[letter] ?? letter);
     if (said === "None" || said === "nan") return "";
     return /^[TF]/.test(said) ? said.toLowerCase() : String(Number(said));

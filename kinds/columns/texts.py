@@ -6,6 +6,7 @@ What the values of each type become, whatever the format of the file (docs/prepa
     whole numbers, also as floats  8, to the last digit where the type has it
     other floats, decimals         8.5 and 1e-05 as Python writes floats; decimals with all digits
     days, times                    2024-01-02, 2024-01-02 03:04:05.5; with a zone in UTC, with a Z
+    lengths of time                their seconds, as floats: 90, 0.5
     dictionaries, enums, bytes     as the values within; bytes must be UTF-8
 
 A text stays what it is, unless it is read as a value (kinds.columns.readings).
@@ -19,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns.columns import MISSING, Bad, Unreadable, where
+from kinds.columns.columns import MISSING, Bad, Unreadable, seconds, where
 from kinds.columns.readings import point_in_time
 from kinds.lists import one_each
 from kinds.tensors import Element
@@ -46,7 +47,9 @@ def text(column: pa.Array) -> pa.Array:
         return column
     if pa.types.is_floating(kind):
         return _float_text(column)
-    if pa.types.is_temporal(kind) and not pa.types.is_duration(kind):
+    if pa.types.is_duration(kind):
+        return _float_text(seconds(column))
+    if pa.types.is_temporal(kind):
         return _time_text(column)
     if pa.types.is_nested(kind):
         raise Unreadable

@@ -74,9 +74,17 @@ class HeadPart(Part):
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""
 
+    def named_labels(self) -> tuple[str, ...]:
+        """The labels that its settings name."""
+        return ()
+
     def follows(self) -> str | None:
         """The input of whose list it predicts the next element, at every place of it in training;
         None where its targets are a column of the rows."""
+        return None
+
+    def leaves_out(self) -> Column | None:
+        """The column of the labels that `filtered_...` metrics leave out; None without one."""
         return None
 
     def link(self) -> Link | None:

@@ -4,7 +4,7 @@ NumPy and pyarrow only: the scorer has neither a spec nor TensorFlow.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -42,6 +42,16 @@ class FileHead:
     def memories(self) -> Sequence[str]:
         """Those that are mixed in, whose tensors are those of kinds.tensors.mixed."""
         return self.settings.get("memory", ())
+
+    @property
+    def filtered(self) -> str | None:
+        """The raw column of the labels that filtered metrics leave out, if it has some."""
+        return self.settings.get("filtered")
+
+    def unfiltered(self) -> "FileHead":
+        """Without filtered metrics, for rows that lack that column."""
+        kept = {name: said for name, said in self.settings.items() if name != "filtered"}
+        return replace(self, settings=kept)
 
     @property
     def is_mixed(self) -> bool:

@@ -28,7 +28,8 @@ class Column:
     what the rows do. `smooth` says how far the target follows the order of the column's numbers
     (kinds.looks.order), `holds_target` that its lists are of the target's values; `said` is what
     somebody said that the column is. `weights` names the column that has a weight for each value of
-    its lists. Of lists that are `followed` the next element is to be predicted."""
+    its lists. Of lists that are `followed` the next element is to be predicted. `no_values` are the
+    texts in it that stand for no number, beside the usual ones."""
 
     name: str
     column: str
@@ -38,6 +39,7 @@ class Column:
     said: Said = ""
     holds_target: bool = False
     weights: str = ""
+    no_values: tuple[str, ...] = ()
     followed: bool = False
 
     @property
@@ -91,7 +93,21 @@ class Column:
         """The distinct values as numbers, whatever the way they are written."""
         if self.is_list or not self.distinct:
             return None
-        return number_forms.numbers_in(self.counted.values)
+        return number_forms.numbers_in(self.counted.values, self.no_values)
+
+    @cached_property
+    def odd_texts(self) -> tuple[str, ...]:
+        """The few texts that are no numbers, where nearly all rows have one."""
+        if self.is_list or self.said or self.form is not None:
+            return ()
+        return number_forms.odd_texts(self.counted.values, self.counted.counts)
+
+    @cached_property
+    def nearly_numbers(self) -> str:
+        """What stands in texts that would else be numbers, for a person."""
+        if self.is_list or self.form is not None or self.time is not None:
+            return ""
+        return number_forms.nearly_numbers(self.counted.values)
 
     @cached_property
     def numbers(self) -> np.ndarray | None:

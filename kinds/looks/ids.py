@@ -8,6 +8,8 @@ from kinds.looks import names
 from kinds.looks.column import Column
 
 _FEW_VALUES = 12
+# The least share of different numbers that a float32 tells apart.
+_TOLD_APART = 0.5
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ def _signs(column: Column) -> list[tuple[float, str]]:
         signs.append((1, "a part of the calendar"))
     elif names.says_thing(name):
         signs.append((2, "a name of things"))
+    if _are_beyond_float32(numbers, column.distinct):
+        signs.append((3, "the network's float32 does not tell most of them apart"))
     if numbers.min() < 0:
         signs.append((-4, "numbers below 0"))
     if _are_years(numbers):
@@ -83,6 +87,12 @@ def _of_many(column: Column, numbers: np.ndarray) -> list[tuple[float, str]]:
     if len(numbers) >= 50 and again >= 2 and spread > 50 * len(numbers) and not column.is_round:
         signs.append((1, "few of very many numbers, again and again"))
     return signs
+
+
+def _are_beyond_float32(numbers: np.ndarray, distinct: int) -> bool:
+    if np.abs(numbers).max() > np.finfo(np.float32).max:
+        return False
+    return len(np.unique(numbers.astype(np.float32))) < _TOLD_APART * distinct
 
 
 def _are_years(numbers: np.ndarray) -> bool:

@@ -28,7 +28,7 @@ def measure(column: Column) -> Look | None:
         reason += f" ({verdict.of_numbers})"
     if form.words:
         shown = " and ".join(map(repr, form.words[:3]))
-        reason += f"; {column.absent:.1%} of the rows say {shown}, which means missing"
+        reason += f"; {column.absent:.1%} of the rows say {shown}, which counts as missing"
     settings: dict[str, Any] = {"format": form.settings} if form.settings else {}
     settings |= {"scale": "log"} if log else {}
     return Look(sure, reason, against, settings, missing_words=form.words)

@@ -1,7 +1,7 @@
 """Texts that are numbers, also as people write them: with commas, currencies, percent, NA."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,7 +11,10 @@ import pyarrow.compute as pc
 
 from kinds.columns.numerals import NUMBER, PLAIN, Numerals, plain_numbers
 
-_NONE = r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|#n/a|<na>)$"
+_NONE = (
+    r"^(?i:na|n/a|n\.a\.|nan|null|none|nil|missing|unknown|\?|-+|\.|<na>|[+-]?inf(inity)?"
+    r"|#(n/a|div/0!|value!|ref!|name\?|num!|null!))$"
+)
 # NaN is a missing number without being said so.
 _NAN = "^[+-]?(?i:nan)$"
 _SIGN = re.compile(r"[^0-9+%\s.,'_-]+\.?")
@@ -37,6 +40,14 @@ _SAID = {
     (",", " "): "decimal commas and thousands with spaces",
 }
 _MANY = 1000
+# So few other texts, in so small a share of the rows, among so many numbers are no values.
+_FEW_OTHERS, _RARE, _ENOUGH = 5, 0.02, 20
+_NEARLY_ALL = 0.9
+# What is nearly a number: after a sign such as < or a typographic minus, in parentheses, or with a
+# unit behind it.
+_SIGNED = r"[(<>~\x{2212}\x{2013}\x{2248}\x{2264}\x{2265}]? ?"
+_UNIT = r"( ?\x{b0}?\p{L}{2,7}[.23\x{b2}\x{b3}]?| ?\x{b0}| \x{b0}?\p{L}{1,7}[23\x{b2}\x{b3}]?)?"
+_NEARLY = f"^{_SIGNED}[+-]?[0-9][0-9.,]*{_UNIT}\\)?$"
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,9 @@ class Numbers:
     said: str = ""
 
 
-def numbers_in(texts: pa.Array) -> Numbers | None:
-    """The texts as numbers, None where they are none.
+def numbers_in(texts: pa.Array, no_values: Sequence[str] = ()) -> Numbers | None:
+    """The texts as numbers, None where they are none. `no_values` are texts that are no numbers,
+    beside the usual ones such as NA.
 
     >>> numbers_in(pa.array(["1", "NA", "2.5"])).values
     array([1. , nan, 2.5])
@@ -69,6 +81,7 @@ def numbers_in(texts: pa.Array) -> Numbers | None:
         pass
     texts = pc.utf8_trim_whitespace(texts)
     absent = pc.match_substring_regex(texts, _NONE)
+    absent = pc.or_(absent, pc.is_in(texts, pa.array(no_values, pa.string())))
     left = texts.filter(pc.invert(absent))
     # Few numbers beside many other words are labels such as "10" beside "none".
     if 2 * len(left) < len(texts) or not len(left):
@@ -105,6 +118,37 @@ def _without_sentinel(texts: pa.Array, found: Numbers) -> Numbers:
     return replace(
         found, values=np.where(there, found.values, np.nan), words=(*found.words, *words)
     )
+
+
+def odd_texts(texts: pa.Array, counts: np.ndarray) -> tuple[str, ...]:
+    """Few texts in few rows that are no numbers, where all others are plain ones.
+
+    >>> texts = pa.array(["abc", *map(str, range(200))])
+    >>> odd_texts(texts, np.ones(201))
+    ('abc',)
+    """
+    said = pc.utf8_trim_whitespace(texts)
+    known = pc.or_(pc.match_substring_regex(said, NUMBER), pc.match_substring_regex(said, _NONE))
+    at = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
+    is_few = 0 < len(at) <= _FEW_OTHERS and len(texts) - len(at) >= _ENOUGH
+    if not is_few or counts[at].sum() > _RARE * counts.sum():
+        return ()
+    return tuple(dict.fromkeys(said.take(pa.array(at)).to_pylist()))
+
+
+def nearly_numbers(texts: pa.Array) -> str:
+    """What stands in texts that would else be numbers, for a person; empty where they are none.
+
+    >>> nearly_numbers(pa.array(["12 kg", "7.5 kg"])), nearly_numbers(pa.array(["u12", "u7"]))
+    ("such as '12 kg'", '')
+    """
+    some = texts[:_MANY]
+    plain = pc.match_substring_regex(some, NUMBER).to_numpy(zero_copy_only=False)
+    nearly = pc.match_substring_regex(some, _NEARLY).to_numpy(zero_copy_only=False)
+    if not len(some) or (plain | nearly).mean() < _NEARLY_ALL or not (nearly & ~plain).any():
+        return ""
+    first = int(np.flatnonzero(nearly & ~plain)[0])
+    return f"such as {some[first].as_py()!r}"
 
 
 def _floats(texts: pa.Array) -> np.ndarray:

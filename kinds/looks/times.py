@@ -45,6 +45,8 @@ FORMS = (
     Form("days as 20240131", "^(19|20)[0-9]{6}$", "YMD"),
     Form("days as 31-Jan-2024", f"^{_DAY}[ -]{_NAMED}[ ,-]*{_YEAR}{_REST}"),
     Form("days as Jan 31, 2024", f"^{_NAMED}[ -]{_DAY}[ ,-]+{_YEAR}{_REST}"),
+    # What is no version, such as 3.11.2.
+    Form("days as 31/01/24", f"^({_DAY}/{_DAY}/|[0-3][0-9][.-][0-3][0-9][.-])[0-9]{{2}}([ ,].*)?$"),
     Form("months as 2024-01", f"^{_YEAR}-(0[1-9]|1[0-2])$"),
     Form(
         "times of day as 10:05", "^[0-2]?[0-9]:[0-5][0-9](:[0-5][0-9]([.][0-9]+)?)?( ?(?i:am|pm))?$"

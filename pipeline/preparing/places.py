@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from kinds.heads.labels.numbering import filtered
 from kinds.inputs.several.spec import PLACES
 from kinds.lists import list_lengths, lists_of, one_each
 from pipeline import spec as specs
@@ -25,6 +26,7 @@ def by_place(features: pa.RecordBatch, spec: specs.Spec, reach: int = PLACES) ->
     """Each element with those before it in its list: as many as a memory looks back at, within
     `reach` or one by one."""
     followed, along = spec.followed(), spec.along()
+    left_out = {filtered(name) for name in spec.left_out()}
     counts = list_lengths(features.column(next(iter(followed))))
     rows = np.repeat(np.arange(features.num_rows), counts)
     ends = 1 + np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
@@ -36,7 +38,7 @@ def by_place(features: pa.RecordBatch, spec: specs.Spec, reach: int = PLACES) ->
             made[name] = _lists(column.flatten(), first, some)
         elif name in followed:
             made[name] = one_each(column.flatten())
-        else:
+        elif name not in left_out:
             made[name] = column.take(pa.array(rows))
     return Placed(pa.RecordBatch.from_pydict(made), rows)
 

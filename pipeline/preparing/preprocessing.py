@@ -31,7 +31,8 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     kinds |= {name: (HEADS[part.kind], part) for name, part in spec.heads.items()}
     vocabulary_of = spec.vocabulary_of()
     pairs = spec.pairs().items()
-    columns = {name: len(own) for name, own in fields_of(spec).inputs.items()}
+    fields = fields_of(spec)
+    columns = {name: len(fields.of(name)) for name in kinds}
 
     def preprocess(raw: Tensors) -> Tensors:
         tables = {
@@ -40,12 +41,12 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
         }
         tables |= {p.vocabulary: _pairs(p.vocabulary, learned.known[n].codes) for n, p in pairs}
         outputs: Tensors = {}
-        for name in sorted(kinds, key=lambda one: columns.get(one) == 0):
+        for name in sorted(kinds, key=lambda one: columns[one] == 0):
             kind, part = kinds[name]
             # Each user has a look-up of its own: an input's features must not hang on the targets,
             # which rows to be scored lack.
             look_up = tables[vocabulary_of[name]].lookup if name in vocabulary_of else None
-            own = [raw[one] for one in raw_names(name, columns.get(name, 1))]
+            own = [raw[one] for one in raw_names(name, columns[name])]
             given = one_or_all(own) if own else outputs
             outputs |= kind.features(name, part, given, look_up, learned.known[name])
         if spec.weight is not None:

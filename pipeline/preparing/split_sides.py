@@ -58,6 +58,14 @@ def _check_patterns(split: specs.FileSplit, paths: Sequence[str]) -> None:
                 raise Failure(
                     Exit.USAGE, rule, received=f"{pattern!r}; the files are {_some(paths)}"
                 )
+    for path in paths:
+        own = [
+            next((one for one in patterns if matches(path, one)), None)
+            for patterns in (split.eval, split.test)
+        ]
+        if None not in own:
+            rule = "split: a file must not match patterns of eval and of test"
+            raise Failure(Exit.USAGE, rule, received=f"{path}: {own[0]!r} and {own[1]!r}")
 
 
 def value_counts(column: pa.Array) -> Counter[str]:

@@ -63,7 +63,7 @@ def write(learned: Learned, spec: specs.Spec, fields: Fields, folder: Path) -> N
         context = TFGraphContext(module, temp_dir=None, evaluated_replacements=None)
         function = get_traced_transform_fn(traced, raw, context)
         made = trace_and_update_module(module, function, "transform_fn", False).structured_outputs
-        inputs = [name for name in fields.raw() if name not in fields.heads]
+        inputs = [*fields.raw_of(fields.inputs)]
         signature = _signature(module.transform_fn, raw, inputs)
         model = str(folder / Layout.TRANSFORM_FN_DIR)
         tf.saved_model.save(module, model, signatures=signature)

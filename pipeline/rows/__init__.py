@@ -18,7 +18,7 @@ from typing import IO, Any, TypeAlias
 
 from kinds.columns import large_rows
 from pipeline.failures import Exit, Failure
-from pipeline.near import near_columns
+from pipeline.near import near_columns, plain
 from pipeline.rows import csv_files, json_files, parquet_files, tfrecord_files
 from pipeline.rows.batches import BATCH_ROWS, RawBatch
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
@@ -96,9 +96,10 @@ def column_names(path: str, csv: Csv = AS_FOUND) -> list[str]:
     with damage(path):
         names: list[str] = _format(path).names(path, **_said(path, csv))
         large_rows.give_back()  # the first rows may have been large
-    if twice := sorted({name for name in names if names.count(name) > 1}):
+    # Spreadsheets leave columns without a name or a value behind; no spec can name one.
+    if twice := sorted({name for name in names if name and names.count(name) > 1}):
         raise Failure(Exit.USAGE, f"a column must be named once in {path}", received=twice)
-    return names
+    return names if names.count("") < 2 else [name for name in names if name]
 
 
 def parts(path: str, csv: Csv = AS_FOUND) -> list[Span]:
@@ -141,15 +142,15 @@ def check_columns(path: str, columns: Sequence[str], csv: Csv = AS_FOUND) -> lis
     """The columns of the file beyond the named ones. Raises Failure 2 where a named one is missing.
 
     In a row of JSONL or TFRecord a column may be missing, and so it may in all: that is said. But
-    where a key differs in case or in spaces only, it is taken for a mistake.
+    where a key differs in case, spaces or Unicode form only, it is taken for a mistake.
     """
     names = column_names(path, csv)
     if names == [""] and is_loose(path):
         return []  # No row is one: they are rejected one by one.
     missing = [name for name in dict.fromkeys(columns) if names and name not in names]
     more = [name for name in names if name not in columns]
-    alike = {_plain(name) for name in more}
-    if missing and (not is_loose(path) or any(_plain(name) in alike for name in missing)):
+    alike = {plain(name) for name in more}
+    if missing and (not is_loose(path) or any(plain(name) in alike for name in missing)):
         raise _missing(path, missing, names)
     if missing:
         _tell_missing(path, tuple(missing))
@@ -199,10 +200,6 @@ def _count(path: str) -> int:
 def is_loose(path: str) -> bool:
     """Whether a row of the file may lack a column."""
     return _format(path) in _LOOSE
-
-
-def _plain(name: str) -> str:
-    return name.strip().casefold()
 
 
 def _missing(path: str, missing: Sequence[str], names: Sequence[str]) -> Failure:

@@ -8,10 +8,11 @@ from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 
 from kinds.columns import Rejected, large_rows
-from kinds.columns.columns import decoded
+from kinds.columns.columns import Indices, decoded, where
 from pipeline.failures import Exit, Failure
 from pipeline.rows.batches import BLOCK_BYTES, PART_BYTES, RawBatch, numbered, slices
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, Dialect, dialect
@@ -22,6 +23,8 @@ from pipeline.rows.files import Places, Stretch, line_estimate, opened, stretche
 READ_BYTES = BLOCK_BYTES // 8
 # A file in which so many rows are broken by a backslash is written with backslashes.
 _MOST_BACKSLASHES = 10
+# So many cells that are the names of their columns make a header.
+_ENOUGH_NAMES = 3
 log = logging.getLogger("pipeline.rows")
 
 
@@ -70,7 +73,7 @@ def read(
         batches = (rows for block in blocks for rows in slices(block, batch_rows))
         empty = pa.schema([(c, pa.binary()) for c in columns])
         for batch in numbered(batches, broken, empty, first_row):
-            yield _as_text(batch)
+            yield _as_text(batch, len(found.columns))
     if reader.records.doubtful:
         _warn(path)
 
@@ -286,8 +289,22 @@ def _one(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
     return batches[0] if len(batches) == 1 else pa.concat_batches(batches)
 
 
-def _as_text(batch: RawBatch) -> RawBatch:
-    """The same rows with their bytes as text; those that are not UTF-8 are set aside."""
+def _headers(rows: pa.RecordBatch, columns: int) -> Indices:
+    """The rows that are the header once more, as in files that were put one behind the other. Of
+    the file's columns so many are looked at that it is no row of values by chance."""
+    if not rows.num_rows or rows.num_columns < max(2, min(_ENOUGH_NAMES, columns)):
+        return np.zeros(0, np.int64)
+    found = where(pc.equal(rows.column(1), rows.schema.names[1]))
+    for name, column in zip(rows.schema.names, rows.columns, strict=True):
+        if len(found):
+            cells = pc.utf8_ltrim(column.take(pa.array(found)), "\ufeff")
+            found = found[where(pc.equal(cells, name))]
+    return found
+
+
+def _as_text(batch: RawBatch, columns: int) -> RawBatch:
+    """The same rows with their bytes as text; those that are not UTF-8 are set aside, and so is the
+    header where it comes again."""
     numbers, arrays, broken = batch.numbers(), [], []
     good = np.ones(batch.rows.num_rows, dtype=bool)
     for name, column in zip(batch.rows.schema.names, batch.rows.columns, strict=True):
@@ -304,6 +321,10 @@ def _as_text(batch: RawBatch) -> RawBatch:
         good[bad] = False
         arrays.append(text)
     rows = pa.RecordBatch.from_arrays(arrays, names=batch.rows.schema.names)
+    for at in _headers(rows, columns):
+        text = ", ".join(rows.schema.names)
+        broken.append(Rejected(int(numbers[at]), "", "header_again", text))
+        good[at] = False
     if not broken:
         return RawBatch(batch.first_row, rows, batch.broken, batch.row_numbers)
     broken = list({one.row: one for one in reversed(broken)}.values())

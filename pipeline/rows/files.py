@@ -15,6 +15,18 @@ from pipeline.failures import Exit, Failure
 from pipeline.storage import stores
 
 _MARK = b"\xef\xbb\xbf"
+# By the first bytes of a file, what it is that is no text in UTF-8, and what to do.
+_OTHERS = {
+    b"\x1f\x8b": "is packed by gzip: its name must end in .gz",
+    b"\x28\xb5\x2f\xfd": "is packed by zstd: unpack it, or pack it by gzip",
+    b"BZh": "is packed by bzip2: unpack it, or pack it by gzip",
+    b"PK\x03\x04": "is a zip file or a spreadsheet: unpack it, or save it as CSV",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet: save it as CSV",
+    b"PAR1": "is Parquet: its name must end in .parquet",
+    b"ARROW1": "is Arrow IPC: its name must end in .arrow",
+    b"\xff\xfe": "is UTF-16: save it as UTF-8",
+    b"\xfe\xff": "is UTF-16: save it as UTF-8",
+}
 SAMPLE_BYTES = 1 << 20
 Places: TypeAlias = npt.NDArray[Any]
 
@@ -33,16 +45,32 @@ class Stretch(NamedTuple):
 def opened(path: str, stretch: Stretch | None = None) -> IO[bytes]:
     """The bytes of a file or an object behind its byte order mark, or a stretch of them.
 
-    They are unpacked where the name ends in .gz; such a file has no stretches.
+    They are unpacked where the name ends in .gz; such a file has no stretches. Raises Failure 2
+    where the content is no text in UTF-8.
     """
     raw = stores.reader(path)
     file: IO[bytes] = _Unpacked(raw) if path.endswith(".gz") else raw  # type: ignore[assignment]
     if stretch is not None:
         file.seek(stretch.start)
         return _Until(file, stretch.stop)  # type: ignore[return-value]
-    if file.read(len(_MARK)) != _MARK:
-        file.seek(0)
+    try:
+        begin = file.read(8)
+        _check_is_text(path, begin)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(len(_MARK) if begin.startswith(_MARK) else 0)
     return file
+
+
+def _check_is_text(path: str, begin: bytes) -> None:
+    """Raises Failure 2 where a file of text begins as files of other kinds do."""
+    said = next((said for letters, said in _OTHERS.items() if begin.startswith(letters)), "")
+    # A letter of UTF-16 without its mark.
+    if b"\0" in begin[:2] and not said:
+        said = "begins with a zero byte or has one behind its first letter: it is no text in UTF-8"
+    if said:
+        raise Failure(Exit.USAGE, f"{path} {said}", received=begin[:4])
 
 
 def stretches(

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 
+from kinds.columns.usual_types import usual
 from pipeline.rows.batches import PART_BYTES, RawBatch
 from pipeline.rows.files import Places
 from pipeline.storage import stores
@@ -76,5 +77,5 @@ def read(
             left -= batch.num_rows
             if not left:
                 next(batches, None)  # Its pages stay in memory until it is asked in vain.
-            yield RawBatch(first_row, batch.select(columns))
+            yield RawBatch(first_row, usual(batch.select(columns)))
             first_row += batch.num_rows

@@ -231,6 +231,11 @@ class Spec(Part):
         found = [(name, head.select) for name, head in self.heads.items() if head.select]
         return found[0] if found else None
 
+    def left_out(self) -> dict[str, str]:
+        """{head: the column of the labels that its filtered metrics leave out}"""
+        found = {name: head.leaves_out() for name, head in self.heads.items()}
+        return {name: column for name, column in found.items() if column}
+
     def featured(self) -> dict[str, str]:
         """{head whose labels have features: their vocabulary}"""
         labels = self.labels().items()
@@ -339,6 +344,8 @@ class Spec(Part):
             said["memory"] = self._prepared_memory()
         if self.followed():
             said["next_of"] = self.followed()
+        if left_out := self.left_out():
+            said["filtered"] = left_out
         if files := self.vector_files():
             said["tables"] = files
         if self.label_features:

@@ -33,6 +33,8 @@ class Vocabulary(Part):
 
     @model_validator(mode="after")
     def _values_are_distinct(self) -> Self:
+        if self.values == ():
+            raise ValueError("`values` must list a value")
         if self.values is not None and len(set(self.values)) != len(self.values):
             raise ValueError("`values` must not repeat a value")
         if self.values is not None and self.counted:

@@ -185,6 +185,7 @@ def _heads(spec: "Spec") -> None:
             _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
         head.check(f"heads.{name}", spec.training)
     for name, labels in spec.labels().items():
+        _check_named(spec, name, spec.vocabularies[labels.vocabulary].values)
         if labels.tied is None:
             continue
         _defined(f"heads.{name}.tied", labels.tied, tables, "table")
@@ -193,6 +194,24 @@ def _heads(spec: "Spec") -> None:
                 f"heads.{name}.tied: the table {labels.tied!r} is over the vocabulary "
                 f"{tables[labels.tied].vocabulary!r}, the head over {labels.vocabulary!r}"
             )
+
+
+def _check_named(spec: "Spec", head: str, values: tuple[str, ...] | None) -> None:
+    """Of a vocabulary that is listed, a label that no reading of its cells finds there. Of times
+    that is known only when cells are read."""
+    listed = None if values is None else {_as_value(value) for value in values}
+    for label in spec.heads[head].named_labels():
+        if listed is not None and ":" not in label and _as_value(label) not in listed:
+            vocabulary = spec.vocabulary_of()[head]
+            raise ValueError(
+                f"heads.{head}: {label!r} is none of vocabularies.{vocabulary}.values, so it can "
+                "have no weight"
+            )
+
+
+def _as_value(text: str) -> str:
+    """True is true and 8.0 is 8 for some readings; no text becomes another one that is listed."""
+    return text.lower().removesuffix(".0")
 
 
 def _label_features(spec: "Spec") -> None:

@@ -56,8 +56,9 @@ tags and directives are refused, and so is a key that is given twice. A spec may
 writes some 55,000 for 5,000 columns.
 
 A wrong spec is refused when it is read: the message names the place and what was expected. So is
-one that could not be exported: an input's column that is called `top_k`, like a result of a head,
-or begins with `/`, and weights beyond the 2 GB of an ONNX file. Training looks at its size again
+one that could not be exported: an input's column that is called `top_k`, like a result of a head
+or like its lists of labels (`HEAD.only`), or begins with `/`, and weights beyond the 2 GB of an
+ONNX file. Training looks at its size again
 before the first step, when the vocabularies are known. A row whose target is missing does not count
 for that head, and counts for all others.
 """

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kinds.tensors import INNER, MOST_BYTES, TOP_K
+from kinds.tensors import INNER, MOST_BYTES, TOP_K, exclude, only
 
 if TYPE_CHECKING:
     from pipeline.spec import Lookup, Spec
@@ -15,16 +15,28 @@ if TYPE_CHECKING:
 NUMBER_BYTES = 4
 
 
+def is_inner(column: str) -> bool:
+    """Whether no input of an exported file can be called so, whatever the spec."""
+    return column == TOP_K or column.startswith(INNER)
+
+
 def check_names(spec: "Spec") -> None:
     """Raises ValueError where two tensors of the file, or two columns of its scores, would have one
     name."""
     results = {column: name for name, head in spec.heads.items() for column in head.results(name)}
     columns = [(name, column) for name in spec.inputs for column in spec.input_columns(name)]
+    candidates = {of(name): name for name in spec.labels() for of in (exclude, only)}
     for name, column in columns:
-        if column == TOP_K or column.startswith(INNER):
+        if is_inner(column):
             raise ValueError(
                 f"inputs.{name}: no input of an exported file is called {TOP_K!r} or begins with "
                 f"{INNER!r}; the column {column!r} needs another name in the rows"
+            )
+        if column in candidates:
+            raise ValueError(
+                f"inputs.{name}: the column {column!r} is called as the file's input is that says "
+                f"which labels heads.{candidates[column]} may give; give the head another name, "
+                "and its `column`"
             )
         if column in results:
             raise ValueError(

@@ -20,6 +20,7 @@ from kinds import tensors
 from kinds.charts import percent
 from kinds.heads.any.intervals import LEVEL
 from kinds.heads.any.metrics import Rows
+from kinds.heads.labels.numbering import FILTERED
 from kinds.heads.metrics import KINDS
 from kinds.heads.score import FileHead
 from kinds.heads.slices import IDS
@@ -30,7 +31,7 @@ from pipeline.rows.csv_dialect import AS_FOUND, Csv
 from serving.evaluation.groups import Groups, groups_of
 from serving.evaluation.head_sums import HeadSums
 from serving.evaluation.slices import ByFrequency, ByKnown, SlicedRows, Slices, asked_slices
-from serving.evaluation.targets import Target, read_target, read_weights
+from serving.evaluation.targets import Target, read_targets, read_weights
 from serving.evaluation.worst import candidates
 from serving.files.sources import column_names
 from serving.model_file.answers import Answers
@@ -84,7 +85,8 @@ class Evaluation:
     def columns(self) -> list[str]:
         """The columns of the targets, the weights, the groups and the slices."""
         weight = [self._weight] if self._weight is not None else []
-        own = [*(head.column for head in self._heads), *weight]
+        left_out = [head.filtered for head in self._heads if head.filtered]
+        own = [*(head.column for head in self._heads), *left_out, *weight]
         return list(dict.fromkeys([*own, *self._groups.columns, *self._sliced]))
 
     def add(self, typed: pa.RecordBatch, raw: pa.RecordBatch) -> None:
@@ -92,7 +94,7 @@ class Evaluation:
         if not typed.num_rows:
             return
         self._labels = self._labels or self.labels(typed.slice(0, 1))
-        targets = [read_target(h, raw, self._labels.get(h.name, [])) for h in self._heads]
+        targets = [read_targets(h, raw, self._labels.get(h.name, [])) for h in self._heads]
         outputs = [tensor for head in self._heads for tensor in self._read_of(head)]
         outputs += [tensors.ids(name) for name in self._usual]
         usual = list(self._usual.values())
@@ -194,7 +196,11 @@ def evaluation_of(
     """
     # A file without any rows may have no columns either.
     held = [set(names) for file in files if (names := column_names(file, csv))]
-    known = [head for head in heads if all(head.column in names for names in held)]
+    known = [
+        head if all(head.filtered in names for names in held) else head.unfiltered()
+        for head in heads
+        if all(head.column in names for names in held)
+    ]
     if not known:
         rule = "to evaluate, the rows must hold the targets of a head"
         raise Failure(Exit.USAGE, rule, received=sorted(set[str]().union(*held))[:50])
@@ -243,7 +249,14 @@ def _rows_of_heads(
             output = kind.mixed(output, Mixture(share[:, 0], labels, masses))
         if head.name in among:
             output = kind.narrowed(output, among[head.name])
-        rows = kind.rows(output, *target.part(start, len(output)))
+        given_rows = target.part(start, len(output))
+        rows = kind.rows(output, *given_rows)
+        if target.left_out:
+            left = target.what_is_left(output, start)
+            rows = {
+                **rows,
+                **{f"{FILTERED}{n}": v for n, v in kind.rows(left, *given_rows).items()},
+            }
         ids_of_rows = {IDS: next(given)} if head.name in sliced else {}
         found.append({**rows, **ids_of_rows})
     ids = [np.reshape(of, (len(of), -1)) for of in given]

@@ -20,18 +20,43 @@ class Target:
     """One head's targets. `there` [rows] is False where one is missing or did not fit.
 
     The row `owners[i]`, rising, has `values[i]`: a number, or the id of a label, which is their
-    number for any other one.
+    number for any other one. `left_out` are the labels that filtered metrics leave out.
     """
 
     there: Array
     owners: Array
     values: Array
     unreadable: int
+    left_out: "Target | None" = None
 
     def part(self, start: int, rows: int) -> tuple[Array, Array]:
         """Owners and values of the rows from `start`, which is row 0 then."""
         own = slice(*np.searchsorted(self.owners, [start, start + rows]))
         return self.owners[own] - start, self.values[own]
+
+    def what_is_left(self, output: Array, start: int) -> Array:
+        """The outputs [rows, labels + 1] of the rows from `start` without the labels that each row
+        leaves out, its own target not among them."""
+        if self.left_out is None:
+            return output
+        own = np.full(len(output), -1, np.int64)
+        for_rows, values = self.part(start, len(output))
+        own[for_rows] = values
+        rows, ids = self.left_out.part(start, len(output))
+        is_out = (ids != own[rows]) & (ids < output.shape[1] - 1)
+        left = output.copy()
+        left[rows[is_out], ids[is_out]] = -np.inf
+        return left
+
+
+def read_targets(head: FileHead, raw: pa.RecordBatch, labels: Sequence[str] | pa.Array) -> Target:
+    """The same with the labels that filtered metrics leave out, where the head has some."""
+    target = read_target(head, raw, labels)
+    if head.filtered is None:
+        return target
+    field = replace(head.target, column=head.filtered, kind="list")
+    left_out = read_target(replace(head, target=field), raw, labels)
+    return replace(target, left_out=left_out)
 
 
 def read_target(head: FileHead, raw: pa.RecordBatch, labels: Sequence[str] | pa.Array) -> Target:

@@ -5,13 +5,22 @@ another way there ("True" as "true"), and are unknown to it. One whose rows had 
 as the same (kinds.columns.readings).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
 from kinds.columns import Field, family
 
 _TYPED = ("flags", "numbers", "times")
+
+
+class Found(NamedTuple):
+    """A column, what it has, and a file in which it has that."""
+
+    column: str
+    kind: str
+    file: str
 
 
 class OtherTypes:
@@ -22,17 +31,23 @@ class OtherTypes:
         texts = [f for f in fields if f.column_type.element() == "string"]
         texts = [f for f in texts if not f.column_type.is_split_in_file()]
         self._columns = {f.column for f in texts if f.reading == "words"}
-        self._found: dict[str, tuple[str, str]] = {}
+        self._found: dict[str, Found] = {}
 
-    def see(self, file: str, rows: pa.RecordBatch) -> None:
-        for column in self._columns - self._found.keys():
-            kind = family(rows.column(column).type)
-            if kind in _TYPED:
-                self._found[column] = kind, file
+    def see(self, file: str, rows: pa.RecordBatch) -> list[Found]:
+        """What is new in these rows."""
+        kinds = {c: family(rows.column(c).type) for c in self._columns - self._found.keys()}
+        new = [Found(column, kind, file) for column, kind in kinds.items() if kind in _TYPED]
+        self.add(new)
+        return new
+
+    def add(self, found: Iterable[Found]) -> None:
+        """What others have seen; of a column the first counts."""
+        for one in found:
+            self._found.setdefault(one.column, one)
 
     def warnings(self) -> Iterator[str]:
-        for column, (kind, file) in sorted(self._found.items()):
+        for one in sorted(self._found.values()):
             yield (
-                f"warning: OTHER_TYPE of {column}: it has {kind} in {file}; the model was trained "
-                f"on texts, in which the same value may be written in another way"
+                f"warning: OTHER_TYPE of {one.column}: it has {one.kind} in {one.file}; the model "
+                "was trained on texts, in which the same value may be written in another way"
             )

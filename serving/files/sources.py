@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from kinds.columns import carried
+from kinds.columns.usual_types import usual
 from pipeline import rows
 from pipeline.failures import Exit, Failure
 from pipeline.near import near_columns
@@ -56,7 +57,8 @@ def column_types(path: str, columns: Sequence[str]) -> list[pa.Field]:
         with damage(path), stores.reader(path) as file:
             schema = pyarrow.parquet.read_schema(file)
     known = [schema.field(c) if c in schema.names else pa.field(c, pa.string()) for c in columns]
-    return list(carried(pa.RecordBatch.from_pylist([], schema=pa.schema(known))).schema)
+    nothing = pa.RecordBatch.from_pylist([], schema=pa.schema(known))
+    return list(carried(usual(nothing)).schema)
 
 
 def read(
@@ -79,7 +81,7 @@ def _read_arrow(path: str, columns: list[str], batch_rows: int) -> Iterator[RawB
     with _opened(path) as reader:
         for batch in _batches(reader):
             for start in range(0, batch.num_rows, batch_rows):
-                part = batch.select(columns).slice(start, batch_rows)
+                part = usual(batch.select(columns).slice(start, batch_rows))
                 yield RawBatch(first_row, part)
                 first_row += part.num_rows
 

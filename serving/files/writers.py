@@ -138,7 +138,8 @@ class CsvCells:
 
     def of(self, name: str, column: pa.Array) -> pa.Array:
         cells = _texts(column)
-        if self.raw or pa.types.is_floating(column.type) or pa.types.is_integer(column.type):
+        number_types = pa.types.is_floating, pa.types.is_integer, pa.types.is_decimal
+        if self.raw or any(is_type(column.type) for is_type in number_types):
             return cells  # a negative number is no formula
         risky = pc.fill_null(pc.match_substring_regex(cells, _FORMULA), False)
         if not (count := pc.sum(risky).as_py()):

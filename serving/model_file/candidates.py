@@ -5,7 +5,7 @@ for all rows; so do those that alone may. What is left keeps the rank and the sc
 among all labels.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from kinds import tensors
 from kinds.columns import Field
 from kinds.columns.columns import TEXTS
 from kinds.columns.lists import left_padded
+from kinds.columns.readings import as_read
 from kinds.heads.score import FileHead
 from kinds.lists import list_lengths
 from pipeline.failures import Exit, Failure
@@ -65,8 +66,16 @@ def _by_head(heads: Sequence[FileHead], option: str, wishes: Wishes | None) -> d
     if unknown := sorted(set(given) - set(labelled)):
         rule = f"{option} takes the name of a head with labels, one of {labelled}"
         raise Failure(Exit.USAGE, rule, received=unknown)
-    kept = {n: w if isinstance(w, str) else [str(label) for label in w] for n, w in given.items()}
-    return kept
+    return {name: _wish(option, wish) for name, wish in given.items()}
+
+
+def _wish(option: str, wish: Any) -> str | list[str]:
+    if isinstance(wish, str):
+        return wish
+    if not isinstance(wish, Iterable) or isinstance(wish, bytes | Mapping):
+        rule = f"{option} takes the name of a column or a list of labels"
+        raise Failure(Exit.USAGE, rule, received=repr(wish)[:80])
+    return [str(label) for label in wish]
 
 
 def only_head(heads: Sequence[FileHead], option: str) -> str:
@@ -187,7 +196,7 @@ class _OfHead:
         return allowed
 
     def _ids(self, option: str, labels: Sequence[str]) -> Array:
-        ids = self._looked_up(pa.array(labels, pa.string()))
+        ids = self._looked_up(as_read(pa.array(labels, pa.string()), self.head.target.reading))
         if unknown := int((ids == self._none).sum()):
             line = f"{option}: {unknown:,} of {len(labels):,} labels are unknown to the head"
             self.unknown.append(f"{line} {self.head.name!r}")

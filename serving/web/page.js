@@ -33,15 +33,15 @@ async function session() {
   return [ort, await ort.InferenceSession.create(await changed(file), options)];
 }
 
-// The file with the number of labels as an input and with further outputs
+// The file with the number of labels and the lists of labels as inputs and with further outputs
 // (serving/model_file/in_browsers.py).
 async function changed(file) {
-  const { place, letter, behind } = model.changed;
+  const { places, letter, behind } = model.changed;
   const more = await unpacked(behind);
   const whole = new Uint8Array(file.length + more.length);
   whole.set(file);
   whole.set(more, file.length);
-  whole[place] = letter;
+  for (const place of places) whole[place] = letter;
   return whole;
 }
 
@@ -100,6 +100,26 @@ function buildForm() {
   }
 }
 
+// Below the columns: for each head with labels, which of these may come back.
+function buildLimits() {
+  for (const head of model.heads) {
+    const both = [[`${head.name}.exclude`, "none of these"], [`${head.name}.only`, "only these"]];
+    if (!model.lists.includes(both[0][0])) continue;
+    const lists = both.map(([list, said]) => {
+      const input = Object.assign(document.createElement("textarea"), { spellcheck: false });
+      Object.assign(input.dataset, { head: head.name, list });
+      return element("label", null, element("span", said), input, element("small", "labels, one a line"));
+    });
+    form.append(element("details", null, element("summary", `which labels of ${head.name} may come back`), ...lists));
+  }
+}
+
+// The labels in each list: [head, name of the file's input, labels].
+function limits() {
+  return [...form.querySelectorAll("[data-list]")].map(({ dataset, value }) =>
+    [dataset.head, dataset.list, value.split("\n").filter((line) => line !== "")]);
+}
+
 function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
@@ -119,6 +139,11 @@ function shown(head, results, lowest) {
   const best = head.entries === null ? outputs : bestOf(outputs, lowest);
   const said = best[0].length ? of(headKinds, head.kind)(best, head) : element("p", "no answer");
   return element("article", null, element("h2", head.name), said);
+}
+
+// Where no label is left that may come back, the first one is "" with a score of 0.
+function hasAnswer(head, results) {
+  return head.entries === null || results[head.outputs[1]].data[0] > 0;
 }
 
 // A share that was typed, above 0 and below 1; where nothing was typed, the usual one.
@@ -172,22 +197,29 @@ async function start() {
   document.querySelector("h1").textContent = document.title = model.name;
   document.querySelector("#file").textContent = `model.onnx, SHA-256 ${model.sha256}`;
   buildForm();
+  buildLimits();
   const [ort, loaded] = await session();
   let turn = Promise.resolve();
   let asked = 0;
   async function answer(question) {
     if (question < asked) return; // another letter has been typed since
     const row = Object.fromEntries(new FormData(form));
+    const lists = limits();
+    const limited = Object.fromEntries(lists.map(([, name, labels]) => [name, new ort.Tensor("string", labels, [1, labels.length])]));
+    const areLimited = new Set(lists.filter(([, , labels]) => labels.length).map(([head]) => head));
     try {
       const fed = feeds(ort, row);
-      const rank = (labels, given = fed) => loaded.run({ ...given, top_k: new ort.Tensor("int64", [BigInt(labels)], [1]) });
+      const rank = (labels, given = fed) => {
+        const top = new ort.Tensor("int64", [BigInt(labels)], [1]);
+        return loaded.run({ ...given, ...limited, top_k: top });
+      };
       const isSure = sureness.checked;
       const lowest = isSure ? share(least, -Infinity) : -Infinity;
       const asks = isSure ? share(coverage, model.coverage) : 0;
       const results = await rank(isSure ? Math.max(model.top_k, RANKED) : model.top_k);
       const articles = model.heads.map((head) => shown(head, results, lowest));
       if (isSure) {
-        for (const [at, head] of model.heads.entries()) articles[at].append(await sure(head, results, asks, rank));
+        for (const [at, head] of model.heads.entries()) articles[at].append(await sure(head, results, asks, rank, areLimited.has(head.name)));
       }
       if (explains.checked) {
         const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
@@ -198,7 +230,8 @@ async function start() {
           others.push([name, await rank(model.top_k, less)]);
           if (question < asked) return;
         }
-        articles.forEach((article, at) => article.append(why(model.heads[at], results, others)));
+        const answered = model.heads.map((head) => hasAnswer(head, results));
+        articles.forEach((article, at) => answered[at] && article.append(why(model.heads[at], results, others)));
       }
       knowledge.replaceChildren(...(model.values.length ? [sayKnown(knownOf(results, fed))] : []));
       answers.replaceChildren(...articles);

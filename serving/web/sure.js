@@ -49,9 +49,10 @@ async function setOf(head, results, coverage, rank) {
   return Array.from(found[head.outputs[0]].data).slice(0, size);
 }
 
-// The best labels, as many as the model gives, without those of too low a score.
+// The best labels, as many as the model gives, without those of too low a score. Where fewer are left
+// that may come back, nothing stands after them.
 function bestOf([labels, scores], least) {
-  const kept = scores.slice(0, model.top_k).filter((score) => score >= least);
+  const kept = scores.slice(0, model.top_k).filter((score, at) => score >= least && (score > 0 || labels[at] !== ""));
   return [labels.slice(0, kept.length), scores.slice(0, kept.length)];
 }
 
@@ -66,16 +67,18 @@ function ofNumbers({ low, high }) {
 }
 
 // What is said below a head's answer.
-async function sure(head, results, coverage, rank) {
+async function sure(head, results, coverage, rank, isLimited) {
   const { calibration, threshold, support, label_ids, notes } = model.sure[head.name];
-  const answers = answersOf(head, results, coverage);
+  const answers = isLimited ? {} : answersOf(head, results, coverage);
   const parts = [];
   if (threshold !== null) {
     const isYes = results[head.outputs[0]].data[0] >= Math.fround(threshold);
     const from = `yes from ${percent(threshold)} on`;
     parts.push(element("p", null, element("strong", isYes ? "yes" : "no"), element("small", from)));
   }
-  if (answers === null) {
+  if (isLimited && calibration !== null) {
+    parts.push(element("p", "a coverage is over all labels, so it does not go with limits on labels"));
+  } else if (answers === null) {
     const most = percent(mostOf(calibrationOf(model.sure[head.name], results)));
     parts.push(element("p", `no coverage of ${percent(coverage)}: it must be below ${most} here`));
   } else if (calibration !== null) {
@@ -84,7 +87,7 @@ async function sure(head, results, coverage, rank) {
     const what = isSet ? "such sets hold the truth" : "such intervals hold the truth";
     parts.push(element("small", `${percent(coverage)} of ${what}`), ...notes.map((note) => element("small", note)));
   }
-  if (support !== null) {
+  if (support !== null && hasAnswer(head, results)) {
     const rows = supportOf(support, Number(results[label_ids].data[0]));
     parts.push(element("small", `training rows with the first answer: ${rows.toLocaleString("en")}`));
   }

@@ -204,6 +204,38 @@ def test_lists_in_text_are_what_json_says(are_large: bool, cells: list[str | Non
         assert _cast(cells, "list") == ([_list(cell) for cell in cells], [])
 
 
+def test_a_long_list_that_numpy_has_shortened_is_rejected() -> None:
+    cells = ["[0 1 ... 8 9]", "[0 1]", "a ... b", "[a ... b", "['x ... y']"]
+    values, rejected = _cast(cells, "list")
+    assert rejected == [(0, "shortened_list")]
+    assert values == [["0", "1"], ["a", "...", "b"], ["[a", "...", "b"], ["x ... y"]]
+
+
+def test_tuples_and_sets_of_python_are_lists() -> None:
+    cells = ["(1, 2)", "('a', 'b c')", "('a',)", "()", "{'a', True}", "(a b)", "('a')"]
+    expected = [["1", "2"], ["a", "b c"], ["a"], [], ["a", "true"], ["(a", "b)"], ["('a')"]]
+    assert _cast(cells, "list") == (expected, [])
+    assert _cast(["(1, 2.5)"], "vector") == ([[1.0, 2.5]], [])
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_a_length_of_time_is_its_seconds_in_any_unit(unit: str) -> None:
+    times = [datetime.timedelta(seconds=90), datetime.timedelta(days=-400), None]
+    type_ = pa.duration(unit)
+    assert _cast(times, "text", type_) == (["90", "-34560000", None], [])
+    assert _cast(times[:2], "number", type_) == ([90.0, -34560000.0], [])
+    if unit != "s":
+        half = [datetime.timedelta(days=200, seconds=0.5)]
+        assert _cast(half, "text", type_) == (["17280000.5"], [])
+
+
+def test_decimals_of_yes_and_no_are_flags() -> None:
+    cells = [decimal.Decimal("1.00"), decimal.Decimal("0.00"), None, decimal.Decimal("0.50")]
+    values, rejected = _cast(cells, "flag", pa.decimal128(5, 2))
+    assert values[:2] == [1.0, 0.0] and math.isnan(values[2])
+    assert rejected == [(3, "not_a_flag")]
+
+
 def test_bytes_that_are_not_utf8_are_rejected() -> None:
     assert _cast([b"a", b"\xff", None], "text", pa.binary()) == (["a", None], [(1, "invalid_utf8")])
     lists = [[b"a"], [b"b", b"\xff"]]

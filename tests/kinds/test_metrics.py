@@ -63,6 +63,7 @@ def test_epochs_are_judged_by_metrics_that_there_are(kind: str) -> None:
     (part,) = (one for one in CLASSES if one.model_fields["kind"].default == kind)
     rows = {
         "loss": np.ones(2), "rank": np.ones(2), "hits": np.ones((2, 10)), "labels": np.ones(2),
+        "filtered_rank": np.ones(2),
         "value": np.ones(2) if kind != "quantile" else np.ones((2, 3)),
         "target": np.array([0.0, 1.0]),
     }  # fmt: skip

@@ -72,8 +72,9 @@ def example(row: dict[str, Any]) -> bytes:
     """Whole numbers as they are, floats where float32 tells them all, anything else as text."""
     made = tf.train.Example()
     for name, cell in row.items():
-        cells = list(cell) if isinstance(cell, list | np.ndarray) else [cell]
-        cells = [] if not isinstance(cell, list | np.ndarray) and pd.isna(cell) else cells
+        cells = list(cell) if isinstance(cell, list | tuple | np.ndarray) else [cell]
+        is_one = not isinstance(cell, list | tuple | np.ndarray)
+        cells = [] if is_one and pd.isna(cell) else cells
         feature = made.features.feature[name]
         if cells and all(type(one) is int for one in cells):
             feature.int64_list.value.extend(cells)
@@ -302,6 +303,11 @@ COLUMNS = {
     "text": st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1)
     | st.sampled_from(["True", "false", "8.0", "00123", "1e5", "2024-01-02T00:00:00"]),
     "kind": st.sampled_from([1.0, 2.0, 3.0]),
+    "state": st.sampled_from([True, False]),
+    "big": st.none() | st.integers(-(2**63), 2**63 - 1),
+    "words": st.none() | st.sampled_from(["NA", "nan", "None", "null", "True", "a b", "\u00e9"]),
+    "clock": st.times().map(lambda time: time.replace(tzinfo=None)),
+    "born": st.none() | days,
 }
 
 
@@ -319,24 +325,35 @@ def frames(draw: st.DrawFn) -> pd.DataFrame:
         frame["time"] = frame["time"].dt.tz_localize(draw(st.sampled_from(["UTC", "Asia/Tokyo"])))
     frame["gaps"] = frame["gaps"].astype(float)
     frame["kind"] = frame["kind"].astype("category")
+    frame["state"] = frame["state"].astype("category")
+    frame["big"] = frame["big"].astype("Int64")
+    frame["words"] = frame["words"].astype("string")
+    frame["pair"] = [(at % 4, at % 3) for at in range(rows)]
     frame["items"] = [[int(x) for x in range(at % 3)] for at in range(rows)]
     frame["tags"] = [[["a", "it's"], ['"b"', "c d"], ["é"]][at % 3] for at in range(rows)]
     return frame
 
 
-NAMES = ["whole", "gaps", "flag", "maybe", "float", "time", "day", "text", "kind", "row"]
+NAMES = ["whole", "gaps", "flag", "maybe", "float", "time", "day", "text", "kind"]
+NAMES += ["state", "big", "words", "clock", "born", "row"]
+LISTS_OF = ("items", "tags", "pair")
 SPEC = parse_spec(
     "name: any\nkeys: [row]\nvocabularies: {"
-    + ", ".join(f"{name}: {{size: 50}}" for name in [*NAMES, "items", "tags"])
+    + ", ".join(f"{name}: {{size: 50}}" for name in [*NAMES, *LISTS_OF])
     + "}\ninputs:\n"
     + "".join(
         f"  {name}: {{kind: category, vocabulary: {name}, embedding: 1}}\n" for name in NAMES[:-1]
     )
     + "  when: {kind: date, column: time, parts: [year, month, day, weekday, hour, days]}\n"
-    + "  items: {kind: sequence, vocabulary: items, embedding: 1, length: 4}\n"
-    + "  tags: {kind: sequence, vocabulary: tags, embedding: 1, length: 4}\n"
+    + "".join(
+        f"  {name}: {{kind: sequence, vocabulary: {name}, embedding: 1, length: 4}}\n"
+        for name in LISTS_OF
+    )
+    + "  amount: {kind: number, column: gaps}\n"
+    + "  is_flag: {kind: flag, column: maybe}\n"
+    + "  place: {kind: vector, column: pair, width: 2}\n"
     + "heads: {row: {kind: classification, vocabulary: row}}\n"
-    + "split: {by: hash, columns: [gaps, maybe, time, day]}"
+    + "split: {by: hash, columns: [gaps, maybe, time, day, big, born]}"
 )
 
 
@@ -390,6 +407,18 @@ TEXTS += ["2024-01-02T03:04", "2024-01-02 00:00:00.000", "2024-01-02T03:04:05.12
 TEXTS += ["2024-02-30 00:00Z", "2024-01-02T03:04:05-0130", "2024-01-02 03:04+01"]
 LISTS = ["['a', \"it's\", True, None, 8.0, 5]", "['a' 'b']", "[1. 2.5]", "[a]", "['a','b']", "[]"]
 LISTS += ["['a\\'b\\n', 'x']", '["a", 8.0, true, null]', "[1.,\n2.]"]
+LISTS += [
+    "('a', 8.0)",
+    "('a',)",
+    "('a')",
+    "()",
+    "(1, 2",
+    "{'a', True}",
+    "{1}",
+    "{}",
+    "(a, b)",
+    "{1:2}",
+]
 SCRIPT = """
 const [texts, lists] = JSON.parse(require("fs").readFileSync(0));
 const field = { reading: "values", separator: " ", length: 9 };

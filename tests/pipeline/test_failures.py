@@ -46,6 +46,14 @@ def test_a_fault_of_ours_exits_1_with_its_traceback() -> None:
     assert "ZeroDivisionError" in message and "Traceback" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "said"), [("SIGTERM", -15, "ended by SIGTERM"), ("SIGINT", 130, "interrupted")]
+)
+def test_a_command_that_is_told_to_end_says_so(name: str, code: int, said: str) -> None:
+    body = f"import os, signal, time; os.kill(os.getpid(), signal.{name}); time.sleep(9)"
+    assert end_of(body) == (code, f"error: {said}; the same command starts it again\n")
+
+
 def test_debug_may_be_asked_for_on_the_command_line_of_every_command() -> None:
     body = "assert arguments == ['--x']; raise Failure(Exit.USAGE, 'rule')"
     script = f"{PRELUDE}def command(arguments):\n    {body}\nmain(command)"

@@ -1,8 +1,10 @@
 """A guessed spec is a spec, says why, and runs."""
 
+import datetime
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -147,6 +149,93 @@ def test_rows_that_no_spec_fits(tmp_path: Path, content: str) -> None:
     with pytest.raises(Failure, match="a column to predict") as failure:
         spec_for([str(tmp_path / "a.csv")])
     assert failure.value.exit_code == Exit.USAGE
+
+
+def _spec_of(folder: Path, name: str, columns: dict[str, list[Any]]) -> tuple[str, Spec]:
+    """The first spec of a file beside whose columns there are a shop and a label."""
+    rows, random = len(next(iter(columns.values()))), np.random.default_rng(1)
+    table = pa.table(
+        {
+            **columns,
+            "shop": random.choice(["A", "B"], rows),
+            "label": random.choice(["u", "v"], rows),
+        }
+    )
+    path = folder / name
+    if name.endswith(".csv"):
+        pyarrow.csv.write_csv(table, path)
+    else:
+        pyarrow.parquet.write_table(table, path)
+    text = spec_for([str(path)])
+    return text, parse_spec(text)
+
+
+@pytest.mark.parametrize("odd", ["inf", "-Infinity", "#DIV/0!", "#N/A", "<NA>", "abc", "see note"])
+def test_few_texts_among_numbers_stand_for_none(odd: str, tmp_path: Path) -> None:
+    numbers = [odd if at == 150 else f"{at * 0.37:.2f}" for at in range(300)]
+    _, spec = _spec_of(tmp_path, "a.csv", {"x": numbers})
+    assert (spec.inputs["x"].kind, spec.missing_words) == ("number", (odd,))
+
+
+def test_infinite_numbers_of_a_typed_column_are_missing(tmp_path: Path) -> None:
+    numbers = [float("inf") if at % 50 == 0 else at * 0.37 for at in range(300)]
+    _, spec = _spec_of(tmp_path, "a.parquet", {"x": numbers})
+    assert (spec.inputs["x"].kind, spec.missing_words) == ("number", ("inf",))
+    rows = pa.RecordBatch.from_pydict({"x": [1.5, float("inf")]})
+    typed, _, bad = cast(rows, [Field("x", "number", missing_words=spec.missing_words)])
+    assert not bad and np.isnan(typed.column(0)[1].as_py())
+
+
+def test_a_text_that_another_column_has_stands_for_no_missing_number(tmp_path: Path) -> None:
+    numbers = ["A" if at == 150 else f"{at * 0.37:.2f}" for at in range(300)]
+    _, spec = _spec_of(tmp_path, "a.csv", {"x": numbers})  # "A" is a shop, too
+    assert spec.missing_words == ()
+
+
+@pytest.mark.parametrize("form", ["{} apples", "({})", "\u2212{}", "<{}"])
+def test_what_is_nearly_a_number_is_said(form: str, tmp_path: Path) -> None:
+    text, _ = _spec_of(tmp_path, "a.csv", {"x": [form.format(at % 97) for at in range(300)]})
+    assert f"nearly numbers, such as {form.format(0)!r}" in text.replace("\n  #", "")
+
+
+def test_numbers_that_float32_takes_for_one_are_ids(tmp_path: Path) -> None:
+    ids = [2**53 + 2 * (at % 7) for at in range(300)]
+    for name in ("a.csv", "a.parquet"):
+        _, spec = _spec_of(tmp_path, name, {"account": ids})
+        assert spec.inputs["account"].kind == "category"
+
+
+def test_columns_that_no_exported_file_can_have_are_left_out(tmp_path: Path) -> None:
+    names = ("top_k", "/x", "label.labels", "label.exclude", "fine")
+    columns = {
+        name: [f"{at * 0.37:.2f}" for at in range(at, 300 + at)] for at, name in enumerate(names)
+    }
+    path = tmp_path / "a.csv"
+    pyarrow.csv.write_csv(pa.table({**columns, "label": ["u", "v", "w"] * 100}), path)
+    text = spec_for([str(path)], said=Wishes(targets=("label",)))
+    assert [*parse_spec(text).inputs] == ["fine"]
+    for name in names[:4]:
+        assert f'left out: "{name}": a name that no input of the exported file can have' in text
+
+
+def test_what_a_file_cannot_give_is_said_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    lines = [f"gr\xf6\xdfe {at},{at * 7 % 11},{'uv'[at % 2]}\n" for at in range(60)]
+    path.write_bytes(("name,x,label\n" + "".join(lines)).encode("latin-1"))
+    assert 'left out: "name": text that is not UTF-8' in spec_for([str(path)])
+    path = tmp_path / "a.jsonl"
+    path.write_text(
+        "".join(f'{{"n": NaN, "x": {at % 11}, "label": "{"uv"[at % 2]}"}}\n' for at in range(60))
+    )
+    assert 'left out: "n": no JSON (NaN and Infinity are none)' in spec_for([str(path)])
+
+
+def test_lengths_of_time_are_numbers_that_prepare_reads(tmp_path: Path) -> None:
+    lengths = [datetime.timedelta(seconds=at * 1.5) for at in range(300)]
+    _, spec = _spec_of(tmp_path, "a.parquet", {"waited": lengths})
+    assert spec.inputs["waited"].kind == "number"
+    rows = pa.RecordBatch.from_pydict({"waited": lengths[:3]})
+    assert cast(rows, [Field("waited", "number")])[0].column(0).to_pylist() == [0.0, 1.5, 3.0]
 
 
 @pytest.mark.parametrize("pair", [("0", "1"), ("1.0", "0.0"), ("True", "False"), ("y", "n")])

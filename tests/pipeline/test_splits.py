@@ -214,6 +214,10 @@ def test_rows_without_a_time_are_rejected(tmp_path: Path) -> None:
         ("{by: time, column: at, eval: 2023, test: 2024-01-01}", "with times of one kind"),
         ("{by: time, column: at, eval: soon, test: later}", "shares, ISO days and times"),
         ("{by: time, column: at, eval: 2, test: 1.7e12}", r"'1.7e12'; they are eval 17000"),
+        (
+            "{by: file, eval: ['a*'], test: ['*.csv']}",
+            "must not match patterns of eval and of test",
+        ),
         ("{by: time, column: day, eval: 0.1}", "a time for each side. Received: 2 different"),
         ("{by: time, column: mixed, eval: 0.1}", "200 days and times, 200 numbers"),
         ("{by: last, columns: [user], order: mixed}", "200 days and times, 200 numbers"),

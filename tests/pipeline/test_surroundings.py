@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,12 @@ def test_the_doctor_tells_them(tmp_path: Path) -> None:
     assert said.found.endswith("keras.json, KERAS_BACKEND=torch: not used here")
     assert flags({"TF_XLA_FLAGS": "--tf_xla_auto_jit=2"}).advice
     assert flags({}).advice is None
+
+
+def test_whoever_imports_keras_by_itself_has_it_as_a_run_has() -> None:
+    """What the trainer and export load comes after their commands have done so."""
+    lazy = re.compile(r"^ +(import|from) keras\b", re.MULTILINE)
+    for path in [*ROOT.glob("serving/**/*.py"), *ROOT.glob("pipeline/**/*.py")]:
+        code = path.read_text(encoding="utf-8")
+        for found in lazy.finditer(code):
+            assert code[: found.start()].rstrip().endswith("with own_keras():"), path

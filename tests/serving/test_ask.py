@@ -55,6 +55,16 @@ def test_a_column_that_is_not_the_models_is_refused() -> None:
         cell_of("word", Scorer(MODEL).metadata.fields)
 
 
+def test_a_file_with_a_mark_is_read_and_a_line_that_is_no_text_is_told() -> None:
+    command = [sys.executable, "-m", "serving.ask", "--model", str(MODEL), "--top-k", "2"]
+    lines = b"\xef\xbb\xbfplace=1\r\n\r\nword=\xff\nplace=1\n\nplace=1\n"
+    done = subprocess.run(command, input=lines, capture_output=True, check=False)
+    assert done.returncode == Exit.USAGE
+    assert done.stderr.decode().count("error: ") == 1
+    assert "a line must be UTF-8 text. Received: word=\ufffd" in done.stderr.decode()
+    assert done.stdout.decode().count("next\n") == 2
+
+
 def test_after_a_typo_the_next_rows_are_answered_all_the_same() -> None:
     first = "".join(f"{column}={value}\n" for column, value in ROW.items())
     done = asked(f"wrod=cat\n{first}\nplace=far\n\n{first}")

@@ -6,9 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
+import pytest
 from small_run import exported, small_rows
 
 from kinds.columns import cast
+from pipeline.failures import Exit, Failure
 from serving import beam, score
 
 OPTIONS = ["--top-k", "2", "--explain", "2", "--answer", "next=maybe"]
@@ -90,6 +92,41 @@ def test_on_the_portable_engine_as_the_local_scorer(tmp_path: Path) -> None:
     same_from_both(
         tmp_path, "--runner=PortableRunner", "--job_endpoint=embed", "--environment_type=LOOPBACK"
     )
+
+
+def test_rows_are_counted_and_columns_of_another_type_named_as_by_the_local_scorer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = small_rows(40).to_pylist()
+    rows[7]["place"] = None
+    flags = [at % 2 == 0 for at in range(40)]
+    table = pa.Table.from_pylist(rows, small_rows(1).schema)
+    at = table.schema.get_field_index("word")
+    table = table.set_column(at, "word", pa.array(flags))
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(table, path)
+    words = ["--model", str(exported() / "model" / "model.onnx"), "--input", str(path), "--output"]
+    capsys.readouterr()
+    score.run([*words, str(tmp_path / "local.parquet")])
+    local = capsys.readouterr()
+    beam.run([*words, str(tmp_path / "out"), "--shards", "1"])
+    told = capsys.readouterr()
+    assert "warning: OTHER_TYPE of word: it has flags in" in local.err
+    assert [line for line in local.err.splitlines() if "warning" in line] == [
+        line for line in told.err.splitlines() if "warning" in line
+    ]
+    assert told.out.splitlines()[-1].startswith("39 rows scored, 1 rejected: ")
+    assert local.out.splitlines()[-1].startswith("39 rows scored, 1 rejected, ")
+
+
+def test_rows_of_which_none_fits_are_a_failure(tmp_path: Path) -> None:
+    rows = [row | {"place": None} for row in small_rows(3).to_pylist()]
+    path = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(pa.Table.from_pylist(rows, small_rows(1).schema), path)
+    words = ["--model", str(exported() / "model" / "model.onnx"), "--input", str(path)]
+    with pytest.raises(Failure, match="no row could be scored") as failure:
+        beam.run([*words, "--output", str(tmp_path / "out")])
+    assert failure.value.exit_code == Exit.BAD_ROWS
 
 
 def test_an_empty_day_gives_files_without_rows(tmp_path: Path) -> None:

@@ -13,12 +13,14 @@ import pyarrow.parquet
 import pytest
 from small_run import LABELS, exported, small_rows
 
-from kinds.columns import cast
+from kinds.columns import Field, cast
+from kinds.heads.score import FileHead
+from kinds.tensors import ids_of, only
 from pipeline.failures import Exit, Failure
 from serving import ask, score
 from serving.explanation.explainer import Explainer, How
 from serving.exporting.certified_candidates import certify_candidates
-from serving.model_file.candidates import Limit
+from serving.model_file.candidates import Candidates, Limit
 from serving.model_file.feeds import feeds
 from serving.scorer import Scorer
 
@@ -269,3 +271,13 @@ def test_what_is_explained_is_the_first_that_is_left(scorer: Scorer, rows: pa.Ta
             )
         else:
             assert reasons[at].as_py() == shares[at].as_py() == []
+
+
+def test_labels_for_all_rows_are_read_as_the_head_reads_its_cells() -> None:
+    target = Field("y", "text", reading="values")
+    head = FileHead("y", "classification", target, 2)
+    limits = {"y": Limit(exclude_labels=["True"], only_labels=["8.0", "True"])}
+    found = Candidates(limits, [head], [], {"y": pa.array(["true", "8"])})
+    assert found.unknown == []
+    nothing = pa.RecordBatch.from_pydict({"x": [1]})
+    assert sorted(found.lists(nothing).of(0, 1)[ids_of(only("y"), "y")].ravel().tolist()) == [1]

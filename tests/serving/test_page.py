@@ -199,6 +199,41 @@ def test_bars_say_what_each_element_of_a_list_changes(browser: Browser, model: P
         choose(browser, f"document.querySelector('#{name}').click()")
 
 
+LIMITED = """(lists) => {
+  for (const [name, text] of Object.entries(lists)) {
+    document.querySelector(`[data-list="${name}"]`).value = text;
+  }
+}"""
+
+
+@pytest.mark.parametrize(
+    ("exclude", "only"),
+    [
+        (["label 3", "label 1", "no such label"], None),
+        (None, ["label 2", "<b>bold</b>", "label 7", "🙂"]),
+        (["🙂"], ["🙂", "label 4"]),
+        (["label 4"], ["label 4"]),
+    ],
+)
+def test_what_may_come_back_is_what_the_scorer_leaves(
+    browser: Browser, model: Path, exclude: list[str] | None, only: list[str] | None
+) -> None:
+    given = {"next.exclude": exclude, "next.only": only}
+    lists = {name: "\n".join(labels or []) for name, labels in given.items()}
+    browser.evaluate(f"({LIMITED})({json.dumps(lists)})")
+    row = typed_rows()[-1]
+    (head, labels, scores, _), *_ = answers(browser, row)
+    browser.evaluate(f"({LIMITED})({json.dumps(dict.fromkeys(lists, ''))})")
+    table = pa.Table.from_pylist([{**row, "key": ""}])
+    if exclude == only:  # nothing is left, which the scorer refuses for all rows
+        assert (head, labels, scores) == ("next", [], [])
+        return
+    never, alone = ({"next": labels} if labels else None for labels in (exclude, only))
+    (right,) = Scorer(model).score(table, exclude=never, only=alone).to_pylist()
+    assert (head, labels) == ("next", right["next.labels"])
+    assert scores == pytest.approx(right["next.scores"], abs=1e-5)
+
+
 SURE = """[...document.querySelectorAll("article")].map((article) => {
   const said = [...article.querySelectorAll("div > h3")].find((h) => h.textContent === "how sure");
   const parts = said ? [...said.parentElement.querySelectorAll("p")] : [];
@@ -328,7 +363,7 @@ def test_the_pages_file_ranks_as_many_labels_as_it_is_asked_and_tells_ids(model:
     said = further(scorer.metadata, content, scorer.graph)
     packed = said["changed"]["behind"]
     behind = gzip.decompress(base64.b64decode(packed))
-    own = Changed(said["changed"]["place"], said["changed"]["letter"], behind)
+    own = Changed(said["changed"]["places"], said["changed"]["letter"], behind)
     session = onnxruntime.InferenceSession(own.of(content))
     table = small_run.small_rows(30)
     (batch,) = table.combine_chunks().to_batches()
@@ -337,6 +372,9 @@ def test_the_pages_file_ranks_as_many_labels_as_it_is_asked_and_tells_ids(model:
     )
     names = [output.name for output in session.get_outputs()]
     assert "top_k" in [one.name for one in session.get_inputs()]
+    lists = {"next.exclude", "next.only", "tags.exclude", "tags.only"}
+    assert lists < {one.name for one in session.get_inputs()}
+    fed |= dict.fromkeys(lists, np.empty((1, 0), object))
     for count in (2, 17):
         given = {**fed, "top_k": np.array([count])}
         results = dict(zip(names, session.run(None, given), strict=True))

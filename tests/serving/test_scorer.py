@@ -122,7 +122,15 @@ def test_rows_are_taken_as_a_program_has_them() -> None:
         got = scorer().score(some)
         keys = got.column("key").cast(pa.string())
         assert_close(got.set_column(0, "key", keys), expected)
+    categories = polars.DataFrame(polars.from_arrow(rows)).with_columns(
+        polars.col("word").cast(polars.Categorical), polars.col("key").cast(polars.Categorical)
+    )
+    keys = scorer().score(categories).column("key").cast(pa.string())
+    assert_close(scorer().score(categories).set_column(0, "key", keys), expected)
     assert scorer().score([]).num_rows == 0
+    # A row without a key is a row; here one of them must be there.
+    with pytest.raises(Failure, match="missing in column 'place'"):
+        scorer().score([{}])
     assert scorer().score(frame.head(0)).num_rows == 0
 
 
@@ -136,7 +144,12 @@ def test_rows_are_taken_as_a_program_has_them() -> None:
         ({"word": ["cat"], "age": [1, 2]}, "all columns must be equally long"),
         ({"word": ["cat", 7]}, "one type that Arrow has. Received: 'word': "),
         (pandas.DataFrame({"word": ["cat", 7]}), "one type that Arrow has"),
-        ([{"wrod": "cat"}], "missing: .*'word'"),
+        ([{"wrod": "cat"}], r"missing: .*'word'.*Received: \['wrod'\]"),
+        (small_rows(2).append_column("word", pa.array(["a", "b"])), "a column must be named once"),
+        (pandas.DataFrame({"WORD": ["cat"]}), r"near 'word': 'WORD'\. Received: \['WORD'\]"),
+        (pandas.DataFrame({("a", "word"): ["cat"]}), r"Received: .*'a', 'word'"),
+        (pandas.DataFrame({0: ["cat"]}), r"Received: \['0'\]"),
+        ([{"word": "cat", "age": 2**70}], "one type that Arrow has. Received: 'age': "),
     ],
 )
 def test_what_is_no_rows_is_one_message(given: object, rule: str) -> None:
@@ -151,6 +164,20 @@ def test_a_wrong_top_k_is_one_message(top_k: Any) -> None:
         scorer().score(small_rows(1), top_k=top_k)
     assert failure.value.exit_code == Exit.USAGE
     assert scorer().score(small_rows(1), 2, heads="next").num_columns == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "rule"),
+    [
+        ({"heads": []}, "heads must name a head"),
+        ({"exclude": {"next": 3}}, "exclude takes the name of a column or a list of labels"),
+        ({"only": {"next": {"a": 1}}}, "only takes the name of a column or a list of labels"),
+    ],
+)
+def test_what_is_asked_wrongly_is_one_message(asked: dict[str, Any], rule: str) -> None:
+    with pytest.raises(Failure, match=rule) as failure:
+        scorer().score(small_rows(2), **asked)
+    assert failure.value.exit_code == Exit.USAGE
 
 
 def test_missing_columns_are_named() -> None:

@@ -64,6 +64,7 @@ def batch_of(lists: list[list[int]], targets: list[list[int]], sizes: list[float
         {"next": tf.constant([t[-1] for t in targets], tf.int32)},
         tf.ones(len(sizes)),
         places,
+        {},
     )
 
 

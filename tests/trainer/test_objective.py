@@ -57,7 +57,7 @@ def batch_of(rows: int, *, missing: bool) -> Batch:
         for values in targets.values():
             values[::3] = np.nan if values.dtype == np.float32 else -1
     weights = tf.constant(draw.random(rows), tf.float32)
-    return Batch(_tensors(features), _tensors(targets), weights, {})
+    return Batch(_tensors(features), _tensors(targets), weights, {}, {})
 
 
 def _tensors(arrays: dict[str, np.ndarray]) -> dict[str, tf.Tensor]:

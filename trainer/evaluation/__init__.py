@@ -22,6 +22,7 @@ from kinds.heads.any.metrics import (
     measured,
 )
 from kinds.heads.any.network import OutputLayer
+from kinds.heads.labels.numbering import FILTERED, MISSING
 from kinds.heads.network import KINDS
 from kinds.heads.part import HeadPart
 from kinds.parsing import Arrays
@@ -64,7 +65,23 @@ def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Te
 def head_results(head: OutputLayer, hidden: tf.Tensor, batch: Batch) -> dict[str, tf.Tensor]:
     kind, targets = KINDS[head.part.kind], batch.targets[head.name]
     weight = batch.weights * kind.row_weights(targets, None)
-    return {**kind.results(head, hidden, targets), "weight": weight}
+    found = kind.results(head, hidden, targets)
+    if head.name in batch.left_out:
+        left = replace(
+            head, mixed=lambda logits: what_is_left(head.mixed_in(logits), batch, head.name)
+        )
+        found |= {f"{FILTERED}{n}": v for n, v in kind.results(left, hidden, targets).items()}
+    return {**found, "weight": weight}
+
+
+def what_is_left(logits: tf.Tensor, batch: Batch, head: str) -> tf.Tensor:
+    """[batch, outputs] without the labels that each row leaves out, its own target not among
+    them."""
+    ids, own = batch.left_out[head], batch.targets[head][:, None]
+    rows = tf.broadcast_to(tf.range(tf.shape(ids)[0])[:, None], tf.shape(ids))
+    is_out = (ids != MISSING) & (ids != own)
+    cells = tf.stack([rows, tf.maximum(ids, 0)], axis=-1)
+    return tf.tensor_scatter_nd_min(logits, cells, tf.where(is_out, -np.inf, np.inf))
 
 
 def with_memory(

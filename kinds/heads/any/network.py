@@ -113,7 +113,10 @@ class OutputLayer:
 
     def logits(self, hidden: tf.Tensor) -> tf.Tensor:
         """[batch, hidden] to [batch, outputs]."""
-        logits = self._logits(hidden, *self.weights())
+        return self.mixed_in(self._logits(hidden, *self.weights()))
+
+    def mixed_in(self, logits: tf.Tensor) -> tf.Tensor:
+        """The network's logits with what the memories say."""
         return logits if self.mixed is None else self.mixed(logits)
 
     def learned_logits(self, hidden: tf.Tensor) -> tf.Tensor:

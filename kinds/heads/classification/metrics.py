@@ -1,7 +1,8 @@
 """How good a classification is: log loss, accuracy within the first k, ranks.
 
 Ranks, accuracy and top-k leave the class of all other values out, which is never a prediction: a
-row whose label is there counts as wrong. Log losses are over all classes.
+row whose label is there counts as wrong. Log losses are over all classes. Filtered ranks leave some
+labels of each row out (Bordes et al. 2013, section 4.1).
 """
 
 from collections.abc import Sequence
@@ -28,6 +29,7 @@ from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
 from kinds.heads.any.priors import distribution
 from kinds.heads.labels.metrics import CUTS, NDCG_CUTS, gains
+from kinds.heads.labels.numbering import FILTERED
 from kinds.memory.mixture import Mixture, log_probabilities
 from kinds.names import WEIGHT
 
@@ -88,11 +90,17 @@ def narrowed(output: Array, ids: Array) -> Array:
 
 def add(totals: Totals, rows: Rows, weights: Array) -> None:
     totals.add_mean("log_loss", rows["loss"], weights)
+    for among in ("", FILTERED):
+        if f"{among}rank" in rows:
+            _add_ranks(totals, rows[f"{among}rank"], weights, among)
+
+
+def _add_ranks(totals: Totals, ranks: Array, weights: Array, among: str) -> None:
     for cut in CUTS:
-        totals.add_mean(f"accuracy@{cut}", rows["rank"] <= cut, weights)
+        totals.add_mean(f"{among}accuracy@{cut}", ranks <= cut, weights)
     for cut in NDCG_CUTS:
-        totals.add_mean(f"ndcg@{cut}", gains(rows["rank"], cut), weights)
-    totals.add_mean("mean_reciprocal_rank", 1 / rows["rank"], weights)
+        totals.add_mean(f"{among}ndcg@{cut}", gains(ranks, cut), weights)
+    totals.add_mean(f"{among}mean_reciprocal_rank", 1 / ranks, weights)
 
 
 def confidence(rows: Rows) -> tuple[Array, Array]:

@@ -1,15 +1,16 @@
 """What prepare does with a classification."""
 
 from collections.abc import Iterator
+from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import Field
 from kinds.heads.classification.spec import Classification
-from kinds.heads.labels.numbering import MISSING
+from kinds.heads.labels.numbering import MISSING, filtered
 from kinds.heads.labels.prepare import analysis as analysis
-from kinds.heads.labels.prepare import feature_names as feature_names
 from kinds.heads.labels.prepare import statistics as statistics
 from kinds.lists import have, list_lengths, lists_of, one_each
 from kinds.prepare import Anomaly, Findings, Known, Which, flat
@@ -19,9 +20,26 @@ def field(part: Classification, column: str) -> Field:
     return Field(column, "text")
 
 
-def features(
-    name: str, part: Classification, column: pa.Array, known: Known
-) -> dict[str, pa.Array]:
+def feature_names(name: str, part: Classification) -> list[str]:
+    return [name, *([filtered(name)] if part.filtered else [])]
+
+
+def features(name: str, part: Classification, column: Any, known: Known) -> dict[str, pa.Array]:
+    if part.filtered:
+        targets, left_out = column
+        return {**_targets(name, targets, known), filtered(name): _known(left_out, known)}
+    return _targets(name, column, known)
+
+
+def _known(lists: pa.Array, known: Known) -> pa.Array:
+    """The ids of the labels in lists. Those that the vocabulary does not hold are never ranked."""
+    ids = known.ids(pc.fill_null(lists.flatten(), "")).to_numpy()
+    there = ids < len(known.values)
+    owner = np.repeat(np.arange(len(lists)), list_lengths(lists))
+    return lists_of(pa.array(ids[there]), np.bincount(owner[there], minlength=len(lists)))
+
+
+def _targets(name: str, column: pa.Array, known: Known) -> dict[str, pa.Array]:
     if pa.types.is_list(column.type):  # what comes next, at every place of a list
         return {name: lists_of(_ids(column.flatten(), known), list_lengths(column))}
     return {name: one_each(_ids(column, known))}

@@ -2,8 +2,9 @@
 
 from typing import Any, ClassVar, Literal
 
+from kinds.heads.labels.numbering import FILTERED
 from kinds.heads.labels.spec import LabelsPart
-from kinds.settings import Name, Positive, Share
+from kinds.settings import Column, Name, Positive, Share
 
 
 class Classification(LabelsPart):
@@ -13,6 +14,9 @@ class Classification(LabelsPart):
     METRICS: ClassVar = (
         *("log_loss", "accuracy@1", "accuracy@5", "accuracy@10", "ndcg@5", "ndcg@10"),
         "mean_reciprocal_rank",
+        *(f"{FILTERED}accuracy@{cut}" for cut in (1, 5, 10)),
+        *(f"{FILTERED}ndcg@{cut}" for cut in (5, 10)),
+        f"{FILTERED}mean_reciprocal_rank",
     )
 
     kind: Literal["classification"] = "classification"
@@ -20,6 +24,10 @@ class Classification(LabelsPart):
     """A sequence, over the same vocabulary, whose next element it predicts. The list itself has the
     targets: every element but the first trains it. Where scores are evaluated, `column` has what
     came next."""
+    filtered: Column | None = None
+    """A column of lists of labels that the metrics called `filtered_...` leave out: answers of the
+    same question that are known to be right, too, or what somebody has. The row's own target is
+    never left out."""
     label_smoothing: Share = 0.0
     """The share of the target that is spread evenly over all labels."""
     class_weights: dict[str, Positive] | Literal["balanced"] | None = None
@@ -29,16 +37,25 @@ class Classification(LabelsPart):
     """The counted memories that it mixes with the network, those that know most first: where one
     does not know a row's value, the next is asked, and the network last."""
 
+    def named_labels(self) -> tuple[str, ...]:
+        return tuple(self.class_weights) if isinstance(self.class_weights, dict) else ()
+
     def follows(self) -> str | None:
         return self.next_of
 
     def memories(self) -> tuple[Name, ...]:
         return self.memory
 
+    def leaves_out(self) -> Column | None:
+        return self.filtered
+
     def in_file(self) -> dict[str, Any]:
-        return {"memory": list(self.memory)} if self.memory else {}
+        memory = {"memory": list(self.memory)} if self.memory else {}
+        return memory | ({"filtered": self.filtered} if self.filtered else {})
 
     def check(self, place: str, training: Any) -> None:
+        if self.select and self.select.startswith(FILTERED) and not self.filtered:
+            raise ValueError(f"{place}.select: {self.select} needs `filtered`, a column of labels")
         for setting in ("label_smoothing", "class_weights"):
             if self.memory and getattr(self, setting):
                 raise ValueError(

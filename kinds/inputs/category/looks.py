@@ -24,6 +24,8 @@ def _found(column: Column) -> tuple[float, str, str]:
         return 0.2 if column.is_unique else sure, f"ids: {verdict.of_ids}", verdict.of_numbers
     if (form := column.form) is not None:
         return 0.1, f"numbers, {form.said}" if form.said else "numbers", ""
+    # Whoever wants to learn from their size has to write them otherwise.
+    against = f"nearly numbers, {column.nearly_numbers}" if column.nearly_numbers else ""
     if column.is_nearly_unique:
-        return 0.1, "text, nearly every row has its own", ""
-    return 0.5, "text", ""
+        return 0.1, ", ".join(filter(None, ["text, nearly every row has its own", against])), ""
+    return 0.5, "text", against and f"{against}: written as plain numbers they have a size"

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.heads import show as heads
+from kinds.heads.spec import CLASSES as HEADS
 from kinds.inputs import KINDS as INPUTS
 from kinds.inputs import show as inputs
 from kinds.inputs.spec import CLASSES
@@ -15,11 +16,13 @@ from kinds.looks import names, sequels
 from kinds.looks.column import Column, Said
 from kinds.looks.counted import Counted
 from kinds.looks.look import Look
+from kinds.tensors import exclude, only
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import relations, sides, targets
 from pipeline.preparing.inferring.relations import Target
 from pipeline.preparing.inferring.sample import Sample
 from pipeline.preparing.inferring.wishes import Questions, Wishes
+from pipeline.spec.limits import is_inner
 
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
@@ -108,7 +111,18 @@ def _fit(
             left_out[name] = reason
         else:
             columns.append(column)
-    return columns
+    return [_with_no_values(column, columns) for column in columns]
+
+
+def _with_no_values(column: Column, columns: Sequence[Column]) -> Column:
+    """A column of numbers but for few cells, unless what these hold is a value of other columns: a
+    word for a missing value is one in all columns."""
+    if not (odd := column.odd_texts):
+        return column
+    others = (one.counted.values for one in columns if one is not column)
+    if any(pc.any(pc.is_in(pa.array(odd), values)).as_py() for values in others):
+        return column
+    return replace(column, no_values=odd)
 
 
 def _unfit(column: Column) -> str:
@@ -178,7 +192,8 @@ def _key(column: Column) -> str:
     spaced = column.words is not None
     if spaced and not _says_key(column):
         return ""
-    return "text that is different in every row" if short else ""
+    nearly = f", nearly numbers, {column.nearly_numbers}" if column.nearly_numbers else ""
+    return f"text that is different in every row{nearly}" if short else ""
 
 
 def _says_key(column: Column) -> bool:
@@ -242,6 +257,10 @@ def _best(kinds: Mapping[str, inputs.Show | heads.Show], column: Column) -> tupl
 
 def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
     compared = [_compared(part) for part in found.heads]
+    of_heads = {name for part in found.heads for name in _names_in_file(part)}
+    for column in [c for c in columns if is_inner(c.column) or c.column in of_heads]:
+        found.left_out[column.column] = "a name that no input of the exported file can have"
+    columns = [column for column in columns if column.column not in found.left_out]
     # Keys that somebody names are often the ids of what a row is about.
     keys = [c for c in found.keys if not wishes.keys or c.is_unique or c.is_nearly_unique]
     said = {*wishes.texts, *wishes.ids}
@@ -268,6 +287,13 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
         look = replace(usable[0].look, against=f"{against}; but there is nothing else")
         found.inputs.append(replace(usable[0], look=look))
     _split(own, found)
+
+
+def _names_in_file(head: Part) -> list[str]:
+    """What results of a head are called in the file, and inputs that say which it may give."""
+    name = head.column.name
+    part = dict(zip(heads.KINDS, HEADS, strict=True))[head.kind]
+    return [exclude(name), only(name), *(f"{name}.{result}" for result in part.RESULTS)]
 
 
 def _beside_next(column: Column, kind: str, columns: Sequence[Column]) -> str:

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from kinds.columns import Field, Kind, cast
 from kinds.columns.columns import JsonLists, Values
-from kinds.columns.json_lists import parsed
+from kinds.columns.json_lists import may_be_lists, parsed
 from kinds.columns.readings import as_read
 from kinds.lists import list_lengths
 from kinds.looks.counted import Counted
@@ -41,6 +41,10 @@ _PACKED = 4
 _FEW_ROWS = 2048
 _LISTS_AS_TEXT = 1000
 _NEITHER = "neither plain values nor flat lists"
+_PROBLEMS = {
+    "invalid_utf8": "text that is not UTF-8",
+    "invalid_json": "no JSON (NaN and Infinity are none)",
+}
 _NONE = pa.array([], pa.string())
 # The share of bad rows that prepare lets pass.
 _BAD = 0.01
@@ -78,7 +82,7 @@ def read(paths: Sequence[str], csv: Csv) -> Sample:
         if not (nested := found.unreadable()):
             break
         # Without these the rows are good.
-        names |= dict.fromkeys(nested, _NEITHER)
+        names |= nested
     if not found.read:
         rule, received = "the input must have rows", ", ".join(paths[:10])
         if found.broken:
@@ -89,7 +93,8 @@ def read(paths: Sequence[str], csv: Csv) -> Sample:
 
 
 def _gathered(paths: Sequence[str], csv: Csv, names: Mapping[str, str]) -> "_Looked":
-    readable = [name for name, problem in names.items() if problem != _NEITHER]
+    unread = {_NEITHER, *_PROBLEMS.values()}
+    readable = [name for name, problem in names.items() if problem not in unread]
     looked = _Looked({name: _Gathered(_limit(len(names))) for name in readable})
     for at, batch in _batches(paths, readable, csv, looked):
         looked.add(paths[at], at, batch)
@@ -107,14 +112,14 @@ class _Looked:
     why: str = ""
     bytes_read: float = 0.0
     bytes_there: float = 0.0
-    # By the column that made a row one that the format cannot give.
-    at_fault: Counter[str] = field(default_factory=Counter)
+    # By the column that made a row one that the format cannot give, and why.
+    at_fault: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, path: str, at: int, batch: RawBatch) -> None:
         numbers = batch.numbers()
         self.read += len(numbers)
         self.broken += len(batch.broken)
-        self.at_fault.update(one.column for one in batch.broken if one.column)
+        self.at_fault.update((one.column, one.reason) for one in batch.broken if one.column)
         if batch.broken and not self.why:
             first = batch.broken[0]
             self.why = f"row {first.row} of {path}: {first.why}"
@@ -123,16 +128,19 @@ class _Looked:
             origins = (np.uint64(at) << np.uint64(_FILE)) + numbers.astype(np.uint64)
             self.chosen.add(scrambled(origins), cells)
 
-    def unreadable(self) -> list[str]:
-        """The columns that make more rows bad than prepare lets pass."""
+    def unreadable(self) -> dict[str, str]:
+        """The columns that make more rows bad than prepare lets pass, and why."""
         most = _BAD * (self.read + self.broken)
-        return [name for name, rows in self.at_fault.items() if rows > most]
+        found = [at_fault for at_fault, rows in self.at_fault.items() if rows > most]
+        return {name: _PROBLEMS.get(reason, _NEITHER) for name, reason in found}
 
     def sample(self, names: Mapping[str, str]) -> Sample:
         arrays = dict(zip(self.columns, self.chosen.arrays(len(self.columns)), strict=True))
-        nothing = Seen(pa.nulls(self.chosen.rows), Counted(_NONE, np.zeros(0, int), 0, 0), _NEITHER)
+        nothing = Counted(_NONE, np.zeros(0, int), 0, 0)
         seen = {
-            name: self.columns[name].seen(arrays[name], problem) if name in arrays else nothing
+            name: self.columns[name].seen(arrays[name], problem)
+            if name in arrays
+            else Seen(pa.nulls(self.chosen.rows), nothing, problem)
             for name, problem in names.items()
         }
         share = min(1.0, self.bytes_read / max(1, self.bytes_there))
@@ -320,7 +328,7 @@ def _one(lists: pa.Array) -> pa.Array:
 def _lists_of_texts(texts: pa.Array, counted: Counted) -> Seen:
     """Texts that are lists as JSON or Python writes them are lists."""
     some = counted.values[:_LISTS_AS_TEXT]
-    starts = pc.sum(pc.starts_with(some, "[")).as_py() or 0
+    starts = pc.sum(may_be_lists(some)).as_py() or 0
     if not len(some) or starts < 0.95 * len(some) or len(parsed(some)[0]) < 0.95 * len(some):
         return Seen(texts, counted)
     cells = _aligned(pa.record_batch([texts], names=["x"]), Field("x", "list"))
