@@ -266,11 +266,10 @@ def parts_tables(metrics: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
             others.remove(loss)
             titles = [m.replace("_", " ") for m in others]
             header = [f"{head} (half of eval)", loss.replace("_", " "), percent(LEVEL, 0), *titles]
-            # Only all together has an interval.
-            ends = [parts.between(said).get(loss), *[None] * len(found)]
+            ends = [own.get(loss) for own in parts.between(said)]
             rows = [
                 [title, _cell(own[loss]), _between(end), *(_cell(own[m]) for m in others)]
-                for (title, own), end in zip(found, ends, strict=False)
+                for (title, own), end in zip(found, ends, strict=True)
             ]
             told.append(table(header, rows))
     return "\n\n".join(told)
