@@ -24,7 +24,7 @@ pictures: demo web ## those in docs/pictures that show rows of the demo; needs a
 	PYTHONPATH=. .venv/bin/python tests/pictures.py demo/$(ROWS)
 
 test: check ## the checks, then every test
-	.venv/bin/python -m pytest --numprocesses 2
+	.venv/bin/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 memory: $(READY) ## peak memory of scoring 10 million rows, and 5 GB under 512 MB: a quarter of an hour
 	CI_FULL=1 .venv/bin/python -m pytest --numprocesses 0 -s tests/serving/test_score_memory.py

@@ -29,6 +29,7 @@ from examples.codex.rows import Graph, Triple, questions, read_graph
 from pipeline.failures import main
 from pipeline.folders.output import Output
 from pipeline.folders.run import RunFolder
+from pipeline.processor import processor
 from pipeline.spec.file import add_set
 
 SPEC = Path(__file__).parent.parent / "examples" / "codex" / "spec.yaml"
@@ -121,6 +122,7 @@ def run(arguments: Sequence[str]) -> None:
     ranks = rank_all(Output(options.output).run, read_graph(options.archive), options.side)
     figures = {
         "benchmark": "codex",
+        "processor": processor(),
         "side": options.side,
         "mrr": round(float((1 / ranks).mean()), 4),
         "hits_at_1": round(float((ranks <= 1).mean()), 4),

@@ -35,6 +35,7 @@ from benchmarks import prepare_rows
 from benchmarks.prepare import line_through, used_by
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 
 WORDS, WORD_VALUES, WIDTH = 8, 30_000, 16
 YEARS_S = 3 * 365 * 86_400
@@ -87,7 +88,10 @@ def run(argv: Sequence[str]) -> None:
             cpu_s = used_by(command(step, name, some, work), work).cpu_s
             print(f"{step} {name}, {rows:,} rows: {cpu_s:.1f} s", flush=True)
             costs[step, name, at] = min(cpu_s, costs.get((step, name, at), cpu_s))
-    line = json.dumps({"benchmark": "kinds", "rows": options.rows} | said(options.rows, costs))
+    line = json.dumps(
+        {"benchmark": "kinds", "processor": processor(), "rows": options.rows}
+        | said(options.rows, costs)
+    )
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)
         (options.results / "kinds.json").write_text(line + "\n", encoding="utf-8")

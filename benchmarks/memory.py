@@ -40,6 +40,7 @@ from kinds.memory.mixture import log_probabilities
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.data import DataFolder
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from serving.exporting.reference import hidden_vectors
@@ -69,7 +70,13 @@ def run(arguments: Sequence[str]) -> None:
         started = time.monotonic()
         figures[one.name] = compared(one, output / one.name, options)
         seconds[one.name] = round(time.monotonic() - started, 1)
-    said = {"benchmark": "memory", "seeds": options.seeds, "tables": figures, "seconds": seconds}
+    said = {
+        "benchmark": "memory",
+        "processor": processor(),
+        "seeds": options.seeds,
+        "tables": figures,
+        "seconds": seconds,
+    }
     line = json.dumps(said)
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)

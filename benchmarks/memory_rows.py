@@ -24,6 +24,7 @@ import pyarrow.parquet as pq
 from benchmarks.large_vocabulary import cost, stage
 from pipeline.failures import main
 from pipeline.folders.data import DataFolder
+from pipeline.processor import processor
 
 SIZES = {"user": 200_000, "item": 100_000, "label": 25_000}
 # The shares of values fall with such a power of their rank.
@@ -50,7 +51,9 @@ def run(argv: Sequence[str]) -> None:
     count = parser.parse_args(argv).rows
     with tempfile.TemporaryDirectory(prefix="benchmark-memory-") as folder:
         found = measured(Path(folder), count)
-    print(json.dumps({"benchmark": "memory_rows", "rows": count, **found}))
+    print(
+        json.dumps({"benchmark": "memory_rows", "processor": processor(), "rows": count, **found})
+    )
 
 
 def measured(folder: Path, count: int) -> dict[str, Any]:

@@ -36,6 +36,8 @@ BENCHMARKS = (
     "memory_rows",
     "tables",
     "recommend",
+    "updates",
+    "fold_in",
     "soak",
 )
 INTRODUCTION = """# Benchmarks

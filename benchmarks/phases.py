@@ -33,6 +33,7 @@ from benchmarks.phases_rows import HEADS, prepared
 from pipeline.failures import main
 from pipeline.folders.data import DataFolder
 from pipeline.folders.run import RunFolder
+from pipeline.processor import processor
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data_folder import read_data
@@ -187,7 +188,14 @@ def run(arguments: Sequence[str]) -> None:
     for name in options.sets:
         data = read_data(prepared(name, options.output, options.archive))
         results |= train_set(name, data, options.output / "runs", options.seeds)
-    line = json.dumps({"benchmark": "phases", "seeds": options.seeds, "results": results})
+    line = json.dumps(
+        {
+            "benchmark": "phases",
+            "processor": processor(),
+            "seeds": options.seeds,
+            "results": results,
+        }
+    )
     if options.results:
         options.results.mkdir(parents=True, exist_ok=True)
         (options.results / "phases.json").write_text(line + "\n", encoding="utf-8")

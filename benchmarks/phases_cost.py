@@ -23,6 +23,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.failures import Exit, Failure, main
+from pipeline.processor import processor
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data import steps_per_epoch
@@ -112,7 +113,9 @@ def run(arguments: Sequence[str]) -> None:
     print("method   " + "  ".join(f"{name.replace('_', ' '):>21}" for name in figures["steps"]))
     for method, found in figures.items():
         print(f"{method:<9}" + "  ".join(f"{value:>21.3f}" for value in found.values()))
-    line = json.dumps({"benchmark": "phases_cost", "rows": options.rows, **figures})
+    line = json.dumps(
+        {"benchmark": "phases_cost", "processor": processor(), "rows": options.rows, **figures}
+    )
     if options.results:
         (options.results / "phases_cost.json").write_text(line + "\n", encoding="utf-8")
     print(line)

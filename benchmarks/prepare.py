@@ -29,6 +29,7 @@ from pathlib import Path
 
 from benchmarks.prepare_rows import ROWS_PER_FILE, SPEC, write_files
 from pipeline.failures import Exit, Failure, main
+from pipeline.processor import processor
 
 CONTESTANTS = ("ours", "arrow", "tft_example", "polars")
 MILLION = 1_000_000
@@ -63,7 +64,7 @@ def run(argv: Sequence[str]) -> None:
         faster = _two_processes(options.rows, files, work) if options.processes else None
     for name, line in lines.items():
         print(f"{name:<12} {line.us_per_row:8.2f} us a row, {line.startup_s:6.1f} s to start")
-    said = _said(lines, peaks)
+    said = {"processor": processor(), **_said(lines, peaks)}
     print(json.dumps(said if faster is None else said | {"two_processes": round(faster, 2)}))
 
 

@@ -21,6 +21,7 @@ from pipeline.manifest import file_sha256
 from pipeline.preparing.analysis_cache import FindInFiles, opened
 from pipeline.preparing.learning import Join, Learn, Learned
 from pipeline.preparing.reading import FilePart
+from pipeline.processor import processor
 from pipeline.spec.file import parse_spec
 
 
@@ -43,7 +44,9 @@ def run(argv: Sequence[str]) -> None:
     rounded = {name: round(seconds, 2) for name, seconds in said.items()}
     print(
         json.dumps(
-            {"benchmark": "prepare_cache", "days": days} | rounded | {"cache_mb": size >> 20}
+            {"benchmark": "prepare_cache", "processor": processor(), "days": days}
+            | rounded
+            | {"cache_mb": size >> 20}
         )
     )
 

@@ -18,6 +18,7 @@ from typing import Any
 from pipeline.failures import main
 from pipeline.folders.data import DataFolder
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 
@@ -111,7 +112,16 @@ def run(arguments: Sequence[str]) -> None:
         for name, changed in variants(read_spec(DEMO)).items()
     }
     print(table(results))
-    print(json.dumps({"benchmark": "question", "epochs": options.epochs, "results": results}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "question",
+                "processor": processor(),
+                "epochs": options.epochs,
+                "results": results,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -31,10 +31,10 @@ import pyarrow as pa
 import pyarrow.json
 import pyarrow.parquet as pq
 
-from benchmarks.processor import processor
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.model import ModelFolder
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 from pipeline.spec.file import add_set
 from serving import Scorer
 

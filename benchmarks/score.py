@@ -43,6 +43,7 @@ from benchmarks.score_contestants import (
 )
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import main
+from pipeline.processor import processor
 from pipeline.rows import expand
 from serving.exporting import model_folder, trained_run
 
@@ -179,6 +180,7 @@ def summary(contestants: dict[str, Contestant], *, labels: int, rows: int) -> di
     overhead = 1 - contestants["network"].cpu_s / contestants["ours"].cpu_s
     return {
         "benchmark": "score",
+        "processor": processor(),
         "rows_per_s": round(medians["ours"]),
         "vs_onnxruntime": speed["onnxruntime"],
         "vs_keras": speed["keras"],

@@ -21,6 +21,7 @@ import pyarrow.parquet
 
 from benchmarks.score import first_rows
 from pipeline.failures import main
+from pipeline.processor import processor
 from pipeline.rows import expand
 from serving import score
 
@@ -48,7 +49,16 @@ def run(arguments: Sequence[str]) -> None:
     for name, of in found.items():
         print(f"{name:<22} {rows.num_rows / of:>9,.0f} rows/s {of / found['none']:>6.2f} times")
     times = {name: round(of / found["none"], 2) for name, of in found.items()}
-    print(json.dumps({"benchmark": "score_options", "rows": rows.num_rows, "times": times}))
+    print(
+        json.dumps(
+            {
+                "benchmark": "score_options",
+                "processor": processor(),
+                "rows": rows.num_rows,
+                "times": times,
+            }
+        )
+    )
 
 
 def _seconds(model: str, folder: Path, more: Sequence[str]) -> float:

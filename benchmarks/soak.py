@@ -21,12 +21,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pyarrow.parquet
 
 from examples.made_up_rows import rows_for
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 from pipeline.spec.file import parse_spec
 from serving.scorer import Scorer
 
@@ -52,7 +54,7 @@ def run(argv: Sequence[str]) -> None:
     with TemporaryDirectory(prefix="soak-") as folder:
         output = Path(folder)
         (output / "spec.yaml").write_text(SPEC, encoding="utf-8")
-        found = {"chains": chains(output, options.chains)}
+        found: dict[str, Any] = {"processor": processor(), "chains": chains(output, options.chains)}
         print(found["chains"], flush=True)
         found["scoring"] = score_for(output, 60 * options.minutes)
         print(found["scoring"])

@@ -23,9 +23,9 @@ from pathlib import Path
 from statistics import mean, median, stdev
 from typing import Any
 
-from benchmarks.processor import processor
 from pipeline.failures import main
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 
 RIVALS = Path(__file__).with_name("tables_rivals.py")
 OURS = "ours"

@@ -28,6 +28,7 @@ from benchmarks.train_rows import CUT_OFF, Rows, save_rows
 from examples.next_identifier import rows as demo_rows
 from pipeline.failures import main
 from pipeline.folders.output import Output
+from pipeline.processor import processor
 from trainer.data import batches, example_features
 from trainer.data_folder import read_data
 
@@ -74,7 +75,7 @@ def run(argv: Sequence[str]) -> None:
     tables = f"```\n{report(races, speeds)}\n```\n"
     (said.output / "train.md").write_text(tables, encoding="utf-8")
     curves(races, said.output / "train.png")
-    line = summary(races, speeds)
+    line = {"processor": processor(), **summary(races, speeds)}
     whole = json.dumps(line | {"speeds": {n: [round(s) for s in of] for n, of in speeds.items()}})
     (said.output / "train.json").write_text(whole + "\n", encoding="utf-8")
     print(report(races, speeds))

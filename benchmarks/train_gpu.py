@@ -25,6 +25,7 @@ from benchmarks.train_contestants import HEAD, Keras, batch_of
 from benchmarks.train_rows import Rows, drawn
 from benchmarks.train_scaling import IDS, USUAL, steps
 from pipeline.failures import main
+from pipeline.processor import processor
 from trainer.arithmetic import exact_arithmetic
 from trainer.training.train_step import Step
 
@@ -47,6 +48,7 @@ def run(argv: Sequence[str]) -> None:
     line = {
         "benchmark": "train_gpu",
         "device": device(),
+        "processor": processor(),
         "examples_per_s": our_speeds(batches, count) | keras | theirs,
     }
     if said.output:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from benchmarks.train_contestants import HEAD, SPEC, batch_of
 from benchmarks.train_rows import drawn
 from kinds.heads.classification.sampling import build_sampler
+from pipeline.processor import processor
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 from trainer.data import batch_signature, example_features
@@ -101,7 +102,9 @@ def run(argv: Sequence[str] | None = None) -> None:
     ways = ("float32", "bfloat16", "sampled")
     rows = [[name, *(str(times.get(way, "-")) for way in ways)] for name, times in found.items()]
     print(table(["milliseconds of a step", *ways], rows))
-    line = json.dumps({"benchmark": "train_scaling", "milliseconds_of_a_step": found})
+    line = json.dumps(
+        {"benchmark": "train_scaling", "processor": processor(), "milliseconds_of_a_step": found}
+    )
     print(line)
     if said.results:
         (said.results / "train_scaling.json").write_text(line + "\n", encoding="utf-8")

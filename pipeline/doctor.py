@@ -3,8 +3,9 @@
     python -m pipeline.doctor [--output OUT]
 
 Looks at Python, the installed versions next to the tested ones, the Keras 2 switch, settings of
-Keras and TensorFlow, what onnxruntime opens, Beam's local engine, threads and disk. Ends with exit
-code 6 if a stage cannot work.
+Keras and TensorFlow, what onnxruntime opens, Beam's local engine, threads, the processor's matrix
+instructions, what training and scoring multiply with on it and why, and disk. Ends with exit code 6
+if a stage cannot work.
 """
 
 import argparse
@@ -20,6 +21,8 @@ from typing import Any
 
 from kinds.tensors import IR_VERSION, NEWEST_OPSET, OPSET
 from pipeline.failures import Exit, main
+from pipeline.processor import processor
+from pipeline.products import Asked
 from pipeline.surroundings import keras_settings, number_flags
 
 # As in requirements/tested.txt.
@@ -37,6 +40,7 @@ TESTED = {
 }
 PYTHONS = ((3, 11), (3, 12), (3, 13))
 NEEDED_BYTES = 2 * 10**9
+MULTIPLYING = {"training": "trainer", "scoring": "serving"}
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 
 
@@ -51,6 +55,7 @@ class Finding:
 
 
 def examined(output: Path) -> Iterator[Finding]:
+    asked = {f"{does} multiplies": Asked.of(by) for does, by in MULTIPLYING.items()}
     yield python(sys.version_info[:2])
     yield from versions(TESTED)
     yield keras_switch(os.environ)
@@ -59,6 +64,8 @@ def examined(output: Path) -> Iterator[Finding]:
     yield ceilings()
     yield engine()
     yield threads(os.environ)
+    yield Finding("processor", processor())
+    yield from (multiplying(about, *one.said()) for about, one in asked.items())
     yield disk(output)
 
 
@@ -176,6 +183,12 @@ def threads(environment: Mapping[str, str]) -> Finding:
         return Finding("threads", f"{found}, {', '.join(limits)}", "unset these to use every core")
     advice = "this process may not use the others (taskset, a container's limit)"
     return Finding("threads", found, advice if usable < cores else None)
+
+
+def multiplying(about: str, said: str, is_answer: bool) -> Finding:
+    if is_answer:
+        return Finding(about, said)
+    return Finding(about, f"unknown: {said}", "see what a run of that stage says")
 
 
 def disk(output: Path) -> Finding:

@@ -33,7 +33,7 @@ from pipeline.failures import Exit, Failure, main
 from pipeline.fields import Fields, fields_of
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
-from pipeline.preparing import infer, label_files, split_sides
+from pipeline.preparing import label_files, split_sides
 from pipeline.preparing.inferring.wishes import add_wishes, wishes_of
 from pipeline.preparing.summary import summary
 from pipeline.preparing.window import Window, window_of, within
@@ -49,6 +49,8 @@ log = logging.getLogger("pipeline.prepare")
 def run(argv: Sequence[str]) -> None:
     args, beam_args = _arguments(argv)
     if args.infer:
+        from pipeline.preparing import infer
+
         print(infer.spec_for(rows.expand(args.infer), csv_of(args), wishes_of(args)), end="")
         return
     _log_to_stderr()

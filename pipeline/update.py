@@ -65,8 +65,11 @@ def updated(
     """The new version, served or refused; None where there are no new rows.
 
     Raises StageFailed, and Failure: 2 where OUT is no run and has no versions, or earlier rows are
-    gone, 3 where another update is at work.
+    gone, or values are numbered anew and a part alone learns; 3 where another update is at work.
     """
+    if options.compact and options.learn != ALL:
+        rule = "--compact numbers all values anew, so that all must learn on: --learn all"
+        raise Failure(Exit.USAGE, rule, received=f"--learn {options.learn}")
     may_lose, given = decision.allowed(options.may_lose), rows.expand(options.input)
     first = options.first or (None if stores.is_object(place.path) else Path(place.path))
     if first is not None and not first.is_dir():
@@ -89,6 +92,7 @@ def updated(
             *(options.cache or own / "cache", options.infinity_norm, options.jensen_shannon),
             *(options.fail_on_drift, beam_options, parent.training),
             *("test" if parent.rows.get("test", 0) else "eval", options.learn, options.window),
+            options.compact,
         )
         update = Update(place, parent, left | counted, asked, may_lose)
         earlier = update.earlier()
@@ -137,6 +141,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--learn", choices=LEARN, default=ALL, help=said)
     said = "how far back rows count, such as 90d; older files are left out"
     add("--window", metavar="W", help=said)
+    said = "number values anew: those that no row has any more lose their ids"
+    add("--compact", action="store_true", help=said)
     add_set(parser)
     said = "the run that is the first version of a place that has none (OUT)"
     add("--from", dest="first", type=Path, metavar="RUN", help=said)

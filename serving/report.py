@@ -8,7 +8,7 @@ import argparse
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,6 +64,7 @@ def render(data: ReportData) -> str:
         slices_said=slices_said,
         threshold_rows=threshold_rows,
         not_exchangeable=not_exchangeable(data),
+        too_narrow=too_narrow(data),
         ended=data.run.get("ended"),
     )
 
@@ -193,7 +194,7 @@ def judged_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
             [
                 charts.percent(one["coverage"], 0),
                 f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
-                cell(float(one["size"])),
+                _with_error(one, "size", cell),
             ],
         )
         for side, every in judged.items()
@@ -211,11 +212,17 @@ def slice_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
             [
                 f"{one['rows']:,}",
                 f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
-                charts.percent(one["by_all"]),
+                _with_error(one, "by_all", charts.percent),
             ],
         )
         for one in made.get("judged", {}).get(data.split, [])
     ]
+
+
+def _with_error(said: Mapping[str, float], what: str, shown: Callable[[float], str]) -> str:
+    """A mean, and twice its standard error, which runs of an earlier version do not have."""
+    mean, error = shown(float(said[what])), said.get(f"{what}_error")
+    return mean if error is None else f"{mean} ± {shown(2 * error)}"
 
 
 def slices_said(data: ReportData, name: str) -> str:
@@ -245,6 +252,11 @@ def _share_between(value: float, between: Sequence[float] | None) -> str:
     if between is None:
         return said
     return f"{said} ({charts.percent(between[0])} to {charts.percent(between[1])})"
+
+
+def too_narrow(data: ReportData) -> str:
+    """What is to be known of intervals over rows."""
+    return Split.of(data.spec.split.model_dump(mode="json")).too_narrow()
 
 
 def not_exchangeable(data: ReportData) -> str:

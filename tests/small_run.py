@@ -97,7 +97,7 @@ def small_model(seed: int = 3) -> keras.Model:
     hidden = layers.Dense(8, activation="gelu")(layers.Concatenate()(parts))
     outputs = {
         "next": layers.Dense(len(LABELS) + 1)(hidden) / 1.3,
-        "tags": layers.Dense(len(TAGS))(hidden),
+        "tags": layers.Dense(len(TAGS), name="tags.logits")(hidden),
         "ends": ops.squeeze(layers.Dense(1, activation="sigmoid")(hidden), -1),
         "left": ops.squeeze(layers.Dense(1)(hidden), -1) * 7.0 + 20.0,
         "many": ops.exp(ops.squeeze(layers.Dense(1, activation="tanh")(hidden), -1)),

@@ -20,12 +20,12 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 import pytest
+from chain import stage_here
 from documents import DOCUMENTS, OTHERS, ROOT, blocks, commands, fenced, module_of
 
 from examples.made_up_rows import rows_for
 from pipeline.console.log_format import VARIABLE
 from pipeline.failures import main
-from pipeline.running.stages import Command
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from serving.page import CODE, RUNTIME
@@ -160,12 +160,6 @@ def run_here(command: str, folder: Path) -> None:
         with pytest.raises(SystemExit) as ended:
             main(importlib.import_module(module).run)
     assert ended.value.code == 0, command
-
-
-def stage_here(command: Command) -> float:
-    module, *arguments = command.arguments
-    importlib.import_module(module).run(arguments)
-    return 0.0
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,8 @@ def modules_run(target: str) -> list[str]:
 
 def test_make_test_runs_the_checks_and_then_the_tests() -> None:
     checks = ["ruff format --check .", "ruff check .", "mypy"]
-    assert modules_run("test") == [*checks, "pytest --numprocesses 2"]
+    by_file = "pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder"
+    assert modules_run("test") == [*checks, by_file]
 
 
 def test_pre_commit_runs_the_checks_of_make_check() -> None:

@@ -12,10 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pytest
-from chain import read_json
+from chain import read_json, stage_here
 from documents import ROOT, blocks
 from drinks import DRINKS, SHARES, first_run, rows
-from test_documents import stage_here
 
 from pipeline import update, versions
 from pipeline.failures import Exit, Failure
@@ -201,6 +200,28 @@ def test_earlier_rows_must_be_there_unless_they_may_be_missing(
     assert (said["decision"], said["exit"]) == ("failed", 2)
     update.run(["OUT", "--input", "new/*.csv", "--without-missing"])
     assert "nothing new" in capsys.readouterr().out
+
+
+def test_values_of_no_row_lose_their_ids_on_request(
+    updated: tuple[Path, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = shutil.copytree(updated[0], tmp_path / "folder", symlinks=True)
+    monkeypatch.chdir(folder)
+    run_here(monkeypatch)
+    for gone in ("rows/a.csv", "new/b.csv"):
+        (folder / gone).unlink()
+    pyarrow.csv.write_csv(rows(20_000, 800, 30), folder / "new" / "d.csv")
+    line = ["OUT", "--input", "new/d.csv", "--without-missing", "--may-lose", "100", "--compact"]
+    update.run(line)
+    assert "person: 30 of 50 values are still there, 0 are new" in capsys.readouterr().out
+    persons = DataFolder(folder / "OUT" / "current" / "prepared").vocabulary("person")
+    assert set(persons) == {f"p{i}" for i in range(30)}
+    with pytest.raises(Failure, match="--learn all") as failed:
+        update.run([*line, "--learn", "new"])
+    assert failed.value.exit_code == Exit.USAGE
 
 
 def test_what_is_no_run_is_refused(tmp_path: Path) -> None:

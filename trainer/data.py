@@ -229,14 +229,15 @@ def _stacks(
     stack are still to be skipped: wherever reading begins, the same batches are in one stack."""
     at_once = max(1, ROWS_OF_A_STACK // batch_size)
     whole, within = divmod(skip, at_once)
+
+    @tf.autograph.experimental.do_not_convert
+    def stacked(serialized: tf.Tensor) -> Batch:
+        return _stack(serialized, features, batch_size, own)
+
     parsed = (
         _records(files, features, order, at_once * batch_size)
         .skip(whole)
-        .map(
-            lambda serialized: _stack(serialized, features, batch_size, own),
-            num_parallel_calls=STACKS_AT_ONCE,
-            deterministic=True,
-        )
+        .map(stacked, num_parallel_calls=STACKS_AT_ONCE, deterministic=True)
     )
     options = tf.data.Options()
     options.experimental_warm_start = True  # begins with the iterator, not with its first batch
@@ -263,7 +264,8 @@ def _records(
     draw = np.random.default_rng(order)
     records = _chosen(draw.permutation(files).tolist(), features)
     seed = tf.constant(draw.integers(2**31), tf.int64)
-    return records.enumerate().map(partial(shuffle, seed)).prefetch(1).rebatch(at_once)
+    shuffled = tf.autograph.experimental.do_not_convert(partial(shuffle, seed))
+    return records.enumerate().map(shuffled).prefetch(1).rebatch(at_once)
 
 
 def _read(files: Sequence[str], at_once: int) -> tf.data.Dataset:

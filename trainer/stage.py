@@ -44,12 +44,13 @@ from trainer.reporting.tables import (
 from trainer.reporting.tracking import tracked
 from trainer.reporting.verdict import verdict
 from trainer.run import Run, count_train_rows, make_run, run_features
-from trainer.starting import Start, start_from
+from trainer.starting import ALL, Start, start_from
 from trainer.starting.fold_in import new_ids_line, with_new_rows
 from trainer.starting.kept_memories import KeptMemories
 from trainer.starting.standing import kept_metrics, put_back
 from trainer.storage import copy_in, keep_copy
 from trainer.training import checkpoint
+from trainer.training.new_ids_first import new_ids_first
 from trainer.training.train import nothing, train_run
 from trainer.training.warm_start import warm_start
 from trainer.tuner import tuner_reports
@@ -80,6 +81,8 @@ def train_stage(
         run = make_run(data, spec, train_columns, run_features(data, spec), workers, start)
         if start:
             warm_start(run, start.earlier.path)
+            if start.learn == ALL and not checkpoint.is_there(work.checkpoints):
+                new_ids_first(run)
         if workers.is_chief:
             train_and_publish(options, run, train_columns, work, output, made_from)
             print(f"\ntrain: {options.output} in {duration(time.monotonic() - started)}")

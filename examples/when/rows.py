@@ -1,6 +1,6 @@
 """Rows of goals in football: when, who scored, was it a penalty; from a public table or made up.
 
-    python -m examples.when.rows --output goals.parquet
+    python -m examples.when.rows --output goals.csv
     python -m examples.when.rows --goalscorers goalscorers.csv --output goals.parquet
 
 One row per goal:
@@ -17,7 +17,7 @@ and go, most of them score in one half of the year, and rivals give each other m
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,10 @@ from examples.given_tables import check_columns
 from pipeline.failures import Exit, Failure, main
 
 COLUMNS = ("date", "team", "opponent", "at_home", "scorer", "penalty")
+WRITERS: dict[str, Callable[..., None]] = {
+    ".parquet": pq.write_table,
+    ".csv": pyarrow.csv.write_csv,
+}
 READ = ("date", "home_team", "away_team", "team", "scorer", "own_goal", "penalty")
 TEAMS = (
     *("Aldmoor", "Brenn", "Carrowick", "Dunley", "Eskmouth", "Farholt"),
@@ -50,14 +54,16 @@ def run(argv: Sequence[str]) -> None:
     )
     parser.add_argument("--goalscorers", type=Path, help="goalscorers.csv")
     parser.add_argument("--rows", type=int, default=20_000, help="made-up ones (20,000)")
-    parser.add_argument("--output", type=Path, required=True, help="a .parquet file")
+    parser.add_argument("--output", type=Path, required=True, help="a .parquet or .csv file")
     options = parser.parse_args(argv)
-    if options.output.suffix != ".parquet":
-        raise Failure(Exit.USAGE, "--output must be a .parquet file", received=options.output)
+    write = WRITERS.get(options.output.suffix)
+    if write is None:
+        rule = "--output must be a .parquet or .csv file"
+        raise Failure(Exit.USAGE, rule, received=options.output)
     if options.rows < 1:
         raise Failure(Exit.USAGE, "--rows must be 1 or more", received=options.rows)
     given = options.goalscorers
-    pq.write_table(made_up(options.rows) if given is None else of_file(given), options.output)
+    write(made_up(options.rows) if given is None else of_file(given), options.output)
 
 
 def of_file(path: Path) -> pa.Table:

@@ -55,6 +55,8 @@ def _signs(column: Column) -> list[tuple[float, str]]:
         signs.append((1, "a part of the calendar"))
     elif names.says_thing(name):
         signs.append((2, "a name of things"))
+    elif names.ends_in_amount(name):
+        signs.append((-2, "a name of amounts"))
     if _are_beyond_float32(numbers, column.distinct):
         signs.append((3, "the network's float32 does not tell most of them apart"))
     if numbers.min() < 0:

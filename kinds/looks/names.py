@@ -52,6 +52,7 @@ AMOUNTS = frozenset(
         displacement budget tax tip bill"""
     )
 )
+_LONG_AMOUNTS = tuple(sorted(word for word in AMOUNTS if len(word) >= 5))
 CALENDAR = frozenset(words("month weekday dow hour quarter week season"))
 CLASSES = frozenset(
     words(
@@ -126,6 +127,15 @@ def says_amount(name: str) -> bool:
     (True, False)
     """
     return says(name, AMOUNTS) or says_count(name)
+
+
+def ends_in_amount(name: str) -> bool:
+    """Whether a word ends in one of amounts that is long enough not to stand there by chance.
+
+    >>> ends_in_amount("tvhours"), ends_in_amount("storage"), ends_in_amount("moderate")
+    (True, False, False)
+    """
+    return any(word.endswith(_LONG_AMOUNTS) for word in words(name))
 
 
 def says(name: str, of: frozenset[str]) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 NETWORK, MEMORIES, MIXTURE = "the network", "all memories", "together"
 
 Metrics = Mapping[str, float | None]
+Intervals = Mapping[str, Sequence[float]]
 
 
 def columns(said: Mapping[str, Any]) -> list[tuple[str, Metrics]]:
@@ -28,10 +29,12 @@ def rows(found: Sequence[tuple[str, Metrics]]) -> list[tuple[str, list[float | N
     return [(metric, [own.get(metric) for _, own in found]) for metric in found[0][1]]
 
 
-def between(said: Mapping[str, Any]) -> Mapping[str, Sequence[float]]:
-    """{metric: the interval of all together}, of what a run's metrics say of a head's memory."""
-    found: Mapping[str, Sequence[float]] = said.get("intervals", {})
-    return found
+def between(said: Mapping[str, Any]) -> list[Intervals]:
+    """{metric: its interval} in each of the columns, of what a run's metrics say of a head's
+    memory; of each part alone none in runs of an earlier version."""
+    alone = said.get("part_intervals", {})
+    names = [name for name in said.get("parts", {}) if name != MIXTURE]
+    return [said.get("intervals", {}), *(alone.get(name, {}) for name in names)]
 
 
 def complaint(head: str, said: Mapping[str, Any]) -> str | None:

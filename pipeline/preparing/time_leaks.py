@@ -9,6 +9,7 @@ and a target changes along it.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,6 @@ OLDER = 0.9
 ERRORS, DEVIATIONS, SHARES = 6.0, 0.2, 0.1
 # The values of a target that are compared one by one.
 COMPARED = 20
-_YEARS = times_of(pa.array(["1900", "2100"])).at
 Floats = npt.NDArray[np.float64]
 
 
@@ -95,7 +95,8 @@ def _of_values(split: specs.ColumnSplit, occurring: Counter[str]) -> dict[str, d
     """The same of the column that splits, if all its values are times or years."""
     values, counts = [*occurring], np.array([*occurring.values()], np.int64)
     times = times_of(pa.array(values, pa.string()))
-    years = (times.kind == NUMBER) & (times.at >= _YEARS[0]) & (times.at <= _YEARS[1])
+    first, last = _years()
+    years = (times.kind == NUMBER) & (times.at >= first) & (times.at <= last)
     if not len(values) or not ((times.kind == CLOCK).all() or years.all()):
         return {}
     listed = {side: times_of(pa.array(getattr(split, side), pa.string())).at for side in SIDES[1:]}
@@ -104,6 +105,12 @@ def _of_values(split: specs.ColumnSplit, occurring: Counter[str]) -> dict[str, d
     return {
         split.column: {side: _Along(times.at[which], counts[which]) for side, which in own.items()}
     }
+
+
+@cache
+def _years() -> npt.NDArray[Any]:
+    """The first and the last number that is taken for a year."""
+    return times_of(pa.array(["1900", "2100"])).at
 
 
 def _older(column: str, sides: Mapping[str, _Along]) -> Iterator[tuple[str, Anomaly]]:

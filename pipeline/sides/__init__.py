@@ -94,6 +94,21 @@ class Split:
         """Whether the names of files decide."""
         return self.by in ("file", "row")
 
+    def kept_together(self) -> tuple[str, ...]:
+        """The columns of which rows with equal values are on one side.
+
+        >>> Split("hash", ("user",)).kept_together(), Split("last", ("user", "day")).kept_together()
+        (('user',), ('user',))
+        """
+        return {"hash": self.columns, "last": self.columns[:-1]}.get(self.by, ())
+
+    def too_narrow(self) -> str:
+        """Why intervals over rows are too narrow; empty where nothing is known to make them so."""
+        if not (columns := self.kept_together()):
+            return ""
+        alike = f"rows of equal {' and '.join(columns)} are alike, so intervals over rows are too"
+        return f"{alike} narrow: serving.score --evaluate draws such groups"
+
     def not_exchangeable(self) -> str:
         """Why rows to score are not like those that were held out; empty where they may be."""
         if not self.has_times:

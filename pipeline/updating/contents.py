@@ -19,7 +19,8 @@ from pipeline.manifest import file_sha256, write_text
 from pipeline.storage import stores
 from pipeline.updating.version import ADOPTED, Version
 
-TRAINING = ("epochs", "learning_rate")
+# Of the first training; later versions lower these, or leave them out.
+TRAINING = ("epochs", "steps", "learning_rate", "weight_decay", "averaging")
 
 
 def adopt(output: Path, into: Path, now: str) -> Version:
@@ -72,16 +73,24 @@ def rows_of(data: DataFolder) -> dict[str, int]:
 
 
 def vocabularies_of(before: DataFolder, now: DataFolder) -> dict[str, dict[str, int]]:
-    """{name: {before, now, size}}: how many values have an id, and how many may."""
+    """{name: {before, kept, now, size}}: how many values had an id, still have one, have one now,
+    and may have one."""
     said = now.spec.all_vocabularies()
     return {
         name: {
             "before": before.entries.get(name, 0),
+            "kept": _kept(before, now, name),
             "now": entries,
             **({"size": said[name].size} if name in said else {}),
         }
         for name, entries in now.entries.items()
     }
+
+
+def _kept(before: DataFolder, now: DataFolder, name: str) -> int:
+    if name not in before.entries:
+        return 0
+    return len(set(before.vocabulary(name)) & set(now.vocabulary(name)))
 
 
 def certified(model: ModelFolder) -> dict[str, float]:

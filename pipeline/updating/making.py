@@ -58,7 +58,7 @@ class Update:
     def made_from(self) -> str:
         asked = self.asked
         how = [*asked.settings, str(asked.max_bad_fraction), *asked.csv.arguments()]
-        how += [*asked.beam_options, asked.learn, asked.window or ""]
+        how += [*asked.beam_options, asked.learn, asked.window or "", *["compact"] * asked.compact]
         files = [f"{path} {said}" for path, said in sorted(self.inputs.items())]
         return combined_hash([self.parent.model, *how, *files])
 

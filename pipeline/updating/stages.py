@@ -24,10 +24,11 @@ class Asked:
 
     files: all files of rows; `new` are those that the parent does not have
     settings: PLACE=VALUE, what is to change in the spec
-    training: the epochs and the rate of the first version's training
+    training: settings of the first version's training (contents.TRAINING)
     side: the one whose rows are compared
     learn: how much of the network learns on, one of LEARN
     window: how far back rows count, as prepare takes it
+    compact: whether values are numbered anew, so that those of no row lose their ids
     """
 
     files: Sequence[str]
@@ -40,10 +41,11 @@ class Asked:
     jensen_shannon: float
     fail_on_drift: bool = False
     beam_options: Sequence[str] = ()
-    training: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, float | None] = field(default_factory=dict)
     side: str = "test"
     learn: str = ALL
     window: str | None = None
+    compact: bool = False
 
 
 def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Command]:
@@ -65,7 +67,8 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
             [
                 *("pipeline.prepare", "--spec", old.run.spec_path, *changed),
                 *("--input", *asked.files, "--output", work.data.path),
-                *("--extend", old.prepared.path, "--cache", asked.cache, *limit, *csv),
+                *("--cache", asked.cache, *limit, *csv),
+                *(() if asked.compact else ("--extend", old.prepared.path)),
                 # Where a part of the network alone learns on, the others read the same numbers.
                 *["--keep-numbers"] * (asked.learn != ALL),
                 *(("--window", asked.window) if asked.window else ()),
@@ -100,24 +103,32 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
     ]
 
 
-def going_on(training: Mapping[str, float], learn: str) -> list[str]:
+def going_on(training: Mapping[str, float | None], learn: str) -> list[str]:
     """Settings of training that starts from weights that are good already, by those of the first
-    version, whatever the versions between had: a part of its epochs, at a part of its rate. New ids
-    begin at nothing; shared blocks alone learn in a phase, which has its own settings.
+    version, whatever the versions between had: a part of its epochs and steps, at a part of its
+    rate. New ids begin at nothing; shared blocks alone learn in a phase, with its own settings.
 
-    >>> going_on({"epochs": 10, "learning_rate": 0.03}, ALL)
-    ['training.epochs=4', 'training.learning_rate=0.01']
-    >>> going_on({"epochs": 10, "learning_rate": 0.03}, NEW)
+    >>> first = {"epochs": 10, "steps": 900, "learning_rate": 0.03, "weight_decay": None}
+    >>> going_on(first, ALL)
+    ['training.epochs=4', 'training.steps=300', 'training.learning_rate=0.01']
+    >>> going_on(first, NEW)
     ['training.epochs=20', 'training.learning_rate=0.03']
     """
-    epochs, rate = training["epochs"], training["learning_rate"]
+    now = {name: value for name, value in training.items() if value is not None}
     if learn in (ALL, HEADS):
-        epochs, rate = math.ceil(epochs / PARTS), rate / PARTS
+        for name in {"epochs", "steps"} & now.keys():
+            now[name] = math.ceil(now[name] / PARTS)
+        now["learning_rate"] /= PARTS
     elif learn == NEW:
-        epochs *= EPOCHS_OF_NEW_IDS
+        epochs, rate = now["epochs"], now["learning_rate"]
+        now = {"epochs": EPOCHS_OF_NEW_IDS * epochs, "learning_rate": rate}
     else:
-        return []
-    return [f"training.epochs={epochs}", f"training.learning_rate={rate:g}"]
+        now = {}
+    return [f"training.{name}={_plain(value)}" for name, value in now.items()]
+
+
+def _plain(value: float) -> str:
+    return str(value) if isinstance(value, int) else f"{value:g}"
 
 
 def _set(settings: Iterable[str]) -> list[str]:

@@ -31,9 +31,18 @@ def lines(version: Version) -> Iterator[str]:
 
 
 def _grown(one: Mapping[str, int]) -> str:
-    new = one["now"] - one["before"]
+    """
+    >>> _grown({"before": 9, "kept": 9, "now": 12, "size": 12})
+    '9 values kept their ids, 3 are new, as many as its size allows'
+    >>> _grown({"before": 9, "kept": 7, "now": 7})
+    '7 of 9 values are still there, 0 are new'
+    """
+    before, kept = one["before"], one.get("kept", one["before"])
+    said = f"{kept:,} values kept their ids"
+    if kept < before:
+        said = f"{kept:,} of {before:,} values are still there"
     full = ", as many as its size allows" if one["now"] == one.get("size") else ""
-    return f"{one['before']:,} values kept their ids, {new:,} are new{full}"
+    return f"{said}, {one['now'] - kept:,} are new{full}"
 
 
 def _compared(one: Mapping[str, Any]) -> str:

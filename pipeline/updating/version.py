@@ -27,11 +27,11 @@ class Version:
     left: files of `inputs` that are older than what counts, and need not be there any more
     learn: how much of the network learned on
     rows: the examples of each side, the rejected rows, and those of the new files
-    vocabularies: {name: {before, now, size}}
+    vocabularies: {name: {before, kept, now, size}}
     drift: how far the new rows are from the parent's training rows, as pipeline.drift writes it
     certificate: so many rows gave what Keras gives, to the largest difference
     heads: {head: how the file compares with the parent's on the same held-out rows}
-    training: the epochs and the rate of the first version's training
+    training: settings of the first version's training, which updates go by
     seconds: what each stage took
     """
 
@@ -52,7 +52,7 @@ class Version:
     drift: Mapping[str, Any] = field(default_factory=dict)
     certificate: Mapping[str, float] = field(default_factory=dict)
     heads: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    training: Mapping[str, float] = field(default_factory=dict)
+    training: Mapping[str, float | None] = field(default_factory=dict)
     seconds: Mapping[str, float] = field(default_factory=dict)
 
     @property

@@ -18,8 +18,8 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from serving.model_file.added_nodes import node
 from serving.model_file.file_graph import GRAPH_INPUT, FileGraph
-from serving.model_file.network import session
 from serving.model_file.outputs import only_outputs, value_info
+from serving.model_file.sessions import session
 from serving.model_file.wire import field
 
 Array = npt.NDArray[Any]

@@ -27,8 +27,9 @@ from pipeline.manifest import write_text
 from pipeline.spec import Spec
 from serving.evaluation.drift import training_of
 from serving.exporting.card import card
-from serving.exporting.certificate import Certificate, Exported, certify
+from serving.exporting.certificate import Certificate, certify
 from serving.exporting.core import convert_core
+from serving.exporting.exported import Exported
 from serving.exporting.folding import fold_linear_blocks
 from serving.exporting.graph import assemble, check, hidden_tensors
 from serving.exporting.hard_cases import EveryValue, batch_rows, hard_cases, rows_of_keys
@@ -127,9 +128,9 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
         for name in source.spec.pairs()
         if (own := _values_of_pairs(source, name))
     }
-    at_once = batch_rows(row_bytes(source.model))
+    at_once = batch_rows(row_bytes(source.model, is_mixed=bool(source.counts)))
     return certify(
-        Exported.load(content, source.model.input, file),
+        Exported(content, source.model.input, file),
         Reference(*parts, averages=source.averages(source.spec), counts=source.counts),
         {
             "held_out": samples,
@@ -139,6 +140,7 @@ def compare(source: TrainedRun, content: bytes) -> Certificate:
         },
         labels={name: values[name] for name in source.spec.labels()},
         batch_rows=at_once,
+        vector_rows=batch_rows(row_bytes(source.model, with_results=False)),
     )
 
 

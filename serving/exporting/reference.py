@@ -24,6 +24,9 @@ from kinds.memory.mixture import Mixture
 
 Array = npt.NDArray[Any]
 
+# Bytes of the copies of one number that a head gives: sums and probabilities of both sides, masks.
+COPIES, MIXED_COPIES = 32, 64
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -40,6 +43,7 @@ class Reference:
     padding: Mapping[str, tuple[int, int]]
     averages: Mapping[str, Remembered] = field(default_factory=dict)
     counts: Mapping[str, HeadCounts] = field(default_factory=dict)
+    _inner: dict[Any, keras.Model] = field(default_factory=dict, init=False, compare=False)
 
     def features(self, typed: pa.RecordBatch) -> dict[str, Array]:
         """The model's inputs, as prepare would have written them."""
@@ -53,8 +57,19 @@ class Reference:
 
     def outputs(self, features: Mapping[str, Array]) -> dict[str, Array]:
         """{head: float32 [batch] or [batch, classes]}, before any softmax."""
-        tensors = {name: tf.constant(value) for name, value in features.items()}
-        return {head: np.asarray(v) for head, v in self.model(tensors, training=False).items()}
+        return _computed(self.model, features)
+
+    def inner(
+        self, features: Mapping[str, Array], hidden: Sequence[str], others: Sequence[str] = ()
+    ) -> dict[str, Array]:
+        """The vectors, float32 [batch, width], that the logits of heads are a product of, and what
+        the `others` give."""
+        heads = tuple(hidden), tuple(others)
+        if heads not in self._inner:
+            tensors = {name: _hidden(self.model, name) for name in hidden}
+            tensors |= {name: self.model.output[name] for name in others}
+            self._inner[heads] = keras.Model(self.model.input, tensors)
+        return _computed(self._inner[heads], features)
 
     def mixture(self, head: str, features: Mapping[str, Array]) -> Mixture | None:
         """What the memories of a head say of rows with these features, if it has any."""
@@ -62,7 +77,7 @@ class Reference:
             return None
         own = self.counts[head]
         read = own.gates.hidden is not None
-        return own.mixture(features, hidden_vectors(self.model, head, features) if read else None)
+        return own.mixture(features, self.inner(features, [head])[head] if read else None)
 
     def _raw(self, name: str, spec: Any, typed: pa.RecordBatch) -> Any:
         if name in self.fields:
@@ -83,15 +98,22 @@ class Reference:
 
 def hidden_vectors(model: keras.Model, head: str, features: Mapping[str, Array]) -> Array:
     """What the logits of a head with labels are a product of, float32 [rows, width]."""
-    layer = model.get_layer(f"{head}.logits")
-    hidden = keras.Model(model.input, layer.input)
-    tensors = {name: tf.constant(features[name]) for name in model.input}
-    return np.asarray(hidden(tensors, training=False))
+    hidden = keras.Model(model.input, {head: _hidden(model, head)})
+    return _computed(hidden, {name: features[name] for name in model.input})[head]
 
 
-def row_bytes(model: keras.Model) -> int:
+def _hidden(model: keras.Model, head: str) -> keras.KerasTensor:
+    return model.get_layer(f"{head}.logits").input
+
+
+def _computed(model: keras.Model, features: Mapping[str, Array]) -> dict[str, Array]:
+    tensors = {name: tf.constant(value) for name, value in features.items()}
+    return {name: np.asarray(v) for name, v in model(tensors, training=False).items()}
+
+
+def row_bytes(model: keras.Model, *, is_mixed: bool = False, with_results: bool = True) -> int:
     """About how much memory a row takes while it is compared: the network's own tensors, the texts
-    of its features, and some copies in float64 of what it gives."""
+    of its features, and some copies of what it gives, in float64 where memories are mixed in."""
     made = [
         tensor
         for operation in model.operations
@@ -99,7 +121,9 @@ def row_bytes(model: keras.Model) -> int:
         for tensor in node.output_tensors
     ]
     texts, results = ([*tensors.values()] for tensors in (model.input, model.output))
-    return 4 * _numbers(made) + 100 * _numbers(texts) + 64 * _numbers(results)
+    copies = MIXED_COPIES if is_mixed else COPIES
+    of_results = copies * _numbers(results) if with_results else -4 * _numbers(results)
+    return 4 * _numbers(made) + 100 * _numbers(texts) + of_results
 
 
 def _numbers(tensors: Sequence[keras.KerasTensor]) -> int:

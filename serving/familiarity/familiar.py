@@ -25,8 +25,8 @@ from pipeline.failures import Exit, Failure
 from serving.evaluation.drift import analyses_of
 from serving.explanation.parts import is_nothing
 from serving.familiarity.surprise import Surprise
-from serving.model_file.network import session
 from serving.model_file.outputs import only_outputs
+from serving.model_file.sessions import session
 
 if TYPE_CHECKING:
     from serving.scorer import Scorer

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from kinds.tensors import Element
 from serving.model_file.file_graph import FileGraph
-from serving.model_file.network import Array, Arrays, session
+from serving.model_file.network import Array, Arrays
 from serving.model_file.outputs import only_outputs
+from serving.model_file.sessions import session
 
 
 class InnerTensors:

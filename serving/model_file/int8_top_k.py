@@ -22,14 +22,10 @@ from kinds.tensors import Element
 from serving.model_file.added_nodes import node, tensor
 from serving.model_file.file_graph import (
     GRAPH_CONSTANT,
-    GRAPH_INPUT,
-    GRAPH_OUTPUT,
-    MODEL_GRAPH,
     FileGraph,
     Node,
     array,
 )
-from serving.model_file.outputs import value_info
 from serving.model_file.wire import field
 
 # With 32, one row in twelve of the demo is left without a proof, with 48 one in two thousand.
@@ -37,7 +33,6 @@ CANDIDATES = 48
 # Below this the whole product is cheap, and its labels come as soon without candidates.
 FEWEST_LABELS = 2048
 
-_MODEL_IR, _MODEL_OPSET, _OPSET_VERSION, _GRAPH_NAME = 1, 8, 2, 2
 _FLOAT32 = 1
 _ROUNDING = 2.0**-24
 
@@ -165,19 +160,25 @@ def int8_head(graph: FileGraph, head: FileHead, *, is_limited: bool = False) -> 
     memories the order depends on the sum over all labels, which takes all logits in float32."""
     if head.entries is None or head.entries < FEWEST_LABELS or head.is_mixed:
         return None
+    product = last_product(graph, head.name)
     add = graph.maker[tensors.output(head.name)]
-    product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)
     bias = next((graph.constants[name] for name in add.inputs if name in graph.constants), None)
-    if not _multiplies(graph, add, product) or product is None or bias is None:
+    if product is None or bias is None:
         return None
     kernel = array(graph.constants[product.inputs[1]])[:, : head.entries]
     return Int8Head(head, product.inputs[0], kernel, array(bias)[: head.entries], is_limited)
 
 
-def _multiplies(graph: FileGraph, add: Node, product: Node | None) -> bool:
+def last_product(graph: FileGraph, head: str) -> Node | None:
+    """The product of a vector with constant weights that the head's output is, a bias aside."""
+    add = graph.maker[tensors.output(head)]
+    product = next((graph.maker[name] for name in add.inputs if name in graph.maker), None)
+    return product if product and _multiplies(graph, add, product) else None
+
+
+def _multiplies(graph: FileGraph, add: Node, product: Node) -> bool:
     return (
         add.operation == "Add"
-        and product is not None
         and product.operation == "MatMul"
         and product.inputs[1] in graph.constants
     )
@@ -225,15 +226,3 @@ class Bound:
         last, other = outputs[head.place("logits")][:, -1], outputs[head.place("next")][:, 0]
         proved: Array = last >= other + bound + 2 * products
         return proved
-
-
-def largest_products() -> tuple[bytes, dict[str, Array], int]:
-    """A model of one int8 product, what to give it, and what every element must be."""
-    width, size = 128, 64
-    kernel = field(GRAPH_CONSTANT, tensor("w", np.full((width, size), 127, np.int8)))
-    x, product = value_info("x", "uint8"), value_info("product", "int32")
-    graph = [kernel, node("MatMulInteger", ["x", "w"], ["product"])]
-    graph += [field(GRAPH_INPUT, x), field(GRAPH_OUTPUT, product), field(_GRAPH_NAME, b"product")]
-    versions = field(_MODEL_IR, 8) + field(_MODEL_OPSET, field(_OPSET_VERSION, 17))
-    given = {"x": np.full((size, width), 255, np.uint8)}
-    return versions + field(MODEL_GRAPH, b"".join(graph)), given, 255 * 127 * width

@@ -7,22 +7,21 @@ where no probability over all labels is asked for, since that needs all logits i
 a trial at loading finds it faster.
 """
 
-import functools
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from kinds.datetimes import MISSING
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import TOP_K, Tensor, exclude, ids_of, only, unrestricted
-from pipeline.failures import Exit, Failure
 from serving.model_file.file_graph import FileGraph
-from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head, largest_products
+from serving.model_file.int8_top_k import CANDIDATES, Bound, Int8Head, int8_head
+from serving.model_file.int8_trial import multiplies_exactly
 from serving.model_file.outputs import only_outputs, value_info
+from serving.model_file.sessions import session
 
 TRIALS, TRIAL_ROWS = 3, 64
 # What a column holds where there is no value, by its type in the file.
@@ -175,25 +174,5 @@ def _int8_heads(
     able = [head for head in heads if labels_only or KINDS[head.kind].score_alone()]
     made = (int8_head(graph, head, is_limited=head.name in limited) for head in able)
     found = [ranked for ranked in made if ranked]
-    return found if found and _multiplies_exactly() else []
-
-
-@functools.cache
-def _multiplies_exactly() -> bool:
-    """Whether int8 products are exact here: some processors cut sums of two at 16 bits."""
-    model, given, expected = largest_products()
-    (product,) = session(model).run(None, given)
-    return bool((product == expected).all())
-
-
-def session(content: bytes) -> onnxruntime.InferenceSession:
-    """Loads a model. Raises Failure 5 where onnxruntime refuses it."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    # Many small batches side by side keep the cores busier than one batch shared between them.
-    options.inter_op_num_threads = options.intra_op_num_threads = 1
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a dozen exceptions without a common base
-        message = " ".join(str(error).split())[:300]
-        raise Failure(Exit.INTEGRITY, f"onnxruntime refused the model: {message}") from None
+    exact = all(multiplies_exactly(*ranked.kernel.shape) for ranked in found)
+    return found if exact else []

@@ -3,15 +3,16 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy.typing as npt
 import pyarrow as pa
 
 from serving.model_file.feeds import feeds, spans
 from serving.model_file.metadata import Metadata
-from serving.model_file.network import Arrays
 
 Result = TypeVar("Result")
+Arrays = dict[str, npt.NDArray[Any]]
 # The first row of a batch, and the one after its last.
 Span = tuple[int, int]
 

@@ -2,7 +2,18 @@
 
 from collections import Counter
 
-from benchmarks.large_vocabulary import IDS_OF_A_ROW, SPEC, STEPS, WIDTH, rows
+import pyarrow as pa
+
+from benchmarks.large_vocabulary import (
+    HIDDEN,
+    IDS_OF_A_ROW,
+    LABELS_SPEC,
+    SPEC,
+    STEPS,
+    WIDTH,
+    next_items,
+    rows,
+)
 from pipeline.spec.file import parse_spec
 
 
@@ -19,6 +30,12 @@ def test_the_target_is_whether_the_last_number_is_odd() -> None:
         assert row["odd"] == (int(row["items"][-1].removeprefix("item ")) % 2 == 1)
 
 
-def test_its_spec_is_one() -> None:
-    spec = parse_spec(SPEC.format(values=2_000_000, width=WIDTH, steps=STEPS))
-    assert spec.vocabularies["item"].size == 2_000_000
+def test_its_specs_are_some() -> None:
+    for said in (SPEC, LABELS_SPEC):
+        spec = parse_spec(said.format(values=2_000_000, width=WIDTH, hidden=HIDDEN, steps=STEPS))
+        assert spec.vocabularies["item"].size == 2_000_000
+
+
+def test_a_label_is_what_the_next_row_begins_with() -> None:
+    items = pa.array([["a", "b"], ["c", "d"], ["e", "f"]])
+    assert next_items(items).to_pylist() == ["c", "e", "a"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.compute as pc
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 from chain import read_json, through_all_stages, words
@@ -46,6 +47,15 @@ def test_what_is_not_the_table_is_one_clear_message(tmp_path: Path) -> None:
     with pytest.raises(Failure, match=r"goals\.csv must have the columns .*'scorer'") as found:
         rows.run(words("--goalscorers", given, "--output", output))
     assert found.value.exit_code == Exit.USAGE
+
+
+def test_goals_are_written_as_the_output_is_called(tmp_path: Path) -> None:
+    for name in ("goals.csv", "goals.parquet"):
+        rows.run(words("--rows", "9", "--output", tmp_path / name))
+    written = pyarrow.csv.read_csv(tmp_path / "goals.csv")
+    assert written.equals(pq.read_table(tmp_path / "goals.parquet"))
+    with pytest.raises(Failure, match=r"must be a \.parquet or \.csv file"):
+        rows.run(words("--output", tmp_path / "goals.txt"))
 
 
 def test_made_up_goals_are_the_same_for_the_same_seed_and_players_come_and_go() -> None:

@@ -113,6 +113,33 @@ def test_a_step_learns_as_if_new_labels_were_not_there() -> None:
     assert float(found.total - after.total) == pytest.approx(1e-3 * fall, rel=0.02)
 
 
+def test_gradients_are_those_of_the_matrix_of_weights_written_out() -> None:
+    one = layer()
+    assert one.features is not None
+    places = np.flatnonzero([*LEARNED, True])
+    matrix = np.zeros([len(LEARNED) + 1, len(NAMES)], np.float32)
+    for label, (values, weights) in enumerate(zip(VALUES, WEIGHTS, strict=True)):
+        matrix[label, values] = weights
+    of_made = np.random.default_rng(5).normal(size=[len(places), WIDTH]).astype(np.float32)
+    of_biases = of_made[:, 0] ** 2
+    with tf.GradientTape() as tape:
+        made, biases = one.features.of_learned()
+        total = tf.reduce_sum(made * of_made) + tf.reduce_sum(biases * of_biases)
+    table, bias = tape.gradient(total, one.features.variables())
+    np.testing.assert_allclose(table, matrix[places].T @ of_made, rtol=1e-5)
+    np.testing.assert_allclose(bias, matrix[places].T @ of_biases[:, None], rtol=1e-5)
+
+
+def test_labels_none_of_which_has_a_value_are_what_they_are_without() -> None:
+    bare = FeatureRows(
+        np.zeros(4, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32), np.ones(3, bool), []
+    )
+    table, biases = tf.Variable(tf.zeros([0, WIDTH])), tf.Variable(tf.zeros([0, 1]))
+    made, more = LabelVectors(table, biases, bare, 3).of_learned()
+    np.testing.assert_array_equal(made, np.zeros([3, WIDTH]))
+    np.testing.assert_array_equal(more, np.zeros(3))
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_sampled_classes_are_those_that_are_learned(own: bool) -> None:
     """With each learned class drawn once the estimate is the exact loss."""

@@ -100,6 +100,17 @@ def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: 
     )
 
 
+@pytest.mark.parametrize(("name", "goes"), [("rprice", True), ("offer", False)])
+def test_a_number_under_the_targets_name_goes_where_it_says_most_of_it(
+    name: str, goes: bool, tmp_path: Path
+) -> None:
+    r, columns = R(20), _columns()
+    price = [round(r.lognormvariate(3, 1), 4) for _ in range(600)]
+    columns |= {name: [f"{p * r.choice((1, 1.2)):.4f}" for p in price], "price": price}
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("price",))
+    assert (name in spec.inputs) != goes
+
+
 def test_a_good_column_that_is_not_too_good_stays(tmp_path: Path) -> None:
     columns, r = _columns(), R(4)
     columns["hint"] = [one if r.random() < 0.9 else r.choice("uvw") for one in columns["label"]]
@@ -435,4 +446,15 @@ def test_what_says_that_there_is_no_number_stands_in_the_spec(tmp_path: Path) ->
     columns = _columns(age=[-999 if at % 9 == 0 else 18 + at % 50 for at in range(600)])
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert spec.missing_words == ("-999",)
-    assert "11.2% of the rows say '-999', which means missing" in text
+    assert "11.2% of the rows say '-999', which counts as missing" in text
+
+
+@pytest.mark.parametrize(("count", "alike"), [(12, True), (5, False)])
+def test_a_few_names_in_two_columns_share_a_vocabulary_and_answers_do_not(
+    count: int, alike: bool, tmp_path: Path
+) -> None:
+    r = R(19)
+    columns = _columns(team=r.choices(TOWNS[:count], k=600), rival=r.choices(TOWNS[:count], k=600))
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    own = [spec.inputs[name].model_dump()["vocabulary"] for name in ("team", "rival")]
+    assert own == ["team", "team" if alike else "rival"]

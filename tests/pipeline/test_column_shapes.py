@@ -74,6 +74,9 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "a skewed count": ("followers", lambda r, at: int(r.lognormvariate(5, 2)), "number log"),
     "an age": ("age", lambda r, at: max(18, round(r.gauss(41, 12))), "number"),
     "whole numbers without a telling name": ("x", lambda r, at: round(r.gauss(50, 9)), "number"),
+    "hours with heaps": (
+        *("tvhours", _skewed([2, 3, 1, 4, 0, 5, 6, 8, 7, 10, 12, 9, 24, 14, 15, 11, 20]), "number"),
+    ),
     "years": ("built", lambda r, at: r.randint(1950, 2020), "number"),
     "temperatures": ("temp", lambda r, at: round(r.gauss(4, 9)), "number"),
     "round amounts": ("limit", lambda r, at: 50 * round(r.gauss(40, 12)), "number"),

@@ -1,6 +1,7 @@
 """The doctor sees what would stop a stage, and says what to do."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.doctor import TESTED, Finding, disk, keras_switch, python, report, threads, versions
+from pipeline.processor import processor
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,6 +31,9 @@ def test_a_fit_machine_is_found_fit_and_a_switch_is_seen(tmp_path: Path) -> None
         assert f" {about} " in done.stdout, about
     assert f"{tmp_path}" in done.stdout
     assert "files have at most 20 and 10" in done.stdout
+    assert re.search(r"training multiplies +(float32|bfloat16) products", done.stdout)
+    assert re.search(r"scoring multiplies +(float32|int8) products", done.stdout)
+    assert processor() in done.stdout
     environment["TF_USE_LEGACY_KERAS"] = "1"
     done = subprocess.run(line, env=environment, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 6

@@ -231,3 +231,13 @@ def test_the_command_never_asks_in_a_script(
 ) -> None:
     prepare.run(["--infer", _write(tmp_path / "a.jsonl", _walks(200, _some)), "--target", "items"])
     assert [*parse_spec(capsys.readouterr().out).heads] == ["next"]
+
+
+@pytest.mark.parametrize(("items", "selected"), [(60, None), (1_200, "ndcg@10")])
+def test_of_many_items_the_weights_that_rank_best_are_kept(
+    items: int, selected: str | None, tmp_path: Path
+) -> None:
+    r = R(6)
+    lists = [[f"i{r.randrange(items)}" for _ in range(12)] for _ in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.jsonl", lists), "items")
+    assert spec.heads["next"].select == selected

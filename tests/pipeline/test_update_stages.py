@@ -24,7 +24,7 @@ def test_new_rows_are_compared_with_the_old_all_rows_are_prepared_and_training_g
         "drift": "pipeline.drift --data OLD/prepared --input b.csv --json WORK/drift.json "
         "--infinity-norm 0.01 --jensen-shannon 0.01 --max-bad-fraction 0.01",
         "prepare": "pipeline.prepare --spec OLD/run/spec.json --input a.csv b.csv --output "
-        "WORK/data --extend OLD/prepared --cache CACHE --max-bad-fraction 0.01",
+        "WORK/data --cache CACHE --max-bad-fraction 0.01 --extend OLD/prepared",
         "train": "trainer.task --data WORK/data --output WORK/version/run --spec "
         "OLD/run/spec.json --warm-start OLD/run --learn all --set training.epochs=3 "
         "--set training.learning_rate=0.002",
@@ -42,8 +42,26 @@ def test_where_a_part_alone_learns_numbers_are_scaled_as_they_were() -> None:
     assert "--set" not in lines(learn="common")["train"]
 
 
+def test_versions_far_from_the_first_train_as_long_as_the_second() -> None:
+    """What `trainer.task --warm-start` does by itself lowers the steps of the run before, so that
+    after ten versions there would be one. Fold-in leaves decay and means out, for itself alone."""
+    first = {**TRAINING, "steps": 900, "weight_decay": 0.1, "averaging": 0.99}
+    for learn in ("all", "heads"):
+        said = lines(training=first, learn=learn)["train"]
+        for setting in ("steps=300", "weight_decay=0.1", "averaging=0.99"):
+            assert f" --set training.{setting}" in said
+    said = lines(training=first, learn="new")["train"]
+    assert not [name for name in ("steps", "decay", "averaging") if name in said]
+
+
 def test_what_is_asked_for_is_passed_on() -> None:
     found = lines(window="90d", settings=["trunk.dropout=0.2"], fail_on_drift=True, side="eval")
     assert " --window 90d" in found["prepare"] and " --set trunk.dropout=0.2" in found["prepare"]
     assert found["train"].endswith(" --set trunk.dropout=0.2")
     assert found["drift"].endswith(" --fail-on-drift") and " --side eval " in found["compare"]
+
+
+def test_values_are_numbered_anew_on_request() -> None:
+    assert " --extend " in lines()["prepare"]
+    assert " --extend " not in lines(compact=True)["prepare"]
+    assert lines(compact=True)["train"] == lines()["train"]

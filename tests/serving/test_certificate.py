@@ -15,6 +15,7 @@ from kinds.differences import Difference, value_difference
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
 from serving.exporting import certificate, hard_cases, model_folder, reference, trained_run
+from serving.exporting import exported as exported_file
 from serving.exporting.graph import check
 
 
@@ -129,6 +130,34 @@ def test_wide_rows_are_compared_a_few_at_a_time_and_all_the_same(
     assert report.cases["held_out"] == 40
     break_it(model)
     with pytest.raises(Failure, match=BREAKS[break_it]):
+        model_folder.compare(loaded(), check(model))
+
+
+def other_vector(model: onnx.ModelProto) -> None:
+    """What the last word of the vocabulary is turned into, by a hundredth."""
+    name = weight(model, len(WORDS) + 2, 3)
+    values = numpy_helper.to_array(constant(model, name)).copy()
+    values[len(WORDS) - 1] += 0.01
+    replace(model, name, values)
+
+
+@pytest.mark.parametrize("break_it", [permuted_lookup, changed_weight, other_vector])
+def test_of_too_many_results_all_rows_are_compared_in_vectors_and_some_in_results(
+    break_it: Callable[[onnx.ModelProto], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As if two labels were many, and as if every case but the least had too many results."""
+    monkeypatch.setattr(exported_file, "MANY_LABELS", 1)
+    monkeypatch.setattr(certificate, "MOST_RESULTS", 30)
+    model = onnx.load_from_string(built())
+    report = model_folder.compare(loaded(), check(model))
+    assert report.vectors["every_value"] == len(WORDS)
+    assert report.vectors["held_out"] == 40
+    assert 1 <= report.cases["held_out"] < 10
+    assert 1 <= report.cases["every_value"] < len(WORDS)
+    assert report.cases["every_label/held_out"] == certificate.LABEL_ROWS
+    assert report.content()["rows_compared_in_vectors"] == report.vectors
+    break_it(model)
+    with pytest.raises(Failure, match=BREAKS.get(break_it, "head '")):
         model_folder.compare(loaded(), check(model))
 
 

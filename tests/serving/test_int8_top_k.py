@@ -166,7 +166,7 @@ def test_the_slower_session_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_machine_that_cuts_int8_sums_gets_no_int8(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(network, "_multiplies_exactly", lambda: False)
+    monkeypatch.setattr(network, "multiplies_exactly", lambda *_: False)
     made = Network(graph(*weights()), [head("classification")], top_k=K, labels_only=True)
     assert not made.uses_int8
 

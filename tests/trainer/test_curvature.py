@@ -1,5 +1,6 @@
 """K-FAC's two factors are the moments that its sources define, for every kind of head."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -37,17 +38,26 @@ def run_of(folder: Path, head: str, inputs: str = WORD, block: str = "units: 5")
     return open_run(read_data(write_data(folder, spec, rows, entries=entries)), spec)[0]
 
 
-def curvature(run: Run, seed: int = 1) -> Factors:
-    [found] = curvatures(run, seed)
+def curvature(run: Run) -> Factors:
+    [found] = curvatures(run)
     return found
 
 
-def curvatures(run: Run, seed: int = 1) -> Curvature:
+def curvatures(run: Run) -> Curvature:
+    [found] = by_seed(run, [1])
+    return found
+
+
+def by_seed(run: Run, seeds: Iterable[int]) -> list[Curvature]:
+    """What each seed finds, by one pass: to trace it takes far longer than to run it."""
     taps = run.network.taps("common")
     one_pass = make_curvature_pass(run.network, taps, run.losses, run.signature())
     totals = tf.constant([float(known(run).sum())], tf.float64)
-    sample = enumerate(run.batches("train"))
-    return mean_curvature(curvature_sums(one_pass, sample, totals, seed, taps.shapes()), 1.0)
+    sample, shapes = list(enumerate(run.batches("train"))), taps.shapes()
+    return [
+        mean_curvature(curvature_sums(one_pass, sample, totals, seed, shapes), 1.0)
+        for seed in seeds
+    ]
 
 
 def known(run: Run) -> NDArray[np.bool_]:
@@ -106,7 +116,7 @@ def test_drawn_labels_give_the_fisher_information_of_a_softmax(tmp_path: Path) -
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p = (p / p.sum(axis=1, keepdims=True))[known(run)]
     fisher = np.mean([kernel.T @ (np.diag(q) - np.outer(q, q)) @ kernel for q in p], axis=0)
-    drawn = np.mean([curvature(run, seed).gradients for seed in range(60)], axis=0)
+    drawn = np.mean([found.gradients for [found] in by_seed(run, range(60))], axis=0)
     error = np.linalg.norm(drawn - fisher) / np.linalg.norm(fisher)
     # 60 draws for each of some 56 rows: the mean is within a few per cent of what it estimates.
     assert error < 0.1

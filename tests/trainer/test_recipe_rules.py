@@ -6,7 +6,16 @@ import pytest
 
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
-from trainer.recipe.rules import Facts, batch_size, first, groups, in_order, moves, widths
+from trainer.recipe.rules import (
+    MEMORY_ALONE,
+    Facts,
+    batch_size,
+    first,
+    groups,
+    in_order,
+    moves,
+    widths,
+)
 
 OPEN = """
 name: open
@@ -117,3 +126,30 @@ def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None
     said = spec("trunk=none")
     found = first(said, FEW)
     assert found.trunk == said.trunk and not list(moves(said, found))
+
+
+def test_elements_of_lists_count_as_rows() -> None:
+    """An epoch over lists sees each element: as many of them to a step and as often as rows."""
+    lists = replace(MANY, rows=40_000, targets=400_000)
+    found, rows = first(spec(), lists).training, first(spec(), MANY).training
+    assert (found.epochs, found.batch_size) == (rows.epochs, 64)
+    assert 10 * found.batch_size <= rows.batch_size < 20 * found.batch_size
+    assert first(spec(), replace(lists, rows=400)).training.batch_size == 32
+    assert not replace(MANY, rows=1_000, targets=100_000).ids_are_rare
+
+
+def test_memories_alone_are_tried_where_nothing_else_needs_the_network() -> None:
+    counts = "memory.by_word.of=[word]"
+    said = spec(counts, "heads.label.memory=[by_word]")
+    alone = {move.name: move.spec for move in moves(said, first(said, FEW))}[MEMORY_ALONE]
+    assert alone.read() == {}
+    assert alone.memories == said.memories
+    for more in (
+        ("trunk.dropout=0.2",),
+        ("heads.bought.inputs=[age]",),
+        ("shared.both.units=6", "inputs.place.through=both"),
+    ):
+        said = spec(counts, "heads.label.memory=[by_word]", *more)
+        names = [move.name for move in moves(said, first(said, FEW))]
+        assert (MEMORY_ALONE in names) == (more[0].startswith("heads")), more
+    assert MEMORY_ALONE not in [move.name for move in moves(spec(), first(spec(), FEW))]

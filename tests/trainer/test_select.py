@@ -33,6 +33,24 @@ def test_a_run_keeps_the_weights_of_the_best_epoch_by_its_metric(tmp_path: Path)
     assert ended["selected"] == "ndcg@5 of label"
 
 
+def test_the_last_weights_are_kept_on_request_after_all_epochs(tmp_path: Path) -> None:
+    """Whatever `patience` says: with this rate most epochs are worse than the one before."""
+    said = {
+        "epochs: 3, batch_size: 16, learning_rate: 0.01, patience: null":
+            "epochs: 6, batch_size: 16, learning_rate: 0.3, patience: 1, keep: last",
+    }  # fmt: skip
+    tiny_data(tmp_path / "data", spec=tiny_spec(replace=said))
+    run(["--data", str(tmp_path / "data"), "--output", str(tmp_path / "run")])
+    lines = map(json.loads, (tmp_path / "run" / "history.jsonl").read_text().splitlines())
+    losses = [line["eval_loss"] for line in lines if "epoch" in line]
+    assert len(losses) == 6 and min(losses) < losses[-1]
+    assert verify(tmp_path / "run", stage="run").facts["ended"]["kept"] is None
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["eval"]
+    last = json.loads((tmp_path / "run" / "history.jsonl").read_text().splitlines()[-1])
+    for head, metrics in last["eval_metrics"].items():
+        assert {name: found[head][name] for name in metrics} == pytest.approx(metrics, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("said", "message"),
     [

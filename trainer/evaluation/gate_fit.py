@@ -85,7 +85,8 @@ class Objective:
         sizes = (len(memory.gates.flat()), shape[0] * shape[1])
         self._deviations = np.repeat([DEVIATION, DEVIATION_OF_HIDDEN], sizes)
         self._total = max(1.0, float(np.sum(rows.weights.numpy(), dtype=np.float64)))
-        self._pass = tf.function(self._value, autograph=False)
+        # One for each objective, as it should be: called without this, TensorFlow would warn of it.
+        self._pass = tf.function(self._value, autograph=False).get_concrete_function(rows)
 
     def __call__(self, flat: Vector) -> tuple[float, Vector]:
         self._assign(flat)

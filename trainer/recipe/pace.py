@@ -120,6 +120,12 @@ def rows_after(run: Run) -> int:
 
 def fastest_products(rows: int, width: int, outputs: int) -> str:
     """float32 or bfloat16, as this machine multiplies the matrices of a softmax head."""
+    takes = time_of_rounding(rows, width, outputs)
+    return "bfloat16" if takes < WORTH_ROUNDING else "float32"
+
+
+def time_of_rounding(rows: int, width: int, outputs: int) -> float:
+    """How long a product in bfloat16 takes here, one in float32 taking 1."""
     a = tf.random.stateless_normal([rows, width], [1, 2])
     b = tf.random.stateless_normal([outputs, width], [3, 4])
 
@@ -135,7 +141,7 @@ def fastest_products(rows: int, width: int, outputs: int) -> str:
     # By turns: other work slows down both.
     turns = [(seconds_of(exact), seconds_of(rounded)) for _ in range(TURNS)]
     fastest, fastest_rounded = map(min, zip(*turns[1:], strict=True))
-    return "bfloat16" if fastest_rounded < WORTH_ROUNDING * fastest else "float32"
+    return fastest_rounded / fastest
 
 
 def seconds_of(what: Callable[[], object]) -> float:

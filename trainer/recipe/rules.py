@@ -35,10 +35,11 @@ FEWEST_EPOCHS = 3
 # too.
 SOME_IDS, ROWS_OF_AN_ID = 100, 10
 SHORT = 8
+MEMORY_ALONE = "the memory alone"
 # Changes that come first where a run learns too much by heart, and where it learns too little.
 LESS = (
-    *("lower rate", "fewer epochs", "more decay", "more dropout", "shorter embeddings"),
-    *("no layer", "one layer"),
+    *("lower rate", MEMORY_ALONE, "fewer epochs", "more decay", "more dropout"),
+    *("shorter embeddings", "no layer", "one layer"),
 )
 MORE = ("more epochs", "two layers", "less decay", "wider layers", "longer embeddings")
 
@@ -51,7 +52,7 @@ class Facts:
     entries: values of each vocabulary
     ids: values that have an embedding
     outputs: of each head
-    targets: what a step learns from: rows, or more, where heads predict the elements of lists
+    targets: of the elements of lists that are predicted; a row has many
     products: the type in which this machine multiplies large matrices fastest
     """
 
@@ -68,8 +69,13 @@ class Facts:
         return max(self.outputs.values())
 
     @property
+    def seen(self) -> int:
+        """What an epoch learns from: rows, or the elements of their lists."""
+        return max(self.rows, self.targets)
+
+    @property
     def ids_are_rare(self) -> bool:
-        return self.ids * ROWS_OF_AN_ID > self.rows
+        return self.ids * ROWS_OF_AN_ID > self.seen
 
 
 @dataclass(frozen=True)
@@ -108,8 +114,8 @@ def may_sample(spec: Spec) -> bool:
 
 def training(facts: Facts) -> dict[str, Any]:
     many, some = facts.labels >= MANY_LABELS, facts.labels >= SOME_LABELS
-    batch = batch_size(facts.rows)
-    epochs = next((e for most, e in EPOCHS if facts.rows < most), FEWEST_EPOCHS)
+    batch = rows_of_a_batch(facts)
+    epochs = next((e for most, e in EPOCHS if facts.seen < most), FEWEST_EPOCHS)
     if facts.ids_are_rare:
         epochs = max(FEWEST_EPOCHS, epochs // 2)
     steps = epochs * -(-facts.rows // batch)
@@ -135,10 +141,16 @@ def batch_size(rows: int) -> int:
     return fitting[-1] if fitting else BATCHES[0]
 
 
+def rows_of_a_batch(facts: Facts) -> int:
+    """As many as have the targets of a batch of rows together."""
+    most = batch_size(facts.seen) * facts.rows / max(1, facts.seen)
+    return next((size for size in reversed(BATCHES) if size <= most), BATCHES[0])
+
+
 def trunk(facts: Facts) -> dict[str, Any]:
     if facts.labels >= SOME_LABELS:
         return {"layers": [256], "dropout": 0.1}
-    return {"layers": [128 if facts.rows >= 2_000 else 32], "dropout": 0.1}
+    return {"layers": [128 if facts.seen >= 2_000 else 32], "dropout": 0.1}
 
 
 def widths(spec: Spec, facts: Facts) -> dict[str, int]:
@@ -203,6 +215,20 @@ def moves(said: Spec, best: Spec) -> Iterator[Move]:
         spec = filled(said, best, changes, embeddings)
         if spec.to_json() != before:
             yield Move(name, spec, takes)
+    if (alone := memory_alone(said, best)) is not None:
+        yield Move(MEMORY_ALONE, alone, 0.5)
+
+
+def memory_alone(said: Spec, best: Spec) -> Spec | None:
+    """The spec without what learns, where memories can predict without it: there are some, and
+    nothing was said of the trunk."""
+    if not best.memories or said.trunk.model_fields_set:
+        return None
+    try:
+        return Spec.model_validate(best.model_dump(mode="json") | {"trunk": "none"})
+    except ValueError:
+        # Something needs the network: a shared block, a head's own inputs, a table of a tied head.
+        return None
 
 
 def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Mapping[str, int]]]:

@@ -169,7 +169,7 @@ class Trials:
             return self.plan(0, Move(RULES, self.cut(first(self.said, self.facts()))))
         if not self.data.rows("eval"):
             return None
-        best = min(ended, key=lambda trial: trial.loss)
+        best = min(filter(_learns, ended), key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
         untried = [move for move in moves(self.said, best.spec) if move.spec.to_json() not in tried]
         for move in in_order(untried, failures(ended), early=best.best_after < EARLY):
@@ -253,6 +253,11 @@ class Trials:
         }
         write_json(place / RESULT, {**said, "used": self.so_far()})
         return Trial(move.name, move.spec, **_result(said))
+
+
+def _learns(trial: Trial) -> bool:
+    """Whether something can be changed of it: nothing can of memories alone."""
+    return bool(trial.spec.read() or trial.spec.averaged()) or trial.name == RULES
 
 
 def forget_layers() -> None:

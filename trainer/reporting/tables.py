@@ -261,7 +261,7 @@ def parts_tables(metrics: Mapping[str, Any]) -> str:
         if found := parts.columns(said):
             first, *others = (title for title, _ in found)
             header = [f"{head} (half of eval)", first, percent(LEVEL, 0), *others]
-            ends = parts.between(said)
+            ends = parts.between(said)[0]
             rows = [
                 [m.replace("_", " "), _cell(own[0]), _between(ends.get(m)), *map(_cell, own[1:])]
                 for m, own in parts.rows(found)

@@ -19,7 +19,9 @@ from trainer.recipe.rules import as_before
 from trainer.training.rate import learning_rate
 
 Learn = Literal["all", "heads", "common", "new"]
-LEARN: tuple[Learn, ...] = ("all", "heads", "common", "new")
+ALL: Learn = "all"
+NEW: Learn = "new"
+LEARN: tuple[Learn, ...] = (ALL, "heads", "common", NEW)
 # What goes on learning takes the last of so many parts of the earlier run's steps once more.
 PARTS = 3
 # Few rows are read quickly, and only vectors that begin at nothing learn from them.
@@ -56,8 +58,11 @@ class Start:
 
 def start_from(earlier: RunFolder, learn: Learn | None, data: DataFolder, spec: Spec) -> Start:
     """Raises Failure 2 where more than `learn` says would change."""
-    if learn in (None, "all"):
-        return Start(earlier, learn)
+    if learn is None:
+        return Start(earlier)
+    grown, moved = _grown(earlier, data, spec)
+    if learn == ALL:
+        return Start(earlier, learn, grown)
     rule = f"--learn {learn} leaves the rest as it is, so "
     if learn == "common" and not spec.shared:
         rule = "--learn common needs a shared block in the spec"
@@ -65,21 +70,30 @@ def start_from(earlier: RunFolder, learn: Learn | None, data: DataFolder, spec: 
     if other := next(_differences(spec, earlier.spec), None):
         rule += "the data must be prepared with the spec of the earlier run, RUN/spec.json"
         raise Failure(Exit.USAGE, rule, received=f"another {other!r}")
-    grown, moved = {}, ""
-    for name in spec.all_vocabularies():
-        new, old = list(data.vocabulary(name)), list(earlier.vocabulary(name))
-        if new[: len(old)] != old:
-            moved = f"other ids in the vocabulary {name!r}"
-        elif len(new) > len(old):
-            grown[name] = len(old), len(new)
     numbers = data.statistics.numbers, earlier.statistics.numbers
     other_numbers = [name for name in numbers[1] if numbers[0].get(name) != numbers[1][name]]
     if moved or other_numbers:
         rule += "old ids and the scales of numbers must stay: prepare with --extend and "
         rule += "--keep-numbers"
-        received = moved or f"another scale of {other_numbers[0]!r}"
+        scales = [f"another scale of {name!r}" for name in other_numbers]
+        received = [*(f"other ids in the vocabulary {name!r}" for name in moved), *scales][0]
         raise Failure(Exit.USAGE, rule, received=received)
     return Start(earlier, learn, grown)
+
+
+def _grown(
+    earlier: RunFolder, data: DataFolder, spec: Spec
+) -> tuple[dict[str, tuple[int, int]], list[str]]:
+    """Of each vocabulary that has grown, how many values it had and has; and the names of those
+    whose old values have other ids."""
+    grown, moved = {}, []
+    for name in spec.all_vocabularies().keys() & earlier.spec.all_vocabularies().keys():
+        new, old = list(data.vocabulary(name)), list(earlier.vocabulary(name))
+        if new[: len(old)] != old:
+            moved.append(name)
+        elif len(new) > len(old):
+            grown[name] = len(old), len(new)
+    return grown, moved
 
 
 def _differences(spec: Spec, earlier: Spec) -> Iterator[str]:
@@ -108,6 +122,19 @@ def continued(spec: Spec, earlier: Spec, learn: Learn) -> Spec:
     if learn == "new":
         training = of_new_ids(training)
     return closed.model_copy(update={"training": training})
+
+
+def ahead_of_the_rest(training: Training, steps: int) -> Training:
+    """Training of new ids before that of everything, which goes on as in its last part: at the rate
+    and for the epochs of a run of their own, but for no more `steps` than the rest takes.
+
+    >>> ahead = ahead_of_the_rest(Training(epochs=2, learning_rate=0.01), steps=900)
+    >>> ahead.epochs, ahead.learning_rate, ahead.steps
+    (12, 0.03, 900)
+    """
+    whole = {"epochs": PARTS * training.epochs, "learning_rate": PARTS * training.learning_rate}
+    own = of_new_ids(training.model_copy(update=whole))
+    return own.model_copy(update={"steps": steps})
 
 
 def of_new_ids(training: Training) -> Training:

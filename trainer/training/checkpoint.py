@@ -59,6 +59,11 @@ def restore(folder: Path, state: Mapping[str, tf.Variable]) -> bool:
     return False
 
 
+def is_there(folder: Path) -> bool:
+    """Whether a run has begun."""
+    return bool(_indexes(folder))
+
+
 def _indexes(folder: Path) -> list[Path]:
     """Newest first."""
     return sorted(folder.glob("step-*.index"), reverse=True)

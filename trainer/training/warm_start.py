@@ -4,8 +4,8 @@
 
 The vocabularies may have grown (pipeline.prepare --extend) or been learned anew. What is new starts
 where it was before: a new value's row is that of values out of vocabulary, and the new labels
-share the probability that those had. So an untrained extension, at the earlier temperature, gives
-every old label the score that it had.
+get parts of the probability that those had, by how often each comes. So an untrained extension, at
+the earlier temperature, gives every old label the score that it had.
 
 With --learn a part of the network may learn alone (trainer.starting).
 
@@ -106,7 +106,8 @@ def _take_head(
     bias = (bias - plus) / (factor * times)
     others = head.outputs - len(places)
     is_new = np.append(places >= len(bias) - others, np.zeros(others, bool))
-    kernel, bias = kind.carried(head, Earlier(kernel, bias, places, factor, stands))
+    earlier = Earlier(kernel, bias, places, factor, _prior(head), stands)
+    kernel, bias = kind.carried(head, earlier)
     if head.features:
         kernel, bias = _without_features(head, kernel, bias, is_new)
     _check(head.name, [bias], [tuple(head.bias.shape)])
@@ -118,6 +119,17 @@ def _take_head(
         (projection,) = old[f"{head.name}.projection"]
         _check(head.name, [projection], [tuple(head.projection.shape)])
         head.projection.assign(projection)
+
+
+def _prior(head: OutputLayer) -> np.ndarray:
+    """[outputs]: where biases start, from counts; of labels that only features speak for, where the
+    lowest starts."""
+    start = head.bias.numpy()
+    if not head.features:
+        return start
+    prior = np.full(head.outputs, start.min())
+    prior[head.features.learned] = start
+    return prior
 
 
 def _without_features(

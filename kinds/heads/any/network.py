@@ -175,12 +175,14 @@ class LossRows(NamedTuple):
 class Earlier(NamedTuple):
     """The kernel and bias of an earlier run. Times `factor` they gave its scores. `places` [values
     of the vocabulary] says where each value was, and is the number of the earlier ones where it was
-    nowhere. Where it `stands`, new labels change nothing of the others."""
+    nowhere. `prior` [outputs] has the logs of how often each comes now. Where it `stands`, new
+    labels change nothing of the others."""
 
     kernel: np.ndarray
     bias: np.ndarray
     places: np.ndarray
     factor: float
+    prior: np.ndarray
     stands: bool = False
 
 

@@ -10,6 +10,8 @@ from kinds.looks.look import Look
 # So many numbers are classes by a name such as "target", and more where each occurs often.
 _CLASSES, _MOST_CLASSES, _OFTEN = 30, 300, 20
 _FEW = 10
+# Of so many labels what counts is which ones come first.
+_RANKED = 1_000
 
 
 def could_be(column: Column) -> Look | None:
@@ -28,6 +30,9 @@ def _of_next(column: Column) -> Look:
     if order is not None and order.of_order:
         said += f" ({order.of_order})"
     settings = {"vocabulary": column.name, "next_of": column.name}
+    if column.elements.distinct >= _RANKED:
+        settings["select"] = "ndcg@10"
+        said += "; weights are chosen by ranks, which get better after the log loss is lowest"
     against = "" if order is None else order.of_sets
     sets = f"If they are sets of labels, `{column.name}: {{kind: multilabel, vocabulary: "
     sets += (

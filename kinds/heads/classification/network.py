@@ -155,21 +155,23 @@ def sums_at_temperature(
 
 
 def carried(layer: OutputLayer, earlier: Earlier) -> Weights:
-    """A new label starts as all other values did, and shares their probability. Where these stand
-    still, it starts as the mean label, each as often as it comes, with a bias for how often it
-    comes itself."""
+    """A new label starts as all other values did, with a part of their probability that is as large
+    as how often it comes among them now. Where these stand still, it starts as the mean label, each
+    as often as it comes, with a bias for how often it comes itself."""
     other = len(earlier.bias) - 1
     places = np.append(earlier.places, other)
     if earlier.stands:
-        return _beside(layer.bias.numpy(), earlier, places)
-    shared = np.log((places == other).sum()) / earlier.factor
-    bias = earlier.bias[places] - np.where(places == other, shared, 0)
+        return _beside(earlier, places)
+    sharing = places == other
+    often = np.exp(earlier.prior[sharing] - earlier.prior[sharing].max())
+    bias = earlier.bias[places]
+    bias[sharing] += np.log(often / often.sum()) / earlier.factor
     return earlier.kernel[places], bias
 
 
-def _beside(prior: np.ndarray, earlier: Earlier, places: np.ndarray) -> Weights:
-    """New labels beside others that stand still. `prior` [outputs]: the logs of how often each
-    comes."""
+def _beside(earlier: Earlier, places: np.ndarray) -> Weights:
+    """New labels beside others that stand still."""
+    prior = earlier.prior
     is_new = places == len(earlier.bias) - 1
     is_new[-1] = False
     often = np.where(is_new, 0.0, np.exp(prior - prior.max()))

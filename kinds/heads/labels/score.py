@@ -44,8 +44,9 @@ def middle(head: "FileHead") -> int:
     return 0
 
 
-def difference_of(probabilities: Callable[[Array], Array]) -> Callable[..., Difference]:
-    """The answer `difference` of heads whose scores are the `probabilities` of their logits."""
+def difference_of(probabilities: Callable[[Array, Array], Array]) -> Callable[..., Difference]:
+    """The answer `difference` of heads whose scores are the `probabilities` of labels [rows, k],
+    given all logits [rows, labels] and the ids of those labels."""
 
     def difference(
         head: "FileHead",
@@ -54,9 +55,8 @@ def difference_of(probabilities: Callable[[Array], Array]) -> Callable[..., Diff
         labels: Sequence[str],
         allowed: Array,
     ) -> Difference:
-        scores = probabilities(expected.astype(np.float64))
         chosen, given = (got[column] for column in head.outputs)
-        return label_difference(chosen, given, expected, scores, labels, allowed)
+        return label_difference(chosen, given, expected, probabilities, labels, allowed)
 
     return difference
 
@@ -65,30 +65,29 @@ def label_difference(
     labels: Array,
     scores: Array,
     logits: Array,
-    expected: Array,
+    probabilities: Callable[[Array, Array], Array],
     known: Sequence[str],
     allowed: Array,
 ) -> Difference:
     """The largest difference in scores [rows, k], and how many ranks hold another label that ties.
 
-    `expected` are the scores of all labels, made of the logits [rows, labels]. A label that stands
-    where one with a clearly greater logit belongs counts as inf. Rows whose logits overflow have no
-    order that could be compared.
+    The scores that are right are made of the logits [rows, labels]. A label that stands where one
+    with a clearly greater logit belongs counts as inf. Rows whose logits overflow have no order
+    that could be compared.
     """
     there = np.isfinite(logits).all(axis=1)
     if not there.all():
-        labels, scores, logits, expected, allowed = (
-            values[there] for values in (labels, scores, logits, expected, allowed)
+        labels, scores, logits, allowed = (
+            values[there] for values in (labels, scores, logits, allowed)
         )
     ids = label_ids(labels, known)
     if ids is None or labels.shape != scores.shape:
         return Difference(np.inf, 0)
     # A logit of some 20 carries a rounding error of some 1e-5 by itself, in Keras as in the file.
     allowed = np.maximum(allowed, _largest(logits) / EXACT_UP_TO)
-    chosen_scores = np.take_along_axis(expected, ids, axis=1)
-    difference = value_difference(scores, chosen_scores, allowed[:, None])
+    difference = value_difference(scores, probabilities(logits, ids), allowed[:, None])
     ranked = logits[:, : len(known)]
-    best = _best(ranked, ids.shape[1]).astype(np.float64)
+    best = _best(ranked, ids).astype(np.float64)
     chosen = np.take_along_axis(ranked, ids, axis=1).astype(np.float64)
     slack = LABEL_TOLERANCE * allowed[:, None] * np.maximum(1.0, np.abs(best))
     if not np.all(np.abs(best - chosen) <= slack) or _repeats(ids):
@@ -102,12 +101,21 @@ def _largest(logits: Array) -> Array:
     return np.maximum(highest, -lowest).astype(np.float64)
 
 
-def _best(values: Array, count: int) -> Array:
-    """[rows, count]: the greatest of each row, greatest first.
+def _best(values: Array, ids: Array) -> Array:
+    """As many of each row as it has ids: the greatest, greatest first.
 
-    >>> _best(np.array([[1.0, 3.0, 2.0]]), 2)
+    >>> _best(np.array([[1.0, 3.0, 2.0]]), np.array([[1, 0]]))
     array([[3., 2.]])
     """
+    best = -np.sort(-np.take_along_axis(values, ids, axis=1), axis=1)
+    # Where no more values are as great as the least of these, they are the greatest themselves.
+    others = np.count_nonzero(values >= best[:, -1:], axis=1) != ids.shape[1]
+    if others.any():
+        best[others] = _ranked(values[others], ids.shape[1])
+    return best
+
+
+def _ranked(values: Array, count: int) -> Array:
     if count < values.shape[1]:
         values = np.partition(values, values.shape[1] - count, axis=1)[:, -count:]
     return np.sort(values, axis=1)[:, ::-1]

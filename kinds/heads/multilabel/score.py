@@ -39,4 +39,8 @@ def _logistic(logits: Array) -> Array:
         return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-difference = difference_of(_logistic)
+def _of_ids(logits: Array, ids: Array) -> Array:
+    return _logistic(np.take_along_axis(logits, ids, axis=1).astype(np.float64))
+
+
+difference = difference_of(_of_ids)

@@ -17,11 +17,16 @@ _LABELS = 3
 _ENOUGH = 50
 # Of the errors of a constant answer, and of the variance, so little is left by one column alone.
 _LEFT_OF_ERRORS, _LEFT_OF_VARIANCE = 0.02, 0.002
+# Where the column's name holds the target's.
+_LEFT_IF_NAMED, _LONG_NAME = 0.1, 4
 _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
 # Labels that stand in texts: in so many rows, and in no more where they are another row's.
 _NAMED, _NAMED_BY_CHANCE = 0.995, 0.9
 _NAMED_ROWS = 5_000
+# Fewer names may be the same things, too, if nearly all are in both columns. Answers such as
+# "never" and "often" are fewer still.
+_LEAST_NAMES, _NEARLY_ALL = 8, 0.9
 _MOST_COMPARED = 60
 _BY_CHANCE = 10
 # Of the rows, those in which a column says something of a list's end.
@@ -66,7 +71,13 @@ def gives_away(column: Column, target: Target) -> str:
         return ""
     if target.labels is not None:
         return _gives_label(column, target.labels) or _names_label(column, target)
-    return _gives_number(column, target.numbers[0]) if target.numbers else ""
+    if not target.numbers:
+        return ""
+    # A name such as rprice beside price says what a number is made of.
+    named = len(target.column.column) >= _LONG_NAME and (
+        target.column.column.lower() in column.column.lower()
+    )
+    return _gives_number(column, target.numbers[0], _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE)
 
 
 def _names_label(column: Column, target: Target) -> str:
@@ -139,7 +150,7 @@ def _nearest(column: Column, learn: np.ndarray) -> np.ndarray | None:
     return near
 
 
-def _gives_number(column: Column, numbers: np.ndarray) -> str:
+def _gives_number(column: Column, numbers: np.ndarray, most: float) -> str:
     there = np.isfinite(numbers)
     learn = _halves(len(numbers)) & there
     # Of places in their order a few numbers far above the others do not decide.
@@ -150,7 +161,7 @@ def _gives_number(column: Column, numbers: np.ndarray) -> str:
         if known.sum() < _ENOUGH or known.sum() < 0.2 * there.sum() or not spread:
             continue
         left = float(np.mean((said[known] - numbers[known]) ** 2)) / spread
-        if left <= _LEFT_OF_VARIANCE:
+        if left <= most:
             return f"alone it explains {1 - left:.2%} of the variance of the target's ranks"
     return ""
 
@@ -227,7 +238,7 @@ def _in_one_order(one: Column, other: Column) -> bool:
 
 def shared(columns: Mapping[Column, Counted]) -> list[list[Column]]:
     """Columns over the same values, as lists. The dict has what each looks up."""
-    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_SHARED][:_MOST_COMPARED]
+    compared = [c for c, of in columns.items() if of.distinct >= _LEAST_NAMES][:_MOST_COMPARED]
     groups: list[list[Column]] = []
     for column in compared:
         own = [g for g in groups if any(_overlap(column, one, columns) for one in g)]
@@ -245,7 +256,10 @@ def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
     both = pc.sum(pc.is_in(small.values, large.values)).as_py() or 0
     if both < _OVERLAP * small.distinct or large.distinct > 20 * small.distinct:
         return False
+    same = both / (small.distinct + large.distinct - both)
     few, many = _as_numbers(small.values), _as_numbers(large.values)
+    if small.distinct < _LEAST_SHARED:
+        return few is None and bool(same >= _NEARLY_ALL)
     if few is None or many is None:
         return True
     room = float(np.ptp(few)) + 1
@@ -253,7 +267,6 @@ def _overlap(one: Column, other: Column, of: Mapping[Column, Counted]) -> bool:
     if both / small.distinct > 2 * by_chance:
         return True
     alike = {*names.words(one.column)} & {*names.words(other.column)} & names.THINGS
-    same = both / (small.distinct + large.distinct - both)
     return bool(same >= 0.8 or alike)
 
 

@@ -45,7 +45,7 @@ _PROBLEMS = {
     "invalid_utf8": "text that is not UTF-8",
     "invalid_json": "no JSON (NaN and Infinity are none)",
 }
-_NONE = pa.array([], pa.string())
+_NONE = pa.nulls(0, pa.string())
 # The share of bad rows that prepare lets pass.
 _BAD = 0.01
 

@@ -1,4 +1,4 @@
-"""The processor that figures were measured on, and whether it multiplies matrices by itself."""
+"""The processor of this machine, and whether it multiplies matrices by itself."""
 
 from pathlib import Path
 
@@ -18,4 +18,5 @@ def processor(info: Path = Path("/proc/cpuinfo")) -> str:
     said = {key.strip(): value.strip() for key, _, value in lines if value}
     has = said.get("flags", "").split()
     flags = [flag for flag in MATRIX_FLAGS if flag in has]
-    return f"{said.get('model name', 'unknown')} ({', '.join(flags) or 'no matrix instructions'})"
+    known = [*flags, *([] if any("amx" in flag for flag in flags) else ["no AMX"])]
+    return f"{said.get('model name', 'unknown')} ({', '.join(known)})"
