@@ -57,6 +57,18 @@ class Axis:
         return f"{100 * value:.4g} %" if self.percent else number(value)
 
 
+def size(count: float) -> str:
+    """
+    >>> size(8_210_385)
+    '8.2 MB'
+    """
+    for unit in ("bytes", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
 def percent(share: float, digits: int = 1) -> str:
     """
     >>> percent(0.1234)

@@ -15,6 +15,8 @@ from kinds.columns import large_rows
 from kinds.lists import Lengths, first, last, list_lengths, lists_of
 from kinds.words import Words
 
+Bytes = npt.NDArray[np.uint8]
+
 _SPACE = ord(" ")
 
 
@@ -31,7 +33,14 @@ def at_spaces(texts: pa.Array) -> pa.Array:
     >>> at_spaces(pa.array([" a  b", None, "", "c"])).to_pylist()
     [['a', 'b'], [], [], ['c']]
     """
-    bounds, content = _opened(pc.fill_null(texts, ""))
+    bounds, content = opened(pc.fill_null(texts, ""))
+    starts, ends = between_spaces(bounds, content)
+    words = strings(content[content != _SPACE], ends - starts)
+    return lists_of(words, np.diff(np.searchsorted(starts, bounds)))
+
+
+def between_spaces(bounds: Lengths, content: Bytes) -> tuple[Lengths, Lengths]:
+    """Where each word begins in the bytes of all texts, and where it ends."""
     is_letter = content != _SPACE
     begins, ends = is_letter.copy(), is_letter.copy()
     begins[1:] &= ~is_letter[:-1]
@@ -41,10 +50,7 @@ def at_spaces(texts: pa.Array) -> pa.Array:
     begins[edges] = is_letter[edges]
     edges = edges[edges > 0] - 1
     ends[edges] = is_letter[edges]
-    starts = np.flatnonzero(begins)
-    lengths = np.flatnonzero(ends) - starts + 1
-    words = _strings(content[is_letter], lengths)
-    return lists_of(words, np.diff(np.searchsorted(starts, bounds)))
+    return np.flatnonzero(begins), np.flatnonzero(ends) + 1
 
 
 def at(texts: pa.Array, separator: str) -> pa.Array:
@@ -79,7 +85,7 @@ def runs(lists: pa.Array, count: int, joiner: str) -> pa.Array:
     return lists_of(pc.binary_join_element_wise(*parts, joiner), np.maximum(lengths - count + 1, 0))
 
 
-def _opened(texts: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint8]]:
+def opened(texts: pa.Array) -> tuple[Lengths, Bytes]:
     """Where each text begins and the last one ends in the bytes of all, and these bytes."""
     _, offsets, content = texts.buffers()
     bounds = np.frombuffer(offsets or bytes(4), np.int32)[texts.offset :][: len(texts) + 1]
@@ -87,7 +93,7 @@ def _opened(texts: pa.Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint
     return bounds.astype(np.int64) - bounds[0], letters
 
 
-def _strings(content: npt.NDArray[np.uint8], lengths: Lengths) -> pa.Array:
+def strings(content: Bytes, lengths: Lengths) -> pa.Array:
     """Texts of these lengths, one after the other in the bytes."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(content))]

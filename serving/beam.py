@@ -10,6 +10,7 @@ that are not ours are Beam's.
 
 import argparse
 import json
+import logging
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -156,7 +157,8 @@ class Score(beam.PTransform):
         self._other_types = OtherTypes(metadata.fields)
         self._handler = ScorerHandler(model, top_k, heads, candidates, asked, answers)
 
-    def expand(self, paths: beam.PCollection) -> tuple[beam.PCollection, beam.PCollection]:
+    # Beam warns of a hint that says two collections.
+    def expand(self, paths: beam.PCollection) -> Any:
         read_rows = beam.ParDo(
             ReadRows(self._fields, self._columns, self._kept, self._csv, self._other_types)
         )
@@ -166,6 +168,9 @@ class Score(beam.PTransform):
 
 def run(arguments: Sequence[str]) -> None:
     """The command."""
+    # What it warns of is its own affair: types, and files of rows that there are none of.
+    for name in ("apache_beam", "root"):
+        logging.getLogger(name).setLevel(logging.ERROR)
     options, beam_arguments = _parser().parse_known_args(arguments)
     files, csv = expand(options.input), csv_of(options)
     answers = {name: getattr(options, name) for name in ("coverage", "min_score", "answers")}

@@ -16,6 +16,8 @@ ROWS = "rows are a pyarrow.Table, a frame of pandas or Polars, a dict of columns
 
 def rows_with(given: Any, wanted: Sequence[str]) -> pa.Table | pa.RecordBatch:
     """The rows, which have all `wanted` columns. Raises Failure 2 where they do not."""
+    # A column may be wanted twice: as an input, and for labels that may not come back.
+    wanted = list(dict.fromkeys(wanted))
     rows = as_arrow(given, wanted)
     if isinstance(rows, pa.RecordBatch):
         rows = usual(rows)

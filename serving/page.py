@@ -25,7 +25,7 @@ from serving.model_file.embeddings import FileEmbeddings
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.integrity import read_model
 from serving.model_file.metadata import Metadata
-from serving.page_further import COVERAGE, file_of, lists_of, of_heads, of_values
+from serving.page_further import COVERAGE, file_of, lists_of, of_heads, of_parts, of_values
 from serving.scorer import Scorer
 
 HERE = Path(__file__).parent
@@ -77,7 +77,7 @@ def write_page(model: Path, output: Path, runtime: Path = RUNTIME) -> None:
     kinds = {"column": COLUMN_SCRIPTS, "head": HEAD_SCRIPTS, "answer": ANSWER_SCRIPTS}
     scripts = [_kinds(f"{what}Kinds", each) for what, each in kinds.items()]
     write_text(output / "kinds.js", "".join([READING_SCRIPT, *scripts]))
-    for name in ("index.html", "page.js", "sure.js", "known.js"):
+    for name in ("index.html", "page.js", "sure.js", "known.js", "parts.js"):
         shutil.copyfile(HERE / "web" / name, output / name)
     sheets = [HERE / "templates" / "colours.css", HERE / "web" / "page.css"]
     style = "".join(sheet.read_text(encoding="utf-8") for sheet in sheets)
@@ -108,6 +108,7 @@ def further(file: Metadata, model: bytes, graph: FileGraph) -> dict[str, Any]:
         "coverage": COVERAGE,
         "sure": of_heads(file),
         "values": of_values(file, graph),
+        **of_parts(file),
         "lists": lists_of(file, graph),
         "changed": own._asdict() | {"behind": packed(own.behind)},
     }

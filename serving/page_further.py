@@ -1,11 +1,12 @@
 """What a page says beside the labels and numbers: sets and intervals with a stated coverage, yes or
-no by a threshold, and how much of the row the model knows.
+no by a threshold, how much of the row the model knows, and why, element by element.
 
 The page computes all of it from what the file says of itself and from tensors of its graph, as
 serving.model_file.answers and serving.familiarity do for the scorer.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from kinds import tensors
@@ -13,6 +14,7 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.inputs.ids.numbering import missing_id, unknown_id
 from kinds.tensors import Element
 from serving.evaluation.drift import analyses_of
+from serving.explanation.parts import elements_of, texts_of
 from serving.model_file.answers import Answers, thresholds_of
 from serving.model_file.file_graph import FileGraph
 from serving.model_file.in_browsers import Changed, changed
@@ -56,6 +58,16 @@ def of_values(file: Metadata, graph: FileGraph) -> list[dict[str, Any]]:
             one = {"name": name, "fed": analysis.field.output, "length": analysis.length or 1}
             found.append(one | {"is_number": analysis.is_number})
     return found
+
+
+def of_parts(file: Metadata) -> dict[str, list[dict[str, Any]]]:
+    """The elements of lists and the words of texts, which an explanation takes out."""
+    texts = [
+        {"name": text.name, "columns": text.columns, "separator": text.read[0].separator}
+        | {"reads": [{"words": one.words, "keep": one.keep} for one in text.read]}
+        for text in texts_of(file)
+    ]
+    return {"elements": [asdict(one) for one in elements_of(file)], "texts": texts}
 
 
 def file_of(file: Metadata, model: bytes, graph: FileGraph) -> Changed:

@@ -8,7 +8,7 @@ import argparse
 import base64
 import hashlib
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -64,6 +64,7 @@ def render(data: ReportData) -> str:
         slices_said=slices_said,
         threshold_rows=threshold_rows,
         not_exchangeable=not_exchangeable(data),
+        too_narrow=too_narrow(data),
         ended=data.run.get("ended"),
     )
 
@@ -90,9 +91,9 @@ def template(name: str) -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"visible": visible, "cell": cell, "size": size, "metric": metric}
+    environment.filters |= {"visible": visible, "cell": cell, "size": charts.size, "metric": metric}
     environment.filters["counted"] = counted
-    environment.globals["charts"] = charts
+    environment.globals |= {"charts": charts, "better_part": parts.better}
     return environment.get_template(name)
 
 
@@ -130,18 +131,6 @@ def metric(name: str) -> str:
     'mean reciprocal rank'
     """
     return name.replace("_", " ")
-
-
-def size(count: float) -> str:
-    """
-    >>> size(8_210_385)
-    '8.2 MB'
-    """
-    for unit in ("bytes", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
 
 
 class MetricRow(NamedTuple):
@@ -193,7 +182,7 @@ def judged_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
             [
                 charts.percent(one["coverage"], 0),
                 f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
-                cell(float(one["size"])),
+                _with_error(one, "size", cell),
             ],
         )
         for side, every in judged.items()
@@ -211,11 +200,17 @@ def slice_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
             [
                 f"{one['rows']:,}",
                 f"{charts.percent(one['held'])} ± {charts.percent(2 * one['error'])}",
-                charts.percent(one["by_all"]),
+                _with_error(one, "by_all", charts.percent),
             ],
         )
         for one in made.get("judged", {}).get(data.split, [])
     ]
+
+
+def _with_error(said: Mapping[str, float], what: str, shown: Callable[[float], str]) -> str:
+    """A mean, and twice its standard error, which runs of an earlier version do not have."""
+    mean, error = shown(float(said[what])), said.get(f"{what}_error")
+    return mean if error is None else f"{mean} ± {shown(2 * error)}"
 
 
 def slices_said(data: ReportData, name: str) -> str:
@@ -245,6 +240,11 @@ def _share_between(value: float, between: Sequence[float] | None) -> str:
     if between is None:
         return said
     return f"{said} ({charts.percent(between[0])} to {charts.percent(between[1])})"
+
+
+def too_narrow(data: ReportData) -> str:
+    """What is to be known of intervals over rows."""
+    return Split.of(data.spec.split.model_dump(mode="json")).too_narrow()
 
 
 def not_exchangeable(data: ReportData) -> str:
@@ -338,14 +338,14 @@ def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:
     stages = [
         ("prepare", data.run.get("prepared_at_cost"), counted(rows.get("read", 0), "row")),
         ("train", data.run.get("cost"), f"{epochs}{'' if ended else ' at most'}, {heads}"),
-        ("export", data.export.get("cost"), f"one file of {size(data.bytes)}"),
+        ("export", data.export.get("cost"), f"one file of {charts.size(data.bytes)}"),
     ]
     said = [
         (
             stage,
             duration(cost["seconds"]),
             duration(cost["cpu_seconds"]),
-            size(cost["peak_bytes"]),
+            charts.size(cost["peak_bytes"]),
             result,
         )
         for stage, cost, result in stages

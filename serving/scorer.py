@@ -177,8 +177,9 @@ class Scorer:
         """What `score` gives, and beside it why: `<head>.reasons` list<string>, the inputs that
         matter most, and `<head>.shares` list<float>, what each changes in the log odds of the
         head's first answer, or in its number (serving.explanation). `most` reasons a row, None for
-        all; `elements` of lists, too; `answers` {head: label} instead of the first ones. A head
-        with memories also has `<head>.memories` list<string>. Raises Failure as `score` does.
+        all; `elements` of lists and words of texts, too; `answers` {head: label} instead of the
+        first ones. A head with memories also has `<head>.memories` list<string>. Raises Failure as
+        `score` does.
         """
         how = How(most, shapley, samples, elements, dict(answers or {}))
         explainer = Explainer(self, how, heads)

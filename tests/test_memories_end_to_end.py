@@ -150,8 +150,10 @@ def test_the_mixture_is_better_than_its_parts_where_rows_follow_from_two_values(
         *(f"{name} alone" for name in ("by_maker_shop", "by_maker", "by_last", "all memories")),
     ]
     losses = {name: own["log_loss"] for name, own in said["parts"].items()}
-    low, high = parts.between(said)["log_loss"]
-    assert low < losses[parts.MIXTURE] < high
+    for (title, own), ends in zip(parts.columns(said), parts.between(said), strict=True):
+        low, high = ends["log_loss"]
+        loss = own["log_loss"]
+        assert loss is not None and low < loss < high, title
     assert min(losses, key=lambda name: losses[name]) in (parts.MIXTURE, parts.MEMORIES)
     assert (
         losses[parts.MEMORIES] < losses[parts.NETWORK]
@@ -241,6 +243,10 @@ def test_the_certificate_compares_rows_that_each_memory_knows(output: Path) -> N
 def test_the_report_shows_each_part(output: Path) -> None:
     html = render(read(output / "run", output / "model" / "model.onnx"))
     assert "its memories, on half of eval" in html and "by_maker_shop alone" in html
+    table_of_parts = html[html.index("its memories, on half of eval") :].partition("</table>")[0]
+    losses = table_of_parts[table_of_parts.index("<td>log loss") :].partition("</tr>")[0]
+    # Behind each of six columns its interval.
+    assert losses.count(" to ") == table_of_parts.count(">95 %<") == 6
 
 
 def test_a_network_without_inputs_leaves_it_to_the_memories(tmp_path: Path) -> None:

@@ -103,6 +103,28 @@ def test_the_file_answers_by_slice_and_its_coverage_is_what_training_found(
             assert slices[f"country = {name}"]["coverage"] == pytest.approx(own, abs=0.005)
 
 
+def test_the_mean_size_is_that_of_answers_to_the_rows_that_judge(
+    output: Path, tmp_path: Path
+) -> None:
+    """Of all rows of test; sets are measured on 512 of them."""
+    scores = tmp_path / "scores.parquet"
+    line = words("--model", output / "model" / "model.onnx", "--input", output / "rows.parquet")
+    line += words("--output", scores, "--side", "test", "--coverage", str(COVERAGE))
+    score.run(line)
+    found = pq.read_table(scores)
+    made = read_json(output / "run" / "metrics.json")["calibration"]
+    ninety = {name: own["judged"]["test"][1] for name, own in made.items()}
+    lengths = found["amount.high"].to_numpy() - found["amount.low"].to_numpy()
+    assert ninety["amount"]["size"] == pytest.approx(lengths.mean(), rel=1e-4)
+    error = lengths.std() / np.sqrt(len(lengths))
+    assert ninety["amount"]["size_error"] == pytest.approx(error, rel=1e-2)
+    sizes = np.array([len(one) for one in found["maker.set"].to_pylist()])
+    far = 4 * ninety["maker"]["size_error"]
+    assert ninety["maker"]["size"] == pytest.approx(sizes.mean(), abs=far)
+    # Another half has other rows.
+    assert made["amount"]["judged"]["eval"][1]["size"] != ninety["amount"]["size"]
+
+
 def test_ask_and_beam_say_of_which_rows_the_coverage_holds(
     output: Path,
     tmp_path: Path,
@@ -127,6 +149,8 @@ def test_the_report_has_the_coverage_of_each_slice(output: Path) -> None:
     said = path.read_text(encoding="utf-8")
     assert "the coverage holds where country = de" in said
     assert said.count("<td>country = fr</td>") == 2
+    # The split by row keeps nothing together.
+    assert "Only what is beyond noise is bold.</p>" in said
 
 
 def test_a_coverage_that_a_slice_cannot_give_is_refused(output: Path) -> None:

@@ -142,7 +142,7 @@ def train_and_publish(
     facts = {**run_facts(run), "ended": ended.facts(), "verdict": said}
     RunFolder(output).publish(made_from, facts)
     print(metrics_table(metrics, show_test=options.show_test))
-    if lines := parts_tables(metrics):
+    if lines := parts_tables(metrics, kinds):
         print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")

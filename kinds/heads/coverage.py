@@ -138,6 +138,9 @@ def checked_limit(head: FileHead, found: Calibration, coverage: float, where: st
     limit = found.limit(coverage)
     if math.isinf(limit):
         rule = f"the coverage of {head.name}{where} must be below {found.most():.3f}: its "
-        rule += "calibration rows are too few for more, or have labels that the model does not know"
+        rule += (
+            "calibration rows are too few for more, or have labels that the model does not know; "
+        )
+        rule += "ask for less, or leave the head out (--heads)"
         raise Failure(Exit.USAGE, rule, received=coverage)
     return limit

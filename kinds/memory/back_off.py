@@ -17,10 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kinds.memory.label_counts import LabelCounts
+from kinds.memory.parts import LEAST_GAIN
 
 Array = npt.NDArray[Any]
-# A memory is chosen if it makes the loss smaller by this share.
-LEAST_GAIN = 0.005
 # What is chosen from a hundred is by chance some standard errors better than nothing.
 ERRORS = 3.0
 # A discount that learned nothing from the counts would be about this.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kinds.charts import percent
+from kinds.charts import percent, size
 
 HEADER = ("memory", "counts by", "for", "values", "labels of them", "in the file", "knows")
 
@@ -15,10 +15,16 @@ def rows(
     what the statistics say."""
     for name, heads in said.items():
         for head, one in heads.items():
-            size = f"{one['bytes'] / 1e6:.1f} MB"
             # Of a number there are no labels.
             held = [f"{one[what]:,}" if what in one else "-" for what in ("values", "pairs")]
-            yield [name, " and ".join(of[name]) or "all rows", head, *held, size, known(one)]
+            yield [
+                name,
+                " and ".join(of[name]) or "all rows",
+                head,
+                *held,
+                size(one["bytes"]),
+                known(one),
+            ]
 
 
 def known(one: Mapping[str, Any]) -> str:

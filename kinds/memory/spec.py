@@ -19,15 +19,15 @@ class Memory(Part):
 
     of: tuple[KeyName, ...] = Field(max_length=8)
     """The inputs whose values are counted together. `items.last` is the last value of a sequence,
-    `items.last2` the one before it. `[]` counts all rows together: how frequent each label is, and
-    how often one comes that no other row has."""
+    `items.last2` the one before it, `when.month` a part of a date. `[]` counts all rows together:
+    how frequent each label is, and how often one comes that no other row has."""
     labels: Count = 64
     """How many labels are kept for each value, the most frequent ones."""
     min_count: Count = 1
     """Values that occur in fewer training rows are not kept."""
     reach: Count = 1
-    """For the last value of a sequence alone: a label is counted for this many of the last values,
-    for each .7 times as much as for the one after it."""
+    """For the last value of a sequence alone: a label counts for this many of the last values,
+    fully for the last one, .7 times as much for the one before it, and so on."""
 
     @model_validator(mode="after")
     def _counted_once(self) -> Self:

@@ -29,6 +29,7 @@ from kinds.prepare import flat
 from pipeline import rows, sides
 from pipeline import spec as specs
 from pipeline.fields import Fields, analyses_of
+from pipeline.preparing import sample_sides
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
 from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
@@ -44,6 +45,10 @@ HELD_OUT = 0.1
 PAIRED = 12
 # Averages that a head reads at most.
 MOST_AVERAGES = 24
+# Averages of a head that have a line.
+AVERAGES_SHOWN = 6
+# So many rows say whether values come again.
+COMPARED = 50_000
 # How far back in a sequence.
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
@@ -62,13 +67,15 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
     sample, drawn = _sample(spec, fields, paths, csv)
     if sample is None:
         return spec.with_memories({}, {})
+    sample = sample_sides.training(spec.split, fields, sample)
     made, sizes = _features(spec, fields, sample)
-    is_held_out = _held_out(spec, fields, sample)
+    newest = sample_sides.newest(spec.split, fields, sample, HELD_OUT)
+    is_held_out = _held_out(spec, fields, sample) if newest is None else newest
     memories: dict[str, Memory] = {}
     of_heads: dict[str, tuple[str, ...]] = {}
     for head, settings in spec.heads.items():
         if settings.link():
-            averages = _averages(spec, made, sizes, head)
+            averages = _averages(spec, made, sizes, head, newest)
             log.info("%s", "\n".join(_said_of_averages(head, averages)))
             memories |= {name: memory for name, (memory, _) in averages.items()}
             of_heads[head] = tuple(averages)
@@ -90,10 +97,15 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
 
 
 def _averages(
-    spec: specs.Spec, made: pa.RecordBatch, sizes: Mapping[str, int], head: str
+    spec: specs.Spec,
+    made: pa.RecordBatch,
+    sizes: Mapping[str, int],
+    head: str,
+    newest: Array | None,
 ) -> dict[str, tuple[Memory, float]]:
     """The memories whose averages of a head's number help, and by what share the squared error
-    falls with each."""
+    falls with each. Where rows to come are later ones, `newest` says which are the newest, and
+    values that do not come again in these do not help."""
     target, ids = flat(made, head).astype(np.float64), ids_in(made)
     there = np.flatnonzero(~np.isnan(target))
     target, link = target[there], spec.heads[head].link() or ""
@@ -110,8 +122,31 @@ def _averages(
     for pair in combinations([one for one in _offered(spec, sizes) if one in best], 2):
         memory = Memory(of=pair)
         memories[_name(memory)], columns[_name(memory)] = memory, column(memory)
-    found = choice.chosen(columns, target, MOST_AVERAGES)
+    if newest is not None:
+        late = newest[there]
+        keys = {n: keys_of(one, spec.inputs, sizes).looked_up(ids) for n, one in memories.items()}
+        columns = {n: c for n, c in columns.items() if _comes_again(keys[n][there], late)}
+    found = choice.chosen(columns, target, MOST_AVERAGES) if columns else {}
     return {name: (memories[name], share) for name, share in found.items()}
+
+
+def _comes_again(key: Array, late: Array) -> bool:
+    """Whether late rows have the values of the earlier ones at least half as often as rows have
+    those of other rows.
+
+    >>> late = np.arange(100) >= 90
+    >>> weekday, week = np.arange(100) % 7, np.arange(100) // 7
+    >>> _comes_again(weekday, late), _comes_again(week, late)
+    (True, False)
+    """
+    every = max(1, len(key) // COMPARED)
+    key, late = key[::every], late[::every]
+    as_many = sides.scrambled(np.arange(len(key), dtype=np.uint64)).argsort() < late.sum()
+
+    def known(rows: Array) -> float:
+        return float((np.isin(key[rows], key[~rows]) & (key[rows] != NO_KEY)).mean())
+
+    return known(late) >= known(as_many) / 2
 
 
 def _correlation(one: Array, other: Array) -> float:
@@ -125,8 +160,11 @@ def _said_of_averages(head: str, found: Mapping[str, tuple[Memory, float]]) -> I
         yield f"memory: no average helps {head}"
         return
     yield f"memory: averages of {head}, and by how much the squared error falls with each:"
-    for name, (_, share) in found.items():
-        yield f"  {name}: {share:.1%}"
+    shares = {name: share for name, (_, share) in found.items()}
+    for name in list(shares)[:AVERAGES_SHOWN]:
+        yield f"  {name}: {shares.pop(name):.1%}"
+    if shares:
+        yield f"  and {len(shares)} more, each of {max(shares.values()):.1%} or less"
 
 
 def _offered(spec: specs.Spec, sizes: Mapping[str, int]) -> dict[str, Key]:

@@ -5,11 +5,20 @@ says how well a column suits it (kinds.looks). What it writes is valid and runs;
 is wanted only a person knows. No Beam, no TensorFlow.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from pipeline.preparing.inferring import model, roles, sample, writing
 from pipeline.preparing.inferring.wishes import ON_A_TERMINAL, Questions, Wishes
 from pipeline.rows.csv_dialect import AS_FOUND, Csv
+
+
+@dataclass(frozen=True)
+class First:
+    """A first spec: its YAML text, and by the names of columns why the model does not read them."""
+
+    text: str
+    left_out: Mapping[str, str]
 
 
 def spec_for(
@@ -18,11 +27,21 @@ def spec_for(
     said: Wishes | None = None,
     ask: Questions = ON_A_TERMINAL,
 ) -> str:
-    """The YAML text of a spec for these rows.
+    """The YAML text of `first`."""
+    return first(paths, csv, said, ask).text
+
+
+def first(
+    paths: Sequence[str],
+    csv: Csv = AS_FOUND,
+    said: Wishes | None = None,
+    ask: Questions = ON_A_TERMINAL,
+) -> First:
+    """A spec for these rows.
 
     `said` is what is known of them; what the rows do not say, `ask` does.
     Raises Failure 2 where no spec would fit or nobody can be asked.
     """
     seen = sample.read(paths, csv)
     found = roles.roles(seen, writing.names_of(seen.columns), said or Wishes(), ask)
-    return writing.text(found, model.model_for(found))
+    return First(writing.text(found, model.model_for(found)), found.left_out)

@@ -8,6 +8,7 @@ from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.sides import SIDES
 
 FILES_SHOWN = 20
+MEMORIES_SHOWN = 8
 
 
 def summary(said: Statistics) -> Iterator[str]:
@@ -26,10 +27,7 @@ def summary(said: Statistics) -> Iterator[str]:
             yield f"  {name} is covered in {', '.join(known)}"
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
-    for name, heads in said.memory.items():
-        for head, one in heads.items():
-            yield f"memory {name} of {head}: {memory.cut_off(one)}"
-            yield f"  it knows the value in {memory.known(one)}"
+    yield from _memories(said.memory)
     for name, one in (said.vectors or {}).items():
         yield f"table {name} starts with vectors: {started(one)}"
     for name, one in (said.label_features or {}).items():
@@ -40,9 +38,21 @@ def summary(said: Statistics) -> Iterator[str]:
     yield from warned(said.warnings)
 
 
+def _memories(said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
+    own = [(name, head, one) for name, heads in said.items() for head, one in heads.items()]
+    for name, head, one in own[:MEMORIES_SHOWN]:
+        yield f"memory {name} of {head}: {memory.cut_off(one)}"
+        yield f"  it knows the value in {memory.known(one)}"
+    if len(own) > MEMORIES_SHOWN:
+        yield f"  and {len(own) - MEMORIES_SHOWN:,} memories more, all of them in {STATISTICS}"
+
+
 def warned(warnings: Sequence[Mapping[str, str]]) -> Iterator[str]:
-    for warning in warnings:
-        yield f"warning: {warning['anomaly']} of {warning['of']}: {warning['said']}"
+    # The heads of one memory have the same.
+    yield from dict.fromkeys(
+        f"warning: {warning['anomaly']} of {warning['of']}: {warning['said']}"
+        for warning in warnings
+    )
 
 
 def started(said: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.failures import Exit, Failure
@@ -10,6 +11,8 @@ from pipeline.preparing.inferring.wishes import wishes_of
 from pipeline.rows.csv_dialect import csv_of
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
+
+LEFT_OUT_SHOWN = 10
 
 
 def first_spec(options: argparse.Namespace) -> Path:
@@ -31,11 +34,21 @@ def first_spec(options: argparse.Namespace) -> Path:
         print(f"spec: {path} is there and stays; --force writes it anew", file=sys.stderr)
         return path
     print("── look at the rows ──", file=sys.stderr, flush=True)
-    text = infer.spec_for(rows.expand(options.input), csv_of(options), said)
+    found = infer.first(rows.expand(options.input), csv_of(options), said)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr, flush=True)
+    path.write_text(found.text, encoding="utf-8")
+    print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr)
+    for line in _left_out(found.left_out):
+        print(line, file=sys.stderr, flush=True)
     return path
+
+
+def _left_out(reasons: Mapping[str, str]) -> Iterator[str]:
+    """What the model does not read, and why: this is where a first spec is most often wrong."""
+    for column, why in list(reasons.items())[:LEFT_OUT_SHOWN]:
+        yield f"  left out: {column}: {why}"
+    if len(reasons) > LEFT_OUT_SHOWN:
+        yield f"  and {len(reasons) - LEFT_OUT_SHOWN:,} more, each with its reason in the spec"
 
 
 def _predicted(spec: Spec, head: str) -> str:

@@ -94,12 +94,29 @@ class Split:
         """Whether the names of files decide."""
         return self.by in ("file", "row")
 
+    def kept_together(self) -> tuple[str, ...]:
+        """The columns of which rows with equal values are on one side.
+
+        >>> Split("hash", ("user",)).kept_together(), Split("last", ("user", "day")).kept_together()
+        (('user',), ('user',))
+        """
+        return {"hash": self.columns, "last": self.columns[:-1]}.get(self.by, ())
+
+    def too_narrow(self) -> str:
+        """Why intervals over rows are too narrow; empty where nothing is known to make them so."""
+        if not (columns := self.kept_together()):
+            return ""
+        alike = f"rows of equal {' and '.join(columns)} are alike, so intervals over rows are too"
+        return f"{alike} narrow: serving.score --evaluate draws such groups"
+
     def not_exchangeable(self) -> str:
         """Why rows to score are not like those that were held out; empty where they may be."""
         if not self.has_times:
             return ""
-        later = "the split is by time: rows to score come later than the calibration's, and as far"
-        return f"{later} as the world changes, the coverage is not the one asked for"
+        return (
+            "the split is by time, so rows to score are later than those that the coverage was "
+            "calibrated on: if things have changed since, it is not the one asked for"
+        )
 
     def sides(self, path: str, columns: Sequence[pa.Array], rows: Rows) -> Sides:
         """int8 [rows]: 0 train, 1 eval, 2 test, or NOWHERE without a time. `columns` are the texts

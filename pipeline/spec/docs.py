@@ -49,18 +49,20 @@ Made from the code by `python -m pipeline.spec.docs`. Editors that know JSON sch
 and check a spec with [spec.schema.json](spec.schema.json): put
 `# yaml-language-server: $schema=PATH/spec.schema.json` into its first line.
 
-Without quotes only `null`, `true`, `false` and decimal numbers such as `10_000` or `0.5` are
-anything but text: `yes`, `0017`, `12:30` and `2024-01-01` stay as they are written. YAML's aliases,
-tags and directives are refused, and so is a key that is given twice. A spec may have
+Values without quotes are text, too, except `null`, `true`, `false` and decimal numbers such as
+`10_000` or `0.5`: so `yes`, `0017`, `12:30` and `2024-01-01` stay as they are written. YAML's
+aliases, tags and directives are refused, and so is a key that is given twice. A spec may have up to
 {MAX_SPEC_BYTES:,} bytes and {MAX_VALUES:,} keys and values; `python -m pipeline.prepare --infer`
 writes some 55,000 for 5,000 columns.
 
-A wrong spec is refused when it is read: the message names the place and what was expected. So is
-one that could not be exported: an input's column that is called `top_k`, like a result of a head
-or like its lists of labels (`HEAD.only`), or begins with `/`, and weights beyond the 2 GB of an
-ONNX file. Training looks at its size again
-before the first step, when the vocabularies are known. A row whose target is missing does not count
-for that head, and counts for all others.
+A wrong spec is refused when it is read: the message names the place and says what was expected. A
+spec that could not be exported is refused, too: if the column of an input is called `top_k`, is
+called like a result of a head or like its lists of labels (`HEAD.only`), or begins with `/`; or if
+the weights need more than the 2 GB of an ONNX file, which training checks again before the first
+step, when the vocabularies are known.
+
+Where a row's target is missing, the row does not count for that head; it still counts for the
+others.
 """
 
 

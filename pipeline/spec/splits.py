@@ -190,10 +190,10 @@ class LastSplit(Part):
 
     Of rows with the same time, the one that comes later in the files is the later one.
 
-    Without `columns` and `order` it is about the list that heads are `next_of`: its last element is
-    the target of an example for test, the one before it that of an example for eval, and what
-    stands before them trains. A list of four elements or more has an example on each side, one of
-    three for training and the first held-out side, a shorter one for training alone.
+    Without `columns` and `order` the elements of the list that heads are `next_of` are held out:
+    the last one is a target for test, the one before it a target for eval, and those before train.
+    A list of four elements or more is on all three sides. One of three is on train and test, a
+    shorter one on train alone.
     """
 
     by: Literal["last"]

@@ -119,7 +119,8 @@ class Evaluation:
     def unknown_lines(self) -> list[str]:
         """What the targets count as that the vocabulary of a head does not hold."""
         return [
-            f"{head.name}: {count:,} rows have a target that the vocabulary does not hold; it "
+            f"{head.name}: {count:,} row{'s have' if count > 1 else ' has'} a target that the "
+            f"vocabulary does not hold; it "
             f"counts {KINDS[head.kind].unknown_targets()}"
             for head in self._heads
             if (count := self._unknown[head.name])

@@ -13,7 +13,7 @@ import pyarrow as pa
 from kinds.columns import Field, cast
 from kinds.heads.any.intervals import BUCKETS
 from kinds.heads.any.metrics import Array
-from pipeline.sides import Split, hashes, scrambled
+from pipeline.sides import hashes, scrambled
 from serving.model_file.metadata import Metadata
 
 
@@ -49,12 +49,6 @@ def groups_of(metadata: Metadata, held: Sequence[set[str]], named: Sequence[str]
     """By the `named` columns, or those of the split where all files hold them."""
     if named is not None:
         return Groups(named, metadata.missing_words)
-    columns = _of_split(metadata.split)
+    columns = metadata.split.kept_together() if metadata.split else ()
     there = all(column in names for names in held for column in columns)
     return Groups(columns if there else [], metadata.missing_words)
-
-
-def _of_split(split: Split | None) -> Sequence[str]:
-    if split is None or split.by not in ("hash", "last"):
-        return ()
-    return split.columns if split.by == "hash" else split.columns[:-1]

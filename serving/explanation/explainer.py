@@ -21,8 +21,9 @@ from pipeline.failures import Exit, Failure
 from pipeline.near import near
 from serving.explanation.evidence import EvidenceNetwork
 from serving.explanation.memories import Memory, memories_of
-from serving.explanation.parts import elements_of, inputs_of, without
+from serving.explanation.parts import Part, elements_of, inputs_of, texts_of, without
 from serving.explanation.plans import Plan, one_by_one, shapley
+from serving.explanation.words import WordPart
 
 if TYPE_CHECKING:
     from serving.scorer import Scorer
@@ -36,7 +37,8 @@ SAMPLES = 64
 @dataclass(frozen=True)
 class How:
     """`most` reasons a row, None for all; `shapley` with so many `samples` instead of taking one
-    input out at a time; `elements` of lists, too; `answers` by head, instead of the first ones."""
+    input out at a time; `elements` of lists and words of texts, too; `answers` by head, instead of
+    the first ones."""
 
     most: int | None = None
     shapley: bool = False
@@ -52,11 +54,13 @@ class How:
 
 class Found(NamedTuple):
     """shares: float64 [parts, rows] by head; places: of each row's value by tensor of a memory;
-    there: bool [parts, rows], whether a row has that part."""
+    there: bool [parts, rows], whether a row has that part; words: [words, rows] their names, of the
+    last parts."""
 
     shares: dict[str, Array]
     places: Arrays
     there: Array
+    words: Array
 
 
 class Explainer:
@@ -67,13 +71,14 @@ class Explainer:
         self._asked = {name: self._id(name, label) for name, label in how.answers.items()}
         metadata = scorer.metadata
         self._parts = inputs_of(metadata) + (elements_of(metadata) if how.elements else [])
+        self._texts = texts_of(metadata) if how.elements else []
         self._memories: dict[str, list[Memory]] = {
             head.name: memories_of(scorer.graph, head, metadata) for head in self._heads
         }
 
     @cached_property
     def _plan(self) -> Plan:
-        parts = len(self._parts)
+        parts = len(self._parts) + sum(text.most for text in self._texts)
         return shapley(parts, self._how.samples) if self._how.shapley else one_by_one(parts)
 
     @cached_property
@@ -104,7 +109,7 @@ class Explainer:
         found = self.found(typed, answers)
         columns = []
         for head in self._heads:
-            own = self._reasons(found.shares[head.name], found.there)
+            own = self._reasons(found.shares[head.name], found)
             if memories := self._memories[head.name]:
                 own.append(_sentences(memories, found.places, answers[head.name]))
             columns += [self._of_answers(head, column, results) for column in own]
@@ -144,9 +149,14 @@ class Explainer:
             ids = {name: of[first : first + count] for name, of in answers.items()}
             return self._of_some(rows, ids)
 
-        nothing = np.zeros((len(self._parts), 0))
+        nothing = np.zeros((len(self._plan.weights), 0))
         places = {m.place: np.zeros(0, np.int64) for own in self._memories.values() for m in own}
-        start = Found({head.name: nothing for head in self._heads}, places, nothing.astype(bool))
+        start = Found(
+            {head.name: nothing for head in self._heads},
+            places,
+            nothing.astype(bool),
+            nothing[len(self._parts) :].astype(object),
+        )
         return _joined([start, *self._scorer.in_batches(typed, run)])
 
     def _of_some(self, rows: Arrays, answers: Mapping[str, Array]) -> Found:
@@ -154,20 +164,24 @@ class Explainer:
         _, *others = self._plan.sets
         said, places = self._leaning(rows, answers)
         values = {name: [of] for name, of in said.items()}
-        there = np.stack([part.is_in(rows) for part in self._parts])
+        words = [word for text in self._texts for word in text.words_in(rows)]
+        parts: list[Part | WordPart] = [*self._parts, *words]
+        there = np.stack([part.is_in(rows) for part in parts])
         for kept in others:
             missing = [at for at in np.flatnonzero(~kept) if there[at].any()]
             changed = said
             if missing:
-                fewer = without(rows, [self._parts[at] for at in missing])
+                fewer = without(rows, [parts[at] for at in missing])
                 changed, _ = self._leaning(fewer, answers)
             for name, of in changed.items():
                 values[name].append(of)
         with np.errstate(invalid="ignore"):  # of a row that is not finite
             shares = {name: self._plan.shares(np.stack(of)) for name, of in values.items()}
-        # An input that is missing is an input all the same; an element that is not there is none.
-        is_input = np.array([part.back is None for part in self._parts])
-        return Found(shares, places, there | is_input[:, None])
+        is_input = np.array([part.is_input for part in parts])
+        names = [word.names for word in words]
+        return Found(
+            shares, places, there | is_input[:, None], np.reshape(names, (-1, there.shape[1]))
+        )
 
     def _leaning(
         self, rows: Arrays, answers: Mapping[str, Array]
@@ -200,20 +214,28 @@ class Explainer:
             raise Failure(Exit.USAGE, rule + near(label, known.to_pylist()), received=repr(label))
         return int(found)
 
-    def _reasons(self, shares: Array, there: Array) -> list[pa.Array]:
+    def _reasons(self, shares: Array, found: Found) -> list[pa.Array]:
         """Lists of names and of shares, the greatest first."""
-        names = np.array([part.name for part in self._parts], object)
-        sizes = np.where(there, np.nan_to_num(np.abs(shares), nan=-1.0), -2.0)
+        sizes = np.where(found.there, np.nan_to_num(np.abs(shares), nan=-1.0), -2.0)
         order = np.argsort(-sizes, axis=0, kind="stable")
-        most = len(self._parts) if self._how.most is None else self._how.most
+        most = len(order) if self._how.most is None else self._how.most
         kept = order[:most].T  # [rows, most]
-        is_kept = np.take_along_axis(there, kept.T, axis=0).T
+        is_kept = np.take_along_axis(found.there, kept.T, axis=0).T
         offsets = pa.array(np.concatenate([[0], np.cumsum(is_kept.sum(axis=1))]), pa.int32())
         values = np.take_along_axis(shares, kept.T, axis=0).T[is_kept].astype(np.float32)
+        names = self._names(kept[is_kept], np.nonzero(is_kept)[0], found.words)
         return [
-            pa.ListArray.from_arrays(offsets, pa.array(names[kept[is_kept]], pa.string())),
+            pa.ListArray.from_arrays(offsets, pa.array(names, pa.string())),
             pa.ListArray.from_arrays(offsets, pa.array(values)),
         ]
+
+    def _names(self, parts: Array, rows: Array, words: Array) -> Array:
+        """Of parts in rows. A word is called so in its row, all else in every row."""
+        fixed = np.array([part.name for part in self._parts], object)
+        is_word = parts >= len(fixed)
+        names = fixed[np.where(is_word, 0, parts)]
+        names[is_word] = words[parts[is_word] - len(fixed), rows[is_word]]
+        return names
 
 
 def _joined(parts: Sequence[Found]) -> Found:
@@ -222,6 +244,7 @@ def _joined(parts: Sequence[Found]) -> Found:
         {name: np.concatenate([of.shares[name] for of in parts], axis=1) for name in heads},
         {name: np.concatenate([of.places[name] for of in parts]) for name in places},
         np.concatenate([of.there for of in parts], axis=1),
+        np.concatenate([of.words for of in parts], axis=1),
     )
 
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from kinds.columns import Field
 from kinds.datetimes import MISSING
+from serving.explanation.words import Text, WordPart
 from serving.model_file.metadata import Metadata
 
 Array = npt.NDArray[Any]
@@ -36,6 +37,11 @@ class Part:
         there = [~is_nothing(a) for a in arrays]
         each = [a if a.ndim == 1 else a.any(axis=1) for a in there]
         return np.asarray(np.logical_or.reduce(each))
+
+    @property
+    def is_input(self) -> bool:
+        """A missing input is an input all the same; an element that is not there is none."""
+        return self.back is None
 
     def taken_out(self, rows: Arrays) -> Arrays:
         """The rows without it. Of a list what stands before the element moves up."""
@@ -74,11 +80,22 @@ def elements_of(metadata: Metadata) -> list[Part]:
     return found
 
 
+def texts_of(metadata: Metadata) -> list[Text]:
+    """The columns that the file splits into words."""
+    words, found = metadata.words(), []
+    for one in inputs_of(metadata):
+        if columns := [name for name in one.columns if name in words]:
+            first, *others = [read for name in columns for read in words[name]]
+            alike = [read for read in others if read.separator == first.separator]
+            found.append(Text(one.name, tuple(columns), (first, *alike)))
+    return found
+
+
 def _is_list_of_texts(field: Field) -> bool:
     return field.column_type.is_list() and field.column_type.element() == "string"
 
 
-def without(rows: Arrays, parts: Sequence[Part]) -> Arrays:
+def without(rows: Arrays, parts: Sequence[Part | WordPart]) -> Arrays:
     """The rows without these parts."""
     for part in parts:
         rows = part.taken_out(rows)

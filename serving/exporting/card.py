@@ -20,6 +20,7 @@ from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
 from kinds.memory import parts
 from kinds.memory import show as memories
+from pipeline.sides import Split
 from pipeline.spec import Spec
 from serving.model_file.metadata import Metadata
 
@@ -52,7 +53,7 @@ def card(
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
-        *_measured(file, metrics, split),
+        *_measured(spec, metrics, split),
         "## Use",
         _USE,
         "## Made with",
@@ -175,10 +176,12 @@ def _memories(spec: Spec, memory: Mapping[str, Mapping[str, Any]]) -> Iterator[s
         yield table(memories.HEADER, list(memories.rows(of, memory)))
 
 
-def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
+def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
     if split is None:
         return
     yield f"## Measured on {split}"
+    if why := Split.of(spec.split.model_dump(mode="json")).too_narrow():
+        yield plain(f"Of the {LEVEL_SAID} intervals: {why}.")
     for head, of_head in metrics[split].items():
         baselines = metrics.get("baselines", {}).get(head, {})
         columns = [baselines.get(which) or {} for which in ("constant", "strongest_input")]
@@ -198,15 +201,16 @@ def _measured(file: Metadata, metrics: Mapping[str, Any], split: str | None) -> 
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             yield f"{plain(head)} with its memories and without, on half of eval:"
-            first, *others = (title for title, _ in found)
-            ends = parts.between(said)
-            yield table(
-                [head, first, LEVEL_SAID, *others],
-                [
-                    [n, _cell(own[0]), _range(ends.get(n)), *map(_cell, own[1:])]
-                    for n, own in parts.rows(found)
-                ],
-            )
+            titles, ends = [title for title, _ in found], parts.between(said)
+            header = [what for title in titles for what in (title, LEVEL_SAID)]
+            yield table([head, *header], [_of_parts(n, own, ends) for n, own in parts.rows(found)])
+
+
+def _of_parts(
+    metric: str, values: Sequence[float | None], ends: Sequence[parts.Intervals]
+) -> list[str]:
+    each = zip(values, ends, strict=True)
+    return [metric, *(said for v, of in each for said in (_cell(v), _range(of.get(metric))))]
 
 
 def _range(between: Sequence[float] | None) -> str:

@@ -13,6 +13,7 @@ from kinds.columns import Field
 from kinds.columns.numerals import Numerals
 from kinds.heads.score import FileHead
 from kinds.tensors import FORMAT
+from kinds.words import Words
 from pipeline.failures import Exit, Failure
 from pipeline.sides import Split
 from serving.model_file.unknown import MEMORY, Remembered, Usual
@@ -47,6 +48,14 @@ class Metadata:
         """What the rows that the model was made with say of each input that looks values up."""
         said = {n: of["unknown"] for n, of in self.training.items() if "unknown" in of}
         return {n: Usual(int(of["size"]), float(of["share"])) for n, of in said.items()}
+
+    def words(self) -> dict[str, list[Words]]:
+        """Of each typed column that the file splits, which words the inputs read."""
+        found: dict[str, list[Words]] = {}
+        for said in self.training.values():
+            if "words" in said:
+                found.setdefault(str(said["column"]), []).append(Words(**said["words"]))
+        return found
 
     def memories(self) -> dict[str, Remembered]:
         """Those whose values new rows may have or not."""

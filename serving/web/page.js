@@ -1,11 +1,15 @@
 // A form for the rows that a model reads, and the answers of the same file that the scorer loads.
 // `runtime` (runtime.js), `model` (model.js) and the kinds (kinds.js) hold everything; nothing is
-// fetched. sure.js and known.js say how sure an answer is, and how much of the row is known.
+// fetched. sure.js and known.js say how sure an answer is, and how much of the row is known; parts.js
+// has the elements and words of a row.
 "use strict";
+
+const MOST_BARS = 30;
 
 const form = document.querySelector("form");
 const answers = document.querySelector("#answers");
 const explains = document.querySelector("#explains");
+const parted = document.querySelector("#parted");
 const sureness = document.querySelector("#sureness");
 const coverage = document.querySelector("#coverage");
 const least = document.querySelector("#least");
@@ -173,7 +177,7 @@ function reasons(head, whole, others) {
     const without = leaning(head, results, answer);
     return { name, share: full - without.value, isLeast: without.isMost };
   });
-  return found.sort((one, other) => Math.abs(other.share) - Math.abs(one.share));
+  return found.sort((one, other) => Math.abs(other.share) - Math.abs(one.share)).slice(0, MOST_BARS);
 }
 
 function why(head, whole, others) {
@@ -203,11 +207,12 @@ async function start() {
     const lists = limits();
     const limited = Object.fromEntries(lists.map(([, name, labels]) => [name, new ort.Tensor("string", labels, [1, labels.length])]));
     const areLimited = new Set(lists.filter(([, , labels]) => labels.length).map(([head]) => head));
-    const rank = (labels, without = []) => {
-      const top = new ort.Tensor("int64", [BigInt(labels)], [1]);
-      return loaded.run({ ...feeds(ort, row, without), ...limited, top_k: top });
-    };
     try {
+      const fed = feeds(ort, row);
+      const rank = (labels, given = fed) => {
+        const top = new ort.Tensor("int64", [BigInt(labels)], [1]);
+        return loaded.run({ ...given, ...limited, top_k: top });
+      };
       const isSure = sureness.checked;
       const lowest = isSure ? share(least, -Infinity) : -Infinity;
       const asks = isSure ? share(coverage, model.coverage) : 0;
@@ -217,16 +222,18 @@ async function start() {
         for (const [at, head] of model.heads.entries()) articles[at].append(await sure(head, results, asks, rank, areLimited.has(head.name)));
       }
       if (explains.checked) {
-        const others = [];
         const given = model.inputs.filter(({ columns }) => columns.some((column) => row[column]));
-        for (const { name, columns } of given) {
-          others.push([name, await rank(model.top_k, columns)]);
+        const fewer = given.map(({ name, columns }) => [name, feeds(ort, row, columns)]);
+        if (parted.checked) fewer.push(...elementsOf(ort, fed));
+        const others = [];
+        for (const [name, less] of fewer) {
+          others.push([name, await rank(model.top_k, less)]);
           if (question < asked) return;
         }
         const answered = model.heads.map((head) => hasAnswer(head, results));
         articles.forEach((article, at) => answered[at] && article.append(why(model.heads[at], results, others)));
       }
-      knowledge.replaceChildren(...(model.values.length ? [sayKnown(knownOf(results, feeds(ort, row)))] : []));
+      knowledge.replaceChildren(...(model.values.length ? [sayKnown(knownOf(results, fed))] : []));
       answers.replaceChildren(...articles);
       state.textContent = "type, and the answers follow";
       state.classList.remove("wrong");
@@ -243,7 +250,8 @@ async function start() {
   };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", ask);
-  for (const choice of [explains, sureness]) choice.addEventListener("change", ask);
+  document.querySelector("#parts").hidden = !model.elements.length && !model.texts.length;
+  for (const choice of [explains, parted, sureness]) choice.addEventListener("change", ask);
   for (const number of [coverage, least]) number.addEventListener("input", ask);
   await ask();
 }

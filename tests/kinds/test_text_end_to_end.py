@@ -137,6 +137,62 @@ def test_large_texts_are_run_by_themselves(model: Path) -> None:
     assert [*spans(small, fields, 2)] == [(0, 2), (2, 3)]
 
 
+def leaning(model: Path, rows: list[dict[str, Any]]) -> np.ndarray:
+    p = np.array(scored(model, rows), np.float64)
+    return np.asarray(np.log(p) - np.log1p(-p))
+
+
+def test_the_share_of_a_word_is_what_the_answer_loses_without_it(model: Path) -> None:
+    """Deleted by hand, wherever it stands; of a list in a text with what separates it."""
+    rows: list[dict[str, Any]] = [
+        {"title": "The quick, the brown FOX the a b", "tags": "x|y|x|z", "note": "the fox. The"},
+        {"title": "fox", "tags": "", "note": "a zebra runs far and is one"},
+        {"title": "", "tags": "y||y", "note": None},
+    ]
+    table = pa.Table.from_pylist([{"row": "", **row} for row in rows])
+    whole = leaning(model, rows)
+    changed_rows: list[dict[str, dict[str, Any]]] = [
+        {
+            "title.the": {"title": " quick,  brown FOX  a b"},
+            "title.quick": {"title": "The , the brown FOX the a b"},
+            "title.brown": {"title": "The quick, the  FOX the a b"},
+            "title.fox": {"title": "The quick, the brown  the a b"},
+            "tags.x": {"tags": "y|z"},
+            "tags.y": {"tags": "x|x|z"},
+            "tags.z": {"tags": "x|y|x"},
+            "note.the": {"note": " fox. The"},
+            "note.fox.": {"note": "the  The"},
+            "note.The": {"note": "the fox. "},
+        },
+        {
+            "title.fox": {"title": ""},
+            "note.and": {"note": "a zebra runs far  is one"},
+            "note.is": {"note": "a zebra runs far and  one"},
+            "note.one": {"note": "a zebra runs far and is "},
+        },
+        {"tags.y": {"tags": ""}},
+    ]
+    for most in (None, 99):
+        got = Scorer(model).explain(table, most, elements=True).to_pylist()
+        for row, right, before, changes in zip(rows, got, whole, changed_rows, strict=True):
+            found = dict(zip(right["liked.reasons"], right["liked.shares"], strict=True))
+            assert found.keys() == {"title", "tags", "note", *changes}
+            for name, change in changes.items():
+                (without,) = leaning(model, [{**row, **change}])
+                assert found[name] == pytest.approx(before - without, rel=1e-3, abs=1e-5), name
+
+
+def test_words_are_explained_alike_in_any_batch(model: Path) -> None:
+    table = pa.Table.from_pylist(
+        [{"row": "", **row} for row in HARD_ROWS if len(row["title"] or "") < 99]
+    )
+    whole = Scorer(model).explain(table, 4, elements=True)
+    alone = [Scorer(model).explain(table.slice(at, 1), 4, elements=True) for at in range(9)]
+    for one, other in zip(pa.concat_tables(alone).to_pylist(), whole.to_pylist(), strict=False):
+        assert one["liked.shares"] == pytest.approx(other["liked.shares"], rel=1e-3, abs=1e-5)
+        assert set(one["liked.reasons"]) == set(other["liked.reasons"])
+
+
 def test_ask_answers_what_is_typed(model: Path) -> None:
     row = {"title": "The quick, brown FOX!", "tags": "tag1|tag2", "note": "The fox."}
     (expected,) = scored(model, [row])
@@ -206,10 +262,46 @@ def test_hard_texts_have_on_the_page_the_scores_of_the_scorer(
 ) -> None:
     many = {"title": "The " * 100_000, "tags": "a|" * 200_000, "note": "fox. " * 200_000}
     rows = [*HARD_ROWS, many]
-    for row, expected in zip(rows, scored(model, rows), strict=True):
+    table = pa.Table.from_pylist([{"row": "", **row} for row in rows])
+    known = Scorer(model).known(table).to_pylist()
+    for row, expected, right in zip(rows, scored(model, rows), known, strict=True):
         before = int(browser.evaluate("document.body.dataset.answered"))
         typed = {name: text or "" for name, text in row.items()}
         browser.evaluate(f"({ASKED})({json.dumps(typed)})")
         browser.evaluate(f"({ANSWERED})({before + 1})")
         found = browser.evaluate("document.querySelector('article meter').value")
         assert found == pytest.approx(expected, abs=1e-5), row
+        said = browser.evaluate("document.querySelector('#known').textContent")
+        counts = f"{right['row.known']} of {right['row.values']} values known"
+        assert said.startswith(counts), row
+
+
+BARS = """[...document.querySelectorAll("h3 + ol li")].map((item) => [
+  item.querySelector("bdi").textContent, Number(item.querySelector("span").textContent)])"""
+
+
+def test_the_page_takes_out_the_words_that_the_scorer_takes_out(
+    browser: Browser, model: Path
+) -> None:
+    rows = [
+        {"title": "The quick, the brown FOX the a b", "tags": "x|y|x|z", "note": "the fox. The"},
+        {
+            "title": "\U0001f642 fox \U0001f642",
+            "tags": "a||a",
+            "note": "a zebra runs far and is one",
+        },
+    ]
+    table = pa.Table.from_pylist([{"row": "", **row} for row in rows])
+    expected = Scorer(model).explain(table, elements=True).to_pylist()
+    before = int(browser.evaluate("document.body.dataset.answered"))
+    for at, name in enumerate(("explains", "parted"), 1):
+        browser.evaluate(f"document.querySelector('#{name}').click()")
+        browser.evaluate(f"({ANSWERED})({before + at})")
+    for at, (row, right) in enumerate(zip(rows, expected, strict=True), 3):
+        browser.evaluate(f"({ASKED})({json.dumps(row)})")
+        browser.evaluate(f"({ANSWERED})({before + at})")
+        found = dict(browser.evaluate(BARS))
+        shares = dict(zip(right["liked.reasons"], right["liked.shares"], strict=True))
+        assert found.keys() == shares.keys()
+        for name, share in shares.items():
+            assert found[name] == pytest.approx(share, rel=0.02, abs=0.01), name

@@ -79,6 +79,18 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+def test_of_several_targets_the_one_that_a_column_gives_away_is_named(tmp_path: Path) -> None:
+    columns = _columns()
+    r = R(2)
+    columns["verdict"] = [f"{label}{r.randint(1, 5)}" for label in columns["label"]]
+    columns["coin"] = [r.choice(["yes", "no"]) for _ in columns["label"]]
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=("coin", "label")))
+    assert found.left_out == {
+        "verdict": "alone it gives 'label' in 100.00% of the rows: it may come from 'label'"
+    }
+
+
 def test_the_only_column_stays_though_it_gives_the_target_away(tmp_path: Path) -> None:
     columns = _columns()
     r = R(15)

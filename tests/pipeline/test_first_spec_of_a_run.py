@@ -40,6 +40,17 @@ def test_a_target_is_all_that_a_run_needs(
     assert DataFolder(output / "data").verified().spec.heads.keys() == {"goods"}
 
 
+def test_columns_that_are_left_out_are_named_with_their_reasons(
+    rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    header, *lines = Path(rows).read_text().splitlines()
+    more = [f"{line},{line[-1] * 2}" for line in lines]
+    Path(rows).write_text("\n".join([f"{header},twice", *more]))
+    run(_arguments(rows, tmp_path / "out", "--target", "goods", "--print-config"))
+    (said,) = (line for line in capsys.readouterr().err.splitlines() if "left out" in line)
+    assert said.startswith("  left out: twice: ")
+
+
 def test_the_spec_that_is_there_stays(
     rows: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,6 +1,7 @@
 """Memories in the data folder: what a plain count of the training rows says, however they come."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from kinds.memory.label_counts import LabelCounts
 from pipeline import drift, prepare
 from pipeline.folders.data import DataFolder
-from pipeline.preparing.summary import summary
+from pipeline.preparing.summary import MEMORIES_SHOWN, summary
 from pipeline.spec.file import parse_spec
 
 SPEC = """
@@ -184,6 +185,14 @@ def test_what_a_memory_holds_is_told_line_by_line(data: DataFolder) -> None:
     at = next(at for at, line in enumerate(lines) if line.startswith(start))
     assert f"; {said['below_min_count']} values too rare" in lines[at]
     assert lines[at + 1].startswith("  it knows the value in ")
+
+
+def test_of_many_memories_the_first_ones_have_lines(data: DataFolder) -> None:
+    one = data.statistics.memory["by_maker"]["product"]
+    many = replace(data.statistics, memory={f"by_{at}": {"product": one} for at in range(30)})
+    lines = [line for line in summary(many) if line.startswith("memory ")]
+    assert [line.split()[1] for line in lines] == [f"by_{at}" for at in range(MEMORIES_SHOWN)]
+    assert "  and 22 memories more, all of them in statistics.json" in summary(many)
 
 
 def test_a_memory_of_values_that_hardly_repeat_is_warned_about(tmp_path: Path) -> None:

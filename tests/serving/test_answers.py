@@ -125,4 +125,4 @@ def test_where_the_split_is_by_time_a_coverage_has_a_note_and_nothing_else_has()
         scorer = asked(**settings)
         scorer.metadata.facts["spec"]["split"] = split
         found = scorer.notes()
-        assert len(found) == notes and all("rows to score come later" in one for one in found)
+        assert len(found) == notes and all("rows to score are later" in one for one in found)

@@ -52,8 +52,11 @@ def same_from_both(folder: Path, *engine: str) -> None:
     assert sorted(x for part in lines for x in part) == sorted(told)
 
 
-def test_in_memory_as_the_local_scorer(tmp_path: Path) -> None:
+def test_in_memory_as_the_local_scorer(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     same_from_both(tmp_path)
+    said = capfd.readouterr()
+    assert f"117 rows scored, 3 rejected: {tmp_path / 'out' / 's'}" in said.out
+    assert "WARNING" not in said.err
 
 
 def test_labels_are_left_out_as_by_the_local_scorer(tmp_path: Path) -> None:

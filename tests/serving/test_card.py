@@ -56,6 +56,8 @@ def test_metrics_stand_in_the_front_matter_and_beside_their_baselines() -> None:
     assert "| next | model | 95 % | constant | - |" in text
     assert "| targets | 100 | - | - | - |" in text
     assert "1,000 rows of train" in text
+    # The split of the small model is by key.
+    assert "intervals: rows of equal key are alike" in text
 
 
 def test_what_memories_hold_stands_in_the_card() -> None:

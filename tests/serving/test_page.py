@@ -177,6 +177,28 @@ def test_bars_say_what_each_input_changes(browser: Browser, model: Path) -> None
     browser.evaluate(f"({ANSWERED})({before + len(rows) + 2})")
 
 
+def test_bars_say_what_each_element_of_a_list_changes(browser: Browser, model: Path) -> None:
+    lists = ['["the", "cat", "", "sat", "mat", "the"]', "the cat sat", "", '["dog"]']
+    rows = [{**TYPED[0], "previous": one, "size": "", "place": "0.1"} for one in lists]
+    scorer = Scorer(model)
+    given = pa.Table.from_pylist([{**row, "key": ""} for row in rows])
+    table = scorer.explain(given, elements=True)
+    for name in ("explains", "parted"):
+        choose(browser, f"document.querySelector('#{name}').click()")
+    for row, right in zip(rows, table.to_pylist(), strict=True):
+        answers(browser, row)
+        for head, bars in zip(scorer.heads(), browser.evaluate(WHY), strict=True):
+            names, shares = right[f"{head.name}.reasons"], right[f"{head.name}.shares"]
+            expected = dict(zip(names, shares, strict=True))
+            there = [name for name in expected if "." in name or row[name]]
+            assert sorted(there) == sorted(name for name, _, _ in bars)
+            for name, text, _ in bars:
+                if not text.startswith("≥") and max(map(abs, shares)) < 8:
+                    assert float(text) == pytest.approx(expected[name], rel=0.02, abs=0.02)
+    for name in ("parted", "explains"):
+        choose(browser, f"document.querySelector('#{name}').click()")
+
+
 LIMITED = """(lists) => {
   for (const [name, text] of Object.entries(lists)) {
     document.querySelector(`[data-list="${name}"]`).value = text;

@@ -166,6 +166,15 @@ def test_a_wrong_top_k_is_one_message(top_k: Any) -> None:
     assert scorer().score(small_rows(1), 2, heads="next").num_columns == 3
 
 
+def test_a_column_that_the_model_reads_may_have_the_labels_to_leave_out() -> None:
+    rows = small_rows(5)
+    wished = {"next": "previous"}
+    expected = scorer().score(rows, exclude=wished)
+    for given in (rows.to_pandas(), rows.to_pylist(), polars.from_arrow(rows)):
+        got = scorer().score(given, exclude=wished)
+        assert got.column("next.labels").to_pylist() == expected.column("next.labels").to_pylist()
+
+
 @pytest.mark.parametrize(
     ("asked", "rule"),
     [

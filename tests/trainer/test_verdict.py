@@ -39,6 +39,27 @@ def test_what_wins_instead_is_named() -> None:
     assert "the model is the best, but not in accuracy@10 (0.3 against 0.5)" in worse_in_rank
 
 
+def test_a_part_that_is_better_than_the_whole_model_is_named_behind_what_it_wins() -> None:
+    losses = {"the network": 3.5, "all memories": 2.5, "together": 3.0}
+    memory = {"parts": {name: {"log_loss": loss} for name, loss in losses.items()}}
+    metrics: dict[str, Any] = {
+        "eval": {"next": {"targets": 1_000, "log_loss": 3.0}},
+        "baselines": {"next": {"constant": {"eval": CONSTANT}}},
+        "memory": {"next": {**memory, "worse_than": "all memories"}},
+    }
+    assert verdict(metrics, {"next": "classification"}, PLENTY) == [
+        "next: log loss 3 on eval, a constant 6: the model is the best. "
+        "Better still: all memories alone, log loss 2.5 against 3 on half of eval"
+    ]
+    for change in (
+        {"worse_than": None},
+        {"parts": {**memory["parts"], "together": memory["parts"]["all memories"]}},
+    ):
+        metrics["memory"]["next"] = {**memory, "worse_than": "all memories", **change}
+        (line,) = verdict(metrics, {"next": "classification"}, PLENTY)
+        assert line.endswith("the model is the best")
+
+
 def test_a_difference_within_chance_is_not_told() -> None:
     """Of 1,000 rows the standard error of a half is 0.016."""
     assert said({"log_loss": 3.0, "accuracy@10": 0.49}).endswith("the model is the best")

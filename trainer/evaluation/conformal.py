@@ -91,25 +91,27 @@ def _of_head(run: Run, head: OutputLayer, halves: Mapping[str, Results]) -> dict
     part, scale = head.part, run.scales[head.name]
     kind = COVERAGE[part.kind]
     of_halves = {name: _with_targets(part, own, scale) for name, own in halves.items()}
-    made_of = of_halves.pop("calibration")
+    outputs: Mapping[str, Rows] = _falling(run, head) if kind.penalties() else of_halves
+    made_of = of_halves["calibration"]
     shapes = [Shape(one, scale.log) for one in kind.penalties()] or [Shape(log=scale.log)]
     tried = [(kind.strangeness(made_of, shape), shape) for shape in shapes]
     known = [Calibration.of(scores, s) for scores, s in tried if scores is not None and len(scores)]
     if not known:
         return {}
-    outputs = _falling(run, head) if kind.penalties() else made_of
-    best = min(known, key=lambda one: _mean_size(part, one, outputs, COVERAGES[1]))
+    made_small = outputs["calibration"]
+    best = min(known, key=lambda one: float(_sizes(part, one, made_small, COVERAGES[1]).mean()))
     asked = [c for c in COVERAGES if c < best.most()]
     slices = _sliced(run, best, made_of, kind.strangeness(made_of, best.shape))
+    judging = {name: rows for name, rows in of_halves.items() if name != "calibration"}
     judged = {
-        name: [_judged(part, best, slices, c, rows, outputs) for c in asked]
-        for name, rows in of_halves.items()
+        name: [_judged(part, best, slices, c, rows, outputs[name]) for c in asked]
+        for name, rows in judging.items()
     }
     if slices is None:
         return {**best.content(), "judged": judged}
     of_slices = {
         name: _judged_slices(part, slices, rows)
-        for name, rows in of_halves.items()
+        for name, rows in judging.items()
         if COVERAGES[1] in asked
     }
     return {
@@ -167,29 +169,32 @@ def _with_targets(part: HeadPart, results: Results, scale: Scale) -> Rows:
     return {**metrics.KINDS[part.kind].restored(rows, scale), **ids}
 
 
-def _falling(run: Run, head: OutputLayer) -> Rows:
-    """Of some eval rows as "value" [rows, labels] the probabilities of labels, the greatest first;
-    and the rows' ids."""
+def _falling(run: Run, head: OutputLayer) -> Mapping[str, Rows]:
+    """Of some rows of each half and of test, as "value" [rows, labels], the probabilities of
+    labels, the greatest first; and the rows' ids."""
 
     @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> dict[str, tf.Tensor]:
+    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
         hidden = run.network.body(batch.features, training=False)[head.name]
         layer = with_memory(run.network, head, batch, hidden)
         shares = KINDS[head.part.kind].probabilities(layer.logits(hidden)[:ROWS_SORTED])
-        return {"value": shares, **_slices(run, batch)}
+        return {head.name: {"value": shares, **_slices(run, batch)}}
 
-    (first,) = run.batches("eval").take(1)
-    rows = min(run.data.rows("eval"), ROWS_SORTED)
-    found = {name: of.numpy()[:rows] for name, of in step(first).items()}
-    return {**found, "value": np.asarray(-np.sort(-found["value"], axis=1))}
+    found = {}
+    for split in run.held_out():
+        rows = min(run.data.rows(split), ROWS_SORTED)
+        batches = run.batches(split).take(steps_per_epoch(rows, run.spec.training.batch_size))
+        own = gather_results(step, batches, rows, f"sizes of sets on {split}")[head.name]
+        found[split] = {**own, "value": np.asarray(-np.sort(-own["value"], axis=1))}
+    return _halves(found)
 
 
-def _mean_size(
+def _sizes(
     part: HeadPart, one: Calibration, outputs: Rows, coverage: float, slices: Slices | None = None
-) -> float:
+) -> np.ndarray:
     most = min(coverage, one.most() - 1 / (one.rows + 1))
     limit = _limit(one, slices, most, outputs)
-    return float(COVERAGE[part.kind].sizes(outputs["value"], limit, one.shape).mean())
+    return COVERAGE[part.kind].sizes(outputs["value"], limit, one.shape)
 
 
 def _limit(one: Calibration, slices: Slices | None, coverage: float, rows: Rows) -> Limit:
@@ -205,12 +210,14 @@ def _judged(
     outputs: Rows,
 ) -> dict[str, float]:
     """How many truths the answers held, the standard error of that share (of both these rows and
-    the calibration's), and how large the answers are on average."""
+    the calibration's), and how large the answers are on average, with its standard error, too.
+    `outputs` are of some of these rows."""
     limit = _limit(one, slices, coverage, rows)
     scores = COVERAGE[part.kind].strangeness(rows, one.shape)
     assert scores is not None, "only heads with such answers are calibrated"
-    size = _mean_size(part, one, outputs, coverage, slices)
-    return {"coverage": coverage, **_held(scores <= limit, coverage, one.rows), "size": size}
+    sizes = _sizes(part, one, outputs, coverage, slices)
+    held = {"coverage": coverage, **_held(scores <= limit, coverage, one.rows)}
+    return {**held, "size": float(sizes.mean()), "size_error": _error(sizes)}
 
 
 def _judged_slices(part: HeadPart, slices: Slices, rows: Rows) -> list[dict[str, Any]]:
@@ -227,6 +234,7 @@ def _judged_slices(part: HeadPart, slices: Slices, rows: Rows) -> list[dict[str,
             "coverage": coverage,
             **_held((scores <= of_slices)[there], coverage, made_of[name].rows),
             "by_all": float(np.mean(scores[there] <= of_whole)),
+            "by_all_error": _error(scores[there] <= of_whole),
         }
         for name, there in slices.parts(rows[IDS])
         if there.any()
@@ -238,3 +246,8 @@ def _held(is_held: np.ndarray, coverage: float, made_of: int) -> dict[str, float
     held = float(np.mean(is_held)) if count else math.nan
     error = math.sqrt(coverage * (1 - coverage) * (1 / max(1, count) + 1 / made_of))
     return {"held": held, "error": error, "rows": count}
+
+
+def _error(values: np.ndarray) -> float:
+    """The standard error of a mean."""
+    return float(values.std() / math.sqrt(max(1, len(values) - 1)))

@@ -193,8 +193,10 @@ def _judged(run: Run, head: OutputLayer) -> dict[str, Any]:
         found[name] = {what: values[1::2] for what, values in every[head.name].items()}
     scale = run.scales[head.name]
     metrics = {name: summarise(head.part, results, scale) for name, results in found.items()}
-    between = intervals_of(head.part, found[MIXTURE], scale)
-    return {"parts": metrics, "intervals": between, "worse_than": clearly_better(found)}
+    between = {name: intervals_of(head.part, of, scale) for name, of in found.items()}
+    together = between.pop(MIXTURE)
+    said = {"parts": metrics, "intervals": together, "part_intervals": between}
+    return {**said, "worse_than": clearly_better(found)}
 
 
 def _gates(memory: HeadMemory) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from kinds.charts import percent
 from kinds.heads.any.intervals import LEVEL
-from kinds.heads.metrics import below
+from kinds.heads.metrics import KINDS, below
 from kinds.memory import parts
 
 HELD_OUT = ("eval", "test")
@@ -245,30 +245,33 @@ def below_lines(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
     )
 
 
-def parts_tables(metrics: Mapping[str, Any]) -> str:
-    """How good each head with memories is, and each of its parts alone; and which part is better
-    than all together, where one is. Empty without memories.
+def parts_tables(metrics: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
+    """How good each head with memories is, and each of its parts alone, in the metrics that stand
+    for a head of its kind. Empty without memories.
 
     >>> said = {"the network": 4.0, "all memories": 3.5, "together": 3.25}
     >>> found = {"parts": {name: {"log_loss": loss} for name, loss in said.items()}}
     >>> found["intervals"] = {"log_loss": [3.1, 3.5]}
-    >>> print(parts_tables({"memory": {"word": found}}))
-    word (half of eval)  together              95 %  the network alone  all memories alone
-    log loss               3.2500  3.1000 to 3.5000             4.0000              3.5000
+    >>> print(parts_tables({"memory": {"word": found}}, {"word": "classification"}))
+    word (half of eval)  log loss              95 %
+    together               3.2500  3.1000 to 3.5000
+    the network alone      4.0000                 -
+    all memories alone     3.5000                 -
     """
     told = []
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
-            first, *others = (title for title, _ in found)
-            header = [f"{head} (half of eval)", first, percent(LEVEL, 0), *others]
-            ends = parts.between(said)
+            kind = KINDS[kinds[head]]
+            loss, others = kind.loss(), [m for m in kind.headlines() if m in found[0][1]]
+            others.remove(loss)
+            titles = [m.replace("_", " ") for m in others]
+            header = [f"{head} (half of eval)", loss.replace("_", " "), percent(LEVEL, 0), *titles]
+            ends = [own.get(loss) for own in parts.between(said)]
             rows = [
-                [m.replace("_", " "), _cell(own[0]), _between(ends.get(m)), *map(_cell, own[1:])]
-                for m, own in parts.rows(found)
+                [title, _cell(own[loss]), _between(end), *(_cell(own[m]) for m in others)]
+                for (title, own), end in zip(found, ends, strict=True)
             ]
             told.append(table(header, rows))
-        if complaint := parts.complaint(head, said):
-            told.append(complaint)
     return "\n\n".join(told)
 
 

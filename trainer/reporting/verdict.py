@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kinds.heads.metrics import KINDS
+from kinds.memory import parts
 from pipeline.folders.prepared import Statistics
 
 SIDE = "eval"
@@ -23,9 +24,16 @@ def verdict(metrics: Mapping[str, Any], kinds: Mapping[str, str], known: Statist
     of_side: Mapping[str, Any] = metrics.get(SIDE, {})
     return [
         head_verdict(name, kinds[name], loss, model, metrics["baselines"].get(name, {}), known)
+        + _better_part(metrics.get("memory", {}).get(name, {}))
         for name, model in of_side.items()
         if model.get("targets") and (loss := loss_of(kinds[name], model))
     ]
+
+
+def _better_part(said: Mapping[str, Any]) -> str:
+    """What is better than the whole model, though a part of it; empty where nothing is."""
+    part = parts.better(said)
+    return part and f". Better still: {part}"
 
 
 def head_verdict(

@@ -17,7 +17,8 @@ class LabelsPart(HeadPart):
     top_k: Count = 10
     """How many labels a score lists by default."""
     tied: Name | None = None
-    """An embedding table over the same vocabulary, to be used as the head's weights, too."""
+    """The name of an embedding table over the same vocabulary, whose vectors are then the head's
+    weights, too. A table is called like its vocabulary, unless its inputs set `table`."""
     label_vectors: LabelVectors = "own"
     """What a label's weights are made of: a vector of its `own`; its `features`, the columns in
     `label_features`; or `both`, where its own vector learns what the features do not say."""

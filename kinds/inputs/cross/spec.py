@@ -15,13 +15,13 @@ KeyName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*(\.[
 
 class Cross(InputPart):
     """Pairs of the values of two other inputs, or triples of three: each pair that occurs often
-    enough has an id and a vector of its own, so that the network need not find out what the two say
-    together. A rare pair, and one with an unknown or a missing value in it, is the unknown pair.
+    enough has an id and a vector of its own, so that the network need not work out what the two
+    mean together. All rare pairs, and all with an unknown or a missing value, share one more id.
 
-    Inputs that have one id a row can be crossed: a category, a flag, a number with
-    `scale: buckets`, as `items.last` the last value of a sequence, as `when.month` a part of a
-    date. One that the network should read only so is left out of the `inputs` of the trunk. For
-    example `maker_month: {kind: cross, of: [maker, when.month]}`.
+    Whatever has one id a row can be crossed: a category, a flag, a number with `scale: buckets`,
+    the last value of a sequence (`items.last`), a part of a date (`when.month`). For example
+    `maker_month: {kind: cross, of: [maker, when.month]}`. If the network should read an input only
+    in a cross, leave it out of the `inputs` of the trunk.
     """
 
     PREPARED: ClassVar = frozenset({"kind", "of", "size", "min_count"})

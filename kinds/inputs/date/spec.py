@@ -28,19 +28,19 @@ _WAYS: Mapping[Piece, Way] = {
 
 
 class Date(InputPart):
-    """A day or a point in time, as some of its `parts`: `month`, `day` of the month, `weekday`,
-    `hour`, `year`, and `days`, the whole days up to it, which tell late rows from early ones. Hours
-    are those of the cell; where it has a zone, they are those of UTC.
+    """A day or a point in time, as some of its `parts`: `year`, `month`, `day` of the month,
+    `weekday`, `hour`, and `days`, a count of days that tells late rows from early ones. Hours are
+    as the cell has them; if it has a time zone, they are those of UTC.
 
-    A list of parts takes each in its usual way: `month`, `day` and `hour` on a circle, `weekday`
-    and `year` as ids, `days` as a number. Or each part has its way:
+    A list of parts reads each in its usual way: `month`, `day` and `hour` on a circle, `weekday`
+    and `year` as ids, `days` as a number. Or say the way for each part:
     `when: {kind: date, parts: {month: ids, hour: cyclic, days: number}}`. With `ids` each value of
-    a part has an embedding; `cyclic` gives the sine and the cosine of its place in the round;
-    `number`, for `days` only, is standardised, so it counts from no day in particular, and with
-    `days: ids` they are cut at quantiles. The years from 1900 to 2099 have ids of their own.
+    a part has an embedding. `cyclic` gives the sine and the cosine of its place on the circle, so
+    that hour 23 is next to hour 0. `number`, for `days` alone, is standardised; `days: ids` is cut
+    at quantiles. The years from 1900 to 2099 have ids of their own.
 
-    Beside a missing date's number a second feature says so; among ids it has one of its own, and
-    on a circle it is in the centre. With `missing: reject` the row is bad instead.
+    A missing date has an id of its own and is the centre of the circle, and beside its number a
+    second feature says that it is missing. With `missing: reject` the row is bad instead.
     """
 
     PREPARED: ClassVar = frozenset({"kind", "format", "parts", "buckets", "missing"})

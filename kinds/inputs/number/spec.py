@@ -20,13 +20,14 @@ _NO_CUTS = (1e38, 2e38)
 class Number(InputPart):
     """A number: standardised, its logarithm standardised, or cut at quantiles and embedded.
 
-    A missing number is replaced by `missing`, by default the mean, and a second feature says so.
-    With `missing: reject` the row is bad instead, and there is no such feature. Standardised
-    numbers are clipped at 100 standard deviations.
+    A missing number is replaced by `missing`, by default the mean, and a second feature says that
+    it was missing. With `missing: reject` the row is bad instead, and there is no such feature.
+    Standardised numbers are clipped at 100 standard deviations.
 
-    With `pieces` the line is also cut at quantiles, and beside the number stand as many ramps that
-    rise from 0 to 1 over one piece each: the network can bend at every cut. (Gorishniy, Rubachev
-    and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning", section 3.2.)
+    With `pieces` the network also reads ramps, each of which rises from 0 to 1 between two
+    quantiles of the number: so what it makes of the number can bend at every quantile. (Gorishniy,
+    Rubachev and Babenko 2022, "On Embeddings for Numerical Features in Tabular Deep Learning",
+    section 3.2.)
     """
 
     PREPARED: ClassVar = frozenset({"kind", "format", "scale", "buckets", "pieces", "missing"})

@@ -15,12 +15,12 @@ class Sequence(SeveralPart):
     """A list of values of a vocabulary. The last `length` values count; shorter lists are padded on
     the left.
 
-    With `weights` each value counts as much as the other column says, at the same place of its
-    list, and with `weight_separator` as much as its own text says, as in `milk:2 bread:0.5`. A mean
-    is the sum of the weighted vectors by the sum of the weights, and 0 where that is 0. A list of
-    another length than that of the values makes the row bad, and so does a weight that is missing,
-    no number or below 0: a mean of negative weights lies anywhere. For what speaks against a value
-    take a second sequence. A weight above 1,000,000 counts as 1,000,000.
+    Values may have weights: in another column, as a list of the same length (`weights`), or behind
+    each value, as in `milk:2 bread:0.5` (`weight_separator: ":"`). A mean is then the sum of the
+    weighted vectors divided by the sum of the weights, or 0 if all weights are 0. The row is bad if
+    the two lists differ in length, or if a weight is missing, is no number or is below 0; for
+    values that count against something use a second sequence. A weight above 1,000,000 counts as
+    1,000,000.
     """
 
     PREPARED: ClassVar = SeveralPart.PREPARED | {"weight_separator"}

@@ -14,16 +14,16 @@ class Text(SeveralPart):
     the values become one, as those of a sequence do.
 
     White space separates words: spaces, tabs and ends of lines, but no other character of Unicode.
-    Chinese, which has none between words, must come split. For words and pairs of words give two
-    inputs over the same column, each with a vocabulary of its own, such as
+    Chinese, which has no spaces between words, must be split before. For words and pairs of words
+    take two inputs over the same column, each with a vocabulary of its own, such as
     `title: {kind: text, vocabulary: word, length: 12, combine: mean}` and
     `pairs: {kind: text, column: title, vocabulary: pair, ngram: 2, length: 12, combine: mean}`.
 
-    The exported file takes the whole text, and splits it. Only a space can separate words there, so
-    the scorer and the page replace by one each tab, end of line and, if it is dropped,
-    punctuation mark, and they do `lower`. Who feeds the file without them does the same: its
-    metadata says `spaces` and `lower` of the column, and the model's card shows them. Such a file
-    has opset 20, which `--profile bigquery` cannot have.
+    The exported file takes the whole text and splits it at spaces alone. So before that the scorer
+    and the page put a space in place of each tab, each end of line and, with `punctuation: drop`,
+    each punctuation mark, and they apply `lower`. If you run the file without them, do the same:
+    its metadata has `spaces` and `lower` for the column, and the model's card shows them. Such a
+    file has opset 20, so `--profile bigquery` refuses it.
     """
 
     PREPARED: ClassVar = SeveralPart.PREPARED | {"keep", "lower", "punctuation", "ngram"}

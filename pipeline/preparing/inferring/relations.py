@@ -65,22 +65,23 @@ def smoothness(column: Column, targets: Sequence[Target]) -> float | None:
     return float(np.mean(known)) if known else None
 
 
-def gives_away(column: Column, target: Target) -> str:
+def gives_away(column: Column, target: Target, called: str) -> str:
     """What a column alone says of the target, in words, where that is too much; else empty."""
     if column.is_list or len(column.values) < _ENOUGH:
         return ""
     if target.labels is not None:
-        return _gives_label(column, target.labels) or _names_label(column, target)
+        return _gives_label(column, target.labels, called) or _names_label(column, target, called)
     if not target.numbers:
         return ""
     # A name such as rprice beside price says what a number is made of.
     named = len(target.column.column) >= _LONG_NAME and (
         target.column.column.lower() in column.column.lower()
     )
-    return _gives_number(column, target.numbers[0], _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE)
+    most = _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE
+    return _gives_number(column, target.numbers[0], most, called)
 
 
-def _names_label(column: Column, target: Target) -> str:
+def _names_label(column: Column, target: Target, called: str) -> str:
     """In how many rows a text holds the target's label, in words, where these are nearly all; empty
     where labels stand in any text."""
     if target.labels is None or column.numbers is not None or target.column.numbers is not None:
@@ -97,14 +98,14 @@ def _names_label(column: Column, target: Target) -> str:
     by_chance = np.mean([own[o] in text for o, text in zip(others, texts, strict=True)])
     if held < _NAMED or by_chance > _NAMED_BY_CHANCE:
         return ""
-    return f"its text names the target in {held:.2%} of the rows"
+    return f"its text names {called} in {held:.2%} of the rows"
 
 
 def _halves(rows: int) -> np.ndarray:
     return np.random.default_rng(_SEED).random(rows) < 0.5
 
 
-def _gives_label(column: Column, labels: np.ndarray) -> str:
+def _gives_label(column: Column, labels: np.ndarray, called: str) -> str:
     there = labels >= 0
     constant = np.bincount(labels[there]).max() / max(1, there.sum())
     for guess in _answers(column, labels, there):
@@ -113,7 +114,7 @@ def _gives_label(column: Column, labels: np.ndarray) -> str:
             continue
         right = float((guess[known] == labels[known]).mean())
         if 1 - right <= _LEFT_OF_ERRORS * (1 - constant):
-            return f"alone it gives the target in {right:.2%} of the rows"
+            return f"alone it gives {called} in {right:.2%} of the rows"
     return ""
 
 
@@ -150,7 +151,7 @@ def _nearest(column: Column, learn: np.ndarray) -> np.ndarray | None:
     return near
 
 
-def _gives_number(column: Column, numbers: np.ndarray, most: float) -> str:
+def _gives_number(column: Column, numbers: np.ndarray, most: float, called: str) -> str:
     there = np.isfinite(numbers)
     learn = _halves(len(numbers)) & there
     # Of places in their order a few numbers far above the others do not decide.
@@ -162,7 +163,7 @@ def _gives_number(column: Column, numbers: np.ndarray, most: float) -> str:
             continue
         left = float(np.mean((said[known] - numbers[known]) ** 2)) / spread
         if left <= most:
-            return f"alone it explains {1 - left:.2%} of the variance of the target's ranks"
+            return f"alone it explains {1 - left:.2%} of the variance of the ranks of {called}"
     return ""
 
 

@@ -270,7 +270,7 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
     for column in own:
         kind, look = _best(inputs.KINDS, column)
         part = Part(column, kind, look)
-        given = [why for one in compared if (why := relations.gives_away(column, one))]
+        given = _given_away(column, compared)
         if look.sure < _LEAST_SURE:
             weak.append(part)
             found.left_out[column.column] = _why_weak(part)
@@ -278,7 +278,7 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
             found.left_out[column.column] = why
         elif given and column.column not in said:
             weak.insert(0, part)
-            found.left_out[column.column] = f"{given[0]}: it may come from the target"
+            found.left_out[column.column] = given
         else:
             found.inputs.append(part)
     # Where nothing else is left, the first of these is better than nothing.
@@ -287,6 +287,15 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
         look = replace(usable[0].look, against=f"{against}; but there is nothing else")
         found.inputs.append(replace(usable[0], look=look))
     _split(own, found)
+
+
+def _given_away(column: Column, compared: Sequence[Target]) -> str:
+    """The first target that a column gives away, in words; empty where there is none."""
+    for one in compared:
+        called = "the target" if len(compared) == 1 else repr(one.column.column)
+        if why := relations.gives_away(column, one, called):
+            return f"{why}: it may come from {called}"
+    return ""
 
 
 def _names_in_file(head: Part) -> list[str]:
