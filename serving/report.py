@@ -136,13 +136,14 @@ def metric(name: str) -> str:
 class MetricRow(NamedTuple):
     """`values` are those of the model, of the constant, and given the strongest input; `best` is
     the place of the one that is best, and the model `is_below` where a baseline is better, both
-    only beyond noise: the model's value is `between`."""
+    only beyond noise. The model's value is `between`; `beside` has the same of the other two."""
 
     metric: str
     values: list[float | None]
     best: int | None
     is_below: bool
     between: Sequence[float] | None = None
+    beside: Sequence[Sequence[float] | None] = (None, None)
 
 
 def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
@@ -161,7 +162,8 @@ def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
         against = values[1:] if best == 0 else values[best or 0 : (best or 0) + 1]
         if not all(is_beyond(value, between) for value in against if value is not None):
             best = None
-        rows.append(MetricRow(measure, values, best, measure in worse, between))
+        beside = [one.get(measure) for one in _baseline_intervals(data, name)]
+        rows.append(MetricRow(measure, values, best, measure in worse, between, beside))
     return rows
 
 
@@ -278,6 +280,12 @@ def _columns(data: ReportData, name: str) -> list[Mapping[str, float]]:
     split = data.split or ""
     baselines = [own.get(which) or {} for which in ("constant", "strongest_input")]
     return [data.metrics[split].get(name, {}), *(b.get(split) or {} for b in baselines)]
+
+
+def _baseline_intervals(data: ReportData, name: str) -> list[Mapping[str, Sequence[float]]]:
+    """Those of its baselines, in the order of `_columns`; runs of an earlier version have none."""
+    own = data.metrics.get("baseline_intervals", {}).get(name, {})
+    return [own.get(which, {}).get(data.split, {}) for which in ("constant", "strongest_input")]
 
 
 def _tile(data: ReportData, name: str) -> dict[str, Any]:

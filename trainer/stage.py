@@ -219,7 +219,12 @@ def make_run_folder(
     held_out, intervals = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
     with lasting("count the baselines"):
-        metrics = held_out | {"baselines": baselines(run, train_columns)}
+        less = baselines(run, train_columns)
+        metrics: dict[str, Any] = {
+            **held_out,
+            "baselines": {name: of.metrics() for name, of in less.items()},
+        }
+        metrics["baseline_intervals"] = {name: of.intervals() for name, of in less.items()}
     kinds = {name: head.kind for name, head in run.spec.heads.items()}
     metrics["intervals"] = intervals
     metrics["below_baseline"] = below_baselines(metrics, kinds)

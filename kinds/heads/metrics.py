@@ -5,8 +5,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from kinds.answers import answers
+from kinds.heads.any.baselines import Baselines
 from kinds.heads.any.intervals import Interval
-from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
+from kinds.heads.any.metrics import Array, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.memory.mixture import Mixture
 
 # These do not say how good a prediction is.

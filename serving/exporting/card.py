@@ -184,17 +184,22 @@ def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iter
         yield plain(f"Of the {LEVEL_SAID} intervals: {why}.")
     for head, of_head in metrics[split].items():
         baselines = metrics.get("baselines", {}).get(head, {})
-        columns = [baselines.get(which) or {} for which in ("constant", "strongest_input")]
-        source = columns[1].get("input")
-        header = [head, "model", LEVEL_SAID, "constant", f"given {source}" if source else "-"]
-        beside = [column.get(split) or {} for column in columns]
-        between = metrics.get("intervals", {}).get(split, {}).get(head, {})
+        titles = {"constant": "constant"}
+        if source := (baselines.get("strongest_input") or {}).get("input"):
+            titles["strongest_input"] = f"given {source}"
+        header = [
+            head,
+            *(said for title in ("model", *titles.values()) for said in (title, LEVEL_SAID)),
+        ]
+        beside = [(baselines.get(which) or {}).get(split) or {} for which in titles]
+        less = metrics.get("baseline_intervals", {}).get(head, {})
+        ends = [
+            metrics.get("intervals", {}).get(split, {}).get(head, {}),
+            *(less.get(which, {}).get(split, {}) for which in titles),
+        ]
         yield table(
             header,
-            [
-                [n, _cell(v), _range(between.get(n)), *(_cell(b.get(n)) for b in beside)]
-                for n, v in of_head.items()
-            ],
+            [_with_ends(n, [one.get(n) for one in (of_head, *beside)], ends) for n in of_head],
         )
         if unknown := metrics.get("unknown_targets", {}).get(head):
             yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
@@ -203,10 +208,10 @@ def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iter
             yield f"{plain(head)} with its memories and without, on half of eval:"
             titles, ends = [title for title, _ in found], parts.between(said)
             header = [what for title in titles for what in (title, LEVEL_SAID)]
-            yield table([head, *header], [_of_parts(n, own, ends) for n, own in parts.rows(found)])
+            yield table([head, *header], [_with_ends(n, own, ends) for n, own in parts.rows(found)])
 
 
-def _of_parts(
+def _with_ends(
     metric: str, values: Sequence[float | None], ends: Sequence[parts.Intervals]
 ) -> list[str]:
     each = zip(values, ends, strict=True)

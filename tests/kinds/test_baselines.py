@@ -69,8 +69,8 @@ def test_the_strongest_input_is_found_and_beats_the_constant() -> None:
     found = labels(TrainTargets("label", train, CLASSES), held_out, ["noise", "value"], Scale())
     assert found.given == "value"
     assert set(found.strongest) == {"eval", "test"}
-    assert found.strongest["test"]["log_loss"] < found.constant["test"]["log_loss"]
-    assert found.strongest["test"]["accuracy@1"] > 0.5
+    assert found.strongest["test"].metrics["log_loss"] < found.constant["test"].metrics["log_loss"]
+    assert found.strongest["test"].metrics["accuracy@1"] > 0.5
 
 
 def test_without_inputs_only_the_constant_is_left() -> None:
@@ -83,7 +83,7 @@ def test_a_split_without_targets_has_no_metrics() -> None:
     nothing = columns(20, 1) | {"label": np.full(20, -1, np.int32)}
     train = TrainTargets("label", columns(50, 0), CLASSES)
     found = labels(train, {"eval": nothing}, ["value"], Scale())
-    assert (found.given, found.constant) == (None, {"eval": {}})
+    assert (found.given, found.constant["eval"].metrics) == (None, {})
 
 
 def test_a_binary_head_is_judged_against_its_rate() -> None:
@@ -94,17 +94,17 @@ def test_a_binary_head_is_judged_against_its_rate() -> None:
     there = ~np.isnan(held_out["eval"]["yes"])
     y, w = held_out["eval"]["yes"][there], held_out["eval"]["row.weight"][there]
     expected = np.average(-np.log(np.where(y > 0, rate, 1 - rate)), weights=w)
-    assert found.constant["eval"]["log_loss"] == pytest.approx(expected)
+    assert found.constant["eval"].metrics["log_loss"] == pytest.approx(expected)
     assert found.given == "value"
-    assert found.strongest["eval"]["accuracy"] == 1.0
+    assert found.strongest["eval"].metrics["accuracy"] == 1.0
 
 
 def test_a_regression_is_judged_in_its_own_unit() -> None:
     train = {"x": ints([0, 1]), "y": floats([-1, 1]), "row.weight": np.ones(2, np.float32)}
     scale, split = Scale(5.0, 3.0), {"eval": train}
     found = KINDS["regression"].baselines(TrainTargets("y", train, 1), split, ["x"], scale)
-    assert found.constant["eval"]["mean_absolute_error"] == 3.0
-    assert found.strongest["eval"]["mean_absolute_error"] == pytest.approx(1.5)
+    assert found.constant["eval"].metrics["mean_absolute_error"] == 3.0
+    assert found.strongest["eval"].metrics["mean_absolute_error"] == pytest.approx(1.5)
 
 
 def test_label_sets_are_judged_against_the_share_of_each_label() -> None:
@@ -114,7 +114,7 @@ def test_label_sets_are_judged_against_the_share_of_each_label() -> None:
     made = KINDS["multilabel"].baselines(
         TrainTargets("t", train, 3), {"eval": held_out}, [], Scale()
     )
-    found = made.constant["eval"]
+    found = made.constant["eval"].metrics
     p = np.array([2 / 3, 1 / 3, 1 / 6])
     yes = np.array([[0, 1, 0], [1, 0, 1]])
     losses = -(yes * np.log(p) + (1 - yes) * np.log(1 - p)).sum(axis=1)
@@ -122,3 +122,15 @@ def test_label_sets_are_judged_against_the_share_of_each_label() -> None:
     assert found["precision@1"] == pytest.approx(3 / 4)
     assert found["recall@1"] == pytest.approx(3 / 4 * 1 / 2)
     assert found["recall@5"] == 1.0
+
+
+def test_a_baseline_has_the_interval_of_a_model_that_predicts_the_same() -> None:
+    """By the normal distribution: 2,000 rows of which half are yes, a constant of a quarter."""
+    train = {"x": ints([0] * 4), "y": floats([1, 0, 0, 0]), "row.weight": floats([1] * 4)}
+    held_out = {"x": ints([0] * 2000), "y": floats([0, 1] * 1000), "row.weight": floats([1] * 2000)}
+    found = yes(TrainTargets("y", train, 1), {"eval": held_out}, [], Scale())
+    low, high = found.intervals()["constant"]["eval"]["log_loss"]
+    losses = -np.log([0.25, 0.75])
+    error = losses.std() / np.sqrt(2000)
+    assert (low, high) == pytest.approx(losses.mean() + 1.96 * error * np.array([-1, 1]), rel=0.02)
+    assert found.intervals()["strongest_input"] == {}

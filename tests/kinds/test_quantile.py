@@ -233,7 +233,7 @@ def test_baselines_are_quantiles_of_all_and_of_each_value() -> None:
     columns = {"x": values, "y": floats(target), "row.weight": np.ones(4000, np.float32)}
     train = TrainTargets("y", columns, 3, settings={"quantiles": SHARES})
     found = metrics.baselines(train, {"eval": columns}, ["x"], Scale())
-    constant, given_x = found.constant["eval"], found.strongest["eval"]
+    constant, given_x = found.constant["eval"].metrics, found.strongest["eval"].metrics
     assert found.given == "x"
     assert constant["share_below@0.1"] == pytest.approx(0.1, abs=1e-3)
     assert constant["share_below@0.9"] == pytest.approx(0.9, abs=1e-3)

@@ -46,14 +46,16 @@ def test_metrics_stand_in_the_front_matter_and_beside_their_baselines() -> None:
     baselines = {"next": {"constant": {"test": {"log_loss": 1.5}}, "strongest_input": None}}
     metrics = {"test": {"next": {"targets": 100, "log_loss": 1.25}}, "baselines": baselines}
     metrics |= {"intervals": {"test": {"next": {"log_loss": [1.1, 1.4]}}}}
+    of_constant = {"constant": {"test": {"log_loss": [1.45, 1.55]}}}
+    metrics |= {"baseline_intervals": {"next": of_constant}}
     text = made(metrics=metrics | {"unknown_targets": {"next": "as wrong"}})
     assert "Targets that the vocabulary does not hold count as wrong." in text
     (index,) = front(text)["model-index"]
     (result,) = index["results"]
     assert result["dataset"]["split"] == "test"
     assert {m["name"]: m["value"] for m in result["metrics"]} == {"targets": 100, "log_loss": 1.25}
-    assert "| log\\_loss | 1.2500 | 1.1000 to 1.4000 | 1.5000 | - |" in text
-    assert "| next | model | 95 % | constant | - |" in text
+    assert "| log\\_loss | 1.2500 | 1.1000 to 1.4000 | 1.5000 | 1.4500 to 1.5500 |" in text
+    assert "| next | model | 95 % | constant | 95 % |" in text
     assert "| targets | 100 | - | - | - |" in text
     assert "1,000 rows of train" in text
     # The split of the small model is by key.

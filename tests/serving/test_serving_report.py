@@ -187,7 +187,7 @@ def test_nothing_in_it_names_another_place(page: Path) -> None:
 
 
 def test_heads_stand_beside_their_baselines_and_the_best_is_marked(data: ReportData) -> None:
-    assert report.metric_rows(data, "next") == [
+    assert [row[:5] for row in report.metric_rows(data, "next")] == [
         ("targets", [60, None, None], None, False, None),
         ("accuracy@1", [0.5, 0.25, 0.625], 2, True, None),
         ("log_loss", [1.25, 1.5, 1.375], 0, False, None),
@@ -273,7 +273,7 @@ def test_what_is_below_a_baseline_is_marked(page: Path) -> None:
 def test_below_is_what_falls_shorter_than_a_baseline(data: ReportData) -> None:
     baselines = {"next": {"strongest_input": {"input": "word", "test": {"log_loss": 1.25}}}}
     metrics = {"test": {"next": {"accuracy@1": 0.5, "log_loss": 1.5}}, "baselines": baselines}
-    assert report.metric_rows(replace(data, metrics=metrics), "next") == [
+    assert [row[:5] for row in report.metric_rows(replace(data, metrics=metrics), "next")] == [
         ("accuracy@1", [0.5, None, None], None, False, None),
         ("log_loss", [1.5, None, 1.25], 2, True, None),
     ]
@@ -286,10 +286,16 @@ def test_nothing_within_noise_is_marked(
     data: ReportData, between: tuple[float, float], best: int | None, is_below: bool
 ) -> None:
     baselines = {"next": {"strongest_input": {"input": "word", "test": {"log_loss": 1.25}}}}
-    intervals = {"test": {"next": {"log_loss": between}}}
-    metrics = {"test": {"next": {"log_loss": 1.5}}, "baselines": baselines, "intervals": intervals}
+    of_baselines = {"next": {"strongest_input": {"test": {"log_loss": (1.2, 1.3)}}}}
+    metrics = {
+        "test": {"next": {"log_loss": 1.5}},
+        "baselines": baselines,
+        "intervals": {"test": {"next": {"log_loss": between}}},
+        "baseline_intervals": of_baselines,
+    }
     (row,) = report.metric_rows(replace(data, metrics=metrics), "next")
-    assert row == ("log_loss", [1.5, None, 1.25], best, is_below, between)
+    assert row[:5] == ("log_loss", [1.5, None, 1.25], best, is_below, between)
+    assert row.beside == [None, (1.2, 1.3)]
 
 
 def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:

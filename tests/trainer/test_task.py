@@ -42,7 +42,12 @@ def test_the_run_folder_is_complete_in_itself(out: Path) -> None:
 def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     metrics = json.loads((out / "run" / "metrics.json").read_text())
     sections = {"eval", "test", "baselines", "below_baseline", "temperatures", "unknown_targets"}
-    assert set(metrics) == sections | {"intervals", "calibration", "thresholds"}
+    assert set(metrics) == sections | {
+        "intervals",
+        "baseline_intervals",
+        "calibration",
+        "thresholds",
+    }
     low, high = metrics["intervals"]["test"]["label"]["log_loss"]
     assert low < metrics["test"]["label"]["log_loss"] < high
     assert set(metrics["below_baseline"]) == {"eval", "test"}
@@ -50,6 +55,8 @@ def test_metrics_stand_beside_their_baselines(out: Path) -> None:
     assert set(metrics["test"]) == {"label", "kind", "ends", "left"}
     constant = metrics["baselines"]["label"]["constant"]["test"]
     assert set(constant) <= set(metrics["test"]["label"])
+    low, high = metrics["baseline_intervals"]["label"]["constant"]["test"]["log_loss"]
+    assert low < constant["log_loss"] < high
     assert metrics["baselines"]["label"]["strongest_input"]["input"] == "word"
     lines = (out / "run" / "history.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]

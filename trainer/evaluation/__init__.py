@@ -5,12 +5,12 @@ Metrics are exact, over every class and every row they are given.
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kinds.heads import metrics as heads
+from kinds.heads.any.baselines import Baselines
 from kinds.heads.any.intervals import Interval, row_intervals
 from kinds.heads.any.metrics import (
     Array,
@@ -221,7 +221,7 @@ def fit_temperatures(run: Run) -> dict[str, float]:
     return found
 
 
-def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
+def baselines(run: Run, train_columns: Arrays) -> dict[str, Baselines]:
     """{head: its baselines on the held-out rows}. All inputs that are ids and the last element of
     each sequence are tried; the one with the lowest loss on eval is the strongest."""
     held_out = {split: run.collect(split) for split in run.held_out()}
@@ -230,6 +230,5 @@ def baselines(run: Run, train_columns: Arrays) -> dict[str, Any]:
         columns = trained_columns(name, run.features, train_columns)
         train = TrainTargets(name, columns, head.outputs, settings=head.part.in_file())
         kind, scale = heads.KINDS[head.part.kind], run.scales[name]
-        made = kind.baselines(train, held_out, run.features.ids(), scale)
-        found[name] = made.to_json()
+        found[name] = kind.baselines(train, held_out, run.features.ids(), scale)
     return found

@@ -1,4 +1,4 @@
-"""Metrics as weighted sums over rows, given at once or in parts, and baselines to compare with.
+"""Metrics as weighted sums over rows, given at once or in parts.
 
 One definition for the trainer, which has all rows of a split at once, and for the evaluation of a
 file, which sees rows pass by. Where a metric can not be had exactly from sums it has another name:
@@ -33,8 +33,6 @@ LOWER_IS_BETTER = ("loss", "error", "deviance")
 SCORES_KEPT = 1 << 20
 AUC_BINS = 1 << 17
 _STEEPEST_LOGIT = 17.0
-# How many rows of the overall mean are mixed into the one given an input's value.
-STRENGTHS = (1.0, 5.0, 25.0, 125.0)
 
 
 @dataclass(frozen=True)
@@ -181,50 +179,6 @@ def measured(
     if len(weights):
         add(totals, rows, weights)
     return totals.metrics()
-
-
-# (strength, columns of a split) to the metrics of a prediction given one input.
-Predictor = Callable[[float, Columns], Metrics]
-
-
-@dataclass(frozen=True)
-class Baselines:
-    """A head's baselines: metrics by split. `given` names the input of the second one, if any."""
-
-    constant: dict[str, Metrics]
-    strongest: dict[str, Metrics]
-    given: str | None
-
-    def to_json(self) -> dict[str, object]:
-        return {
-            "constant": self.constant,
-            "strongest_input": {"input": self.given, **self.strongest},
-        }
-
-
-def compare(
-    constant: Callable[[Columns], Metrics],
-    given: Callable[[str], Predictor],
-    held_out: Splits,
-    inputs: Sequence[str],
-    metric: str,
-) -> Baselines:
-    """Picks the input and strength with the lowest `metric` on the first split."""
-    constants = {split: constant(columns) for split, columns in held_out.items()}
-    first = next(iter(held_out.values()), None)
-    if first is None or not inputs or metric not in constants[next(iter(held_out))]:
-        return Baselines(constants, {}, None)
-    tried = []
-    for source in inputs:
-        predict = given(source)
-        tried += [(predict(strength, first)[metric], source, strength) for strength in STRENGTHS]
-    _, source, strength = min(tried)
-    predict = given(source)
-    return Baselines(constants, {s: predict(strength, c) for s, c in held_out.items()}, source)
-
-
-def without(metrics: Metrics, *names: str) -> Metrics:
-    return {name: value for name, value in metrics.items() if name not in names}
 
 
 def restored(rows: Rows, scale: Scale) -> Rows:

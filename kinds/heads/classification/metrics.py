@@ -10,20 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kinds.heads.any.baselines import Baselines, Prediction, Predictor, compare
 from kinds.heads.any.metrics import (
     Array,
-    Baselines,
     Columns,
-    Metrics,
-    Predictor,
     Rows,
     Scale,
     Splits,
     Totals,
     TrainTargets,
-    compare,
-    measured,
-    without,
 )
 from kinds.heads.any.metrics import restored as restored
 from kinds.heads.any.metrics import shortfall as shortfall
@@ -112,15 +107,15 @@ def baselines(
 ) -> Baselines:
     """Counts of the labels, overall and given an input. The last class is all other values."""
 
-    def constant(split: Columns) -> Metrics:
-        return _label_metrics(split, name, *_constant_labels(split[name], counts))
+    def constant(split: Columns) -> Prediction:
+        return _of_labels(split, name, *_constant_labels(split[name], counts))
 
     def given(source: str) -> Predictor:
         pairs = count_pairs(train.columns[source], train.targets, weights, train.outputs)
 
-        def predict(strength: float, split: Columns) -> Metrics:
+        def predict(strength: float, split: Columns) -> Prediction:
             model = LabelsGiven(pairs, counts, strength)
-            return _label_metrics(split, name, *labels_given(model, split[source], split[name]))
+            return _of_labels(split, name, *labels_given(model, split[source], split[name]))
 
         return predict
 
@@ -129,12 +124,12 @@ def baselines(
     return compare(constant, given, held_out, inputs, "log_loss")
 
 
-def _label_metrics(split: Columns, name: str, loss: Array, rank: Array) -> Metrics:
+def _of_labels(split: Columns, name: str, loss: Array, rank: Array) -> Prediction:
     kept = (split[name] >= 0) & (split[WEIGHT] > 0)
     rows = {"loss": loss[kept], "rank": rank[kept]}
-    found = measured(add, rows, split[WEIGHT][kept].astype(np.float64))
     # Ranks after the last cut are not counted out.
-    return without(found, "targets", "mean_reciprocal_rank")
+    unknown = ("mean_reciprocal_rank",)
+    return Prediction(add, rows, split[WEIGHT][kept].astype(np.float64), not_counted=unknown)
 
 
 def _constant_labels(labels: Array, counts: Array) -> tuple[Array, Array]:

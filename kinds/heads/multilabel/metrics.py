@@ -4,18 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from kinds.heads.any.baselines import Baselines, Prediction
 from kinds.heads.any.metrics import (
     Array,
-    Baselines,
     Columns,
-    Metrics,
     Rows,
     Scale,
     Splits,
     Totals,
     TrainTargets,
-    measured,
-    without,
 )
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import restored as restored
@@ -93,11 +90,11 @@ def baselines(
     total = max(weights.sum(), 1.0)
     share = np.bincount(train.targets, of_label, train.outputs) / total
     share = np.clip(share, ROWS_OF_NO_ROWS / total, 1 - ROWS_OF_NO_ROWS / total)
-    constants = {split: _label_set_metrics(c, train.name, share) for split, c in held_out.items()}
+    constants = {split: _of_label_sets(c, train.name, share) for split, c in held_out.items()}
     return Baselines(constants, {}, None)
 
 
-def _label_set_metrics(split: Columns, name: str, share: Array) -> Metrics:
+def _of_label_sets(split: Columns, name: str, share: Array) -> Prediction:
     count = np.maximum(split[f"{name}.count"], 0)
     labels, row = split[name], np.repeat(np.arange(len(count)), count)
     place = np.empty(len(share), np.int64)
@@ -109,4 +106,4 @@ def _label_set_metrics(split: Columns, name: str, share: Array) -> Metrics:
     kept = (split[f"{name}.count"] >= 0) & (split[WEIGHT] > 0)
     rows = {"hits": hits[:, :-1], "labels": count, "loss": -np.log1p(-share).sum() - own}
     kept_rows = {n: values[kept] for n, values in rows.items()}
-    return without(measured(add, kept_rows, split[WEIGHT][kept].astype(np.float64)), "targets")
+    return Prediction(add, kept_rows, split[WEIGHT][kept].astype(np.float64))

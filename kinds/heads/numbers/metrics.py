@@ -6,19 +6,14 @@ from functools import partial
 
 import numpy as np
 
+from kinds.heads.any.baselines import Baselines, Prediction, Predictor, compare
 from kinds.heads.any.metrics import (
     Array,
-    Baselines,
     Columns,
-    Metrics,
-    Predictor,
     Rows,
     Splits,
     Totals,
     TrainTargets,
-    compare,
-    measured,
-    without,
 )
 from kinds.names import WEIGHT
 
@@ -62,14 +57,13 @@ def baselines_of(
     weights, target = train.weights[known], train.targets[known].astype(np.float64)
     overall = best.overall(target, weights)
 
-    def measure(split: Columns, predicted: Array) -> Metrics:
+    def of(split: Columns, predicted: Array) -> Prediction:
         kept = ~np.isnan(split[name]) & (split[WEIGHT] > 0)
         rows = as_rows(predicted[kept], split[name][kept].astype(np.float64))
-        found = measured(add, rows, split[WEIGHT][kept].astype(np.float64), train.settings)
-        return without(found, "targets")
+        return Prediction(add, rows, split[WEIGHT][kept].astype(np.float64), train.settings)
 
-    def constant(split: Columns) -> Metrics:
-        return measure(split, np.repeat(overall[None], len(split[name]), axis=0))
+    def constant(split: Columns) -> Prediction:
+        return of(split, np.repeat(overall[None], len(split[name]), axis=0))
 
     def given(source: str) -> Predictor:
         size = int(max(c[source].max(initial=0) for c in (train.columns, *held_out.values()))) + 1
@@ -77,9 +71,9 @@ def baselines_of(
         sums = best.sums(target, weights, values, size)
         rows = np.bincount(values, weights, size).reshape(size, *[1] * overall.ndim)
 
-        def predict(strength: float, split: Columns) -> Metrics:
+        def predict(strength: float, split: Columns) -> Prediction:
             drawn = (sums + strength * overall) / (rows + strength)
-            return measure(split, drawn[split[source]])
+            return of(split, drawn[split[source]])
 
         return predict
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kinds.heads.any.metrics import Array, Baselines, Rows, Scale, Splits, Totals, TrainTargets
+from kinds.heads.any.baselines import Baselines
+from kinds.heads.any.metrics import Array, Rows, Scale, Splits, Totals, TrainTargets
 from kinds.heads.any.metrics import confidence as confidence
 from kinds.heads.any.metrics import mixed as mixed
 from kinds.heads.any.metrics import narrowed as narrowed
