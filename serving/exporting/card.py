@@ -184,18 +184,18 @@ def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iter
         yield plain(f"Of the {LEVEL_SAID} intervals: {why}.")
     for head, of_head in metrics[split].items():
         baselines = metrics.get("baselines", {}).get(head, {})
-        titles = {"constant": "constant"}
+        columns = {"constant": "constant"}
         if source := (baselines.get("strongest_input") or {}).get("input"):
-            titles["strongest_input"] = f"given {source}"
+            columns["strongest_input"] = f"given {source}"
         header = [
             head,
-            *(said for title in ("model", *titles.values()) for said in (title, LEVEL_SAID)),
+            *(said for title in ("model", *columns.values()) for said in (title, LEVEL_SAID)),
         ]
-        beside = [(baselines.get(which) or {}).get(split) or {} for which in titles]
+        beside = [(baselines.get(which) or {}).get(split) or {} for which in columns]
         less = metrics.get("baseline_intervals", {}).get(head, {})
         ends = [
             metrics.get("intervals", {}).get(split, {}).get(head, {}),
-            *(less.get(which, {}).get(split, {}) for which in titles),
+            *(less.get(which, {}).get(split, {}) for which in columns),
         ]
         yield table(
             header,
