@@ -79,7 +79,9 @@ def test_csv_equals_the_csv_module(
     table: list[list[str]], end: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     text = io.StringIO()
-    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["one", "other"], *table])
+    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows(
+        [["one", "other"], *table]
+    )
     path = tmp_path_factory.mktemp("csv") / "a.csv"
     path.write_bytes(text.getvalue().encode())
     expected = list(csv.reader(io.StringIO(text.getvalue(), newline="")))[1:]

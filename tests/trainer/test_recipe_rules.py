@@ -117,9 +117,19 @@ def test_what_learns_by_heart_is_held_back() -> None:
 
 def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None:
     moved = list(moves(spec(), first(spec(), FEW)))
-    assert in_order(moved, {}, early=True)[0].name == "lower rate"
-    assert in_order(moved, {}, early=False)[0].name == "more epochs"
-    assert in_order(moved, {"more epochs": 1}, early=False)[-1].name == "more epochs"
+    assert in_order(moved, {}, {}, early=True)[0].name == "lower rate"
+    assert in_order(moved, {}, {}, early=False)[0].name == "more epochs"
+    assert in_order(moved, {"more epochs": 1}, {}, early=False)[-1].name == "more epochs"
+
+
+def test_a_change_that_helped_lets_the_next_one_go_first_and_then_comes_again() -> None:
+    names = [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, {}, early=False)]
+    helped = [
+        [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, of, early=False)]
+        for of in ({"more epochs": 1}, {"more epochs": 1, "two layers": 1})
+    ]
+    assert names[:2] == ["more epochs", "two layers"]
+    assert [one[0] for one in helped] == ["two layers", "more epochs"]
 
 
 def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None:

@@ -14,7 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -172,7 +172,7 @@ class Trials:
         best = min(filter(_learns, ended), key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
         untried = [move for move in moves(self.said, best.spec) if move.spec.to_json() not in tried]
-        for move in in_order(untried, failures(ended), early=best.best_after < EARLY):
+        for move in in_order(untried, *outcomes(ended), early=best.best_after < EARLY):
             # No shorter one in its place: with more time the same trials come first.
             if best.seconds * move.takes * (1 + SPARE) < self.time_for_trials():
                 return self.plan(len(ended), move)
@@ -265,16 +265,17 @@ def forget_layers() -> None:
     keras.backend.clear_session()
 
 
-def failures(ended: list[Trial]) -> Counter[str]:
-    """How often each change made nothing better.
+def outcomes(ended: list[Trial]) -> tuple[Counter[str], Counter[str]]:
+    """How often each change made nothing better, and how often it helped.
 
     >>> losses = (("the rules", 0.5), ("more decay", 0.4), ("no layer", 0.6))
-    >>> failures([Trial(name, None, loss, 1.0, 1.0) for name, loss in losses])
-    Counter({'no layer': 1})
+    >>> outcomes([Trial(name, None, loss, 1.0, 1.0) for name, loss in losses])
+    (Counter({'no layer': 1}), Counter({'more decay': 1}))
     """
-    least = accumulate((trial.loss for trial in ended), min)
-    before = chain([math.inf], least)
-    return Counter(t.name for t, low in zip(ended, before, strict=False) if t.loss >= low)
+    before = accumulate((trial.loss for trial in ended), min)
+    changed = list(zip(ended[1:], before, strict=False))
+    failed = Counter(trial.name for trial, low in changed if trial.loss >= low)
+    return failed, Counter(trial.name for trial, low in changed if trial.loss < low)
 
 
 def lowest(run: Run, ended: Ended, *, first: bool) -> tuple[float, float]:
