@@ -29,7 +29,8 @@ class Column:
     (kinds.looks.order), `holds_target` that its lists are of the target's values; `said` is what
     somebody said that the column is. `weights` names the column that has a weight for each value of
     its lists. Of lists that are `followed` the next element is to be predicted. `no_values` are the
-    texts in it that stand for no number, beside the usual ones."""
+    texts in it that stand for no number, beside the usual ones. Of numbers `each` stands for itself
+    where they are an input of their own beside the number."""
 
     name: str
     column: str
@@ -41,6 +42,7 @@ class Column:
     weights: str = ""
     no_values: tuple[str, ...] = ()
     followed: bool = False
+    each: bool = False
 
     @property
     def is_list(self) -> bool:

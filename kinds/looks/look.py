@@ -13,7 +13,8 @@ class Look:
     column, by the end of their names. `of_elements` says that a vocabulary is of a list's elements,
     not of whole texts, and `of_next` that a head's labels are the next elements of lists that are
     an input, too; `missing_words` are what cells hold where there is no value. `otherwise` says
-    what to write if the column is something else.
+    what to write if the column is something else. Where `each` is set, each of the values also
+    stands for itself, as those of a vocabulary do.
     """
 
     sure: float
@@ -25,6 +26,7 @@ class Look:
     of_next: bool = False
     missing_words: tuple[str, ...] = ()
     otherwise: str = ""
+    each: bool = False
 
 
 def best(looks: Sequence[Look | None]) -> Look | None:

@@ -138,12 +138,31 @@ def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> No
     target = [round(worth[x] + y / 60 + 0.05 * r.random(), 4) for x, y in zip(a, b, strict=True)]
     columns: Columns = {"a": a, "b": b, "out": target}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("out",))
-    assert {name: part.kind for name, part in spec.inputs.items()} == {
-        "a": "category",
-        "b": "number",
-    }
+    kinds = {name: part.kind for name, part in spec.inputs.items()}
+    # Of the number each value has 66 rows, and counts for itself as well.
+    assert kinds == {"a": "category", "b": "number", "b_each": "category"}
     assert "the target does not follow their order" in text
     assert "the target follows their order" in text
+
+
+@pytest.mark.parametrize(
+    ("most", "rows", "beside", "twice"),
+    [(31, 700, 0, True), (31, 600, 0, False), (120, 3_000, 0, False), (31, 700, 16, False)],
+)
+def test_few_numbers_with_many_rows_each_count_for_themselves_too(
+    tmp_path: Path, most: int, rows: int, beside: int, twice: bool
+) -> None:
+    """With a vocabulary of their own, whoever else has the same numbers."""
+    r = R(11)
+    columns: Columns = {"day": [1 + at % most for at in range(rows)]}
+    columns |= {f"x{n}": [r.randint(1, 9) for _ in range(rows)] for n in range(beside)}
+    columns |= {"out": [round(one / most + r.random(), 4) for one in columns["day"]]}
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("out",))
+    assert spec.inputs["day"].kind == "number"
+    assert ("day_each" in spec.inputs) == twice
+    if twice:
+        assert spec.inputs["day_each"].columns("day_each") == spec.inputs["day"].columns("day")
+        assert spec.vocabulary_of()["day_each"] == "day_each"
 
 
 def test_columns_over_the_same_values_have_one_vocabulary(tmp_path: Path) -> None:

@@ -13,6 +13,8 @@ def could_be(column: Column) -> Look | None:
 
 
 def _found(column: Column) -> tuple[float, str, str]:
+    if column.each:
+        return 2.0, "the same numbers, each for itself: memories count by them", ""
     if column.said == "id":
         return 2.0, "ids, as was said", ""
     if column.is_flag:

@@ -8,6 +8,9 @@ from kinds.looks.look import Look
 
 # Ramps beside a number cost little; fewer different numbers than this need none.
 PIECES, SOME_NUMBERS = 32, 10
+# Of few numbers, with many rows each, averages are worth having, of pairs above all: no curve of a
+# day and of a month says what happened on one day of one month.
+FEWEST, MOST, ROWS_OF_EACH = 3, 100, 20
 
 
 def could_be(column: Column) -> Look | None:
@@ -16,4 +19,13 @@ def could_be(column: Column) -> Look | None:
     if look is None:
         return None
     pieces = {"pieces": PIECES} if column.distinct >= SOME_NUMBERS else {}
-    return replace(look, sure=min(look.sure, 0.85), settings={**look.settings, **pieces})
+    settings = {**look.settings, **pieces}
+    return replace(look, sure=min(look.sure, 0.85), settings=settings, each=_are_few(column))
+
+
+def _are_few(column: Column) -> bool:
+    plain = column.form is not None and not column.form.settings and not column.form.words
+    few = FEWEST <= column.distinct <= MOST and column.counted.lost == 0
+    return (
+        plain and few and column.is_whole and column.counted.total >= ROWS_OF_EACH * column.distinct
+    )

@@ -74,7 +74,8 @@ def _vocabularies(roles: Roles) -> list[Vocabulary]:
     every = [*roles.inputs, *roles.heads]
     parts = [p for p in every if "vocabulary" in p.look.settings and not p.look.of_next]
     by_column = {part.column: part for part in parts}
-    groups = relations.shared({part.column: part.values for part in parts})
+    # The same small numbers are counts of different things.
+    groups = relations.shared({p.column: p.values for p in parts if not p.column.each})
     found: list[Vocabulary] = []
     for group in groups:
         own = [by_column[column] for column in group]

@@ -27,6 +27,8 @@ from pipeline.spec.limits import is_inner
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
 _FEW_KEYS = 5
+# Of more columns than these no number is an input twice.
+_MOST_TWICE = 16
 # Inputs that have a value for each place of a list.
 _READ_LISTS = {kind for kind, of in zip(INPUTS, CLASSES, strict=True) if of.READS_LIST}
 _OWN_INDEX = ("", "Unnamed: 0", "__index_level_0__", "index", "level_0", "rownames", "row_names")
@@ -241,10 +243,13 @@ def _is_followed(column: Column, ask: Questions) -> bool:
 
 
 def _name_of_next(name: str, taken: Set[str]) -> str:
-    called = "next" if "next" not in taken else f"next_{name}"
-    while called in taken:
-        called += "_"
-    return called
+    return _free("next" if "next" not in taken else f"next_{name}", taken)
+
+
+def _free(name: str, taken: Set[str]) -> str:
+    while name in taken:
+        name += "_"
+    return name
 
 
 def _best(kinds: Mapping[str, inputs.Show | heads.Show], column: Column) -> tuple[str, Look]:
@@ -281,12 +286,30 @@ def _choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> N
             found.left_out[column.column] = given
         else:
             found.inputs.append(part)
+    found.inputs = _with_each(found.inputs, {part.name for part in found.heads})
     # Where nothing else is left, the first of these is better than nothing.
     if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
         against = found.left_out.pop(usable[0].column.column)
         look = replace(usable[0].look, against=f"{against}; but there is nothing else")
         found.inputs.append(replace(usable[0], look=look))
     _split(own, found)
+
+
+def _with_each(parts: Sequence[Part], of_heads: Set[str]) -> list[Part]:
+    """Behind each number whose values stand for themselves, too, an input that they do so in."""
+    twice = [part for part in parts if part.look.each]
+    if len(twice) > _MOST_TWICE:
+        return [*parts]
+    taken = {part.column.name for part in parts} | of_heads
+    found: list[Part] = []
+    for part in parts:
+        found.append(part)
+        if part in twice:
+            name = _free(f"{part.column.name}_each", taken)
+            column = replace(part.column, name=name, each=True)
+            found.append(Part(column, *_best(inputs.KINDS, column)))
+            taken.add(name)
+    return found
 
 
 def _given_away(column: Column, compared: Sequence[Target]) -> str:
