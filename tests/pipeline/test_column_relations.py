@@ -139,7 +139,7 @@ def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> No
     columns: Columns = {"a": a, "b": b, "out": target}
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("out",))
     kinds = {name: part.kind for name, part in spec.inputs.items()}
-    # Of the number each value has 66 rows, and counts for itself as well.
+    # A number of few values counts for itself as well.
     assert kinds == {"a": "category", "b": "number", "b_each": "category"}
     assert "the target does not follow their order" in text
     assert "the target follows their order" in text
@@ -147,9 +147,9 @@ def test_numbers_whose_order_the_target_follows_are_no_ids(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("most", "rows", "beside", "twice"),
-    [(31, 700, 0, True), (31, 600, 0, False), (120, 3_000, 0, False), (31, 700, 16, False)],
+    [(31, 2_000, 0, True), (31, 1_900, 0, False), (120, 3_000, 0, False), (31, 2_000, 16, False)],
 )
-def test_few_numbers_with_many_rows_each_count_for_themselves_too(
+def test_few_numbers_in_many_rows_count_for_themselves_too(
     tmp_path: Path, most: int, rows: int, beside: int, twice: bool
 ) -> None:
     """With a vocabulary of their own, whoever else has the same numbers."""

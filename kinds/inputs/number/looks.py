@@ -8,9 +8,9 @@ from kinds.looks.look import Look
 
 # Ramps beside a number cost little; fewer different numbers than this need none.
 PIECES, SOME_NUMBERS = 32, 10
-# Of few numbers, with many rows each, averages are worth having, of pairs above all: no curve of a
-# day and of a month says what happened on one day of one month.
-FEWEST, MOST, ROWS_OF_EACH = 3, 100, 20
+# Of few numbers in many rows averages are worth having, of pairs above all: no curve of a day and of
+# a month says what happened on one day of one month.
+FEWEST, MOST, ROWS_OF_FEW = 3, 100, 2_000
 
 
 def could_be(column: Column) -> Look | None:
@@ -25,7 +25,5 @@ def could_be(column: Column) -> Look | None:
 
 def _are_few(column: Column) -> bool:
     plain = column.form is not None and not column.form.settings and not column.form.words
-    few = FEWEST <= column.distinct <= MOST and column.counted.lost == 0
-    return (
-        plain and few and column.is_whole and column.counted.total >= ROWS_OF_EACH * column.distinct
-    )
+    few = FEWEST <= column.distinct <= MOST and column.counted.total >= ROWS_OF_FEW
+    return plain and few and column.is_whole and column.counted.lost == 0
