@@ -8,8 +8,8 @@ from kinds.looks.look import Look
 
 # Ramps beside a number cost little; fewer different numbers than this need none.
 PIECES, SOME_NUMBERS = 32, 10
-# Of few numbers in many rows averages are worth having, of pairs above all: no curve of a day and of
-# a month says what happened on one day of one month.
+# Of few numbers in many rows averages are worth having, of pairs above all: no curve of a day and
+# of a month says what happened on one day of one month.
 FEWEST, MOST, ROWS_OF_FEW = 3, 100, 2_000
 
 
