@@ -221,15 +221,15 @@ def slices_said(data: ReportData, name: str) -> str:
     return Slices.from_json(made["slices"], Calibration.from_json(made)).said()
 
 
-def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
-    """(the rows that judged, [precision, recall, F1, share of yes]) of a head's threshold."""
+def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[tuple[str, str]]]]:
+    """(the rows that judged, [precision, recall, F1, share of yes], with intervals)."""
     judged = data.metrics.get("thresholds", {}).get(name, {}).get("judged", {})
     sides = {"eval": "half of eval"}
     return [
         (
             f"{sides.get(side, side)}, {counted(one['rows'], 'row')}",
             [
-                _share_between(one[what], one.get("intervals", {}).get(what))
+                (charts.percent(one[what]), _shares(one.get("intervals", {}).get(what)))
                 for what in ("precision", "recall", "f1", "said_yes")
             ],
         )
@@ -237,11 +237,10 @@ def threshold_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
     ]
 
 
-def _share_between(value: float, between: Sequence[float] | None) -> str:
-    said = charts.percent(value)
+def _shares(between: Sequence[float] | None) -> str:
     if between is None:
-        return said
-    return f"{said} ({charts.percent(between[0])} to {charts.percent(between[1])})"
+        return ""
+    return f"{charts.percent(between[0]).removesuffix(' %')} to {charts.percent(between[1])}"
 
 
 def too_narrow(data: ReportData) -> str:
