@@ -5,7 +5,7 @@ The command, which has taken the lock by then and read what it was told, is trai
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -187,6 +187,21 @@ def make_run_folder(
     run: Run, train_columns: Arrays, work: RunFolder, history: History, saved: Callable[[], None]
 ) -> tuple[dict[str, Any], Ended]:
     """Trains, measures and saves into `work`; gives the metrics, and how training ended."""
+    ended = _train(run, work, history, saved)
+    temperatures = _temperatures(run)
+    metrics = _measure(run, train_columns, temperatures, history)
+    with lasting("save the model"):
+        _save_model(run, temperatures, work)
+    work.write_metrics(metrics)
+    work.write_spec(run.spec)
+    work.copy_prepared(run.data)
+    if isinstance(run.data, KeptMemories):
+        run.data.write_memories(work)
+    checkpoint.remove(work.checkpoints)
+    return metrics, ended
+
+
+def _train(run: Run, work: RunFolder, history: History, saved: Callable[[], None]) -> Ended:
     print(parameter_table(parameters(run.network)), flush=True)
     # The trials have trained it already.
     by_trials = work.trials_path.exists()
@@ -209,21 +224,30 @@ def make_run_folder(
     print(speed_line(epochs_and_phases), flush=True)
     if summary := phase_summary(epochs_and_phases):
         print(summary, flush=True)
+    return ended
+
+
+def _temperatures(run: Run) -> dict[str, float]:
+    """Of each head that has one: fitted, or as it was where the heads stand still."""
     if run.start and run.start.keeps_heads:
-        temperatures = run.start.earlier.metrics["temperatures"]
-    else:
-        with lasting("fit the temperatures"):
-            temperatures = fit_temperatures(run)
+        kept: dict[str, float] = run.start.earlier.metrics["temperatures"]
+        return kept
+    with lasting("fit the temperatures"):
+        return fit_temperatures(run)
+
+
+def _measure(
+    run: Run, train_columns: Arrays, temperatures: Mapping[str, float], history: History
+) -> dict[str, Any]:
+    """What `metrics.json` holds."""
     parts = judge_parts(run, temperatures) if run.network.memories else {}
     calibration = calibrated(run, temperatures)
     held_out, intervals = final_metrics(run)
     write_scalars(history.events, dict(scalars(held_out)), int(run.train_state.finished))
+    metrics: dict[str, Any] = {**held_out}
     with lasting("count the baselines"):
         less = baselines(run, train_columns)
-        metrics: dict[str, Any] = {
-            **held_out,
-            "baselines": {name: of.metrics() for name, of in less.items()},
-        }
+        metrics["baselines"] = {name: of.metrics() for name, of in less.items()}
         metrics["baseline_intervals"] = {name: of.intervals() for name, of in less.items()}
     kinds = {name: head.kind for name, head in run.spec.heads.items()}
     metrics["intervals"] = intervals
@@ -233,22 +257,18 @@ def make_run_folder(
     metrics |= calibration
     metrics |= {"vectors": run.data.statistics.vectors} if run.spec.tables else {}
     if run.start and run.start.keeps_heads:
-        metrics = kept_metrics(run.start, metrics)
-    with lasting("save the model"):
-        model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
-        if run.start and run.start.stands:
-            put_back(model, run.spec, run.start)
-        model.save(work.keras_model)
+        return kept_metrics(run.start, metrics)
+    return metrics
+
+
+def _save_model(run: Run, temperatures: Mapping[str, float], work: RunFolder) -> None:
+    model = trained_model(run.network, temperatures=temperatures, scales=run.scales)
+    if run.start and run.start.stands:
+        put_back(model, run.spec, run.start)
+    model.save(work.keras_model)
     for name, layer in run.network.heads.items():
         if layer.features:
             work.write_label_vectors(name, layer.features.arrays())
-    work.write_metrics(metrics)
-    work.write_spec(run.spec)
-    work.copy_prepared(run.data)
-    if isinstance(run.data, KeptMemories):
-        run.data.write_memories(work)
-    checkpoint.remove(work.checkpoints)
-    return metrics, ended
 
 
 def run_facts(run: Run) -> dict[str, Any]:
