@@ -1,4 +1,4 @@
-"""The plot of docs/updating.md: a year of updates beside training anew, and beside none.
+"""The plot of docs/updating.md: updates beside training anew, and beside none.
 
 python -m benchmarks.updates_plot --results benchmarks/results/updates.json --output updates.svg
 """

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from kinds.looks import names
 from kinds.looks.counted import Counted
 from pipeline.preparing.inferring import relations
-from pipeline.preparing.inferring.roles import Part, Roles
+from pipeline.preparing.inferring.parts import Part, Roles
 
 # Numbers in the exported file, four bytes each: what vocabularies may take of it, with vectors as
 # long as they usually are before the trunk and behind it.

@@ -9,7 +9,7 @@ from typing import Any
 
 from kinds.settings import readable_as_yaml
 from pipeline.preparing.inferring.model import Model, Vocabulary
-from pipeline.preparing.inferring.roles import Part, Roles
+from pipeline.preparing.inferring.parts import Part, Roles
 
 # YAML takes these for values.
 _NOT_NAMES = ("null", "true", "false")

@@ -1,0 +1,178 @@
+"""Columns that a model learns from: which of those that are left, as what kind, and the split."""
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from kinds.heads import show as heads
+from kinds.heads.spec import CLASSES as HEADS
+from kinds.inputs import KINDS as INPUTS
+from kinds.inputs import show as inputs
+from kinds.inputs.spec import CLASSES
+from kinds.looks.column import Column
+from kinds.tensors import exclude, only
+from pipeline.preparing.inferring import relations, sides
+from pipeline.preparing.inferring.parts import Part, Roles, best_look, free_name
+from pipeline.preparing.inferring.relations import Target
+from pipeline.preparing.inferring.wishes import Wishes
+from pipeline.spec.limits import is_inner
+
+# A look that is less sure than this is no input unless there is no other.
+_LEAST_SURE = 0.25
+_FEW_KEYS = 5
+# Of more columns than these no number is an input twice.
+_MOST_TWICE = 16
+# Inputs that have a value for each place of a list.
+_READ_LISTS = {kind for kind, of in zip(INPUTS, CLASSES, strict=True) if of.READS_LIST}
+
+
+def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> None:
+    """Those of the columns that are learned from, and the split, if none was found yet."""
+    compared = [_compared(part) for part in found.heads]
+    of_heads = {name for part in found.heads for name in _names_in_file(part)}
+    for column in [c for c in columns if is_inner(c.column) or c.column in of_heads]:
+        found.left_out[column.column] = "a name that no input of the exported file can have"
+    columns = [column for column in columns if column.column not in found.left_out]
+    # Keys that somebody names are often the ids of what a row is about.
+    keys = [c for c in found.keys if not wishes.keys or c.is_unique or c.is_nearly_unique]
+    said = {*wishes.texts, *wishes.ids}
+    left = _told_apart([c for c in columns if c not in keys], compared, said, found.left_out)
+    own = [_with_evidence(column, compared) for column in left]
+    weak: list[Part] = []
+    for column in own:
+        kind, look = best_look(inputs.KINDS, column)
+        part = Part(column, kind, look)
+        given = _given_away(column, compared)
+        if look.sure < _LEAST_SURE:
+            weak.append(part)
+            found.left_out[column.column] = _why_weak(part)
+        elif why := _beside_next(column, kind, left):
+            found.left_out[column.column] = why
+        elif given and column.column not in said:
+            weak.insert(0, part)
+            found.left_out[column.column] = given
+        else:
+            found.inputs.append(part)
+    found.inputs = _with_each(found.inputs, {part.name for part in found.heads})
+    # Where nothing else is left, the first of these is better than nothing.
+    if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
+        against = found.left_out.pop(usable[0].column.column)
+        look = replace(usable[0].look, against=f"{against}; but there is nothing else")
+        found.inputs.append(replace(usable[0], look=look))
+    _split(own, found)
+
+
+def _with_each(parts: Sequence[Part], of_heads: Set[str]) -> list[Part]:
+    """Behind each number whose values stand for themselves, too, an input that they do so in."""
+    twice = [part for part in parts if part.look.each]
+    if len(twice) > _MOST_TWICE:
+        return [*parts]
+    taken = {part.column.name for part in parts} | of_heads
+    found: list[Part] = []
+    for part in parts:
+        found.append(part)
+        if part in twice:
+            name = free_name(f"{part.column.name}_each", taken)
+            column = replace(part.column, name=name, each=True)
+            found.append(Part(column, *best_look(inputs.KINDS, column)))
+            taken.add(name)
+    return found
+
+
+def _given_away(column: Column, compared: Sequence[Target]) -> str:
+    """The first target that a column gives away, in words; empty where there is none."""
+    for one in compared:
+        called = "the target" if len(compared) == 1 else repr(one.column.column)
+        if why := relations.gives_away(column, one, called):
+            return f"{why}: it may come from {called}"
+    return ""
+
+
+def _names_in_file(head: Part) -> list[str]:
+    """What results of a head are called in the file, and inputs that say which it may give."""
+    name = head.column.name
+    part = dict(zip(heads.KINDS, HEADS, strict=True))[head.kind]
+    return [exclude(name), only(name), *(f"{name}.{result}" for result in part.RESULTS)]
+
+
+def _beside_next(column: Column, kind: str, columns: Sequence[Column]) -> str:
+    """Why a column goes with no head that predicts what comes next in lists; empty if it does, or
+    there is no such head."""
+    followed = next((c for c in columns if c.followed), None)
+    if followed is None or column.followed:
+        return ""
+    if kind in _READ_LISTS:
+        return f"nobody knows which of its elements came before each one of {followed.column!r}"
+    return relations.comes_from(column, followed)
+
+
+def _told_apart(
+    columns: Sequence[Column], compared: Sequence[Target], said: Set[str], left_out: dict[str, str]
+) -> list[Column]:
+    """The columns without those that repeat others or only weigh the values of others."""
+    left = [*columns]
+    others = [one.column for one in compared if one.column not in left]
+    for column, why in relations.repeated([*others, *left]).items():
+        if column in left and column.column not in said:
+            left_out[column.column] = why
+            left.remove(column)
+    may_be_weighed = [c for c in left if c.column not in said and not c.followed]
+    for column, weight in relations.weights(may_be_weighed).items():
+        left_out[weight.column] = f"it weighs the values of {column.column!r}"
+        left[left.index(column)] = replace(column, weights=weight.column)
+        left.remove(weight)
+    return left
+
+
+def _why_weak(part: Part) -> str:
+    column = part.column
+    if column.is_time:
+        said = column.time.said if column.time is not None else "numbers that count from 1970"
+        return f"{said}, which no input reads; write days as 2024-01-31"
+    if column.without_spaces:
+        return "text without spaces between its words; put spaces between them to learn from them"
+    return part.look.reason
+
+
+def _compared(part: Part) -> Target:
+    is_number = "vocabulary" not in part.look.settings and not part.column.is_flag
+    return relations.target_of(part.column, is_number=is_number)
+
+
+def _with_evidence(column: Column, compared: Sequence[Target]) -> Column:
+    smooth = relations.smoothness(column, compared)
+    holds = column.is_list or column.listed is not None
+    if holds and any(relations.holds(column, one.column) for one in compared):
+        return replace(column, smooth=smooth, holds_target=True)
+    return replace(column, smooth=smooth)
+
+
+def _split(own: Sequence[Column], found: Roles) -> None:
+    if found.held is not None:
+        found.split = found.held.split()
+    followed = next((column for column in own if column.followed), None)
+    if found.split is None and followed is not None:
+        found.split = sides.of_elements(followed)
+    if found.split is not None:
+        return
+    read = [part.column for part in found.inputs]
+    others = [column for column in own if column not in read]
+    pair: tuple[Column, ...] = ()
+    if not found.keys:
+        pair = relations.keys_of_two([c for c in own if _may_be_key(c)]) or ()
+        if pair:
+            found.keys = [*pair]
+            found.keys_why = "no two rows have the same values of both"
+    found.split = sides.found(read, () if pair else found.keys, pair, others)
+    for part in [part for part in found.inputs if part.column in found.split.new]:
+        if len(found.inputs) > 1:
+            found.inputs.remove(part)
+            why = "it decides the split, so held-out rows have values that training never saw"
+            found.left_out[part.column.column] = why
+
+
+def _may_be_key(column: Column) -> bool:
+    if column.is_list or column.distinct < _FEW_KEYS or column.missing > 0 or column.is_running:
+        return False
+    if column.is_unique or column.is_nearly_unique:
+        return False
+    return column.numbers is None or column.is_whole
