@@ -94,7 +94,7 @@ def measured(model: Updated, old: int, new: int, settings: Sequence[str] = ()) -
 
 
 class Tastes:
-    """What is said of items: each has two labels of its own, a user one that comes sometimes."""
+    """Made-up labels: each item has two of its own, and each user one that comes now and then."""
 
     def __init__(self, items: int) -> None:
         draw = np.random.default_rng(3)

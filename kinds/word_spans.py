@@ -49,7 +49,8 @@ class Spans:
         return place, counts[self.owners] - place
 
     def without(self, goes: Array, texts: Array) -> Array:
-        """Texts, as these in the place of each letter, without the words that go: bool [words]."""
+        """The texts without the words that go, bool [words]. `texts` may be written otherwise than
+        those of the spans, but letter by letter."""
         bounds, content = opened(pa.array(texts, pa.string()))
         limits = self.bounds[self.owners + 1]
         # With each word goes what separates it from the next one; behind the last word that stays
