@@ -124,6 +124,7 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "times with T and a zone": ("t", lambda r, at: f"{_day(at)}T{at % 24:02d}:05:00+01:00", "date"),
     "days with points": ("t", lambda r, at: _day(at).strftime("%d.%m.%Y"), "date"),
     "days with slashes": ("t", lambda r, at: _day(at).strftime("%d/%m/%Y"), "date"),
+    "days, some of them NA": ("t", _missing(lambda r, at: _day(at).isoformat(), 0.2, "NA"), "date"),
     "American days": ("t", lambda r, at: _day(at).strftime("%m/%d/%Y"), "date"),
     "days as eight digits": ("t", lambda r, at: _day(at).strftime("%Y%m%d"), "date"),
     "days with names of months": (
