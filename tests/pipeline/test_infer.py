@@ -230,6 +230,13 @@ def test_what_a_file_cannot_give_is_said_as_it_is(tmp_path: Path) -> None:
     assert 'left out: "n": no JSON (NaN and Infinity are none)' in spec_for([str(path)])
 
 
+def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    keys = pa.array([bytes([255, *at.to_bytes(2, "big")]) for at in range(300)], pa.binary(3))
+    text, spec = _spec_of(tmp_path, "a.parquet", {"key": keys})
+    assert 'left out: "key": text that is not UTF-8' in text
+    assert "key" not in spec.inputs and "key" not in spec.keys
+
+
 def test_lengths_of_time_are_numbers_that_prepare_reads(tmp_path: Path) -> None:
     lengths = [datetime.timedelta(seconds=at * 1.5) for at in range(300)]
     _, spec = _spec_of(tmp_path, "a.parquet", {"waited": lengths})

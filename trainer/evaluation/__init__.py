@@ -158,9 +158,13 @@ def selected(run: Run, found: Mapping[str, Metrics]) -> tuple[float, float] | tu
     return value, heads.KINDS[run.spec.heads[name].kind].shortfall(metric, value)
 
 
-def headlines(spec: Spec) -> dict[str, tuple[str, ...]]:
+def headlines(run: Run) -> dict[str, list[str]]:
     """The metrics that stand for each head."""
-    return {name: heads.KINDS[part.kind].headlines() for name, part in spec.heads.items()}
+    labels = run.data.statistics.labels_of
+    return {
+        name: heads.telling(heads.KINDS[part.kind].headlines(), labels.get(name))
+        for name, part in run.spec.heads.items()
+    }
 
 
 def final_metrics(run: Run) -> tuple[dict[str, dict[str, Metrics]], Intervals]:

@@ -21,7 +21,9 @@ def could_be(column: Column) -> Look | None:
         form = times.epoch_format(column.plain_numbers) if column.plain_numbers is not None else ""
         said, against = f"{form} since 1970", ""
     settings: dict[str, Any] = {} if form == "iso" else {"format": form}
-    if not times.have_hours(points):
+    if times.have_hours(points):
+        said = said.replace("days as", "days with times as")
+    else:
         settings["parts"] = ["month", "weekday", "days"]
     sure = _LESS_SURE if against else 0.85 if form == _EIGHT_DIGITS else _SURE
     return Look(sure, said, against, settings)

@@ -139,7 +139,8 @@ def _split(roles: Roles) -> Iterator[str]:
 
 def _said(part: Part) -> str:
     of, look = part.column.counted, part.look
-    missing = f"{part.column.missing:.1%} missing" if part.column.missing > 0 else "none missing"
+    share = part.column.missing + part.column.absent
+    missing = f"{share:.1%} missing" if share > 0 else "none missing"
     said = f"{look.reason}; {of.distinct:,} different, {missing}"
     said += f". Against it: {look.against}" if look.against else ""
     return _plain(f"{said}. {look.otherwise}" if look.otherwise else said)
