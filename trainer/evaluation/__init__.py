@@ -45,12 +45,8 @@ Intervals = dict[str, dict[str, dict[str, Interval]]]
 ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
 
 
-def make_results_step(run: Run) -> ResultsStep:
-    @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
-        return network_results(run.network, batch)
-
-    return step
+def results_step(run: Run) -> ResultsStep:
+    return run.traced("results", lambda batch: network_results(run.network, batch))
 
 
 def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
@@ -127,7 +123,7 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
     """The loss and the metrics between epochs: over the same rows of eval each time, drawn by seed
     where there are too many, and kept in memory. The loss has no label smoothing and no class
     weights."""
-    step = make_results_step(run)
+    step = results_step(run)
     size = run.spec.training.batch_size
     rows = run.rows("eval")
     some = max(1, ROWS_BETWEEN_EPOCHS // size)
@@ -173,7 +169,7 @@ def headlines(run: Run) -> dict[str, list[str]]:
 
 def final_metrics(run: Run) -> tuple[dict[str, dict[str, Metrics]], Intervals]:
     """{split: {head: metrics}} of all held-out rows, and the same with the intervals of metrics."""
-    step = make_results_step(run)
+    step = results_step(run)
     metrics: dict[str, dict[str, Metrics]] = {}
     intervals: Intervals = {}
     for split in run.held_out():
