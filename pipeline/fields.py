@@ -21,6 +21,15 @@ _COMPARED: Kind = "text"
 """What the columns are that tell rows apart: keys, and those of the split."""
 
 
+def named(column: str) -> str:
+    """A column's name for a list of such: in quotes where it would not be seen as one.
+
+    >>> [named(name) for name in ("city", "", "a, b", " x")]
+    ['city', "''", "'a, b'", "' x'"]
+    """
+    return column if column and column == column.strip() and "," not in column else repr(column)
+
+
 @dataclass(frozen=True)
 class Fields:
     """The fields of a spec, by what they are for; the same Field may serve several uses.

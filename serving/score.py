@@ -195,7 +195,8 @@ def _tell_metrics(evaluation: Evaluation, output: Path, said: TextIO) -> None:
     found = evaluation.content()
     write_text(beside(output, ".metrics.json"), json.dumps(found, indent=2) + "\n")
     slices = [line for sums in evaluation.sums.values() for line in slice_lines(sums)]
-    lines = [*metric_lines(found), evaluation.over(), *slices, *evaluation.unknown_lines()]
+    labels = {name: sums.head.entries for name, sums in evaluation.sums.items()}
+    lines = [*metric_lines(found, labels), evaluation.over(), *slices, *evaluation.unknown_lines()]
     print("\n".join(lines), file=said)
 
 

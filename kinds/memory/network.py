@@ -111,6 +111,15 @@ def without(rows: Seen, own: OwnRows, share: tf.Tensor, times: tf.Tensor) -> See
     return Seen(rows.labels, tf.where(others > 0, weights, 0.0), others, totals)
 
 
+class GateTensors(NamedTuple):
+    """What is learned of a head with memories, as GateVariables have it, in numbers that nothing
+    stands for."""
+
+    bias: tf.Tensor
+    weights: tf.Tensor
+    discounts: tf.Tensor
+
+
 @dataclass(frozen=True)
 class GateVariables:
     """What is learned of a head with memories: `kinds.memory.mixture.Gates`, the discounts as the
@@ -134,11 +143,14 @@ class GateVariables:
 
     def assign(self, flat: np.ndarray) -> None:
         """What `Gates.flat` gives."""
-        start = 0
-        for variable in self.variables():
-            end = start + int(np.prod(variable.shape))
-            variable.assign(flat[start:end].reshape(variable.shape).astype(np.float32))
-            start = end
+        for variable, values in zip(self.variables(), self.cut(flat), strict=True):
+            variable.assign(values)
+
+    def cut(self, flat: np.ndarray) -> GateTensors:
+        """What `Gates.flat` gives, in the shapes of the variables."""
+        ends = np.cumsum([int(np.prod(variable.shape)) for variable in self.variables()])
+        parts = zip(self.variables(), np.split(flat, ends)[:-1], strict=True)
+        return GateTensors(*(tf.constant(part.reshape(v.shape), tf.float32) for v, part in parts))
 
     def flat(self) -> np.ndarray:
         return np.concatenate([v.numpy().ravel() for v in self.variables()]).astype(np.float64)
@@ -196,7 +208,7 @@ class HeadMemory:
 
 
 def mixture(
-    gates: GateVariables,
+    gates: GateVariables | GateTensors,
     memories: Sequence[Seen],
     of_hidden: tf.Tensor | None = None,
     *,

@@ -31,7 +31,7 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     if roles.missing_words:
         yield ""
         yield from _comment(
-            "Cells of numbers that say that there is none; so they are in all columns."
+            "Cells of numbers and days that say that there is none; so they are in all columns."
         )
         yield f"missing_words: {_value(roles.missing_words)}"
     yield from _vocabularies(model)
@@ -139,7 +139,8 @@ def _split(roles: Roles) -> Iterator[str]:
 
 def _said(part: Part) -> str:
     of, look = part.column.counted, part.look
-    missing = f"{part.column.missing:.1%} missing" if part.column.missing > 0 else "none missing"
+    share = part.column.missing + part.column.absent
+    missing = f"{share:.1%} missing" if share > 0 else "none missing"
     said = f"{look.reason}; {of.distinct:,} different, {missing}"
     said += f". Against it: {look.against}" if look.against else ""
     return _plain(f"{said}. {look.otherwise}" if look.otherwise else said)
