@@ -77,6 +77,16 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
+def counted(count: int, word: str) -> str:
+    """
+    >>> counted(1, "head"), counted(1200, "row"), counted(0, "entry"), counted(1, "new row")
+    ('1 head', '1,200 rows', '0 entries', '1 new row')
+    """
+    if count == 1:
+        return f"1 {word}"
+    return f"{count:,} {word.removesuffix('y')}ies" if word.endswith("ry") else f"{count:,} {word}s"
+
+
 def figure(value: float) -> str:
     """A metric, or how many there are, with no more digits than anybody reads.
 

@@ -80,7 +80,7 @@ def numbers_in(texts: pa.Array, no_values: Sequence[str] = ()) -> Numbers | None
     except pa.ArrowInvalid:
         pass
     texts = pc.utf8_trim_whitespace(texts)
-    absent = pc.match_substring_regex(texts, _NONE)
+    absent = say_none(texts)
     absent = pc.or_(absent, pc.is_in(texts, pa.array(no_values, pa.string())))
     left = texts.filter(pc.invert(absent))
     # Few numbers beside many other words are labels such as "10" beside "none".
@@ -98,6 +98,15 @@ def numbers_in(texts: pa.Array, no_values: Sequence[str] = ()) -> Numbers | None
             hundredths = percent.to_numpy(zero_copy_only=False)
             return Numbers(np.where(hundredths, values / 100, values), words, *_settings(numerals))
     return None
+
+
+def say_none(texts: pa.Array) -> pa.Array:
+    """Which texts are words such as NA that say that there is no value.
+
+    >>> say_none(pa.array(["NA", "12", "n/a", "nature"])).to_pylist()
+    [True, False, True, False]
+    """
+    return pc.match_substring_regex(texts, _NONE)
 
 
 def _without_sentinel(texts: pa.Array, found: Numbers) -> Numbers:
@@ -128,7 +137,7 @@ def odd_texts(texts: pa.Array, counts: np.ndarray) -> tuple[str, ...]:
     ('abc',)
     """
     said = pc.utf8_trim_whitespace(texts)
-    known = pc.or_(pc.match_substring_regex(said, NUMBER), pc.match_substring_regex(said, _NONE))
+    known = pc.or_(pc.match_substring_regex(said, NUMBER), say_none(said))
     at = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
     is_few = 0 < len(at) <= _FEW_OTHERS and len(texts) - len(at) >= _ENOUGH
     if not is_few or counts[at].sum() > _RARE * counts.sum():

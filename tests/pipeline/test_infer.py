@@ -237,6 +237,17 @@ def test_bytes_that_are_no_text_are_left_out(tmp_path: Path) -> None:
     assert "key" not in spec.inputs and "key" not in spec.keys
 
 
+def test_times_of_which_few_are_missing_split_the_rows(tmp_path: Path) -> None:
+    """As R writes them; where many are missing, a split by time would reject too many rows."""
+    start = datetime.datetime(2020, 1, 1)
+    times = [str(start + datetime.timedelta(hours=at)) for at in range(2_000)]
+    text, spec = _spec_of(tmp_path, "a.csv", {"when": ["NA", *times[1:]]})
+    assert (spec.inputs["when"].kind, spec.split.by) == ("date", "time")
+    assert spec.missing_words == ("NA",) and "the few rows without" in text
+    _, spec = _spec_of(tmp_path, "a.csv", {"when": [*["NA"] * 100, *times[100:]]})
+    assert (spec.inputs["when"].kind, spec.split.by) == ("date", "row")
+
+
 def test_lengths_of_time_are_numbers_that_prepare_reads(tmp_path: Path) -> None:
     lengths = [datetime.timedelta(seconds=at * 1.5) for at in range(300)]
     _, spec = _spec_of(tmp_path, "a.parquet", {"waited": lengths})

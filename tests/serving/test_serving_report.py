@@ -304,7 +304,6 @@ def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:
 
 
 def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:
-    assert report.counted(1, "head") == "1 head"
     data = read(run, exported() / "model" / "model.onnx")
     ended = {"epochs": 1, "of": 3, "why": "patience", "kept": None, "held_out_loss": None}
     said = report.render(replace(data, run={**data.run, "ended": ended}))

@@ -75,8 +75,10 @@ def _unfit(column: Column) -> str:
         return "no value at all"
     if column.column in _OWN_INDEX and _is_numbering(column):
         return "the number of the row in a table in memory"
-    if not 0 < len(column.column) <= 256:
-        return "a name that no spec can say"
+    if not column.column:
+        return "a column without a name"
+    if len(column.column) > 256:
+        return "a name of more than 256 characters"
     if not column.counted.total:
         return "no value at all"
     if column.distinct == 1 and not column.is_list and column.missing == 0:

@@ -20,6 +20,8 @@ _MOST_FOLDS = 20
 _LEAST_ELEMENTS = 3
 _OF_EVENTS = names.TIMES | names.EVENTS | names.CALENDAR
 _FEW_TIMES_BACK = 0.01
+# A split by time rejects the rows without one.
+_FEW_WITHOUT_TIME = 0.001
 _SUBJECTS = frozenset(("id", "ids", "uid", "uuid", "guid"))
 # So many rows of one id on average are too few to learn from it.
 _FEW_ROWS_OF_AN_ID = 5
@@ -131,6 +133,7 @@ def found(
     for column in _times(every):
         if is_sorted(column) or {*names.words(column.column)} <= _OF_EVENTS:
             why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
+            why += "; the few rows without one are rejected" * bool(column.missing + column.absent)
             return Split({"by": "time", "column": column.column, **_SHARES}, why)
     if keys:
         return by_columns(
@@ -194,7 +197,14 @@ def _subjects(columns: Sequence[Column]) -> list[Column]:
 
 def _times(columns: Sequence[Column]) -> list[Column]:
     """The columns by which a split can put all rows in time, that with most times first."""
-    fit = [c for c in columns if c.is_time and c.missing == 0 and c.distinct >= FEW and _is_read(c)]
+    fit = [
+        column
+        for column in columns
+        if column.is_time
+        and column.missing + column.absent <= _FEW_WITHOUT_TIME
+        and column.distinct >= FEW
+        and _is_read(column)
+    ]
     return sorted(fit, key=lambda column: -column.distinct)
 
 

@@ -31,7 +31,7 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     if roles.missing_words:
         yield ""
         yield from _comment(
-            "Cells of numbers that say that there is none; so they are in all columns."
+            "Cells of numbers and days that say that there is none; so they are in all columns."
         )
         yield f"missing_words: {_value(roles.missing_words)}"
     yield from _vocabularies(model)
