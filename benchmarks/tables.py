@@ -1,14 +1,15 @@
 """Tables that nobody tuned for, from the name of the target alone, beside what people would use.
 
     python -m benchmarks.tables --rows FOLDER --output RUNS [--rivals-python PYTHON]
-        [--tables NAME ...] [--minutes N] [--seeds N] [--results FILE]
+        [--tables NAME ...] [--only NAME ...] [--minutes N] [--seeds N] [--results FILE]
 
 Ours is `python -m pipeline.run --input TABLE --target COLUMN --minutes N` and no spec. The rivals
 are CatBoost, LightGBM, logistic or ridge regression of scikit-learn, fastText and a count of
 neighbours, each with its documented defaults (benchmarks/tables_rivals.py). FOLDER has `TABLE.csv`
 or `TABLE.jsonl` with a column that says which side a row is on. All are measured on the test side,
 which none of them sees before. A metric is won or lost where the means over the seeds are further
-apart than their standard error, else it is a tie.
+apart than their standard error, else it is a tie. Each figure is kept below RUNS, so a benchmark
+that was stopped goes on; `--tables` and `--only` make a part of them.
 """
 
 import argparse
@@ -16,7 +17,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -176,21 +177,21 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--rivals-python", help="a Python that has the rivals' packages")
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
+    said = "measure these alone, and compare nothing"
+    parser.add_argument("--only", nargs="+", metavar="NAME", help=said)
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, help="where the last line goes, too")
     options = parser.parse_args(arguments)
+    if options.only:
+        for name in options.tables:
+            print(json.dumps({name: figures_of(name, options)}), flush=True)
+        return
     tables: dict[str, Any] = {}
     outcomes: list[str] = []
     ranks = []
     for name in options.tables:
-        table, found = (
-            TABLES[name],
-            {OURS: [ours(TABLES[name], options, s) for s in _seeds(options)]},
-        )
-        if options.rivals_python:
-            for other in table.rivals:
-                found[other] = [rival(other, table, options, s) for s in _seeds(options)]
+        table, found = TABLES[name], figures_of(name, options)
         said = compare(table, found)
         outcomes += said.values()
         ranks.append(rank(table, found))
@@ -213,8 +214,31 @@ def run(arguments: Sequence[str]) -> None:
     print(json.dumps(figures))
 
 
-def _seeds(options: argparse.Namespace) -> range:
-    return range(options.seeds)
+def figures_of(name: str, options: argparse.Namespace) -> dict[str, list[Figures]]:
+    """{contestant: the figures of each seed}."""
+    table = TABLES[name]
+    names = [OURS, *(table.rivals if options.rivals_python else ())]
+    return {
+        who: [
+            kept(
+                options.output / "figures" / f"{name}-{who}-{seed}.json",
+                lambda who=who, seed=seed: (
+                    ours(table, options, seed) if who == OURS else rival(who, table, options, seed)
+                ),
+            )
+            for seed in range(options.seeds)
+        ]
+        for who in names
+        if not options.only or who in options.only
+    }
+
+
+def kept(path: Path, measure: Callable[[], Figures]) -> Figures:
+    """What an earlier call measured, or what is measured now."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(measure()), encoding="utf-8")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":
