@@ -30,7 +30,7 @@ from pipeline.console.import_noise import quiet_import
 from pipeline.console.progress import duration
 from pipeline.distributions.value_counts import given_entries, given_reading
 from pipeline.failures import Exit, Failure, main
-from pipeline.fields import Fields, fields_of
+from pipeline.fields import Fields, fields_of, named
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import read_statistics
 from pipeline.preparing import label_files, split_sides
@@ -347,7 +347,8 @@ def _check_columns(paths: Sequence[str], fields: Fields, csv: Csv) -> None:
             rule = f"the rows must have the columns that the spec names; missing: {missing}"
             raise Failure(Exit.USAGE, rule, received=sorted(names)[:50])
     if extra:
-        log.info("prepare: columns that the spec does not name: %s", ", ".join(list(extra)[:50]))
+        said = ", ".join(map(named, list(extra)[:50]))
+        log.info("prepare: columns that the spec does not name: %s", said)
 
 
 def _made_from(spec: specs.Spec, contents: dict[str, str], settings: Sequence[str]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from kinds.charts import figure
 from kinds.columns import cast
 from kinds.heads.any.intervals import GroupSums, Interval, difference
 from kinds.heads.metrics import KINDS, NO_MERIT
@@ -28,7 +29,6 @@ from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 from pipeline.sides import SIDES
 from serving.evaluation import Evaluation, evaluation_of
 from serving.evaluation.changed import Changed, lines
-from serving.evaluation.tables import shown
 from serving.files.by_side import BySide
 from serving.files.sources import check_columns, read
 from serving.scorer import Scorer
@@ -224,8 +224,8 @@ def table(title: str, found: Mapping[str, Difference]) -> Iterator[str]:
     width = max(len(title), *map(len, found))
     yield f"{title:<{width}}  {'A':>10}  {'B':>10}  {'B - A':>10}"
     for metric, one in found.items():
-        values = "  ".join(f"{shown(value):>10}" for value in (one.a, one.b, one.difference))
-        between = "" if one.interval is None else "  {} to {}".format(*map(shown, one.interval))
+        values = "  ".join(f"{figure(value):>10}" for value in (one.a, one.b, one.difference))
+        between = "" if one.interval is None else "  {} to {}".format(*map(figure, one.interval))
         yield f"{metric:<{width}}  {values}{between}  {one.said}"
 
 

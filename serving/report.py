@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kinds import charts
+from kinds.charts import counted
 from kinds.heads.coverage import Calibration
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
-from kinds.heads.metrics import below, is_beyond
+from kinds.heads.metrics import below, is_beyond, telling
 from kinds.heads.show import KINDS
 from kinds.heads.slices import Slices
 from kinds.memory import parts
@@ -37,9 +38,11 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     started = time.monotonic()
     options = _parser().parse_args(arguments)
-    output = Path(options.output)
+    output, model = Path(options.output), Path(options.model)
+    if output.is_dir() or output.resolve() == model.resolve():
+        raise Failure(Exit.USAGE, "the output must be a file, and not the model", received=output)
     with lock(output), lasting("report"):
-        write_text(output, render(read(Path(options.run), Path(options.model))))
+        write_text(output, render(read(Path(options.run), model)))
     print(f"report: {output} in {duration(time.monotonic() - started)}")
 
 
@@ -152,7 +155,7 @@ def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
     kind, columns, rows = data.spec.heads[name].kind, _columns(data, name), []
     intervals = data.metrics.get("intervals", {}).get(data.split, {}).get(name, {})
     worse = below(kind, columns[0], columns[1:], intervals)
-    for measure in data.metrics[data.split].get(name, {}):
+    for measure in telling(data.metrics[data.split].get(name, {}), _labels(data, name)):
         values = [column.get(measure) for column in columns]
         lost = [None if v is None else METRICS[kind].shortfall(measure, v) for v in values]
         known = [one for one in lost if one is not None]
@@ -170,7 +173,13 @@ def metric_rows(data: ReportData, name: str) -> list[MetricRow]:
 def part_rows(data: ReportData, name: str) -> tuple[list[str], list[tuple[str, list[Any]]]]:
     """The titles of a head's parts, and (metric, its value for each), where it has memories."""
     found = parts.columns(data.metrics.get("memory", {}).get(name, {}))
-    return [title for title, _ in found], parts.rows(found) if found else []
+    rows = parts.rows(found) if found else []
+    told = telling([metric for metric, _ in rows], _labels(data, name))
+    return [title for title, _ in found], [row for row in rows if row[0] in told]
+
+
+def _labels(data: ReportData, name: str) -> int | None:
+    return data.statistics.labels_of.get(name)
 
 
 def judged_rows(data: ReportData, name: str) -> list[tuple[str, list[str]]]:
@@ -326,14 +335,6 @@ def _range(between: Sequence[float] | None) -> str:
 def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:
     is_share = measure.startswith(("accuracy", "precision", "recall"))
     return [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
-
-
-def counted(count: int, word: str) -> str:
-    """
-    >>> counted(1, "head"), counted(1200, "row")
-    ('1 head', '1,200 rows')
-    """
-    return f"{count:,} {word}" + "s" * (count != 1)
 
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:

@@ -186,7 +186,7 @@ def _tell_drift(
         path.unlink(missing_ok=True)
         return
     distances = [*seen.distances(), *drift.of_memories(unknown_values(tally), metadata)]
-    found = Drift(tally.scored, distances, limits(options))
+    found = Drift(tally.scored, distances, limits(options), drift.later_inputs(metadata))
     # Where it fails the parts stay: the same command with --drift alone publishes them.
     drift.tell(found, path, said, fail=options.fail_on_drift)
 
@@ -195,7 +195,8 @@ def _tell_metrics(evaluation: Evaluation, output: Path, said: TextIO) -> None:
     found = evaluation.content()
     write_text(beside(output, ".metrics.json"), json.dumps(found, indent=2) + "\n")
     slices = [line for sums in evaluation.sums.values() for line in slice_lines(sums)]
-    lines = [*metric_lines(found), evaluation.over(), *slices, *evaluation.unknown_lines()]
+    labels = {name: sums.head.entries for name, sums in evaluation.sums.items()}
+    lines = [*metric_lines(found, labels), evaluation.over(), *slices, *evaluation.unknown_lines()]
     print("\n".join(lines), file=said)
 
 

@@ -1,9 +1,9 @@
 """A run: everything that it has before its first step, made from a data folder and a spec."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import tensorflow as tf
@@ -47,6 +47,8 @@ HELD_OUT = ("eval", "test")
 # the seed: others would change them little, and be kept in memory.
 ROWS_COUNTED = 1_000_000
 
+Found = TypeVar("Found")
+
 
 @dataclass(frozen=True)
 class Run:
@@ -75,6 +77,18 @@ class Run:
         """What a checkpoint holds."""
         optimizer = {f"optimizer.{name}": v for name, v in self.optimizer.state().items()}
         return self.network.state() | optimizer | self.train_state.state()
+
+    def traced(self, what: str, of_batch: Callable[[Batch], Found]) -> Callable[[Batch], Found]:
+        """A function of batches, traced when it is first asked for: that takes as long as many
+        passes over a small table."""
+        if what not in self._traced:
+            signature = [self.signature()]
+            self._traced[what] = tf.function(of_batch, input_signature=signature, autograph=False)
+        return self._traced[what]
+
+    @cached_property
+    def _traced(self) -> dict[str, Callable[[Batch], Any]]:
+        return {}
 
     def rows(self, split: str) -> int:
         """How many rows of a split are read."""

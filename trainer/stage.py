@@ -141,8 +141,9 @@ def train_and_publish(
     said = verdict(metrics, kinds, run.data.statistics)
     facts = {**run_facts(run), "ended": ended.facts(), "verdict": said}
     RunFolder(output).publish(made_from, facts)
-    print(metrics_table(metrics, show_test=options.show_test))
-    if lines := parts_tables(metrics, kinds):
+    labels = run.data.statistics.labels_of
+    print(metrics_table(metrics, labels, show_test=options.show_test))
+    if lines := parts_tables(metrics, kinds, labels):
         print(f"\n{lines}")
     if lines := below_lines(metrics, show_test=options.show_test):
         print(f"\n{lines}")

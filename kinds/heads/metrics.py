@@ -1,6 +1,6 @@
 """Heads measured: how good predictions are, and what the simplest ones give. NumPy only."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol
 
@@ -59,6 +59,19 @@ class Metrics(Protocol):
 
 
 KINDS: dict[str, Metrics] = answers("kinds.heads", "metrics", Metrics)
+
+
+def telling(metrics: Collection[str], labels: int | None) -> list[str]:
+    """The metrics that tell anything of a head with so many labels, None of one without: all labels
+    are among the k best where there are no more than k.
+
+    >>> telling(["log_loss", "accuracy@1", "accuracy@5", "ndcg@10"], 5)
+    ['log_loss', 'accuracy@1']
+    """
+    if labels is None:
+        return [*metrics]
+    cuts = {name: int(cut) for name in metrics if (cut := name.partition("@")[2]).isdigit()}
+    return [name for name in metrics if cuts.get(name, 1) < max(2, labels)]
 
 
 def below(

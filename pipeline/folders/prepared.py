@@ -71,6 +71,11 @@ class Statistics:
     vectors: Mapping[str, Mapping[str, Any]] | None = None
     label_features: Mapping[str, Mapping[str, Any]] | None = None
 
+    @property
+    def labels_of(self) -> dict[str, int]:
+        """The number of labels of each head that has some."""
+        return {head: one["entries"] for head, one in self.labels.items()}
+
     def targets(self, head: str, side: str) -> int:
         """How many targets of a head the rows of a side have: of a list many in one row."""
         return int(self.heads.get(head, {}).get(side, {}).get("targets", 0))

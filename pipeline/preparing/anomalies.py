@@ -6,6 +6,7 @@ Each has a name, the input or head, and a sentence. They are in the statistics a
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from kinds.charts import percent
 from kinds.prepare import Anomaly, Findings
 from pipeline import spec as specs
 from pipeline.fields import kinds_of
@@ -15,6 +16,8 @@ from pipeline.preparing.split_sides import asked_for
 LEAK_SHARE = 0.001
 # Keys that most training rows share with another one do not stand for a row.
 REPEATED_SHARE = 0.5
+# So many rows without a target are worth a word: they teach a head nothing.
+MISSING_SHARE = 0.5
 # A memory that knows less of the rows is of little use.
 KNOWN_SHARE = 0.1
 _NAMED = 6
@@ -90,6 +93,9 @@ def _of_targets(spec: specs.Spec, found: Findings, name: str) -> Iterator[Anomal
         yield "LABEL_IS_KEY", "the target is carried through scoring as a key"
     if not _has_targets(found):
         yield "ALL_MISSING", "no training row has a target"
+    elif (missing := found.said["heads"]["train"]["missing"]) >= MISSING_SHARE:
+        share = percent(missing)
+        yield "TARGETS_MISSING", f"{share} of the training rows have no target and teach nothing"
 
 
 def _has_targets(found: Findings) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pipeline.failures import Exit, Failure
+from pipeline.fields import named
 from pipeline.folders.output import Output
 from pipeline.preparing.inferring.wishes import wishes_of
 from pipeline.rows.csv_dialect import csv_of
@@ -46,7 +47,7 @@ def first_spec(options: argparse.Namespace) -> Path:
 def _left_out(reasons: Mapping[str, str]) -> Iterator[str]:
     """What the model does not read, and why: this is where a first spec is most often wrong."""
     for column, why in list(reasons.items())[:LEFT_OUT_SHOWN]:
-        yield f"  left out: {column}: {why}"
+        yield f"  left out: {named(column)}: {why}"
     if len(reasons) > LEFT_OUT_SHOWN:
         yield f"  and {len(reasons) - LEFT_OUT_SHOWN:,} more, each with its reason in the spec"
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import yaml
 
-from kinds.charts import percent
+from kinds.charts import figure, percent
 from kinds.heads import show as heads
 from kinds.heads.any.intervals import LEVEL
+from kinds.heads.metrics import telling
 from kinds.heads.score import FileHead
 from kinds.inputs import show as inputs
 from kinds.memory import parts
@@ -53,7 +54,7 @@ def card(
         "## Outputs",
         table(["head", "kind", "outputs", "labels"], [_output(head) for head in file.heads]),
         *_memories(spec, memory),
-        *_measured(spec, metrics, split),
+        *_measured(spec, metrics, split, {head.name: head.entries for head in file.heads}),
         "## Use",
         _USE,
         "## Made with",
@@ -176,7 +177,9 @@ def _memories(spec: Spec, memory: Mapping[str, Mapping[str, Any]]) -> Iterator[s
         yield table(memories.HEADER, list(memories.rows(of, memory)))
 
 
-def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iterator[str]:
+def _measured(
+    spec: Spec, metrics: Mapping[str, Any], split: str | None, labels: Mapping[str, int | None]
+) -> Iterator[str]:
     if split is None:
         return
     yield f"## Measured on {split}"
@@ -199,7 +202,10 @@ def _measured(spec: Spec, metrics: Mapping[str, Any], split: str | None) -> Iter
         ]
         yield table(
             header,
-            [_with_ends(n, [one.get(n) for one in (of_head, *beside)], ends) for n in of_head],
+            [
+                _with_ends(n, [one.get(n) for one in (of_head, *beside)], ends)
+                for n in telling(of_head, labels.get(head))
+            ],
         )
         if unknown := metrics.get("unknown_targets", {}).get(head):
             yield plain(f"Targets that the vocabulary does not hold count {unknown}.")
@@ -223,9 +229,7 @@ def _range(between: Sequence[float] | None) -> str:
 
 
 def _cell(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return "-" if value is None else figure(value)
 
 
 def _made_with(file: Metadata, sha256: str) -> str:

@@ -41,6 +41,7 @@ heads:
   price: {kind: regression}
   nothing: {kind: regression}
   visits: {kind: count}
+  seldom: {kind: regression}
 split: {by: column, column: side, eval: [e]}
 """
 ROWS = 40
@@ -61,6 +62,7 @@ EXPECTED = {
     ("ALL_MISSING", "nothing"),
     ("CONSTANT", "visits"),
     ("CONSTANT", "plain"),
+    ("TARGETS_MISSING", "seldom"),
 }
 
 
@@ -84,6 +86,7 @@ def _row(at: int) -> dict[str, object]:
         "price": 5,
         "nothing": None,
         "visits": 2,
+        "seldom": None if at % 3 else at,
         "plain": 1.5,
         "side": "e" if is_eval else "",
     }

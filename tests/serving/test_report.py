@@ -65,6 +65,19 @@ def test_test_is_shown_on_request_only() -> None:
     assert metrics_table({"baselines": {}}).startswith("no held-out rows")
 
 
+def test_metrics_that_no_prediction_can_miss_are_not_shown() -> None:
+    model = {"log_loss": 0.5, "accuracy@1": 0.75, "accuracy@5": 1.0, "ndcg@10": 0.9}
+    metrics: dict[str, Any] = {"eval": {"kind": model}, "baselines": {}}
+    told = {labels: metrics_table(metrics, {"kind": labels}) for labels in (1, 3, 5, 6, 11)}
+    assert [("accuracy@5" in said, "ndcg@10" in said) for said in told.values()] == [
+        *[(False, False)] * 3,
+        (True, False),
+        (True, True),
+    ]
+    assert all("accuracy@1 " in said and "log loss" in said for said in told.values())
+    assert all("-" not in said.splitlines()[0] for said in told.values())
+
+
 def test_a_model_that_is_below_a_baseline_in_anything_says_so() -> None:
     model = {"targets": 60, "log_loss": 4.1, "accuracy@1": 0.1, "accuracy@5": 0.3}
     constant = {"log_loss": 5.0, "accuracy@1": 0.2, "accuracy@5": 0.3}

@@ -19,7 +19,7 @@ from pipeline.console.progress import Progress
 from pipeline.failures import Exit, Failure
 from trainer.data import Batch
 from trainer.data_folder import read_data
-from trainer.evaluation import make_results_step
+from trainer.evaluation import results_step
 from trainer.reporting.history import History
 from trainer.reporting.tables import Ended
 from trainer.run import Run, open_run
@@ -484,7 +484,7 @@ def test_a_whole_step_compiles_to_the_same_numbers(
 def test_the_functions_are_traced_once(tmp_path: Path) -> None:
     run = tiny_run(tmp_path / "data")
     step: Any = make_step(run.network, run.optimizer, run.losses, run.signature())
-    results: Any = make_results_step(run)
+    results: Any = results_step(run)
     for batch in run.batches("train"):
         step(batch, tf.constant(0.1))
         results(batch)

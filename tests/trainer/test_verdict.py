@@ -30,6 +30,19 @@ def test_the_model_that_wins_is_said_to_win() -> None:
     )
 
 
+def test_a_loss_that_chance_may_have_made_is_said_to_be_such() -> None:
+    metrics: dict[str, Any] = {
+        "eval": {"next": {"targets": 1_000, "log_loss": 4.1}},
+        "intervals": {"eval": {"next": {"log_loss": [3.9, 4.3]}}},
+        "baselines": {"next": {"strongest_input": {"input": "word", "eval": GIVEN}}},
+    }
+    kinds = {"next": "classification"}
+    said_of = "Why it may be: chance, the 95 % interval of 3.9 to 4.3 holds both."
+    assert verdict(metrics, kinds, PLENTY)[0].endswith(said_of)
+    metrics["intervals"]["eval"]["next"]["log_loss"] = [4.05, 4.2]
+    assert "chance" not in verdict(metrics, kinds, PLENTY)[0]
+
+
 def test_what_wins_instead_is_named() -> None:
     assert said({"log_loss": 5.0, "accuracy@10": 0.3}) == (
         "next: log loss 5 on eval, a constant 6, counts given word 4. The model does not win in "
@@ -53,7 +66,7 @@ def test_a_part_that_is_better_than_the_whole_model_is_named_behind_what_it_wins
     ]
     for change in (
         {"worse_than": None},
-        {"parts": {**memory["parts"], "together": memory["parts"]["all memories"]}},
+        {"parts": {**memory["parts"], "together": {"log_loss": 2.54}}},
     ):
         metrics["memory"]["next"] = {**memory, "worse_than": "all memories", **change}
         (line,) = verdict(metrics, {"next": "classification"}, PLENTY)

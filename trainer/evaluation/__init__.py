@@ -45,12 +45,8 @@ Intervals = dict[str, dict[str, dict[str, Interval]]]
 ResultsStep = Callable[[Batch], dict[str, dict[str, tf.Tensor]]]
 
 
-def make_results_step(run: Run) -> ResultsStep:
-    @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
-        return network_results(run.network, batch)
-
-    return step
+def results_step(run: Run) -> ResultsStep:
+    return run.traced("results", lambda batch: network_results(run.network, batch))
 
 
 def network_results(network: Network, batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
@@ -127,7 +123,7 @@ def make_held_out_loss(run: Run) -> HeldOutLoss:
     """The loss and the metrics between epochs: over the same rows of eval each time, drawn by seed
     where there are too many, and kept in memory. The loss has no label smoothing and no class
     weights."""
-    step = make_results_step(run)
+    step = results_step(run)
     size = run.spec.training.batch_size
     rows = run.rows("eval")
     some = max(1, ROWS_BETWEEN_EPOCHS // size)
@@ -162,14 +158,18 @@ def selected(run: Run, found: Mapping[str, Metrics]) -> tuple[float, float] | tu
     return value, heads.KINDS[run.spec.heads[name].kind].shortfall(metric, value)
 
 
-def headlines(spec: Spec) -> dict[str, tuple[str, ...]]:
+def headlines(run: Run) -> dict[str, list[str]]:
     """The metrics that stand for each head."""
-    return {name: heads.KINDS[part.kind].headlines() for name, part in spec.heads.items()}
+    labels = run.data.statistics.labels_of
+    return {
+        name: heads.telling(heads.KINDS[part.kind].headlines(), labels.get(name))
+        for name, part in run.spec.heads.items()
+    }
 
 
 def final_metrics(run: Run) -> tuple[dict[str, dict[str, Metrics]], Intervals]:
     """{split: {head: metrics}} of all held-out rows, and the same with the intervals of metrics."""
-    step = make_results_step(run)
+    step = results_step(run)
     metrics: dict[str, dict[str, Metrics]] = {}
     intervals: Intervals = {}
     for split in run.held_out():

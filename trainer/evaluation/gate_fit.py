@@ -6,7 +6,9 @@ of the rows are fitted with and without them, and the other half says which is b
 the other way round. So the choice takes no row but those that the gates are fitted to.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,7 +16,7 @@ import tensorflow as tf
 
 from kinds.heads.network import KINDS
 from kinds.memory.mixture import Gates
-from kinds.memory.network import HeadMemory, Seen, mixture
+from kinds.memory.network import GateTensors, HeadMemory, Seen, mixture
 from trainer.phases.descent import Vector, lbfgs
 
 EVALUATIONS = 100
@@ -41,6 +43,9 @@ class GateRows(NamedTuple):
     def half(self, start: int) -> "GateRows":
         rows: GateRows = tf.nest.map_structure(lambda values: values[start::2], self)
         return rows
+
+    def reading_nothing(self) -> "GateRows":
+        return self._replace(hidden=self.hidden[:, :0])
 
     def reading(self, hidden: Array) -> "GateRows":
         return self._replace(hidden=tf.constant(hidden, tf.float32))
@@ -73,24 +78,33 @@ def principal(hidden: Array) -> Directions:
     return Directions(mean, axes[:, varies] / np.sqrt(values[varies]))
 
 
+Losses = Callable[["Learned", GateRows], tf.Tensor]
+
+
+class Learned(NamedTuple):
+    """What is fitted: gates, and the weights [memories + 1, d] of what they read of a hidden
+    vector."""
+
+    gates: GateTensors
+    weights: tf.Tensor
+
+
 class Objective:
     """The mean loss of a mixture, and its gradient, as functions of the flat gates and, after them,
     of the weights of what they read of the hidden vector."""
 
     def __init__(self, kind: str, memory: HeadMemory, rows: GateRows) -> None:
-        self._kind, self._gates, self._rows = KINDS[kind], memory.gates, rows
-        self._several = memory.several
-        shape = [len(memory.tables) + 1, rows.hidden.shape[1]]
-        self._weights = tf.Variable(tf.zeros(shape), trainable=False)
-        sizes = (len(memory.gates.flat()), shape[0] * shape[1])
+        self._gates, self._rows = memory.gates, rows
+        self._losses, mean = _losses_of(kind, memory.several)
+        self._shape = len(memory.tables) + 1, rows.hidden.shape[1]
+        sizes = (len(memory.gates.flat()), self._shape[0] * self._shape[1])
         self._deviations = np.repeat([DEVIATION, DEVIATION_OF_HIDDEN], sizes)
         self._total = max(1.0, float(np.sum(rows.weights.numpy(), dtype=np.float64)))
-        # One for each objective, as it should be: called without this, TensorFlow would warn of it.
-        self._pass = tf.function(self._value, autograph=False).get_concrete_function(rows)
+        self._mean = mean.get_concrete_function(*self._signature())
 
     def __call__(self, flat: Vector) -> tuple[float, Vector]:
-        self._assign(flat)
-        value, gradients = self._pass(self._rows)
+        value, gradients = self._mean(self._learned(flat), self._rows)
+        gradients = tf.nest.flatten(gradients)
         gradient = np.concatenate([g.numpy().ravel() for g in gradients]).astype(np.float64)
         expected = flat / (self._deviations**2 * self._total)
         return float(value) + float(flat @ expected) / 2, gradient + expected
@@ -102,33 +116,50 @@ class Objective:
 
     def losses(self, flat: Vector, rows: GateRows) -> Array:
         """Of other rows."""
-        self._assign(flat)
-        return np.asarray(self._losses(rows), np.float64)
+        return np.asarray(self._losses(self._learned(flat), rows), np.float64)
 
     def weights_of(self, flat: Vector) -> Array:
         """What of the flat vector reads the hidden vector, [memories + 1, d]."""
-        return flat[len(self._gates.flat()) :].reshape(self._weights.shape)
+        return flat[len(self._gates.flat()) :].reshape(self._shape)
 
-    def _assign(self, flat: Vector) -> None:
-        self._gates.assign(flat)
-        self._weights.assign(self.weights_of(flat))
+    def _learned(self, flat: Vector) -> Learned:
+        return Learned(self._gates.cut(flat), tf.constant(self.weights_of(flat), tf.float32))
 
-    def _losses(self, rows: GateRows) -> tf.Tensor:
-        of_hidden = tf.matmul(rows.hidden, self._weights, transpose_b=True)
-        mixed = mixture(self._gates, rows.seen, of_hidden, several=self._several)
-        return self._kind.mixed_losses(rows.alone, mixed)
+    def _signature(self) -> tuple[Learned, GateRows]:
+        """Of all objectives with so many memories: to trace takes as long as dozens of passes."""
+        gates = GateTensors(*(tf.TensorSpec(v.shape, v.dtype) for v in self._gates.variables()))
+        weights = tf.TensorSpec([self._shape[0], None], tf.float32)
+        rows = tf.nest.map_structure(_of_any_size, self._rows)
+        return Learned(gates, weights), rows
 
-    def _value(self, rows: GateRows) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        variables = [*self._gates.variables(), self._weights]
+
+def _of_any_size(tensor: tf.Tensor) -> tf.TensorSpec:
+    return tf.TensorSpec([None] * len(tensor.shape), tensor.dtype)
+
+
+@cache
+def _losses_of(kind: str, several: bool) -> tuple[Losses, Any]:
+    """Functions of what is fitted and of rows: the loss of each row; the mean and its gradient,
+    traced once in a process for all heads with as many memories."""
+
+    def losses(learned: Learned, rows: GateRows) -> tf.Tensor:
+        of_hidden = tf.matmul(rows.hidden, learned.weights, transpose_b=True)
+        mixed = mixture(learned.gates, rows.seen, of_hidden, several=several)
+        return KINDS[kind].mixed_losses(rows.alone, mixed)
+
+    @tf.function(autograph=False)
+    def mean(learned: Learned, rows: GateRows) -> tuple[tf.Tensor, Learned]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
-            tape.watch(variables)
-            sums = tf.reduce_sum(self._losses(rows) * rows.weights)
-            mean = sums / tf.maximum(tf.reduce_sum(rows.weights), 1e-30)
-        return mean, tape.gradient(mean, variables)
+            tape.watch(learned)
+            sums = tf.reduce_sum(losses(learned, rows) * rows.weights)
+            value = sums / tf.maximum(tf.reduce_sum(rows.weights), 1e-30)
+        return value, tape.gradient(value, learned)
+
+    return losses, mean
 
 
 def fitted(kind: str, memory: HeadMemory, rows: GateRows) -> Vector:
-    """The best flat gates for the rows, from where they stand; where they stand then is open."""
+    """The best flat gates for the rows, from where they stand."""
     return Objective(kind, memory, rows).minimised(memory.gates.flat())
 
 
@@ -136,7 +167,7 @@ def fit_with_hidden(kind: str, memory: HeadMemory, rows: GateRows) -> None:
     """Fits the gates, which read the hidden vector where that pays."""
     start, hidden = memory.gates.flat(), rows.hidden.numpy()
     directions = principal(hidden)
-    plain = rows.reading(np.zeros((len(hidden), 0)))
+    plain = rows.reading_nothing()
     read = rows.reading(directions.of(hidden))
     if not (len(directions.axes.T) and _pays(kind, memory, start, plain, read)):
         memory.gates.assign(Objective(kind, memory, plain).minimised(start))

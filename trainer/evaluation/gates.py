@@ -20,6 +20,7 @@ from kinds.memory.network import GateVariables, HeadMemory, OwnRows, Seen
 from kinds.memory.parts import MEMORIES, MIXTURE, NETWORK
 from trainer.data import Batch, steps_per_epoch
 from trainer.evaluation import (
+    Results,
     ResultsStep,
     gather_results,
     head_results,
@@ -68,51 +69,45 @@ class Predictor:
 def fit_gates(run: Run) -> None:
     """Fits the gates of all heads with memories, on half of the eval rows; without any, on training
     rows, each left out of what its memories have counted. Every worker does it."""
-    predictors = _own(run)
-    for name, flat in _fitted(run, predictors).items():
+    for name, flat in _fitted(run).items():
         # Machines that are not quite alike must still have the same gates.
         [same] = run.workers.chiefs(flat)
-        predictors[name].memory.gates.assign(same)
+        run.network.memories[name].gates.assign(same)
 
 
-def _fit(run: Run, predictors: Mapping[str, Predictor]) -> None:
-    for name, flat in _fitted(run, predictors).items():
-        predictors[name].memory.gates.assign(flat)
-
-
-def _own(run: Run) -> dict[str, Predictor]:
-    """Each head with memories as it is."""
+def _fitted(run: Run) -> dict[str, Vector]:
+    """The best gates of each head, in one vector."""
     heads, memories = run.network.heads, run.network.memories
-    return {name: Predictor(heads[name], memory) for name, memory in memories.items()}
-
-
-def _fitted(run: Run, predictors: Mapping[str, Predictor]) -> dict[str, Vector]:
-    """The best gates of each, in one vector."""
     return {
-        name: fitted(predictors[name].head.part.kind, predictors[name].memory, rows)
-        for name, rows in _gate_rows(run, predictors).items()
+        name: fitted(heads[name].part.kind, memories[name], rows.reading_nothing())
+        for name, rows in _gate_rows(run).items()
     }
 
 
 def _fit_trained(run: Run) -> None:
     """Fits the gates of a trained network. They may read its hidden vectors of held-out rows; those
     of training rows would only say that it is right."""
-    predictors = _own(run)
-    if not run.data.rows("eval"):
-        return _fit(run, predictors)
-    for name, rows in _gate_rows(run, predictors, with_hidden=True).items():
-        fit_with_hidden(predictors[name].head.part.kind, predictors[name].memory, rows)
-    return None
+    heads, memories = run.network.heads, run.network.memories
+    if run.data.rows("eval"):
+        for name, rows in _gate_rows(run).items():
+            fit_with_hidden(heads[name].part.kind, memories[name], rows)
+        return
+    for name, flat in _fitted(run).items():
+        memories[name].gates.assign(flat)
 
 
-def _gate_rows(
-    run: Run, predictors: Mapping[str, Predictor], *, with_hidden: bool = False
-) -> dict[str, GateRows]:
+def _gate_rows(run: Run) -> dict[str, GateRows]:
+    """What the gates of each head are fitted on."""
+    heads, memories = run.network.heads, run.network.memories
+    own = {name: Predictor(heads[name], memory) for name, memory in memories.items()}
+    return _rows_of(run, own, "rows of gates")
+
+
+def _rows_of(run: Run, predictors: Mapping[str, Predictor], what: str) -> dict[str, GateRows]:
     split = "eval" if run.data.rows("eval") else "train"
     left_out = split == "train"
 
-    @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+    def of_batch(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
         hidden = run.network.body(batch.features, training=False)
         found = {}
         for name, predictor in predictors.items():
@@ -122,8 +117,8 @@ def _gate_rows(
             own = OwnRows(targets, weights) if left_out else None
             seen = predictor.memory.seen(batch.features, own)
             alone = kind.mixing(predictor.alone(), hidden[head.name], targets)
-            read = head.input(hidden[head.name])[:, : None if with_hidden else 0]
             found[name] = {f"alone.{n}": v for n, v in alone.items()}
+            read = head.input(hidden[head.name])[:, : 0 if predictor.constant else None]
             found[name] |= {"weight": weights, "hidden": read}
             found[name] |= {
                 f"{k}.{f}": v for k, of in enumerate(seen) for f, v in of._asdict().items()
@@ -132,7 +127,7 @@ def _gate_rows(
 
     outputs = max([p.head.outputs for p in predictors.values() if p.memory.several], default=1)
     rows = min(ROWS_FITTED, max(2, LOGITS_AT_MOST // outputs))
-    every = _some_rows(run, split, step, "fit the gates", rows)
+    every = _some_rows(run, split, run.traced(what, of_batch), "fit the gates", rows)
     return {
         name: _half(found, len(predictors[name].memory.tables)) for name, found in every.items()
     }
@@ -184,14 +179,7 @@ def _judged(run: Run, head: OutputLayer) -> dict[str, Any]:
     """Nothing where no rows are held out."""
     if not run.data.rows("eval"):
         return {}
-    found = {}
-    # One after the other: together they would need the memory of all.
-    for name, part in _parts(run, head):
-        if part.constant:
-            _fit(run, {head.name: part})
-        every = _some_rows(run, "eval", _results_step(run, part), f"judge {head.name}, {name}")
-        found[name] = {what: values[1::2] for what, values in every[head.name].items()}
-    scale = run.scales[head.name]
+    found, scale = _results_of_parts(run, head), run.scales[head.name]
     metrics = {name: summarise(head.part, results, scale) for name, results in found.items()}
     between = {name: intervals_of(head.part, of, scale) for name, of in found.items()}
     together = between.pop(MIXTURE)
@@ -203,33 +191,51 @@ def _gates(memory: HeadMemory) -> dict[str, Any]:
     return {name: values.tolist() for name, values in memory.learned().arrays().items()}
 
 
-def _parts(run: Run, head: OutputLayer) -> Sequence[tuple[str, Predictor]]:
+def _results_of_parts(run: Run, head: OutputLayer) -> dict[str, Results]:
+    """{part: its results} on eval rows that fit no gates."""
+    parts = _parts(run, head)
+
+    def of_batch(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
+        hidden = run.network.body(batch.features, training=False)[head.name]
+        found: dict[str, dict[str, tf.Tensor]] = {}
+        before: list[tf.Tensor] = []
+        for name, part in parts.items():
+            # One after the other: together they would need the memory of all.
+            with tf.control_dependencies(before):
+                found[name] = head_results(part.layer(batch, hidden), hidden, batch)
+            before = list(found[name].values())
+        return found
+
+    step = run.traced(f"parts of {head.name}", of_batch)
+    every = _some_rows(run, "eval", step, f"judge {head.name} and its parts")
+    return {
+        name: {what: values[1::2] for what, values in results.items()}
+        for name, results in every.items()
+    }
+
+
+def _parts(run: Run, head: OutputLayer) -> dict[str, Predictor]:
+    """The parts of a head, each with gates of its own."""
     memory = run.network.memories[head.name]
     names = head.part.memories()
+    constant = Predictor(head, memory, constant=True)
+    [rows] = _rows_of(run, {head.name: constant}, f"rows of memories of {head.name}").values()
 
     def counted(which: Sequence[int]) -> Predictor:
         tables = tuple(memory.tables[k] for k in which)
         gates = GateVariables.start(head.name, len(tables))
         alone = replace(memory, tables=tables, gates=gates, of_hidden=None)
-        return Predictor(head, alone, constant=True)
+        own = rows._replace(seen=tuple(rows.seen[k] for k in which)).reading_nothing()
+        gates.assign(fitted(head.part.kind, alone, own))
+        return replace(constant, memory=alone)
 
-    singles = [(names[k], counted([k])) for k in range(len(names))] if len(names) > 1 else []
-    return [
-        (NETWORK, Predictor(head, replace(memory, tables=()))),
-        *singles,
-        (MEMORIES, counted(range(len(names)))),
-        (MIXTURE, Predictor(head, memory)),
-    ]
-
-
-def _results_step(run: Run, part: Predictor) -> ResultsStep:
-    @tf.function(input_signature=[run.signature()], autograph=False)
-    def step(batch: Batch) -> dict[str, dict[str, tf.Tensor]]:
-        name = part.head.name
-        hidden = run.network.body(batch.features, training=False)[name]
-        return {name: head_results(part.layer(batch, hidden), hidden, batch)}
-
-    return step
+    singles = {names[k]: counted([k]) for k in range(len(names))} if len(names) > 1 else {}
+    return {
+        NETWORK: Predictor(head, replace(memory, tables=())),
+        **singles,
+        MEMORIES: counted(range(len(names))),
+        MIXTURE: Predictor(head, memory),
+    }
 
 
 def clearly_better(parts: Mapping[str, Mapping[str, np.ndarray]]) -> str | None:

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
-from kinds.charts import percent
+from kinds.charts import figure, percent, rounded
 from kinds.heads.any.intervals import LEVEL
-from kinds.heads.metrics import KINDS, below
+from kinds.heads.metrics import KINDS, below, telling
 from kinds.memory import parts
 
 HELD_OUT = ("eval", "test")
@@ -123,7 +124,7 @@ def _headlines(
 ) -> Iterator[str]:
     for name, metrics in found.items():
         own = [metric for metric in shown.get(name, ()) if metric in metrics]
-        said = [f"{metric.replace('_', ' ')} {metrics[metric]:.4g}" for metric in own]
+        said = [f"{metric.replace('_', ' ')} {rounded(metrics[metric])}" for metric in own]
         if said:
             yield f"{name}: {', '.join(said)}"
 
@@ -191,16 +192,23 @@ def fall(phases: Sequence[Mapping[str, Any]], name: str) -> float:
     return float(sum(before - after for before, after in pairs))
 
 
-def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
+def metrics_table(
+    metrics: Mapping[str, Any],
+    labels: Mapping[str, int] = MappingProxyType({}),
+    *,
+    show_test: bool = False,
+) -> str:
     """Each head's metrics on eval, beside its baselines; those on test where they are asked for.
-    Whoever looks at test at each try chooses by it, and it is no test any more."""
+    `labels` has how many a head has, if it has any. Whoever looks at test at each try chooses by
+    it, and it is no test any more."""
     splits = [s for s in HELD_OUT if s in metrics]
     if not splits:
         return "no held-out rows, so nothing was measured"
     shown = _shown(splits, show_test=show_test)
     tables = [
         head_table(
-            *(name, split, of_head, metrics["baselines"].get(name, {})),
+            *(name, split, _told(of_head, labels.get(name))),
+            metrics["baselines"].get(name, {}),
             metrics.get("intervals", {}).get(split, {}).get(name, {}),
         )
         for split in shown
@@ -209,6 +217,10 @@ def metrics_table(metrics: Mapping[str, Any], *, show_test: bool = False) -> str
     if shown != splits:
         tables.append("test was measured too: metrics.json has it, and --show-test shows it")
     return "\n\n".join(tables)
+
+
+def _told(metrics: Mapping[str, float], labels: int | None) -> dict[str, float]:
+    return {name: metrics[name] for name in telling(metrics, labels)}
 
 
 def _shown(splits: Iterable[str], *, show_test: bool) -> list[str]:
@@ -245,7 +257,11 @@ def below_lines(metrics: Mapping[str, Any], *, show_test: bool = False) -> str:
     )
 
 
-def parts_tables(metrics: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
+def parts_tables(
+    metrics: Mapping[str, Any],
+    kinds: Mapping[str, str],
+    labels: Mapping[str, int] = MappingProxyType({}),
+) -> str:
     """How good each head with memories is, and each of its parts alone, in the metrics that stand
     for a head of its kind. Empty without memories.
 
@@ -262,7 +278,8 @@ def parts_tables(metrics: Mapping[str, Any], kinds: Mapping[str, str]) -> str:
     for head, said in metrics.get("memory", {}).items():
         if found := parts.columns(said):
             kind = KINDS[kinds[head]]
-            loss, others = kind.loss(), [m for m in kind.headlines() if m in found[0][1]]
+            known = [m for m in kind.headlines() if m in found[0][1]]
+            loss, others = kind.loss(), telling(known, labels.get(head))
             others.remove(loss)
             titles = [m.replace("_", " ") for m in others]
             header = [f"{head} (half of eval)", loss.replace("_", " "), percent(LEVEL, 0), *titles]
@@ -283,10 +300,11 @@ def head_table(
     intervals: Mapping[str, Sequence[float]],
 ) -> str:
     strongest = baselines.get("strongest_input", {})
-    columns = [baselines.get("constant", {}).get(split, {}), strongest.get(split, {})]
-    source = strongest.get("input")
-    header = [f"{name} ({split})", "model", percent(LEVEL, 0)]
-    header += ["constant", f"given {source}" if source else "-"]
+    columns = [baselines.get("constant", {}).get(split, {})]
+    header = [f"{name} ({split})", "model", percent(LEVEL, 0), "constant"]
+    if source := strongest.get("input"):
+        columns.append(strongest.get(split, {}))
+        header.append(f"given {source}")
     rows = [
         [
             *(metric.replace("_", " "), _cell(value), _between(intervals.get(metric))),
@@ -302,6 +320,4 @@ def _between(ends: Sequence[float] | None) -> str:
 
 
 def _cell(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{value:,}" if isinstance(value, int) else f"{value:.4f}"
+    return "-" if value is None else figure(value)

@@ -2,10 +2,12 @@
 win, what to use instead, and why that may be."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kinds.heads.metrics import KINDS
+from kinds.charts import percent, rounded
+from kinds.heads.any.intervals import LEVEL
+from kinds.heads.metrics import KINDS, is_beyond
 from kinds.memory import parts
 from pipeline.folders.prepared import Statistics
 
@@ -23,7 +25,10 @@ def verdict(metrics: Mapping[str, Any], kinds: Mapping[str, str], known: Statist
     """Of all heads, on eval; `kinds` of the heads, `known` of the prepared rows."""
     of_side: Mapping[str, Any] = metrics.get(SIDE, {})
     return [
-        head_verdict(name, kinds[name], loss, model, metrics["baselines"].get(name, {}), known)
+        head_verdict(
+            *(name, kinds[name], loss, model, metrics["baselines"].get(name, {}), known),
+            metrics.get("intervals", {}).get(SIDE, {}).get(name, {}).get(loss),
+        )
         + _better_part(metrics.get("memory", {}).get(name, {}))
         for name, model in of_side.items()
         if model.get("targets") and (loss := loss_of(kinds[name], model))
@@ -43,8 +48,9 @@ def head_verdict(
     model: Mapping[str, float],
     baselines: Mapping[str, Any],
     known: Statistics,
+    between: Sequence[float] | None = None,
 ) -> str:
-    """One head in one line; `loss` is what training makes small."""
+    """One head in one line; `loss` is what training makes small, `between` its interval."""
     others = {of(what, one): one[SIDE] for what, one in baselines.items() if one.get(SIDE)}
     metrics = [m for m in KINDS[kind].headlines() if m in model]
     worse = {m: better for m in metrics if (better := best(kind, m, model, others))}
@@ -58,7 +64,11 @@ def head_verdict(
         return f"{line}: the model is the best" if others else line
     uses = dict.fromkeys(worse.values())
     instead = " or ".join(uses)
-    found = "; ".join(reasons(name, loss, others, known))
+    why_not = [*reasons(name, loss, others, known)]
+    if between and loss in worse and not is_beyond(others[worse[loss]][loss], between):
+        held = f"the {percent(LEVEL, 0)} interval of {rounded(between[0])} to {rounded(between[1])}"
+        why_not.append(f"chance, {held} holds both")
+    found = "; ".join(why_not)
     why = f" Why it may be: {found}." if found else ""
     lost = ", ".join(f"{_words(m)} ({_pair(m, model, others[use])})" for m, use in worse.items())
     if loss in worse:
@@ -112,8 +122,8 @@ def compared(
     >>> compared("log_loss", {"log_loss": 0.5}, {"a constant": {"log_loss": 0.75}})
     'log loss 0.5 on eval, a constant 0.75'
     """
-    told = [f"{_words(metric)} {model[metric]:.4g} on {SIDE}"]
-    told += [f"{name} {one[metric]:.4g}" for name, one in others.items() if metric in one]
+    told = [f"{_words(metric)} {rounded(model[metric])} on {SIDE}"]
+    told += [f"{name} {rounded(one[metric])}" for name, one in others.items() if metric in one]
     return ", ".join(told)
 
 
@@ -151,4 +161,4 @@ def _words(metric: str) -> str:
 
 
 def _pair(metric: str, model: Mapping[str, float], other: Mapping[str, float]) -> str:
-    return f"{model[metric]:.4g} against {other[metric]:.4g}"
+    return f"{rounded(model[metric])} against {rounded(other[metric])}"

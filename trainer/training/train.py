@@ -134,7 +134,7 @@ def train_run(
         sampled=sampled_steps(run, total_steps),
         last_step=total_steps,
         quiet=quiet,
-        shown=headlines(run.spec),
+        shown=headlines(run),
         selected=" of ".join(reversed(run.spec.selected() or ())),
         keeps_last=training.keep == "last",
     )

@@ -145,7 +145,7 @@ class GroupSums:
 
     def drawn(self, at: int, of: Draws) -> dict[str, Array]:
         """{metric: [draws]} with each bucket counted as often as it is drawn."""
-        found = {m: of.counts @ sums[:, at, of.places].T for m, sums in self._sums.items()}
+        found = self._sums_drawn(at, of)
         means = {name: _ratio(*sums.T) for name, sums in found.items() if sums[:, 1].any()}
         if "mean_squared_error" in means:
             means["root_mean_squared_error"] = np.sqrt(means.pop("mean_squared_error"))
@@ -155,6 +155,14 @@ class GroupSums:
             predicted, was, weight = self._binned[:, :, at, of.places] @ of.counts.T
             means[CALIBRATION] = _ratio(np.abs(predicted - was).sum(axis=0), weight.sum(axis=0))
         return means
+
+    def _sums_drawn(self, at: int, of: Draws) -> dict[str, Array]:
+        """{metric: [draws, 2]}, by one product: what is drawn is as large as thousands of sums."""
+        if not self._sums:
+            return {}
+        every = np.concatenate([sums[:, at, of.places] for sums in self._sums.values()])
+        drawn = np.split(of.counts @ every.T, len(self._sums), axis=1)
+        return dict(zip(self._sums, drawn, strict=True))
 
     def _add_calibration(self, predicted: Array, was: Array, weight: Array, place: Array) -> None:
         """[3, bins, slices, BUCKETS] sums of what was said, of what was, and of weights."""

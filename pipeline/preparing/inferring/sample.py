@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.columns import Field, Kind, cast
+from kinds.columns import Field, Kind, Rejected, cast
 from kinds.columns.columns import JsonLists, Values
 from kinds.columns.json_lists import may_be_lists, parsed
 from kinds.columns.readings import as_read
@@ -243,6 +243,8 @@ class _Gathered:
     present: int = 0
     kinds: set[str] = field(default_factory=set)
     longest: int = 0
+    # Cells that prepare would refuse, by why.
+    bad: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.counts = ValueCounts(limit=self.limit)
@@ -255,7 +257,8 @@ class _Gathered:
         received = batch.column(name)
         if not batch.num_rows or pa.types.is_null(received.type):
             return pa.nulls(batch.num_rows)
-        cells = _plain(batch.select([name]), name)
+        cells, bad = _plain(batch.select([name]), name)
+        self.bad.update(one.reason for one in bad)
         if pa.types.is_null(cells.type):
             self.kinds.add("neither")
             return cells
@@ -288,6 +291,9 @@ class _Gathered:
         counted = Counted(values, numbers, self.rows, self.present, counts.lost)
         if "neither" in self.kinds:
             problem = problem or _NEITHER
+        for reason, cells in self.bad.items():
+            if cells > _BAD * self.rows:
+                problem = problem or _PROBLEMS.get(reason, _NEITHER)
         if len(self.kinds) > 1 and not problem:
             problem = f"{' in some files, '.join(sorted(self.kinds))} in others"
         if problem or not self.kinds:
@@ -331,7 +337,7 @@ def _lists_of_texts(texts: pa.Array, counted: Counted) -> Seen:
     starts = pc.sum(may_be_lists(some)).as_py() or 0
     if not len(some) or starts < 0.95 * len(some) or len(parsed(some)[0]) < 0.95 * len(some):
         return Seen(texts, counted)
-    cells = _aligned(pa.record_batch([texts], names=["x"]), Field("x", "list"))
+    cells, _ = _aligned(pa.record_batch([texts], names=["x"]), Field("x", "list"))
     every = cells.flatten().drop_null().value_counts()
     weights = every.field("counts").to_numpy()
     # The elements of all rows would have to be counted anew: those of the sample stand for them.
@@ -339,24 +345,24 @@ def _lists_of_texts(texts: pa.Array, counted: Counted) -> Seen:
     return Seen(cells, own)
 
 
-def _plain(batch: pa.RecordBatch, name: str) -> pa.Array:
+def _plain(batch: pa.RecordBatch, name: str) -> tuple[pa.Array, list[Rejected]]:
     received = batch.column(name).type
     is_list = pa.types.is_nested(received) or isinstance(received, Values | JsonLists)
     kind: Kind = "list" if is_list else "text"
     try:
         return _aligned(batch, Field(name, kind))
     except Failure:
-        return pa.nulls(batch.num_rows)
+        return pa.nulls(batch.num_rows), []
 
 
-def _aligned(batch: pa.RecordBatch, asked: Field) -> pa.Array:
-    """The cells as they are asked for, null where they are bad."""
+def _aligned(batch: pa.RecordBatch, asked: Field) -> tuple[pa.Array, list[Rejected]]:
+    """The cells as they are asked for, null where they are bad, and those that are."""
     typed, good, bad = cast(batch, [asked])
     cells = typed.column(0)
     if not bad:
-        return cells
+        return cells, []
     places = np.zeros(batch.num_rows, np.int64)
     places[good] = np.arange(len(good))
     gaps = np.ones(batch.num_rows, bool)
     gaps[good] = False
-    return cells.take(pa.array(places, mask=gaps))
+    return cells.take(pa.array(places, mask=gaps)), bad
