@@ -14,8 +14,9 @@ memory alone is that of `trunk: none`.
 
 All is measured on test, and unknown labels are one class in the log loss. Seconds are those of
 prepare, and of training where there is some. The mixture is to be at least as good as the better of
-the two, within one standard error of the seeds. What is in RUNS already is not done again. Prints a
-table and, last, one JSON object with its figures.
+the two, within one standard error of the seeds. What is in RUNS already is not done again, and in
+the file of --results the figures of other tables stay. Prints a table and, last, one JSON object
+with its figures.
 """
 
 import argparse
@@ -27,6 +28,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -70,19 +72,24 @@ def run(arguments: Sequence[str]) -> None:
         started = time.monotonic()
         figures[one.name] = compared(one, output / one.name, options)
         seconds[one.name] = round(time.monotonic() - started, 1)
-    said = {
-        "benchmark": "memory",
-        "processor": processor(),
-        "seeds": options.seeds,
-        "tables": figures,
-        "seconds": seconds,
-    }
-    line = json.dumps(said)
+    said = {"benchmark": "memory", "processor": processor(), "seeds": options.seeds}
     if options.results:
-        options.results.mkdir(parents=True, exist_ok=True)
-        (options.results / "memory.json").write_text(line + "\n", encoding="utf-8")
+        _keep(said, figures, options.results / "memory.json")
     print("\n".join(_table(figures)))
-    print(line)
+    print(json.dumps({**said, "tables": figures, "seconds": seconds}))
+
+
+def _keep(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Figures]], to: Path) -> None:
+    """Beside those of tables that the file has already, without seconds, which depend on what else
+    the machine does."""
+    kept = json.loads(to.read_text("utf-8"))["tables"] if to.exists() else {}
+    for name, contestants in figures.items():
+        kept[name] = {
+            who: {what: round(value, 4) for what, value in reached.items() if what != "seconds"}
+            for who, reached in contestants.items()
+        }
+    to.parent.mkdir(parents=True, exist_ok=True)
+    to.write_text(json.dumps({**said, "tables": kept}) + "\n", encoding="utf-8")
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from kinds.charts import counted
 from pipeline import rows
 from pipeline.failures import Exit, Failure, main
 from pipeline.folders import cache
@@ -37,7 +38,8 @@ def run(arguments: Sequence[str]) -> None:
     files = [find(path, meant, csv) for path in paths]
     print("\n".join(line for found in files for line in _found_lines(found)))
     those = [found for found in files if len(found.meant)]
-    print(f"{sum(len(f.meant) for f in those):,} rows in {len(those):,} of {len(files):,} files")
+    found_rows = counted(sum(len(found.meant) for found in those), "row")
+    print(f"{found_rows} in {len(those):,} of {counted(len(files), 'file')}")
     # Before files are written: fingerprints are of what they were.
     made = [one for under in options.under for one in MadeFrom(under, files).all()]
     if options.output or options.in_place:

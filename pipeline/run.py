@@ -23,7 +23,7 @@ from pipeline.running.in_order import run_each
 from pipeline.running.options import parsed
 from pipeline.running.processes import StageFailed
 from pipeline.running.settings import settings_of
-from pipeline.running.stages import STAGES, Command, commands, sides_to_score
+from pipeline.running.stages import STAGES, Command, columns_to_keep, commands, sides_to_score
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 
@@ -55,7 +55,7 @@ def run_all(
         output,
         stages=stages,
         score=score,
-        keep=keep,
+        keep=keep or ([] if score else columns_to_keep(own)),
         side=side or sides_to_score(own),
         settings=settings,
         max_bad_fraction=max_bad_fraction,
@@ -90,7 +90,7 @@ def run(arguments: Sequence[str]) -> None:
         options.output,
         stages=options.stages,
         score=options.score,
-        keep=options.keep,
+        keep=options.keep or ([] if options.score else columns_to_keep(spec)),
         side=options.side or sides_to_score(spec),
         settings=settings,
         max_bad_fraction=options.max_bad_fraction,

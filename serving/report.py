@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kinds import charts
+from kinds.charts import counted
 from kinds.heads.coverage import Calibration
 from kinds.heads.guesses import Guess, good_ones, mistakes
 from kinds.heads.metrics import KINDS as METRICS
@@ -37,9 +38,11 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     started = time.monotonic()
     options = _parser().parse_args(arguments)
-    output = Path(options.output)
+    output, model = Path(options.output), Path(options.model)
+    if output.is_dir() or output.resolve() == model.resolve():
+        raise Failure(Exit.USAGE, "the output must be a file, and not the model", received=output)
     with lock(output), lasting("report"):
-        write_text(output, render(read(Path(options.run), Path(options.model))))
+        write_text(output, render(read(Path(options.run), model)))
     print(f"report: {output} in {duration(time.monotonic() - started)}")
 
 
@@ -332,14 +335,6 @@ def _range(between: Sequence[float] | None) -> str:
 def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:
     is_share = measure.startswith(("accuracy", "precision", "recall"))
     return [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
-
-
-def counted(count: int, word: str) -> str:
-    """
-    >>> counted(1, "head"), counted(1200, "row")
-    ('1 head', '1,200 rows')
-    """
-    return f"{count:,} {word}" + "s" * (count != 1)
 
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:

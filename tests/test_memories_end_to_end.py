@@ -313,7 +313,7 @@ def test_without_held_out_rows_gates_are_fitted_on_training_rows_left_out(output
         fit_gates(replace(run, data=folder))
         losses.append(held_out_loss().heads["product"])
     before, left_out, held_out = losses
-    assert held_out <= left_out < before and left_out < 1.05 * held_out
+    assert held_out < before and left_out < before and left_out < 1.05 * held_out
 
 
 def test_int8_leaves_heads_with_memories_alone(output: Path) -> None:
@@ -351,13 +351,12 @@ def test_explanations_say_how_often_the_memories_have_seen_the_answer(output: Pa
             value = np.repeat(np.arange(len(counts.keys)), np.diff(counts.offsets))
             rows, hits = memory.counts.seen(value, counts.labels)
             np.testing.assert_allclose(rows * counts.unit, counts.totals[value], rtol=1e-4)
-            # Below the discount a count is lost: a share of 0 says no more.
-            told = hits > 0
-            assert told.mean() > 0.5
+            assert (hits > 0).all()
             # The rows are weighted, and what was taken off a count of one label is not known then.
-            within = 1e-3 if head.name == "tags" else 0.5 * counts.unit
-            off = np.abs(hits * counts.unit - counts.weights)[told]
-            assert off.max() <= within + 1e-3 * counts.weights.max()
+            one_row = np.maximum(counts.weights / counts.rows, 0.5 * counts.unit)
+            within = 1e-3 if head.name == "tags" else one_row
+            off = np.abs(hits * counts.unit - counts.weights)
+            assert (off <= within + 1e-3 * counts.weights.max()).all()
             nothing = np.array([len(counts.keys)])
             assert memory.counts.seen(nothing, np.array([0]))[0].tolist() == [0]
 

@@ -70,6 +70,10 @@ class HeadPart(Part):
         unless its kind has a setting for them."""
         return ()
 
+    def counts_otherwise(self) -> str | None:
+        """The setting that lets labels count as no memory counts them; None without one."""
+        return None
+
     @abstractmethod
     def labels(self) -> Labels | None:
         """What the head chooses from; None where it predicts no label."""

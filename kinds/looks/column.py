@@ -118,7 +118,12 @@ class Column:
 
     @cached_property
     def absent(self) -> float:
-        """The share of rows whose cell says in a word that there is no number."""
+        """The share of rows whose cell says in a word that there is no number, or no time."""
+        if self.time is not None and self.time.words:
+            none = pc.is_in(self.counted.values, pa.array(self.time.words))
+            return float(
+                self.counted.counts[none.to_numpy(zero_copy_only=False)].sum() / self.counted.rows
+            )
         if self.numbers is None or not self.form or not self.form.words:
             return 0.0
         return float(self.counted.counts[np.isnan(self.numbers)].sum() / self.counted.rows)
@@ -185,7 +190,8 @@ class Column:
         """The sample's rows as seconds since 1970, NaN where there is none; None where they are no
         times or cannot be read as such."""
         if self.time is not None:
-            return times.points(self.values, self.time.format) if self.time.format else None
+            written, words = self.time.format, self.time.words
+            return times.points(self.values, written, words) if written else None
         if not self.is_epoch or self.plain_numbers is None or self.row_numbers is None:
             return None
         form = times.epoch_format(self.plain_numbers)

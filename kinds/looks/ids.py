@@ -8,6 +8,8 @@ from kinds.looks import names
 from kinds.looks.column import Column
 
 _FEW_VALUES = 12
+# Codes such as 200, 404 and 500: no more than so many, each in so many rows, and far apart.
+_CODES, _OFTEN, _APART = 30, 20, 10
 # The least share of different numbers that a float32 tells apart.
 _TOLD_APART = 0.5
 
@@ -65,6 +67,8 @@ def _signs(column: Column) -> list[tuple[float, str]]:
         signs.append((-3, "years"))
     if column.is_round:
         signs.append((-2, "round numbers are more frequent"))
+    if _are_codes(column, numbers):
+        signs.append((2, "few numbers far apart, all with as many digits, each of them often"))
     if column.distinct > _FEW_VALUES:
         signs += _of_many(column, numbers)
     if column.smooth is not None and column.smooth >= 0.6:
@@ -95,6 +99,18 @@ def _are_beyond_float32(numbers: np.ndarray, distinct: int) -> bool:
     if np.abs(numbers).max() > np.finfo(np.float32).max:
         return False
     return len(np.unique(numbers.astype(np.float32))) < _TOLD_APART * distinct
+
+
+def _are_codes(column: Column, numbers: np.ndarray) -> bool:
+    """Whether numbers are like those of a list of codes, not like sizes, steps or doublings."""
+    often = 2 < column.distinct <= _CODES and column.counted.total >= _OFTEN * column.distinct
+    if not often or numbers.min() < 100 or _are_years(numbers):
+        return False
+    lengths = {len(str(int(one))) for one in numbers}
+    far = np.ptp(numbers) + 1 >= _APART * len(numbers)
+    return bool(
+        far and len(lengths) == 1 and np.gcd.reduce(np.diff(np.sort(numbers)).astype(int)) == 1
+    )
 
 
 def _are_years(numbers: np.ndarray) -> bool:

@@ -21,6 +21,7 @@ IDS = frozenset(
 )
 # "order_no" is an id and "no_of_rooms" a count: the place in the name decides.
 _LAST_IDS = frozenset(("no", "nr", "num", "number"))
+_FIRST_COUNTS = ("n", "num", "nb", "no", "number")
 THINGS = frozenset(
     words(
         """user customer client member person patient student teacher player driver employee mgr
@@ -113,11 +114,12 @@ def says_thing(name: str) -> bool:
 
 def says_count(name: str) -> bool:
     """
-    >>> [says_count(name) for name in ("num_items", "n_users", "children", "phone number")]
-    [True, True, True, False]
+    >>> [says_count(name) for name in ("num_items", "n_users", "children", "phone number", "N5")]
+    [True, True, True, False, False]
     """
     found = words(name)
-    is_first = len(found) > 1 and found[0] in ("n", "num", "nb", "no", "number")
+    numbered = len(found) > 1 and found[1].isdigit()
+    is_first = len(found) > 1 and not numbered and found[0] in _FIRST_COUNTS
     return is_first or says(name, COUNTS)
 
 

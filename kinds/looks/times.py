@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from kinds.columns import Field, cast
+from kinds.looks.number_forms import say_none
 
 _YEAR, _MONTH, _DAY = "[0-9]{4}", "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"
 _NAMED = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.]?"
@@ -21,12 +22,14 @@ _DAY_SECONDS = 86_400
 @dataclass(frozen=True)
 class Form:
     """How days or times are written: for a person, by a pattern, and as the format of a date, if it
-    is one that can be read. `unsure` names what it may be instead."""
+    is one that can be read. `unsure` names what it may be instead, `words` say that there is no day
+    or time."""
 
     said: str
     pattern: str
     format: str = ""
     unsure: str = ""
+    words: tuple[str, ...] = ()
 
 
 _LETTERS = {"Y": (_YEAR, "2024"), "M": (_MONTH, "01"), "D": (_DAY, "31")}
@@ -56,14 +59,23 @@ _OTHER_WAY = {"D/M/Y": "M/D/Y", "D-M-Y": "M-D-Y", "D.M.Y": ""}
 
 
 def form_of(values: pa.Array) -> Form | None:
-    """The first form that all of the texts have."""
-    fitting = _fitting(values)
+    """The first form that all of the texts have but for words such as NA.
+
+    >>> form_of(pa.array(["2024-01-31", "NA", "2023-12-01"])).words
+    ('NA',)
+    """
+    absent = say_none(values)
+    there = values.filter(pc.invert(absent))
+    if 2 * len(there) < len(values):
+        return None
+    fitting = _fitting(there)
     form = next(fitting, None)
     if form is None:
         return None
     other = next((one for one in fitting if one.format == _OTHER_WAY.get(form.format)), None)
     unsure = f"no day is beyond 12, so they may be {other.format}" if other else ""
-    return Form(form.said, form.pattern, form.format, unsure)
+    words = tuple(values.filter(absent).to_pylist())
+    return Form(form.said, form.pattern, form.format, unsure, words)
 
 
 def _fitting(values: pa.Array) -> Iterator[Form]:
@@ -77,14 +89,15 @@ def _fitting(values: pa.Array) -> Iterator[Form]:
             yield form
 
 
-def points(texts: pa.Array, format: str) -> np.ndarray | None:
-    """Seconds since 1970 of each text, NaN where there is none; None where one is no date.
+def points(texts: pa.Array, format: str, words: tuple[str, ...] = ()) -> np.ndarray | None:
+    """Seconds since 1970 of each text, NaN where there is none or one of the `words`; None where
+    one is no date.
 
     >>> points(pa.array(["2024-01-31 10:05", ""]), "iso")
     array([1.7066955e+09,           nan])
     """
     rows = pa.RecordBatch.from_arrays([texts], names=["x"])
-    typed, _, bad = cast(rows, [Field("x", "date", dates=format)])
+    typed, _, bad = cast(rows, [Field("x", "date", dates=format, missing_words=words)])
     if bad:
         return None
     seconds = typed.column(0).cast(pa.timestamp("s")).cast(pa.int64()).cast(pa.float64())

@@ -1,15 +1,18 @@
 """The mixture of a head's network with its counted memories: the reference.
 
 NumPy only. With the memories 1 to K of a head, the most specific first, c_k(l) the weight of label
-l with the row's value in memory k, and n_k that of all its labels:
+l with the row's value in memory k, w_k(l) the mean weight of the rows that have both, and n_k the
+weight of all its labels:
 
-    s_k(l) = max(c_k(l) - d_k, 0) / n_k       absolute discounting, for the labels that are kept
-    left_k = 1 - sum of s_k                   1 where the value is unknown
-    q_k = s_k + left_k q_(k+1)                what a memory leaves goes to the next one,
-    q_(K+1) = the network's p                 the last one's to the network
-    p = g_0 q_(K+1) + sum of g_k q_k          the gates g are a softmax of a few numbers of the row
+    s_k(l) = max(c_k(l) - d_k w_k(l), 0) / n_k   absolute discounting, for the labels that are kept
+    left_k = 1 - sum of s_k                      1 where the value is unknown
+    q_k = s_k + left_k q_(k+1)                   what a memory leaves goes to the next one,
+    q_(K+1) = the network's p                    the last one's to the network
+    p = g_0 q_(K+1) + sum of g_k q_k             the gates g are a softmax of what is known of a row
 
-(Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) Gates may also read
+(Kneser and Ney 1995; the gates as in Neubig and Dyer 2016, arXiv:1606.00499.) So d_k of one row is
+taken off a pair, whatever its rows count: with `reach` those with a value further back count less,
+and where rows have weights each counts as much as its own. Gates may also read
 the hidden vector that the head's logits are a product of. As all this is linear in s and in the
 network, p(l) = share * network(l) + sum of factor_k s_k(l).
 
@@ -41,11 +44,13 @@ LEAST = 1e-7
 WHOLE_UP_TO = 1e4
 
 
-def share(weights: Array, totals: Array, discount: float, *, several: bool) -> Array:
-    """What a memory gives labels of these weights, of values with these totals."""
+def share(weights: Array, rows: Array, totals: Array, discount: float, *, several: bool) -> Array:
+    """What a memory gives labels with these weights of so many rows, of values with these
+    totals."""
     if several:
         return np.asarray(weights / (totals + discount / (1 - discount)))
-    return np.asarray(np.maximum(weights - discount, 0.0) / np.where(totals > 0, totals, 1.0))
+    taken = discount * (weights / np.maximum(rows, 1))
+    return np.asarray(np.maximum(weights - taken, 0.0) / np.where(totals > 0, totals, 1.0))
 
 
 def left(listed: Array, totals: Array, discount: float, *, several: bool) -> Array:
@@ -107,11 +112,13 @@ class Seen:
 
     labels: int [rows, m], NO_LABEL where there are no more
     weights: [rows, m]
+    rows: [rows, m], of how many rows
     totals: [rows], 0 where the value is unknown
     """
 
     labels: Array
     weights: Array
+    rows: Array
     totals: Array
 
 
@@ -125,17 +132,20 @@ def seen(counts: LabelCounts, keys: Array) -> Seen:
     at = np.where(there, at, len(counts.labels))
     weights = np.append(counts.weights, 0.0) / counts.unit
     totals = np.append(counts.totals, 0.0) / counts.unit
-    return Seen(np.append(counts.labels, NO_LABEL)[at], weights[at], totals[places])
+    labels, of_rows = np.append(counts.labels, NO_LABEL), np.append(counts.rows, 0)
+    return Seen(labels[at], weights[at], of_rows[at], totals[places])
 
 
-def without(rows: Seen, targets: Array, weights: Array) -> Seen:
+def without(rows: Seen, targets: Array, weights: Array, times: Array) -> Seen:
     """The same as counted without the row itself: it has added its weight, in the unit of the
-    counts, to its target."""
+    counts, to its target, as so many rows."""
     own = (rows.labels == targets[:, None]) & (targets[:, None] >= 0)
     counted = np.where(targets >= 0, weights, 0.0)
     totals = rows.totals - counted
     totals = np.where(totals > NOTHING * rows.totals, totals, 0.0)
-    return Seen(rows.labels, np.maximum(rows.weights - own * counted[:, None], 0.0), totals)
+    others = np.maximum(rows.rows - own * times[:, None], 0)
+    others_weights = np.maximum(rows.weights - own * counted[:, None], 0.0)
+    return Seen(rows.labels, np.where(others > 0, others_weights, 0.0), others, totals)
 
 
 class Mixture(NamedTuple):
@@ -158,7 +168,8 @@ def mixture(
     labels."""
     shares, signs, lefts = [], [], []
     for rows, discount in zip(memories, gates.discounts, strict=True):
-        shares.append(share(rows.weights, rows.totals[:, None], discount, several=several))
+        of_labels = rows.weights, rows.rows, rows.totals[:, None]
+        shares.append(share(*of_labels, discount, several=several))
         lefts.append(left(shares[-1].sum(axis=1), rows.totals, discount, several=several))
         signs += [(rows.totals > 0).astype(np.float64), np.log1p(rows.totals), lefts[-1]]
     logits = gates.bias + np.stack(signs, axis=1) @ gates.weights.T
@@ -178,7 +189,7 @@ def mixture(
 def table_shares(counts: LabelCounts, discount: float, *, several: bool) -> Array:
     """float64 [pairs]: what each label is given with its value."""
     totals = np.repeat(counts.totals, np.diff(counts.offsets)) / counts.unit
-    return share(counts.weights / counts.unit, totals, discount, several=several)
+    return share(counts.weights / counts.unit, counts.rows, totals, discount, several=several)
 
 
 def table_signs(counts: LabelCounts, discount: float, *, several: bool) -> Array:
@@ -232,7 +243,8 @@ def log_loss(losses: Array, mixed: Mixture, targets: Array) -> Array:
 
 
 def weights_of(shares: Array, totals: Array, discount: float, *, several: bool) -> Array:
-    """The weights that `share` has made these shares of; 0 where a share is."""
+    """The weights that `share` has made these shares of, of rows with the mean weight; 0 where a
+    share is."""
     added = totals * shares + discount
     if several:
         added = shares * (totals + discount / (1 - discount))

@@ -19,19 +19,22 @@ SMALLEST = 1e-37
 
 class Seen(NamedTuple):
     """What a memory knows of some rows: labels int32 [rows, m], NO_LABEL where there are no more;
-    weights [rows, m] and totals [rows], in the unit of its counts."""
+    weights [rows, m] and totals [rows], in the unit of its counts; and of how many rows the weights
+    are, `rows` float32 [rows, m]."""
 
     labels: tf.Tensor
     weights: tf.Tensor
+    rows: tf.Tensor
     totals: tf.Tensor
 
 
 class Mixture(NamedTuple):
-    """p(l) = share [rows] * network(l) + the sum of the masses [rows, m] of the labels l."""
+    """p(l) = share [rows] * network(l) + the sum of the masses of the label l: of each memory
+    labels and masses [rows, m], each label once."""
 
     share: tf.Tensor
-    labels: tf.Tensor
-    masses: tf.Tensor
+    labels: tuple[tf.Tensor, ...]
+    masses: tuple[tf.Tensor, ...]
 
 
 class OfTarget(NamedTuple):
@@ -66,6 +69,7 @@ class Table:
         self._offsets = fixed("offsets", offsets)
         self._labels = fixed("labels", np.append(counts.labels, np.int32(NO_LABEL)))
         self._weights = fixed("weights", np.float32(np.append(counts.weights, 0.0) / self.unit))
+        self._rows = fixed("rows", np.float32(np.append(counts.rows, 0)))
 
     def seen(self, features: Features, left_out: OwnRows | None = None) -> Seen:
         """Of rows with these features; `left_out` of training rows, which were counted."""
@@ -73,15 +77,17 @@ class Table:
             found = self._at(self._places(looked_up(self._of, features)))
         if left_out is None:
             return found
-        times, _ = own(self._of, features)
-        return without(found, left_out, times / self.unit)
+        share, times = own(self._of, features)
+        return without(found, left_out, share / self.unit, times)
 
     def _at(self, places: tf.Tensor) -> Seen:
         first, last = tf.gather(self._offsets, places), tf.gather(self._offsets, places + 1)
         at = first[:, None] + tf.range(self.most, dtype=tf.int64)
         at = tf.where(at < last[:, None], at, tf.size(self._labels, tf.int64) - 1)
-        labels, weights = tf.gather(self._labels, at), tf.gather(self._weights, at)
-        return Seen(labels, weights, tf.gather(self._totals, places))
+        labels, weights, rows = (
+            tf.gather(of, at) for of in (self._labels, self._weights, self._rows)
+        )
+        return Seen(labels, weights, rows, tf.gather(self._totals, places))
 
     def _places(self, keys: tf.Tensor) -> tf.Tensor:
         """The place of each key, that after the last value where it is none of them."""
@@ -90,15 +96,19 @@ class Table:
         return tf.where(tf.gather(self._keys, places) == keys, places, none)
 
 
-def without(rows: Seen, own: OwnRows, times: tf.Tensor) -> Seen:
-    """The same as counted without the row itself, whose weight counts so many times."""
-    counted = own.weights * times
+def without(rows: Seen, own: OwnRows, share: tf.Tensor, times: tf.Tensor) -> Seen:
+    """The same as counted without the row itself, which counts as so many rows, with this share of
+    its weight in all."""
+    counted = own.weights * share
+    times = tf.where(own.weights > 0, tf.cast(times, tf.float32), 0.0)
     targets = tf.reshape(own.targets, [tf.shape(rows.labels)[0], -1])
     same = (rows.labels[:, :, None] == targets[:, None, :]) & (targets >= 0)[:, None, :]
-    weights = rows.weights - tf.where(tf.reduce_any(same, axis=2), counted[:, None], 0.0)
+    is_own = tf.reduce_any(same, axis=2)
+    others = tf.nn.relu(rows.rows - tf.where(is_own, times[:, None], 0.0))
+    weights = tf.nn.relu(rows.weights - tf.where(is_own, counted[:, None], 0.0))
     totals = rows.totals - counted
     totals = tf.where(totals > NOTHING * rows.totals, totals, 0.0)
-    return Seen(rows.labels, tf.maximum(weights, 0.0), totals)
+    return Seen(rows.labels, tf.where(others > 0, weights, 0.0), others, totals)
 
 
 class GateTensors(NamedTuple):
@@ -215,7 +225,8 @@ def mixture(
             rest = further / (rows.totals + further)
         else:
             safe = tf.where(known, rows.totals, 1.0)
-            shares.append(tf.nn.relu(rows.weights - discount) / safe[:, None])
+            taken = discount * (rows.weights / tf.maximum(rows.rows, 1.0))
+            shares.append(tf.nn.relu(rows.weights - taken) / safe[:, None])
             rest = tf.maximum(1.0 - tf.reduce_sum(shares[-1], axis=1), 0.0)
         left.append(tf.where(known, rest, 1.0))
         signs += [tf.cast(known, tf.float32), tf.math.log1p(rows.totals), left[-1]]
@@ -229,14 +240,15 @@ def mixture(
     for k in range(1, len(memories)):
         factors.append(gate[k + 1] + factors[-1] * left[k - 1])
     share = gate[0] + factors[-1] * left[-1]
-    masses = [f[:, None] * s for f, s in zip(factors, shares, strict=True)]
-    labels = tf.concat([rows.labels for rows in memories], axis=1)
-    return Mixture(share, labels, tf.concat(masses, axis=1))
+    masses = (f[:, None] * s for f, s in zip(factors, shares, strict=True))
+    return Mixture(share, tuple(rows.labels for rows in memories), tuple(masses))
 
 
 def of_target(mixed: Mixture, targets: tf.Tensor) -> OfTarget:
-    own = tf.where(mixed.labels == targets[:, None], mixed.masses, 0.0)
-    return OfTarget(tf.math.log(mixed.share), _log(tf.reduce_sum(own, axis=1)))
+    listed = zip(mixed.labels, mixed.masses, strict=True)
+    own = [tf.where(labels == targets[:, None], masses, 0.0) for labels, masses in listed]
+    mass = tf.add_n([tf.reduce_sum(of_memory, axis=1) for of_memory in own])
+    return OfTarget(tf.math.log(mixed.share), _log(mass))
 
 
 def _log(mass: tf.Tensor) -> tf.Tensor:
@@ -266,16 +278,14 @@ def log_odds(logits: tf.Tensor, mixed: Mixture) -> tf.Tensor:
 
 
 def _with_masses(own: tf.Tensor, mixed: Mixture) -> tf.Tensor:
-    """log(exp(own) + mass) [rows, labels]. Only what lists have is touched: what is as large as all
-    logits is made once."""
-    same = tf.cast(mixed.labels[:, :, None] == mixed.labels[:, None, :], tf.float32)
-    memory = _log(tf.linalg.matvec(same, mixed.masses))
-    there = tf.maximum(mixed.labels, 0)
-    listed = tf.gather(own, there, batch_dims=1)
-    higher = tf.maximum(listed, memory)
-    listed = higher + tf.math.log1p(tf.exp(-tf.abs(listed - memory)))
-    # A mass never makes less of it, and what stands for no label has none.
-    rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(there))
-    return tf.tensor_scatter_nd_max(
-        own, tf.stack([rows, there], axis=2), tf.where(mixed.masses > 0, listed, NONE)
-    )
+    """log(exp(own) + mass) [rows, labels], one memory after the other: none lists a label twice."""
+    for labels, masses in zip(mixed.labels, mixed.masses, strict=True):
+        there, memory = tf.maximum(labels, 0), _log(masses)
+        listed = tf.gather(own, there, batch_dims=1)
+        higher = tf.maximum(listed, memory)
+        listed = higher + tf.math.log1p(tf.exp(-tf.abs(listed - memory)))
+        # A mass never makes less of it, and what stands for no label has none.
+        rows = tf.broadcast_to(tf.range(tf.shape(own)[0])[:, None], tf.shape(there))
+        cells, found = tf.stack([rows, there], axis=2), tf.where(masses > 0, listed, NONE)
+        own = tf.tensor_scatter_nd_max(own, cells, found)
+    return own

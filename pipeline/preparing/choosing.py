@@ -79,6 +79,8 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
             log.info("%s", "\n".join(_said_of_averages(head, averages)))
             memories |= {name: memory for name, (memory, _) in averages.items()}
             of_heads[head] = tuple(averages)
+        elif setting := settings.counts_otherwise():
+            log.info("memory: none for %s: %s changes how its labels count", head, setting)
         else:
             of_head = made, is_held_out
             if head in spec.followed():

@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from kinds.charts import counted
 from kinds.memory import show as memory
 from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.sides import SIDES
 
 FILES_SHOWN = 20
+VOCABULARIES_SHOWN = 12
 MEMORIES_SHOWN = 8
 
 
@@ -20,11 +22,7 @@ def summary(said: Statistics) -> Iterator[str]:
     yield from _files(said.files)
     for why, count in said.rejected_by_column.items():
         yield f"  rejected, {why}: {count:,}"
-    for name, entries in said.vocabularies.items():
-        yield f"vocabulary {name}: {cut_off(entries)}"
-    for name, shares in [*said.inputs.items(), *said.heads.items()]:
-        if known := [f"{k:.1%} of {side}" for side, k in _covered(shares) if total[side]]:
-            yield f"  {name} is covered in {', '.join(known)}"
+    yield from _vocabularies(said)
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
     yield from _memories(said.memory)
@@ -36,6 +34,20 @@ def summary(said: Statistics) -> Iterator[str]:
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"
     yield from warned(said.warnings)
+
+
+def _vocabularies(said: Statistics) -> Iterator[str]:
+    """How many values there are, and how many of those that occur they cover, if not all."""
+    own = list(said.vocabularies.items())
+    for name, entries in own[:VOCABULARIES_SHOWN]:
+        yield f"vocabulary {name}: {cut_off(entries)}"
+    if len(own) > VOCABULARIES_SHOWN:
+        yield f"  and {len(own) - VOCABULARIES_SHOWN:,} more, all of them in {STATISTICS}"
+    for name, shares in [*said.inputs.items(), *said.heads.items()]:
+        covered = [(side, share) for side, share in _covered(shares) if said.rows[side]]
+        if any(share < 1 for _, share in covered):
+            known = ", ".join(f"{share:.1%} of {side}" for side, share in covered)
+            yield f"  {name} is covered in {known}"
 
 
 def _memories(said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
@@ -81,7 +93,8 @@ def _files(files: Mapping[str, Mapping[str, int]]) -> Iterator[str]:
         parts = f"{rows['written']:,} written + {rows['rejected']:,} rejected"
         yield f"  {path}: {rows['read']:,} read = {parts}"
     if len(files) > FILES_SHOWN:
-        yield f"  and {len(files) - FILES_SHOWN:,} files more, all of them in {STATISTICS}"
+        more = counted(len(files) - FILES_SHOWN, "file")
+        yield f"  and {more} more, all of them in {STATISTICS}"
 
 
 def _covered(shares: Mapping[str, Mapping[str, float]]) -> Iterator[tuple[str, float]]:
@@ -103,8 +116,8 @@ def cut_off(entries: Mapping[str, Any]) -> str:
     }
     cut = [f"{entries[key]:,} {why}" for key, why in reasons.items() if entries.get(key)]
     if read := entries.get("reread"):
-        cut.append(f"{read[0]:,} cells such as {read[1]} read as values: {read[2]}")
-    return "; ".join([f"{entries['entries']:,} entries", *cut])
+        cut.append(f"{counted(read[0], 'cell')} such as {read[1]} read as {read[2]}")
+    return "; ".join([counted(entries["entries"], "entry"), *cut])
 
 
 def label_features_line(said: Mapping[str, Any]) -> str:

@@ -78,6 +78,17 @@ def commands(
     ]
 
 
+def columns_to_keep(spec: Spec) -> list[str]:
+    """What says of which row a score is where no keys do: the columns that the model reads, and
+    those that it predicts."""
+    if spec.keys:
+        return []
+    followed = spec.followed()
+    read = [column for name in spec.inputs for column in spec.input_columns(name)]
+    predicted = [spec.head_column(head) for head in spec.heads if head not in followed]
+    return list(dict.fromkeys([*read, *predicted]))
+
+
 def sides_to_score(spec: Spec) -> list[str] | None:
     """All, where elements of lists are held out: each row is on every side. Otherwise none is
     said."""

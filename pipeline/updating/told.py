@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from kinds.charts import counted
 from pipeline.console.progress import duration
 from pipeline.updating.version import Version
 
@@ -15,7 +16,9 @@ def lines(version: Version) -> Iterator[str]:
     yield f"version {version.number}{after}: {version.state}. {version.why}"
     rows = version.rows
     sides = ", ".join(f"{rows.get(side, 0):,} {side}" for side in ("train", "eval", "test"))
-    new = f"{rows['new']:,} new rows in {len(version.new):,} files; " if "new" in rows else ""
+    new = ""
+    if "new" in rows:
+        new = f"{counted(rows['new'], 'new row')} in {counted(len(version.new), 'file')}; "
     yield f"  rows: {new}{sides}, {rows.get('rejected', 0):,} rejected"
     for name, one in version.vocabularies.items():
         yield f"  {name}: {_grown(one)}"

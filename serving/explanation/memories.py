@@ -2,7 +2,7 @@
 
 A file holds no counts but what its mixture makes of them: of each value log(1 + n) and the mass
 that is left, of each label its share, less a discount (kinds.memory.mixture). The counts follow
-from these: whole ones exactly, those of weighted rows to half a row. A graph gives the place of
+from these: whole ones exactly, others to about what a row counts. A graph gives the place of
 each row's value.
 """
 
@@ -60,7 +60,7 @@ class SeenTable:
 
     @cached_property
     def _discount(self) -> float:
-        """Half a row where it cannot be told, which is as good as weighted counts need."""
+        """Half a row where it cannot be told: the sentence says "about" then."""
         known = self._totals[:-1]
         if self.several:
             return discount_of_left(self.values[:-1, 2].astype(np.float64), known)

@@ -31,6 +31,7 @@ from kinds.memory.onnx import add_mixture
 from kinds.nodes import ML_DOMAIN, Nodes
 from kinds.tensors import INNER, ML_OPSET, TOP_K, Mixed, exclude, only, output
 from pipeline.failures import Exit, Failure
+from serving.exporting.opsets import opset_of
 from serving.exporting.profiles import PROFILES, Profile
 from serving.model_file.metadata import Metadata
 
@@ -87,32 +88,16 @@ def assemble(
         [result for head in file.heads for result in _results(head)],
         [*front.constants, *core.initializer, *back.constants, top_k],
     )
-    opset = _opset(front.nodes, profile)
-    opsets = [helper.make_opsetid("", opset), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+    opsets = [
+        helper.make_opsetid("", opset_of(inputs, profile)),
+        helper.make_opsetid(ML_DOMAIN, ML_OPSET),
+    ]
     return helper.make_model(
         graph,
         opset_imports=opsets,
         ir_version=profile.ir_version,
         producer_name="serving.export",
     )
-
-
-def _opset(nodes: Sequence[onnx.NodeProto], profile: Profile) -> int:
-    """The profile's opset, or the first one after it that has the operations of all inputs.
-
-    Raises Failure 2 where the place of the profile does not read that one.
-    """
-    opset = profile.opset
-    for node in nodes:
-        while not (node.domain or onnx.defs.has(node.op_type, opset)):
-            opset += 1
-        if opset > profile.newest_opset:
-            rule = (
-                f"--profile {profile.name} reads opset {profile.newest_opset} at most; an input of "
-                f"the spec needs {opset}: take another profile, or leave the input out"
-            )
-            raise Failure(Exit.USAGE, rule, received=f"{node.op_type} for {node.name}")
-    return opset
 
 
 def hidden_tensors(core: onnx.GraphProto, counts: Mapping[str, HeadCounts]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+import tensorflow as tf
 
 from kinds.inputs.keys import Key
 from kinds.memory.counting import (
@@ -19,7 +20,9 @@ from kinds.memory.counting import (
 )
 from kinds.memory.keys import DECAY, Keys
 from kinds.memory.label_counts import LabelCounts
-from kinds.memory.mixture import seen, without
+from kinds.memory.mixture import Seen, seen, share, without
+from kinds.memory.network import OwnRows, Table
+from kinds.memory.network import Seen as Found
 from kinds.memory.prepare import counted, ids_in
 from kinds.memory.sums import LIMIT
 from kinds.names import WEIGHT
@@ -153,35 +156,55 @@ def test_with_reach_a_label_counts_for_earlier_values_too() -> None:
     assert as_read(label_counts(last, most=9, min_count=1)).keys() == {2, 3, 8}
 
 
+def discounted(
+    found: Seen | Found, at: int, unit: float, discount: float = 0.7
+) -> dict[int, float]:
+    """What a discount leaves of the labels of a row, before it is divided by a total."""
+    weights, rows = (np.asarray(of[at], np.float64) for of in (found.weights, found.rows))
+    given = share(weights, rows, np.ones(1), discount, several=False)
+    return as_dict(np.asarray(found.labels[at]), unit * given)
+
+
 def as_dict(labels: np.ndarray, weights: np.ndarray) -> dict[int, float]:
     """Of the labels that have a weight."""
     pairs = zip(labels.tolist(), weights.tolist(), strict=True)
     return {label: weight for label, weight in pairs if weight > 1e-9}
 
 
-def test_rows_that_count_several_times_for_a_value_are_left_out_whole() -> None:
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_that_count_several_times_for_a_value_are_left_out_whole(weighted: bool) -> None:
+    """Of the others remain the weights, the rows, and so what a discount leaves of each label, by
+    arrays and by tensors."""
     part = Key("items", 9, unknown=7, missing=8, place=1)
     keys, draw = Keys((part,), reach=3), np.random.default_rng(2)
     lists = [draw.integers(0, 4, draw.integers(0, 4)).tolist() for _ in range(80)]
     targets = [[int(label)] for label in draw.integers(0, 3, 80)]
+    weights = draw.integers(1, 4, 80) / 2 if weighted else np.ones(80)
 
     def of_rows(chosen: list[int]) -> tuple[LabelCounts, pa.RecordBatch]:
         columns = {"items": [lists[at] for at in chosen], "next": [targets[at] for at in chosen]}
         types = {name: pa.array(values, pa.list_(pa.int64())) for name, values in columns.items()}
+        types[WEIGHT] = pa.array(weights[chosen][:, None].tolist(), pa.list_(pa.float32()))
         features = pa.RecordBatch.from_pydict(types)
         pairs = counted(PairCounts(), keys, features, "next")
         return label_counts(pairs, most=9, min_count=1), features
 
     counts, features = of_rows(list(range(80)))
-    key, (share, _) = keys.looked_up(ids_in(features)), keys.own(ids_in(features))
+    key, (shares, times) = keys.looked_up(ids_in(features)), keys.own(ids_in(features))
     labels = np.array(targets)[:, 0]
-    left = without(seen(counts, key), labels, share / counts.unit)
+    left = without(seen(counts, key), labels, weights * shares / counts.unit, times)
+    padded = np.array([[8] * (3 - len(one)) + one for one in lists])
+    own_rows = OwnRows(tf.constant(labels, tf.int32), tf.constant(weights, tf.float32))
+    of_tensors = Table("items", counts, keys).seen({"items": tf.constant(padded)}, own_rows)
     for at in range(80):
         others, _ = of_rows([other for other in range(80) if other != at])
         again = seen(others, key[at : at + 1])
         assert left.totals[at] * counts.unit == pytest.approx(again.totals[0] * others.unit)
         own = as_dict(left.labels[at], left.weights[at] * counts.unit)
         assert own == pytest.approx(as_dict(again.labels[0], again.weights[0] * others.unit))
+        expected = discounted(again, 0, others.unit)
+        assert discounted(left, at, counts.unit) == pytest.approx(expected)
+        assert discounted(of_tensors, at, counts.unit) == pytest.approx(expected, rel=1e-4)
 
 
 def test_of_rows_with_several_labels_the_rows_are_the_total() -> None:

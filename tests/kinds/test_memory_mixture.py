@@ -59,16 +59,20 @@ class Rows:
 EVERY = np.ones(ROWS, bool)
 
 
+# Weight and rows by label.
+OfLabels = dict[int, tuple[float, int]]
+
+
 def slow_probabilities(
-    gates: Gates, logits: Array, memories: Sequence[tuple[dict[int, float], float]]
+    gates: Gates, logits: Array, memories: Sequence[tuple[OfLabels, float]]
 ) -> Array:
-    """One row by the definitions; `memories` are (weights by label, total)."""
+    """One row by the definitions; `memories` are (labels, total)."""
     network = np.exp(logits.astype(np.float64) - np.logaddexp.reduce(logits.astype(np.float64)))
     chain, parts, signs = network, list[Array](), list[float]()
-    for (weights, total), d in reversed(list(zip(memories, gates.discounts, strict=True))):
+    for (labels, total), d in reversed(list(zip(memories, gates.discounts, strict=True))):
         s = np.zeros_like(network)
-        for label, weight in weights.items():
-            s[label] = max(weight - d, 0) / total
+        for label, (weight, rows) in labels.items():
+            s[label] = max(weight - d * weight / rows, 0) / total
         left = 1 - s.sum()
         chain = s + left * chain
         parts.insert(0, chain)
@@ -78,18 +82,20 @@ def slow_probabilities(
     return gate[0] * network + sum(g * q for g, q in zip(gate[1:], parts, strict=True))
 
 
-def of_row(counts: LabelCounts, key: int) -> tuple[dict[int, float], float]:
+def of_row(counts: LabelCounts, key: int) -> tuple[OfLabels, float]:
     place = int(counts.places(np.array([key]))[0])
     if place == len(counts.keys):
         return {}, 0.0
     of = slice(counts.offsets[place], counts.offsets[place + 1])
-    labels, weights = counts.labels[of].tolist(), (counts.weights[of] / counts.unit).tolist()
-    return dict(zip(labels, weights, strict=True)), counts.totals[place] / counts.unit
+    pairs = zip((counts.weights[of] / counts.unit).tolist(), counts.rows[of].tolist(), strict=True)
+    labels = dict(zip(counts.labels[of].tolist(), pairs, strict=True))
+    return labels, counts.totals[place] / counts.unit
 
 
 @pytest.mark.parametrize("most", [LABELS, 2])
-def test_the_reference_is_the_chain_of_the_definition(most: int) -> None:
-    rows = Rows(1)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_reference_is_the_chain_of_the_definition(most: int, weighted: bool) -> None:
+    rows = Rows(1, weighted=weighted)
     tables = [rows.counts(k, np.arange(ROWS) < 40, most) for k in range(2)]
     looked_up = [reference.seen(t, rows.keys[k]) for k, t in enumerate(tables)]
     mixed = reference.mixture(rows.gates, looked_up)
@@ -112,15 +118,21 @@ def test_a_row_left_out_is_as_if_it_had_not_been_counted(weighted: bool) -> None
         counts = rows.counts(k, EVERY)
         # Recounted in the unit of all the rows.
         left_out = reference.without(
-            reference.seen(counts, rows.keys[k]), rows.targets, rows.weights / counts.unit
+            reference.seen(counts, rows.keys[k]),
+            rows.targets,
+            rows.weights / counts.unit,
+            np.ones(ROWS, int),
         )
         for row in range(ROWS):
             again = rows.counts(k, np.arange(ROWS) != row)
-            weights, total = of_row(again, rows.keys[k][row])
+            labels, total = of_row(again, rows.keys[k][row])
             scale = again.unit / counts.unit
-            there = left_out.weights[row] > 1e-9
-            got = dict(zip(left_out.labels[row][there], left_out.weights[row][there], strict=True))
-            assert got == pytest.approx({lab: scale * w for lab, w in weights.items()})
+            there = left_out.rows[row] > 0
+            found = left_out.labels[row], left_out.weights[row], left_out.rows[row]
+            got = {label: (w, n) for label, w, n in zip(*(of[there] for of in found), strict=True)}
+            assert got.keys() == labels.keys()
+            for label, (weight, times) in labels.items():
+                assert got[label] == (pytest.approx(scale * weight), times)
             assert left_out.totals[row] == pytest.approx(scale * total)
 
 
@@ -128,14 +140,16 @@ def test_a_label_that_is_not_kept_leaves_the_total_all_the_same() -> None:
     counts = of_pairs(
         np.zeros(2, int), np.array([4, 7]), np.array([3.0, 1.0]), np.array([3, 1]), most=1
     )
-    left_out = reference.without(reference.seen(counts, np.array([0])), np.array([7]), np.ones(1))
+    seen = reference.seen(counts, np.array([0]))
+    left_out = reference.without(seen, np.array([7]), np.ones(1), np.ones(1, int))
     assert (left_out.labels.tolist(), left_out.weights.tolist()) == ([[4]], [[3.0]])
     assert left_out.totals.tolist() == [3.0]
 
 
 def test_a_value_of_one_row_is_unknown_to_that_row_and_the_gates_fall_back() -> None:
     counts = of_pairs(np.array([5]), np.array([2]), np.ones(1), np.ones(1, int), most=4)
-    seen = reference.without(reference.seen(counts, np.array([5])), np.array([2]), np.ones(1))
+    seen = reference.seen(counts, np.array([5]))
+    seen = reference.without(seen, np.array([2]), np.ones(1), np.ones(1, int))
     mixed = reference.mixture(Gates.start(1), [seen])
     assert mixed.share.tolist() == [1.0] and not mixed.masses.any()
 
@@ -145,7 +159,7 @@ def test_the_scale_of_the_weights_changes_nothing() -> None:
     once = reference.seen(rows.counts(0, EVERY), rows.keys[0])
     rows.weights = 0.01 * rows.weights
     again = reference.seen(rows.counts(0, EVERY), rows.keys[0])
-    for name in ("labels", "weights", "totals"):
+    for name in ("labels", "weights", "rows", "totals"):
         np.testing.assert_allclose(getattr(once, name), getattr(again, name))
 
 
@@ -176,8 +190,10 @@ def numpy_mixture(rows: Rows, counted: Rows, most: int, *, left_out: bool) -> Mi
     for k in range(2):
         counts = counted.counts(k, EVERY, most)
         found = reference.seen(counts, rows.keys[k])
-        own = rows.weights / counts.unit
-        memories.append(reference.without(found, rows.targets, own) if left_out else found)
+        if left_out:
+            own = rows.weights / counts.unit, np.ones(ROWS, int)
+            found = reference.without(found, rows.targets, *own)
+        memories.append(found)
     return reference.mixture(rows.gates, memories)
 
 
@@ -218,14 +234,14 @@ def test_what_gates_read_of_the_hidden_vector_is_a_bias_of_each_row() -> None:
         np.testing.assert_allclose(np.exp(log_p[row]), expected, rtol=1e-6)
     by_tensors = memory.mixture(features_of(rows), hidden=tf.constant(hidden))
     np.testing.assert_allclose(by_tensors.share, got.share, rtol=1e-4)
-    np.testing.assert_allclose(by_tensors.masses.numpy().sum(1), got.masses.sum(1), rtol=1e-4)
+    masses = np.concatenate(by_tensors.masses, axis=1)
+    np.testing.assert_allclose(masses.sum(1), got.masses.sum(1), rtol=1e-4)
     for name, values in memory.learned().arrays().items():
         np.testing.assert_allclose(values, gates.arrays()[name], rtol=1e-5)
     memory.take(rows.gates)
     alone = memory.mixture(features_of(rows))
-    for ours, plain in zip(
-        memory.mixture(features_of(rows), hidden=tf.constant(hidden)), alone, strict=True
-    ):
+    again = memory.mixture(features_of(rows), hidden=tf.constant(hidden))
+    for ours, plain in zip(*map(tf.nest.flatten, (again, alone)), strict=True):
         np.testing.assert_array_equal(ours, plain)
     assert set(memory.learned().arrays()) == {"bias", "weights", "discounts"}
 
@@ -276,9 +292,9 @@ def test_of_several_labels_each_is_shrunk_to_what_comes_next() -> None:
     odds = reference.log_odds(rows.logits, mixed)
     further = discount / (1 - discount)
     for row in range(ROWS):
-        weights, total = of_row(counts, rows.keys[0][row])
+        labels, total = of_row(counts, rows.keys[0][row])
         network = 1 / (1 + np.exp(-rows.logits[row].astype(np.float64)))
-        of_label = np.array([weights.get(label, 0.0) for label in range(LABELS + 1)])
+        of_label = np.array([labels.get(label, (0.0, 0))[0] for label in range(LABELS + 1)])
         counted = (of_label + further * network) / (total + further)
         expected = (network + counted) / 2
         np.testing.assert_allclose(1 / (1 + np.exp(-odds[row])), expected, rtol=1e-6)
@@ -302,6 +318,9 @@ def test_tensorflow_mixes_several_labels_as_the_reference_does() -> None:
 
 
 def test_a_row_of_several_labels_is_left_out_with_all_of_them() -> None:
-    seen = Found(tf.constant([[2, 5, 7]]), tf.constant([[3.0, 2.0, 1.0]]), tf.constant([4.0]))
-    left = without(seen, OwnRows(tf.constant([[5, 7, -2]]), tf.ones([1])), tf.ones([1]))
+    weights = tf.constant([[3.0, 2.0, 1.0]])
+    seen = Found(tf.constant([[2, 5, 7]]), weights, weights, tf.constant([4.0]))
+    own = OwnRows(tf.constant([[5, 7, -2]]), tf.ones([1]))
+    left = without(seen, own, tf.ones([1]), tf.ones([1], tf.int32))
     assert left.weights.numpy().tolist() == [[3.0, 1.0, 0.0]] and float(left.totals[0]) == 3.0
+    assert left.rows.numpy().tolist() == [[3.0, 1.0, 0.0]]

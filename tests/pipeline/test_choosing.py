@@ -95,6 +95,20 @@ def test_where_nothing_helps_there_is_no_memory(tmp_path: Path) -> None:
     assert data.spec.memories == {} and data.spec.heads["product"].memories() == ()
 
 
+@pytest.mark.parametrize("setting", ["label_smoothing: 0.1", "class_weights: balanced"])
+def test_a_head_whose_labels_count_otherwise_gets_none_and_the_data_can_be_read(
+    setting: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = SPEC.replace("vocabulary: product}}", f"vocabulary: product, {setting}}}}}")
+    logging.getLogger("pipeline").propagate = True
+    with caplog.at_level(logging.INFO, "pipeline.prepare"):
+        rows = [write(tmp_path / "rows.parquet", by="pair")]
+        prepare.prepare(parse_spec(own), rows, tmp_path / "data")
+    assert DataFolder(tmp_path / "data").verified().spec.memories == {}
+    name = setting.partition(":")[0]
+    assert f"memory: none for product: {name} changes how its labels count" in caplog.messages
+
+
 @pytest.mark.parametrize(("by", "first"), [("pair", ("maker", "month")), ("nothing", None)])
 def test_it_chooses_for_heads_with_several_labels_a_row(
     by: str, first: tuple[str, ...] | None, tmp_path: Path

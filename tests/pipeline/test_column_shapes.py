@@ -124,6 +124,7 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "times with T and a zone": ("t", lambda r, at: f"{_day(at)}T{at % 24:02d}:05:00+01:00", "date"),
     "days with points": ("t", lambda r, at: _day(at).strftime("%d.%m.%Y"), "date"),
     "days with slashes": ("t", lambda r, at: _day(at).strftime("%d/%m/%Y"), "date"),
+    "days, some of them NA": ("t", _missing(lambda r, at: _day(at).isoformat(), 0.2, "NA"), "date"),
     "American days": ("t", lambda r, at: _day(at).strftime("%m/%d/%Y"), "date"),
     "days as eight digits": ("t", lambda r, at: _day(at).strftime("%Y%m%d"), "date"),
     "days with names of months": (
@@ -194,6 +195,7 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "sides in other words": ("set", _skewed(["Training", "dev"]), "split"),
     "a flag for test rows": ("is_test", lambda r, at: int(r.random() < 0.2), "split"),
     "folds": ("fold", lambda r, at: r.randint(0, 4), "split"),
+    "codes of answers": ("result", _skewed((200, 404, 302, 304, 500, 401)), "category"),
 }
 # The same for targets: the name, the cells, and the head.
 TARGETS: dict[str, tuple[str, Make, str]] = {
@@ -215,6 +217,12 @@ TARGETS: dict[str, tuple[str, Make, str]] = {
         "classification",
     ),
     "labels with a letter": ("label", lambda r, at: f"l{at % 2}", "classification"),
+    "codes of answers": ("status", _skewed((200, 404, 302, 304, 500, 401)), "classification"),
+    "codes without a telling name": ("found", _skewed((150, 975, 304, 402)), "classification"),
+    "doublings": ("memory", _skewed((128, 256, 512, 1024)), "regression"),
+    "steps": ("dose", _skewed((100, 250, 400, 700)), "regression"),
+    "prices of a few things": ("price", _skewed((119, 249, 499, 799, 988)), "regression"),
+    "answers to question N1": ("N1", lambda r, at: r.randint(1, 6), "classification"),
     "ids": ("next_item_id", _ids(60, 1, 10_000), "classification"),
     "stars": ("rating", lambda r, at: r.randint(1, 10) / 2, "regression"),
     "prices": ("price", lambda r, at: f"{r.lognormvariate(3, 2):.2f}", "regression log"),

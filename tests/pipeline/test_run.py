@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -18,7 +17,8 @@ from pipeline.run import run, run_all
 from pipeline.running.options import parser
 from pipeline.running.processes import StageFailed, run_stage
 from pipeline.running.settings import minutes_of
-from pipeline.running.stages import Command, commands
+from pipeline.running.stages import Command, columns_to_keep, commands
+from pipeline.spec.file import parse_spec
 
 WANTED = ["--spec", "spec.yaml", "--input", "a.csv", "b.csv", "--output", "OUT"]
 
@@ -44,6 +44,18 @@ def test_the_stages_are_the_commands_of_the_contract() -> None:
 def test_rows_to_score_may_be_others_and_carry_more_columns() -> None:
     line = command_lines(score=["new.csv"], keep=["label"])["score"]
     assert "--input new.csv --output OUT/scores.parquet --keep label" in line
+
+
+def test_without_keys_scores_stand_beside_what_the_model_reads_and_predicts() -> None:
+    said = """
+      name: plain
+      vocabularies: {town: {}}
+      inputs: {size: {kind: number, column: m2}, town: {kind: category, vocabulary: town}}
+      heads: {price: {kind: regression}, sold: {kind: binary, column: "sold?"}}
+      split: {by: row}
+    """
+    assert columns_to_keep(parse_spec(said)) == ["m2", "town", "price", "sold?"]
+    assert columns_to_keep(parse_spec(f"{said}  keys: [row]")) == []
 
 
 def test_where_elements_of_lists_are_held_out_all_lists_are_scored(
@@ -181,11 +193,10 @@ def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
-        started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "saved\n"
-        assert process.wait(timeout=10) == 143
-        assert time.monotonic() - started < 10
+        # The stage would go on for longer.
+        assert process.wait(timeout=50) == 143
 
 
 def test_a_run_from_python_takes_all_that_its_commands_take() -> None:

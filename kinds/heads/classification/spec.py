@@ -46,6 +46,10 @@ class Classification(LabelsPart):
     def memories(self) -> tuple[Name, ...]:
         return self.memory
 
+    def counts_otherwise(self) -> str | None:
+        settings = ("label_smoothing", "class_weights")
+        return next((one for one in settings if getattr(self, one)), None)
+
     def leaves_out(self) -> Column | None:
         return self.filtered
 
@@ -56,9 +60,8 @@ class Classification(LabelsPart):
     def check(self, place: str, training: Any) -> None:
         if self.select and self.select.startswith(FILTERED) and not self.filtered:
             raise ValueError(f"{place}.select: {self.select} needs `filtered`, a column of labels")
-        for setting in ("label_smoothing", "class_weights"):
-            if self.memory and getattr(self, setting):
-                raise ValueError(
-                    f"{place}: {setting} changes how labels count and does not go with `memory`, "
-                    "which counts them as they are"
-                )
+        if self.memory and (setting := self.counts_otherwise()):
+            raise ValueError(
+                f"{place}: {setting} changes how labels count and does not go with `memory`, "
+                "which counts them as they are"
+            )

@@ -20,10 +20,11 @@ def could_be(column: Column) -> Look | None:
     else:
         form = times.epoch_format(column.plain_numbers) if column.plain_numbers is not None else ""
         said, against = f"{form} since 1970", ""
+    words = column.time.words if column.time is not None else ()
     settings: dict[str, Any] = {} if form == "iso" else {"format": form}
     if times.have_hours(points):
         said = said.replace("days as", "days with times as")
     else:
         settings["parts"] = ["month", "weekday", "days"]
     sure = _LESS_SURE if against else 0.85 if form == _EIGHT_DIGITS else _SURE
-    return Look(sure, said, against, settings)
+    return Look(sure, said, against, settings, missing_words=words)

@@ -49,7 +49,7 @@ class Roles:
 
     @property
     def missing_words(self) -> list[str]:
-        """What cells hold where there is no number."""
+        """What cells hold where there is no number, day or time."""
         parts = [*self.inputs, *self.heads]
         return [*dict.fromkeys(word for part in parts for word in part.look.missing_words)]
 

@@ -20,9 +20,13 @@ _MOST_FOLDS = 20
 _LEAST_ELEMENTS = 3
 _OF_EVENTS = names.TIMES | names.EVENTS | names.CALENDAR
 _FEW_TIMES_BACK = 0.01
+# A split by time rejects the rows without one.
+_FEW_WITHOUT_TIME = 0.001
 _SUBJECTS = frozenset(("id", "ids", "uid", "uuid", "guid"))
 # So many rows of one id on average are too few to learn from it.
 _FEW_ROWS_OF_AN_ID = 5
+# Where more of the rows than these repeat others, inputs have few values: alike is no copy.
+_FEW_KINDS_OF_ROWS = 0.8
 _SHARES = {"eval": 0.1, "test": 0.1}
 
 
@@ -131,6 +135,7 @@ def found(
     for column in _times(every):
         if is_sorted(column) or {*names.words(column.column)} <= _OF_EVENTS:
             why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
+            why += "; the few rows without one are rejected" * bool(column.missing + column.absent)
             return Split({"by": "time", "column": column.column, **_SHARES}, why)
     if keys:
         return by_columns(
@@ -140,7 +145,7 @@ def found(
         said = " and ".join(repr(column.column) for column in pair)
         return by_columns(pair, f"by chance; no two rows have the same {said}")
     plain = [column for column in inputs if not column.is_list]
-    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > 0.5:
+    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > _FEW_KINDS_OF_ROWS:
         many = "many rows are" if alike else "no two rows are"
         return Split({"by": "row", **_SHARES}, f"by chance; {many} alike in all inputs")
     return by_columns(plain, "by chance; rows that are alike in all inputs stay together")
@@ -194,7 +199,14 @@ def _subjects(columns: Sequence[Column]) -> list[Column]:
 
 def _times(columns: Sequence[Column]) -> list[Column]:
     """The columns by which a split can put all rows in time, that with most times first."""
-    fit = [c for c in columns if c.is_time and c.missing == 0 and c.distinct >= FEW and _is_read(c)]
+    fit = [
+        column
+        for column in columns
+        if column.is_time
+        and column.missing + column.absent <= _FEW_WITHOUT_TIME
+        and column.distinct >= FEW
+        and _is_read(column)
+    ]
     return sorted(fit, key=lambda column: -column.distinct)
 
 
