@@ -17,7 +17,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from pathlib import Path
@@ -177,8 +177,7 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--rivals-python", help="a Python that has the rivals' packages")
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
-    said = "measure these alone, and compare nothing"
-    parser.add_argument("--only", nargs="+", metavar="NAME", help=said)
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="measure these, compare nothing")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, help="where the last line goes, too")
@@ -216,28 +215,21 @@ def run(arguments: Sequence[str]) -> None:
 
 def figures_of(name: str, options: argparse.Namespace) -> dict[str, list[Figures]]:
     """{contestant: the figures of each seed}."""
-    table = TABLES[name]
-    names = [OURS, *(table.rivals if options.rivals_python else ())]
+    names = [OURS, *(TABLES[name].rivals if options.rivals_python else ())]
+    chosen = [who for who in names if not options.only or who in options.only]
     return {
-        who: [
-            kept(
-                options.output / "figures" / f"{name}-{who}-{seed}.json",
-                lambda who=who, seed=seed: (
-                    ours(table, options, seed) if who == OURS else rival(who, table, options, seed)
-                ),
-            )
-            for seed in range(options.seeds)
-        ]
-        for who in names
-        if not options.only or who in options.only
+        who: [measured(name, who, options, seed) for seed in range(options.seeds)] for who in chosen
     }
 
 
-def kept(path: Path, measure: Callable[[], Figures]) -> Figures:
+def measured(name: str, who: str, options: argparse.Namespace, seed: int) -> Figures:
     """What an earlier call measured, or what is measured now."""
+    path = options.output / "figures" / f"{name}-{who}-{seed}.json"
     if not path.exists():
+        table = TABLES[name]
+        found = ours(table, options, seed) if who == OURS else rival(who, table, options, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(measure()), encoding="utf-8")
+        path.write_text(json.dumps(found), encoding="utf-8")
     return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
