@@ -9,6 +9,16 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SHOWN = 15
+# The files that take longest begin first: else one process would be left with one of them while the
+# other has nothing to do.
+LONGEST = (
+    "tests/test_memories_end_to_end.py",
+    "tests/test_documents.py",
+    "tests/trainer/test_workers.py",
+    "tests/trainer/test_train_memory.py",
+    "tests/trainer/test_phases.py",
+    "tests/trainer/test_trials.py",
+)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -20,6 +30,11 @@ def pytest_collection() -> Generator[None, object, object]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest = {ROOT / file for file in LONGEST}
+    items.sort(key=lambda item: item.path not in longest)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -79,6 +79,30 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+@pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
+def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
+    kind: str, tmp_path: Path
+) -> None:
+    """The year of the death that is predicted, or a remark on it: what no row to come can have."""
+    r = R(9)
+    died = [r.random() < 0.15 for _ in range(900)]
+    makes = {
+        "numbers": lambda: str(r.randint(82, 99)),
+        "numbers or NA": lambda: str(r.random()),
+        "texts": lambda: r.choice(["fall", "fire", "flu"]),
+        "days": lambda: f"1992-0{r.randint(1, 9)}-1{r.randint(0, 9)}",
+    }
+    none = "NA" if kind == "numbers or NA" else ""
+    columns: Columns = {
+        "age": [r.randint(20, 90) for _ in died],
+        "found": [makes[kind]() if one else none for one in died],
+        "death": [int(one) for one in died],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("death",))
+    assert set(spec.inputs) == {"age"}
+    assert "gives the target in 100.00% of the rows" in text.replace("\n  #", "")
+
+
 def test_of_several_targets_the_one_that_a_column_gives_away_is_named(tmp_path: Path) -> None:
     columns = _columns()
     r = R(2)

@@ -3,7 +3,6 @@
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -194,11 +193,10 @@ def test_a_signal_to_end_reaches_the_stage(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
-        started = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.stdout.readline() == "saved\n"
-        assert process.wait(timeout=10) == 143
-        assert time.monotonic() - started < 10
+        # The stage would go on for longer.
+        assert process.wait(timeout=50) == 143
 
 
 def test_a_run_from_python_takes_all_that_its_commands_take() -> None:

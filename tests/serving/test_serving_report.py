@@ -303,6 +303,16 @@ def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:
     assert "count as one class in log_loss." in said
 
 
+def test_a_report_never_takes_the_place_of_the_model(run: Path) -> None:
+    model = exported() / "model" / "model.onnx"
+    before = model.read_bytes()
+    for output in (model, model.parent):
+        with pytest.raises(Failure, match="must be a file, and not the model") as found:
+            report.run(["--run", str(run), "--model", str(model), "--output", str(output)])
+        assert found.value.exit_code == Exit.USAGE
+    assert model.read_bytes() == before
+
+
 def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:
     data = read(run, exported() / "model" / "model.onnx")
     ended = {"epochs": 1, "of": 3, "why": "patience", "kept": None, "held_out_loss": None}

@@ -15,8 +15,8 @@ print(next(line.split()[1] for line in open("/proc/self/status") if line.startsw
 """
 IDS, DIFFERENT_ROWS = 200, 1_000
 # Few are enough to fill what is shuffled at once, twice. If the ids of the others were kept, they
-# would add two fifths in the small test.
-FEW, MANY, GROWTH = 250_000, 750_000, 1.25
+# would add a third.
+FEW, MANY, GROWTH = 200_000, 600_000, 1.25
 SPEC = tiny_spec(
     replace={
         "length: 4}": f"length: {IDS}, combine: mean}}",
