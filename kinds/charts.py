@@ -87,6 +87,15 @@ def counted(count: int, word: str) -> str:
     return f"{count:,} {word.removesuffix('y')}ies" if word.endswith("ry") else f"{count:,} {word}s"
 
 
+def rounded(value: float) -> str:
+    """A metric amid words: four digits, or all before the point.
+
+    >>> rounded(0.123456), rounded(4012.4), rounded(15_121_121.9)
+    ('0.1235', '4012', '15,121,122')
+    """
+    return f"{value:.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
+
+
 def figure(value: float) -> str:
     """A metric, or how many there are, with no more digits than anybody reads.
 

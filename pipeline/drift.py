@@ -25,7 +25,7 @@ from pipeline.distributions.distances import Distance, Drift, add_thresholds, li
 from pipeline.distributions.drift_counter import DriftCounter
 from pipeline.distributions.memory_drift import MemoryDrift
 from pipeline.failures import Exit, Failure, main
-from pipeline.fields import analyses_of, fields_of
+from pipeline.fields import analyses_of, fields_of, later_inputs
 from pipeline.folders.data import DataFolder
 from pipeline.rows.csv_dialect import AS_FOUND, Csv, add_csv, csv_of
 
@@ -35,7 +35,7 @@ def run(argv: Sequence[str]) -> None:
     old = distributions(options.data)
     data, csv = DataFolder(options.data), csv_of(options)
     new = NewRows(data, old, rows.expand(options.input), options.max_bad_fraction, csv)
-    found = Drift(new.count, list(new.distances()), limits(options))
+    found = Drift(new.count, list(new.distances()), limits(options), later_inputs(data.spec))
     print("\n".join(found.lines()))
     if options.json:
         manifest.write_text(options.json, json.dumps(found.content(), indent=2))

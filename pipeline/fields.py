@@ -14,11 +14,17 @@ from kinds.heads.prepare import KINDS as HEADS
 from kinds.inputs.prepare import KINDS as INPUTS
 from kinds.prepare import Prepare
 from pipeline import spec as specs
-from pipeline.sides import SIDES
+from pipeline.sides import SIDES, Split
 from pipeline.sides.times import time_field
 
 _COMPARED: Kind = "text"
 """What the columns are that tell rows apart: keys, and those of the split."""
+
+
+def later_inputs(spec: specs.Spec) -> list[str]:
+    """The inputs that say when a row was, where rows are held out by that."""
+    split = Split.of(spec.split.model_dump(mode="json"))
+    return [name for name in spec.inputs if split.says_when(spec.input_columns(name))]
 
 
 def named(column: str) -> str:

@@ -88,9 +88,26 @@ def _of_frame(given: Any, wanted: Sequence[str]) -> pa.Table:
         raise Failure(Exit.USAGE, ROWS, received=type(given).__name__)
     chosen = given[[name for name in wanted if name in names]]
     try:
-        return pa.Table.from_pandas(chosen, preserve_index=False) if is_pandas else pa.table(chosen)
+        if is_pandas:
+            return pa.Table.from_pandas(_written_periods(chosen), preserve_index=False)
+        return pa.table(chosen)
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
         raise _mixed(str(error)) from None
+
+
+def _written_periods(frame: Any) -> Any:
+    periods = {name: _written(frame[name]) for name in frame if _are_periods(frame[name])}
+    return frame.assign(**periods) if periods else frame
+
+
+def _are_periods(values: Any) -> bool:
+    return type(getattr(values, "dtype", None)).__name__ == "PeriodDtype"
+
+
+def _written(periods: Any) -> Any:
+    """The periods of pandas as texts such as 2024-01, as it writes them to CSV: Arrow would have
+    their numbers, counted from 1970."""
+    return periods.astype("string")
 
 
 def _check_once(names: Sequence[Any], wanted: Sequence[str]) -> None:
@@ -101,6 +118,8 @@ def _check_once(names: Sequence[Any], wanted: Sequence[str]) -> None:
 def _column(name: str, values: Any) -> pa.Array | pa.ChunkedArray:
     if isinstance(values, pa.Array | pa.ChunkedArray):
         return values
+    if _are_periods(values):
+        values = _written(values)
     if hasattr(values, "__arrow_c_stream__"):
         return pa.chunked_array(values)
     if isinstance(values, str | bytes) or not hasattr(values, "__len__"):

@@ -38,9 +38,11 @@ def run(arguments: Sequence[str]) -> None:
     """The command."""
     started = time.monotonic()
     options = _parser().parse_args(arguments)
-    output = Path(options.output)
+    output, model = Path(options.output), Path(options.model)
+    if output.is_dir() or output.resolve() == model.resolve():
+        raise Failure(Exit.USAGE, "the output must be a file, and not the model", received=output)
     with lock(output), lasting("report"):
-        write_text(output, render(read(Path(options.run), Path(options.model))))
+        write_text(output, render(read(Path(options.run), model)))
     print(f"report: {output} in {duration(time.monotonic() - started)}")
 
 

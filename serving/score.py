@@ -186,7 +186,7 @@ def _tell_drift(
         path.unlink(missing_ok=True)
         return
     distances = [*seen.distances(), *drift.of_memories(unknown_values(tally), metadata)]
-    found = Drift(tally.scored, distances, limits(options))
+    found = Drift(tally.scored, distances, limits(options), drift.later_inputs(metadata))
     # Where it fails the parts stay: the same command with --drift alone publishes them.
     drift.tell(found, path, said, fail=options.fail_on_drift)
 

@@ -8,6 +8,7 @@ all that it holds must be allowed (serving.model_file.integrity).
 """
 
 import hashlib
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import Element
 from pipeline.failures import Exit, Failure
 from serving.explanation.explainer import SAMPLES, Explainer, How
+from serving.files.other_types import OtherTypes
 from serving.further import Further, with_columns, with_schemas
 from serving.given_rows import rows_with, typed_rows
 from serving.model_file.answers import NOTHING_MORE, Answers
@@ -112,6 +114,9 @@ class Scorer:
         Lists are then as long as there are labels left, `top_k` at most, and scores remain those
         among all labels.
 
+        Warns where a column comes in another type than in training, and of inputs of which far
+        more values are unknown to the model than were in training.
+
         Raises Failure: 2 for a missing column or a wrong `top_k`, 4 for a row that does not fit
         (score files with `python -m serving.score` to set those aside).
         """
@@ -132,7 +137,13 @@ class Scorer:
         columns = [*self.columns, *(candidates.columns if candidates else [])]
         table = rows_with(rows, [*keys, *columns])
         batches = table.to_batches() if isinstance(table, pa.Table) else [table]
-        parts = [self._score_raw(batch, top_k, heads, candidates, further) for batch in batches]
+        seen, types = UnknownValues(), OtherTypes(self.metadata.fields)
+        parts = []
+        for batch in batches:
+            types.see("these rows", batch)
+            parts.append(self._score_raw(batch, top_k, heads, candidates, further, seen))
+        for line in [*types.warnings(), *seen.warnings(self.metadata.usual())]:
+            warnings.warn(line.removeprefix("warning: "), stacklevel=3)
         schema = with_schemas(self.schema(heads), further)
         results = pa.Table.from_batches(parts, schema=schema)
         for at, key in enumerate(keys):
@@ -192,10 +203,11 @@ class Scorer:
         heads: Sequence[str] | None,
         candidates: Candidates | None,
         further: Sequence[Further],
+        seen: UnknownValues,
     ) -> pa.RecordBatch:
         of_limits = candidates.fields if candidates else []
         typed = typed_rows(rows, [*self.metadata.fields, *of_limits])
-        results = self.score_typed(typed, top_k, heads, candidates)
+        results = self.score_later(typed, top_k, heads, seen, candidates)()
         return with_columns(results, typed, further)
 
     def score_typed(

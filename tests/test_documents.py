@@ -37,6 +37,7 @@ NOT_RUN = {
     "make demo": "takes minutes: test_examples_next_identifier runs it on few rows",
     "make test": "is this",
     "examples/next_item/": "takes minutes: test_next_elements_end_to_end runs its like on few rows",
+    "tennis": "needs an archive and minutes: test_tennis_end_to_end runs it on few rows",
     "python -m benchmarks.": "takes from minutes to hours; its options are checked by test_readme",
     "gcloud ": "needs Google Cloud",
     "docker ": "needs an engine for containers: test_docker checks the files' form",

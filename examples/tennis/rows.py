@@ -7,6 +7,7 @@ One row per player and match, so two rows per match, with what was known before 
     match, player    "2019-M020/300", "Kei Nishikori (105453)"
     tournament, round, level, hand    "Brisbane", "F", "A", "R"
     age, height, rank                 29.0, 178, 9; each may be missing
+    seed, entry                       2 and null, or null and "Q" for one out of the qualification
     last_opponents   of the ten matches before, oldest first: [..., "Jeremy Chardy (104607)"]
     year             2018 (the tournament began on 31 December); the split goes by it
     opponent, won, minutes, surface   to predict; minutes are missing in half of the rows
@@ -38,13 +39,14 @@ READ = [
     *("tourney_id", "tourney_name", "tourney_date", "tourney_level", "surface", "round"),
     *("match_num", "minutes"),
     *(f"{who}_{what}" for who in ("winner", "loser") for what in ("id", "name", "hand", "ht")),
-    *(f"{who}_{what}" for who in ("winner", "loser") for what in ("age", "rank")),
+    *(f"{who}_{what}" for who in ("winner", "loser") for what in ("age", "rank", "seed", "entry")),
 ]
 SCHEMA = pa.schema(
     [
         *((name, pa.string()) for name in ("match", "player", "tournament", "round", "level")),
         ("hand", pa.string()),
-        *((name, pa.float32()) for name in ("age", "height", "rank")),
+        *((name, pa.float32()) for name in ("age", "height", "rank", "seed")),
+        ("entry", pa.string()),
         ("last_opponents", pa.list_(pa.string())),
         ("year", pa.int32()),
         ("opponent", pa.string()),
@@ -118,6 +120,8 @@ def _row(match: Match, who: str, player: str, opponent: str, history: list[str])
         "age": _number(match[f"{who}_age"]),
         "height": _number(match[f"{who}_ht"]),
         "rank": _number(match[f"{who}_rank"]),
+        "seed": _number(match[f"{who}_seed"]),
+        "entry": match[f"{who}_entry"] or None,
         "last_opponents": history,
         "year": int(match["tourney_date"][:4]),
         "opponent": opponent,

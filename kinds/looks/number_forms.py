@@ -42,6 +42,8 @@ _SAID = {
 _MANY = 1000
 # So few other texts, in so small a share of the rows, among so many numbers are no values.
 _FEW_OTHERS, _RARE, _ENOUGH = 5, 0.02, 20
+# Words without a digit may be in more of the rows.
+_SELDOM = 0.2
 _NEARLY_ALL = 0.9
 # What is nearly a number: after a sign such as < or a typographic minus, in parentheses, or with a
 # unit behind it.
@@ -130,19 +132,32 @@ def _without_sentinel(texts: pa.Array, found: Numbers) -> Numbers:
 
 
 def odd_texts(texts: pa.Array, counts: np.ndarray) -> tuple[str, ...]:
-    """Few texts in few rows that are no numbers, where all others are plain ones.
+    """Few texts in few rows that are no numbers, where all others are plain ones; or few words, in
+    some more rows, where all others are numbers in whatever way they are written.
 
     >>> texts = pa.array(["abc", *map(str, range(200))])
     >>> odd_texts(texts, np.ones(201))
     ('abc',)
+    >>> texts = pa.array(["k.A.", *(f"1.{one},50" for one in range(100, 300))])
+    >>> odd_texts(texts, np.ones(201))
+    ('k.A.',)
     """
     said = pc.utf8_trim_whitespace(texts)
     known = pc.or_(pc.match_substring_regex(said, NUMBER), say_none(said))
+    if found := _few(said, counts, known, _RARE):
+        return found
+    known = pc.or_(pc.match_substring_regex(said, "[0-9]"), say_none(said))
+    found = _few(said, counts, known, _SELDOM)
+    return found if found and numbers_in(said.filter(known)) is not None else ()
+
+
+def _few(texts: pa.Array, counts: np.ndarray, known: pa.Array, share: float) -> tuple[str, ...]:
+    """The texts that are not known, if they are few and in no greater share of the rows."""
     at = np.flatnonzero(~known.to_numpy(zero_copy_only=False))
     is_few = 0 < len(at) <= _FEW_OTHERS and len(texts) - len(at) >= _ENOUGH
-    if not is_few or counts[at].sum() > _RARE * counts.sum():
+    if not is_few or counts[at].sum() > share * counts.sum():
         return ()
-    return tuple(dict.fromkeys(said.take(pa.array(at)).to_pylist()))
+    return tuple(dict.fromkeys(texts.take(pa.array(at)).to_pylist()))
 
 
 def nearly_numbers(texts: pa.Array) -> str:

@@ -7,7 +7,7 @@ few rows: some thousand are wanted. Standard library, numpy and pyarrow only.
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -50,15 +50,18 @@ def known_distance(memory: str, share: float, expected: float) -> Distance:
 
 @dataclass(frozen=True)
 class Drift:
-    """The distances of some rows, and the threshold of each measure."""
+    """The distances of some rows, and the threshold of each measure. Inputs that are `later` say
+    when a row was: new rows are far from the training rows there, and should be."""
 
     rows: int
     distances: Sequence[Distance]
     limits: Mapping[str, float]
+    later: Collection[str] = ()
 
     @property
     def warnings(self) -> list[dict[str, str]]:
-        high = [one for one in self.distances if one.distance > self.limits[one.measure]]
+        found = [one for one in self.distances if one.of not in self.later]
+        high = [one for one in found if one.distance > self.limits[one.measure]]
         return [one.anomaly(self.limits[one.measure]) for one in high]
 
     def content(self) -> dict[str, Any]:
@@ -70,6 +73,7 @@ class Drift:
         """For people: the greatest first."""
         width = max([len(one.of) for one in self.distances], default=0)
         warned = {one["of"]: "   warning: " + one["said"] for one in self.warnings}
+        warned |= dict.fromkeys(self.later, "   new rows are later, as the split has them")
         yield f"{self.rows:,} rows against the training rows"
         for one in sorted(self.distances, key=lambda one: -one.distance):
             said = warned.get(one.of, "")

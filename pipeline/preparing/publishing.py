@@ -26,7 +26,7 @@ from pipeline.console.import_noise import tensorflow
 from pipeline.distributions import Distribution
 from pipeline.distributions.distances import MEASURES, THRESHOLD, Drift, between
 from pipeline.failures import Exit, Failure
-from pipeline.fields import Fields
+from pipeline.fields import Fields, later_inputs
 from pipeline.folders.data import DataFolder
 from pipeline.folders.prepared import Statistics
 from pipeline.preparing import (
@@ -230,7 +230,8 @@ def _write_what_was_learned(
     warnings += [warning(of, anomaly) for of, anomaly in late]
     said = replace(said, warnings=warnings)
     if result.earlier is not None:
-        said = _compared(said, result.earlier, result.fail_on_drift)
+        later = later_inputs(result.spec)
+        said = _compared(said, result.earlier, later, fail=result.fail_on_drift)
     folder.write_statistics(said)
     return said
 
@@ -289,10 +290,13 @@ def _columns(spec: specs.Spec, vocabulary: str) -> list[str]:
     return [columns[name] for name in spec.counted(vocabulary)]
 
 
-def _compared(said: Statistics, earlier: Mapping[str, Distribution], fail: bool) -> Statistics:
+def _compared(
+    said: Statistics, earlier: Mapping[str, Distribution], later: Sequence[str], *, fail: bool
+) -> Statistics:
     """With the distances from earlier rows, and the warnings about them."""
     distances = list(between(earlier, said.distributions))
-    found = Drift(said.rows["train"], distances, dict.fromkeys(MEASURES, THRESHOLD))
+    limits = dict.fromkeys(MEASURES, THRESHOLD)
+    found = Drift(said.rows["train"], distances, limits, later)
     if fail:
         found.fail()
     warnings = [*said.warnings, *found.warnings]

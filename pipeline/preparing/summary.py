@@ -9,6 +9,7 @@ from pipeline.folders.prepared import STATISTICS, Statistics
 from pipeline.sides import SIDES
 
 FILES_SHOWN = 20
+VOCABULARIES_SHOWN = 12
 MEMORIES_SHOWN = 8
 
 
@@ -21,13 +22,7 @@ def summary(said: Statistics) -> Iterator[str]:
     yield from _files(said.files)
     for why, count in said.rejected_by_column.items():
         yield f"  rejected, {why}: {count:,}"
-    for name, entries in said.vocabularies.items():
-        yield f"vocabulary {name}: {cut_off(entries)}"
-    for name, shares in [*said.inputs.items(), *said.heads.items()]:
-        covered = [(side, share) for side, share in _covered(shares) if total[side]]
-        if any(share < 1 for _, share in covered):
-            known = ", ".join(f"{share:.1%} of {side}" for side, share in covered)
-            yield f"  {name} is covered in {known}"
+    yield from _vocabularies(said)
     for name, labels in said.labels.items():
         yield f"labels {name}: {labels_line(labels)}"
     yield from _memories(said.memory)
@@ -39,6 +34,20 @@ def summary(said: Statistics) -> Iterator[str]:
         rows = ", ".join(f"{kind} in {count:,} rows" for kind, count in types.items())
         yield f"column {column} has several types: {rows}"
     yield from warned(said.warnings)
+
+
+def _vocabularies(said: Statistics) -> Iterator[str]:
+    """How many values there are, and how many of those that occur they cover, if not all."""
+    own = list(said.vocabularies.items())
+    for name, entries in own[:VOCABULARIES_SHOWN]:
+        yield f"vocabulary {name}: {cut_off(entries)}"
+    if len(own) > VOCABULARIES_SHOWN:
+        yield f"  and {len(own) - VOCABULARIES_SHOWN:,} more, all of them in {STATISTICS}"
+    for name, shares in [*said.inputs.items(), *said.heads.items()]:
+        covered = [(side, share) for side, share in _covered(shares) if said.rows[side]]
+        if any(share < 1 for _, share in covered):
+            known = ", ".join(f"{share:.1%} of {side}" for side, share in covered)
+            yield f"  {name} is covered in {known}"
 
 
 def _memories(said: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:

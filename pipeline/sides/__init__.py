@@ -2,7 +2,7 @@
 
 import fnmatch
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Literal, Self
@@ -88,6 +88,15 @@ class Split:
     def has_times(self) -> bool:
         """Whether the last of its columns says when."""
         return self.by in ("time", "last") and not self.of_elements
+
+    def says_when(self, columns: Iterable[str]) -> bool:
+        """Whether one of an input's columns is that by which rows are held out: new rows are later
+        in it than those of training, whatever they are like.
+
+        >>> Split("time", ("day",)).says_when(["day"]), Split("hash", ("day",)).says_when(["day"])
+        (True, False)
+        """
+        return self.has_times and self.columns[-1] in columns
 
     @property
     def needs_names(self) -> bool:

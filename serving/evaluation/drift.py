@@ -59,6 +59,13 @@ def analyses_of(metadata: Metadata) -> dict[str, Analysis]:
     return analyses
 
 
+def later_inputs(metadata: Metadata) -> list[str]:
+    """The inputs that say when a row was, where rows are held out by that."""
+    analyses = analyses_of(metadata) if metadata.split else {}
+    split = metadata.split
+    return [n for n, of in analyses.items() if split and split.says_when([of.field.column])]
+
+
 def _words(said: dict[str, Any]) -> Words | None:
     return Words(**said["words"]) if "words" in said else None
 

@@ -39,6 +39,7 @@ def test_a_match_is_two_rows_whose_order_does_not_tell_who_won() -> None:
 
 def test_a_row_holds_its_own_players_columns() -> None:
     said = {"winner_age": "25.5", "winner_ht": "190", "winner_rank": "3", "winner_hand": "L"}
+    said |= {"winner_seed": "2", "loser_entry": "WC"}
     row, other = made([match("20200101", "QF", "10", "20", minutes="97", **said)])
     assert row == {
         "match": "2020-1/1",
@@ -50,6 +51,8 @@ def test_a_row_holds_its_own_players_columns() -> None:
         "age": 25.5,
         "height": 190.0,
         "rank": 3.0,
+        "seed": 2.0,
+        "entry": None,
         "last_opponents": [],
         "year": 2020,
         "opponent": "Bob (20)",
@@ -57,7 +60,8 @@ def test_a_row_holds_its_own_players_columns() -> None:
         "minutes": 97.0,
         "surface": "Clay",
     }
-    assert [other[name] for name in ("hand", "age", "height", "rank")] == [None] * 4
+    assert [other[name] for name in ("hand", "age", "height", "rank", "seed")] == [None] * 5
+    assert other["entry"] == "WC"
 
 
 def test_the_last_opponents_are_those_of_earlier_matches_only() -> None:

@@ -7,6 +7,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -77,6 +78,30 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert set(spec.inputs) == {"shop", "x"}
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
+
+
+@pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
+def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
+    kind: str, tmp_path: Path
+) -> None:
+    """The year of the death that is predicted, or a remark on it: what no row to come can have."""
+    r = R(9)
+    died = [r.random() < 0.15 for _ in range(900)]
+    makes = {
+        "numbers": lambda: str(r.randint(82, 99)),
+        "numbers or NA": lambda: str(r.random()),
+        "texts": lambda: r.choice(["fall", "fire", "flu"]),
+        "days": lambda: f"1992-0{r.randint(1, 9)}-1{r.randint(0, 9)}",
+    }
+    none = "NA" if kind == "numbers or NA" else ""
+    columns: Columns = {
+        "age": [r.randint(20, 90) for _ in died],
+        "found": [makes[kind]() if one else none for one in died],
+        "death": [int(one) for one in died],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("death",))
+    assert set(spec.inputs) == {"age"}
+    assert "gives the target in 100.00% of the rows" in text.replace("\n  #", "")
 
 
 def test_of_several_targets_the_one_that_a_column_gives_away_is_named(tmp_path: Path) -> None:
@@ -489,3 +514,21 @@ def test_a_few_names_in_two_columns_share_a_vocabulary_and_answers_do_not(
     spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     own = [spec.inputs[name].model_dump()["vocabulary"] for name in ("team", "rival")]
     assert own == ["team", "team" if alike else "rival"]
+
+
+def test_years_stand_for_themselves_only_where_held_out_rows_have_the_same(tmp_path: Path) -> None:
+    r = R(21)
+    days = [date(2000, 1, 1) + timedelta(days=at) for at in range(2_500)]
+    columns: Columns = {
+        "date": [day.isoformat() for day in days],
+        "year": [day.year for day in days],
+        "hall": [r.randint(1, 9) for _ in days],
+        "sold": [r.gauss(0, 1) for _ in days],
+    }
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("sold",))
+    assert spec.split.by == "time"
+    assert "hall_each" in spec.inputs and "year_each" not in spec.inputs
+    spec, _ = _inferred(
+        _write(tmp_path / "a.csv", columns | {"date": columns["hall"]}), targets=("sold",)
+    )
+    assert "year_each" in spec.inputs

@@ -165,3 +165,28 @@ def test_prepare_compares_a_new_day_with_an_earlier_folder(data: Path, tmp_path:
         _prepare(tmp_path, "again", "--compare", str(data), "--fail-on-drift")
     assert failure.value.exit_code == Exit.BAD_ROWS
     assert not (tmp_path / "again").exists()
+
+
+def test_the_time_that_decides_the_split_is_later_without_a_warning(tmp_path: Path) -> None:
+    said = """
+      name: later
+      inputs: {day: {kind: date}, rooms: {kind: number}}
+      heads: {sold: {kind: binary}}
+      split: {by: time, column: day, eval: 0.1, test: 0.1}
+    """
+    (tmp_path / "spec.yaml").write_text(said)
+    random, days = np.random.default_rng(3), np.datetime64("2024-01-01") + np.arange(600)
+    rooms = random.integers(1, 6, 600)
+
+    def write(days: np.ndarray, rooms: np.ndarray) -> None:
+        table = pa.table({"day": days, "rooms": rooms, "sold": rooms > 2})
+        pyarrow.parquet.write_table(table, tmp_path / "rows.parquet")
+
+    write(days, rooms)
+    _prepare(tmp_path, "data")
+    write(days + 600, rooms + 9)
+    said_to = ["--data", str(tmp_path / "data"), "--input", str(tmp_path / "rows.parquet")]
+    drift.run([*said_to, "--json", str(tmp_path / "drift.json")])
+    found = json.loads((tmp_path / "drift.json").read_text())
+    assert {one["of"]: one["distance"] for one in found["distances"]}["day"] > 0.9
+    assert {one["of"] for one in found["warnings"]} == {"rooms", "sold"}

@@ -177,6 +177,21 @@ def test_few_texts_among_numbers_stand_for_none(odd: str, tmp_path: Path) -> Non
     assert (spec.inputs["x"].kind, spec.missing_words) == ("number", (odd,))
 
 
+def test_words_among_numbers_of_any_form_stand_for_none(tmp_path: Path) -> None:
+    prices = ["k.A." if at % 12 == 0 else f"{1 + at % 8}.{at:03d},50 €" for at in range(300)]
+    _, spec = _spec_of(tmp_path, "a.csv", {"x": prices})
+    assert (spec.inputs["x"].kind, spec.missing_words) == ("number", ("k.A.",))
+
+
+def test_a_target_that_never_comes_again_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    names = [f"{'abc'[at % 3]} {at * 7919}" for at in range(300)]
+    pyarrow.csv.write_csv(pa.table({"shop": ["A", "B"] * 150, "name": names}), path)
+    with pytest.raises(Failure, match=r"must have values that come again.*300 different") as found:
+        spec_for([str(path)], said=Wishes(targets=("name",)))
+    assert found.value.exit_code == Exit.USAGE
+
+
 def test_infinite_numbers_of_a_typed_column_are_missing(tmp_path: Path) -> None:
     numbers = [float("inf") if at % 50 == 0 else at * 0.37 for at in range(300)]
     _, spec = _spec_of(tmp_path, "a.parquet", {"x": numbers})
@@ -245,7 +260,7 @@ def test_times_of_which_few_are_missing_split_the_rows(tmp_path: Path) -> None:
     assert (spec.inputs["when"].kind, spec.split.by) == ("date", "time")
     assert spec.missing_words == ("NA",) and "the few rows without" in text
     _, spec = _spec_of(tmp_path, "a.csv", {"when": [*["NA"] * 100, *times[100:]]})
-    assert (spec.inputs["when"].kind, spec.split.by) == ("date", "row")
+    assert (spec.inputs["when"].kind, spec.split.by) == ("date", "hash")
 
 
 def test_lengths_of_time_are_numbers_that_prepare_reads(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import shutil
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ import polars
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from small_run import exported, small_rows
+from small_run import WORDS, exported, small_rows
 
 from pipeline.failures import Exit, Failure
+from serving.given_rows import as_arrow
+from serving.model_file.unknown import Usual
 from serving.scorer import Scorer
 
 MODEL = "model.onnx"
@@ -240,3 +243,35 @@ def test_a_missing_model_is_usage(tmp_path: Path) -> None:
     with pytest.raises(Failure) as failure:
         Scorer(tmp_path / "none.onnx")
     assert failure.value.exit_code == Exit.USAGE
+
+
+# Of pyarrow, which reads pandas' times with a zone in a way that pandas will change.
+@pytest.mark.filterwarnings("ignore:Series.values returning an ndarray:DeprecationWarning")
+@pytest.mark.parametrize("with_zone", [True, False])
+def test_values_of_another_kind_are_not_scored_in_silence(
+    with_zone: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program gets as a warning what the command says in a line."""
+    usual = {"word": Usual(len(WORDS), 0.01)}
+    monkeypatch.setattr("serving.model_file.metadata.Metadata.usual", lambda metadata: usual)
+    rows = small_rows(200)
+    times = pandas.date_range("2024-01-01", periods=200, tz="UTC" if with_zone else None)
+    others = rows.to_pandas().assign(word=times)
+    loaded = Scorer(exported() / "model" / MODEL)
+    with pytest.warns(UserWarning) as told:
+        loaded.score(others)
+    said = "\n".join(str(one.message) for one in told)
+    assert "OTHER_TYPE of word: it has times in these rows" in said
+    with pytest.warns(UserWarning, match="UNKNOWN_VALUES of word: 100.0% of its values"):
+        loaded.score(rows.to_pandas().assign(word=[f"new {at}" for at in range(200)]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded.score(rows)
+
+
+def test_periods_are_read_as_pandas_writes_them() -> None:
+    months = pandas.Series(pandas.period_range("2023-11", periods=3, freq="M"))
+    months[1] = None
+    written = ["2023-11", None, "2024-01"]
+    for given in (pandas.DataFrame({"month": months}), {"month": months}):
+        assert pa.table(as_arrow(given, ["month"])).to_pydict() == {"month": written}

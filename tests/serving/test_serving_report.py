@@ -141,9 +141,9 @@ def test_every_plot_has_its_marks_and_its_data_beside_it(opened: Browser) -> Non
         "[...document.querySelectorAll('figure.chart')].map(f => "
         "[f.querySelectorAll('path.line, circle.dot').length, f.querySelectorAll('td').length])"
     )
-    # Two for each vocabulary, one for each head's losses and one for all, one for calibration,
-    # and of the classification how right the surest answers are.
-    assert len(plots) == 2 * 3 + 6 + 5 + 1
+    # Two for each vocabulary of more than a few values, one for each head's losses and one for all,
+    # one for calibration, and of the classification how right the surest answers are.
+    assert len(plots) == 2 * 2 + 6 + 5 + 1
     assert all(marks and cells for marks, cells in plots)
     assert opened.evaluate("document.querySelectorAll('line.phase').length") == 6
     lengths = (
@@ -301,6 +301,16 @@ def test_nothing_within_noise_is_marked(
 def test_what_an_unknown_target_counts_as_is_said(page: Path) -> None:
     said = page.read_text(encoding="utf-8")
     assert "count as one class in log_loss." in said
+
+
+def test_a_report_never_takes_the_place_of_the_model(run: Path) -> None:
+    model = exported() / "model" / "model.onnx"
+    before = model.read_bytes()
+    for output in (model, model.parent):
+        with pytest.raises(Failure, match="must be a file, and not the model") as found:
+            report.run(["--run", str(run), "--model", str(model), "--output", str(output)])
+        assert found.value.exit_code == Exit.USAGE
+    assert model.read_bytes() == before
 
 
 def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from kinds.charts import figure, percent
+from kinds.charts import figure, percent, rounded
 from kinds.heads.any.intervals import LEVEL
 from kinds.heads.metrics import KINDS, below, telling
 from kinds.memory import parts
@@ -124,7 +124,7 @@ def _headlines(
 ) -> Iterator[str]:
     for name, metrics in found.items():
         own = [metric for metric in shown.get(name, ()) if metric in metrics]
-        said = [f"{metric.replace('_', ' ')} {metrics[metric]:.4g}" for metric in own]
+        said = [f"{metric.replace('_', ' ')} {rounded(metrics[metric])}" for metric in own]
         if said:
             yield f"{name}: {', '.join(said)}"
 

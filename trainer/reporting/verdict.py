@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from kinds.charts import percent
+from kinds.charts import percent, rounded
 from kinds.heads.any.intervals import LEVEL
 from kinds.heads.metrics import KINDS, is_beyond
 from kinds.memory import parts
@@ -15,7 +15,7 @@ SIDE = "eval"
 # Words for what is learned by, before those for what is only measured.
 LOSSES = ("loss", "deviance", "squared")
 # Reasons are named from these on.
-FEW_ROWS, FEW_ROWS_A_LABEL = 2_000, 10
+FEW_ROWS, FEW_ROWS_A_LABEL, FEW_OF_AN_ANSWER = 2_000, 10, 100
 MORE_UNKNOWN, IN_TRAIN_TOO = 0.05, 0.01
 # A single column with so small a share of the constant's loss gives the target away.
 GIVEN_AWAY = 0.1
@@ -66,7 +66,7 @@ def head_verdict(
     instead = " or ".join(uses)
     why_not = [*reasons(name, loss, others, known)]
     if between and loss in worse and not is_beyond(others[worse[loss]][loss], between):
-        held = f"the {percent(LEVEL, 0)} interval of {between[0]:.4g} to {between[1]:.4g}"
+        held = f"the {percent(LEVEL, 0)} interval of {rounded(between[0])} to {rounded(between[1])}"
         why_not.append(f"chance, {held} holds both")
     found = "; ".join(why_not)
     why = f" Why it may be: {found}." if found else ""
@@ -122,8 +122,8 @@ def compared(
     >>> compared("log_loss", {"log_loss": 0.5}, {"a constant": {"log_loss": 0.75}})
     'log loss 0.5 on eval, a constant 0.75'
     """
-    told = [f"{_words(metric)} {model[metric]:.4g} on {SIDE}"]
-    told += [f"{name} {one[metric]:.4g}" for name, one in others.items() if metric in one]
+    told = [f"{_words(metric)} {rounded(model[metric])} on {SIDE}"]
+    told += [f"{name} {rounded(one[metric])}" for name, one in others.items() if metric in one]
     return ", ".join(told)
 
 
@@ -139,6 +139,11 @@ def reasons(
         yield f"too few {what}, {targets:,} for {labels:,} labels"
     elif 0 < targets < FEW_ROWS:
         yield f"too few rows, {rows:,}"
+    own = known.heads.get(name, {}).get("train", {})
+    if (yes := own.get("positive")) is not None:
+        rarer = round(min(yes, 1 - yes) * own["targets"])
+        if rarer < FEW_OF_AN_ANSWER:
+            yield f"too few rows of the rarer answer, {rarer:,}"
     for what, shares in [("targets", known.heads.get(name, {})), *known.inputs.items()]:
         before, now = (
             shares.get(side, {}).get("out_of_vocabulary", 0.0) for side in ("train", SIDE)
@@ -161,4 +166,4 @@ def _words(metric: str) -> str:
 
 
 def _pair(metric: str, model: Mapping[str, float], other: Mapping[str, float]) -> str:
-    return f"{model[metric]:.4g} against {other[metric]:.4g}"
+    return f"{rounded(model[metric])} against {rounded(other[metric])}"

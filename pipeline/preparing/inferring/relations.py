@@ -115,7 +115,20 @@ def _gives_label(column: Column, labels: np.ndarray, called: str) -> str:
         right = float((guess[known] == labels[known]).mean())
         if 1 - right <= _LEFT_OF_ERRORS * (1 - constant):
             return f"alone it gives {called} in {right:.2%} of the rows"
+    # Such as the day on which what is predicted happened.
+    here = _has_value(column)
+    most = [np.bincount(labels[there & rows], minlength=1).max() for rows in (here, ~here)]
+    right = float(sum(most) / max(1, there.sum()))
+    if constant < 1 and 1 - right <= _LEFT_OF_ERRORS * (1 - constant):
+        return f"whether it has a value gives {called} in {right:.2%} of the rows"
     return ""
+
+
+def _has_value(column: Column) -> np.ndarray:
+    """bool [rows]: which rows have a value that is none of those that say that there is none."""
+    if column.row_numbers is not None:
+        return np.isfinite(column.row_numbers)
+    return np.isfinite(column.points) if column.points is not None else column.codes >= 0
 
 
 def _answers(column: Column, labels: np.ndarray, there: np.ndarray) -> Iterator[np.ndarray]:
@@ -199,12 +212,12 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
         if earlier.values.equals(column.values):
             found[column] = f"the same as {earlier.column!r} in every row"
         elif not column.is_unique and _in_one_order(earlier, column):
-            found[column] = f"says what {earlier.column!r} says: each value goes with one of it"
+            found[column] = f"says what {earlier.column!r} says, in other values"
     left = [c for c in plain if c not in found and c.distinct > _LEAST_SHARED and not c.is_unique]
     left = [column for column in left if column.numbers is None or column.is_whole]
     for one, other in combinations(left[:_MOST_COMPARED], 2):
         if one not in found and other not in found and _go_together(one, other):
-            found[other] = f"says what {one.column!r} says: nearly each value goes with one of it"
+            found[other] = f"says what {one.column!r} says in nearly all rows, in other values"
     return found
 
 

@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 from kinds.heads import show as heads
 from kinds.looks import names, sequels
 from kinds.looks.column import Column, Said
+from kinds.looks.look import Look
 from pipeline.failures import Exit, Failure
 from pipeline.preparing.inferring import sides, targets
 from pipeline.preparing.inferring.inputs import choose_inputs
@@ -175,8 +176,25 @@ def _choose_targets(
     taken = {column.name for column in columns}
     for column, why in chosen.items():
         kind, look = best_look(heads.KINDS, column)
+        if wishes.targets:
+            _check_comes_again(column, look)
         called = _name_of_next(column.name, taken) if look.of_next else ""
         found.heads.append(Part(column, kind, look, why, called))
+
+
+def _check_comes_again(column: Column, look: Look) -> None:
+    """Raises Failure 2 where nearly every row has a label of its own: nothing is learned of one."""
+    if column.is_list or look.of_elements or look.of_next or column.numbers is not None:
+        return
+    if column.is_nearly_unique:
+        rule = (
+            "a target that is text must have values that come again, or its cells must be numbers"
+        )
+        some = ", ".join(map(repr, column.counted.values[:3].to_pylist()))
+        nearly = f"; {column.nearly_numbers}" if column.nearly_numbers else ""
+        of = column.counted
+        said = f"{column.column}: {of.distinct:,} different values in {of.present:,} rows"
+        raise Failure(Exit.USAGE, rule, received=f"{said}, as {some}{nearly}")
 
 
 def _is_followed(column: Column, ask: Questions) -> bool:

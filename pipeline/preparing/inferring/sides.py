@@ -25,6 +25,8 @@ _FEW_WITHOUT_TIME = 0.001
 _SUBJECTS = frozenset(("id", "ids", "uid", "uuid", "guid"))
 # So many rows of one id on average are too few to learn from it.
 _FEW_ROWS_OF_AN_ID = 5
+# Where more of the rows than these repeat others, inputs have few values: alike is no copy.
+_FEW_KINDS_OF_ROWS = 0.8
 _SHARES = {"eval": 0.1, "test": 0.1}
 
 
@@ -143,7 +145,7 @@ def found(
         said = " and ".join(repr(column.column) for column in pair)
         return by_columns(pair, f"by chance; no two rows have the same {said}")
     plain = [column for column in inputs if not column.is_list]
-    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > 0.5:
+    if (alike := _alike(plain) if plain else 0.0) == 0 or alike > _FEW_KINDS_OF_ROWS:
         many = "many rows are" if alike else "no two rows are"
         return Split({"by": "row", **_SHARES}, f"by chance; {many} alike in all inputs")
     return by_columns(plain, "by chance; rows that are alike in all inputs stay together")

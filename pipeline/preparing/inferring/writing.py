@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from textwrap import wrap
@@ -181,11 +182,13 @@ def names_of(columns: Iterable[str]) -> dict[str, str]:
 
     >>> list(names_of(["user id", "user_id", "2nd", "null"]).values())
     ['user_id', 'user_id_2', '_2nd', 'null_']
+    >>> list(names_of(["Größe (m²)", "Preis (€)", "1. Spalte", "名前"]).values())
+    ['Grosse_m2', 'Preis', '_1_Spalte', 'column']
     """
     names: dict[str, str] = {}
     taken: Counter[str] = Counter()
     for column in columns:
-        first = re.sub(r"[^A-Za-z0-9_]", "_", column)[:50]
+        first = _plain_letters(column)[:50]
         first = first if re.match("[A-Za-z_]", first) else f"_{first}"
         first += "_" * (first.lower() in _NOT_NAMES)
         name = first
@@ -194,6 +197,15 @@ def names_of(columns: Iterable[str]) -> dict[str, str]:
             name = f"{first}_{taken[first]}"
         names[column], taken[name] = name, 1
     return names
+
+
+def _plain_letters(column: str) -> str:
+    """A name in the letters that a spec's names have: those of others without their marks."""
+    if re.fullmatch("[A-Za-z0-9_]+", column):
+        return column
+    apart = unicodedata.normalize("NFKD", column.replace("ß", "ss"))
+    letters = "".join(letter for letter in apart if not unicodedata.combining(letter))
+    return re.sub("[^A-Za-z0-9_]+", "_", letters).strip("_") or "column"
 
 
 def _shown(said: str | list[str]) -> str:
