@@ -203,8 +203,10 @@ def _seconds(run: TrainedRun) -> float:
 def parts_on_test(run: TrainedRun, data: DataFolder, head: str) -> dict[str, Figures]:
     """How good the network is on test, and the mixture."""
     sums, rows = {who: np.zeros(len(METRICS)) for who in (NETWORK, MIXTURE)}, 0
+    averages = run.averages(run.spec)
     for batch in _batches(data, "test"):
         batch = {name: values[batch[head] >= 0] for name, values in batch.items()}
+        batch |= {name: memory.said(batch) for name, memory in averages.items()}
         target, counts = batch[head], run.counts[head]
         given = {name: tf.constant(batch[name]) for name in run.model.input}
         hidden = hidden_vectors(run.model, head, batch)

@@ -1,14 +1,15 @@
 """Tables that nobody tuned for, from the name of the target alone, beside what people would use.
 
     python -m benchmarks.tables --rows FOLDER --output RUNS [--rivals-python PYTHON]
-        [--tables NAME ...] [--minutes N] [--seeds N] [--results FILE]
+        [--tables NAME ...] [--only NAME ...] [--minutes N] [--seeds N] [--results FILE]
 
 Ours is `python -m pipeline.run --input TABLE --target COLUMN --minutes N` and no spec. The rivals
 are CatBoost, LightGBM, logistic or ridge regression of scikit-learn, fastText and a count of
 neighbours, each with its documented defaults (benchmarks/tables_rivals.py). FOLDER has `TABLE.csv`
 or `TABLE.jsonl` with a column that says which side a row is on. All are measured on the test side,
 which none of them sees before. A metric is won or lost where the means over the seeds are further
-apart than their standard error, else it is a tie.
+apart than their standard error, else it is a tie. Each figure is kept below RUNS, so a benchmark
+that was stopped goes on; `--tables` and `--only` make a part of them.
 """
 
 import argparse
@@ -176,21 +177,20 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--output", type=Path, required=True, help="folder for the runs")
     parser.add_argument("--rivals-python", help="a Python that has the rivals' packages")
     parser.add_argument("--tables", nargs="+", default=list(TABLES), choices=list(TABLES))
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="measure these, compare nothing")
     parser.add_argument("--minutes", type=float, default=5.0)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--results", type=Path, help="where the last line goes, too")
     options = parser.parse_args(arguments)
+    if options.only:
+        for name in options.tables:
+            print(json.dumps({name: figures_of(name, options)}), flush=True)
+        return
     tables: dict[str, Any] = {}
     outcomes: list[str] = []
     ranks = []
     for name in options.tables:
-        table, found = (
-            TABLES[name],
-            {OURS: [ours(TABLES[name], options, s) for s in _seeds(options)]},
-        )
-        if options.rivals_python:
-            for other in table.rivals:
-                found[other] = [rival(other, table, options, s) for s in _seeds(options)]
+        table, found = TABLES[name], figures_of(name, options)
         said = compare(table, found)
         outcomes += said.values()
         ranks.append(rank(table, found))
@@ -213,8 +213,24 @@ def run(arguments: Sequence[str]) -> None:
     print(json.dumps(figures))
 
 
-def _seeds(options: argparse.Namespace) -> range:
-    return range(options.seeds)
+def figures_of(name: str, options: argparse.Namespace) -> dict[str, list[Figures]]:
+    """{contestant: the figures of each seed}."""
+    names = [OURS, *(TABLES[name].rivals if options.rivals_python else ())]
+    chosen = [who for who in names if not options.only or who in options.only]
+    return {
+        who: [measured(name, who, options, seed) for seed in range(options.seeds)] for who in chosen
+    }
+
+
+def measured(name: str, who: str, options: argparse.Namespace, seed: int) -> Figures:
+    """What an earlier call measured, or what is measured now."""
+    path = options.output / "figures" / f"{name}-{who}-{seed}.json"
+    if not path.exists():
+        table = TABLES[name]
+        found = ours(table, options, seed) if who == OURS else rival(who, table, options, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(found), encoding="utf-8")
+    return dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 if __name__ == "__main__":

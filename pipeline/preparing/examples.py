@@ -21,7 +21,7 @@ from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
 from kinds.memory.averages.counting import FoldSums
-from kinds.memory.counting import PairCounts
+from kinds.memory.counting import PairCounts, added
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
 from pipeline.fields import Fields, analyses_of
@@ -161,7 +161,7 @@ class WriteExamples(beam.DoFn):
             *(self._counts, fragments),
             sketches=self._sketches,
             labels=self._labels,
-            memories=self._memories,
+            memories={key: added(counts) for key, counts in self._memories.items()},
             averages=self._averages,
         )
         yield GlobalWindows.windowed_value(report)

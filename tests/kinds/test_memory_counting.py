@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kinds.inputs.keys import Key
+from kinds.memory import sums
 from kinds.memory.counting import (
     PairCounts,
     added,
@@ -163,6 +164,22 @@ def discounted(
     weights, rows = (np.asarray(of[at], np.float64) for of in (found.weights, found.rows))
     given = share(weights, rows, np.ones(1), discount, several=False)
     return as_dict(np.asarray(found.labels[at]), unit * given)
+
+
+def test_many_rows_are_added_up_part_by_part_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(key - 1, label, weight) for key, label, weight in rows(3000, seed=6, values=90)]
+    whole = in_batches(found, 3000)
+    monkeypatch.setattr(sums, "COMPACT_AT", 50)
+    again = in_batches(found, 170)
+    expected: dict[tuple[int, int], float] = defaultdict(float)
+    for key, label, weight in found:
+        expected[key, label] += weight
+    for counts in (whole, again):
+        table = added(counts).parts[0]
+        columns = (table[name].to_pylist() for name in ("key", "label", "weight"))
+        of = {(key, label): weight for key, label, weight in zip(*columns, strict=True)}
+        assert len(of) == table.num_rows and of == expected
+        assert sum(table["rows"].to_pylist()) == len(found)
 
 
 def as_dict(labels: np.ndarray, weights: np.ndarray) -> dict[int, float]:

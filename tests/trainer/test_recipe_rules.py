@@ -7,6 +7,7 @@ import pytest
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.recipe.rules import (
+    DEEPER,
     MEMORY_ALONE,
     Facts,
     batch_size,
@@ -118,18 +119,29 @@ def test_what_learns_by_heart_is_held_back() -> None:
 def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None:
     moved = list(moves(spec(), first(spec(), FEW)))
     assert in_order(moved, {}, {}, early=True)[0].name == "lower rate"
-    assert in_order(moved, {}, {}, early=False)[0].name == "more epochs"
-    assert in_order(moved, {"more epochs": 1}, {}, early=False)[-1].name == "more epochs"
+    assert in_order(moved, {}, {}, early=False)[0].name == DEEPER
+    assert in_order(moved, {DEEPER: 1}, {}, early=False)[-1].name == DEEPER
 
 
 def test_a_change_that_helped_lets_the_next_one_go_first_and_then_comes_again() -> None:
     names = [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, {}, early=False)]
     helped = [
         [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, of, early=False)]
-        for of in ({"more epochs": 1}, {"more epochs": 1, "two layers": 1})
+        for of in ({DEEPER: 1}, {DEEPER: 1, "more epochs": 1})
     ]
-    assert names[:2] == ["more epochs", "two layers"]
-    assert [one[0] for one in helped] == ["two layers", "more epochs"]
+    assert names[:2] == [DEEPER, "more epochs"]
+    assert [one[0] for one in helped] == ["more epochs", DEEPER]
+
+
+def test_layers_are_added_with_the_steps_that_they_need_and_only_to_a_narrow_one() -> None:
+    narrow = first(spec(), FEW)
+    deep = {move.name: move.spec for move in moves(spec(), narrow)}[DEEPER]
+    assert len(deep.trunk.layers) > len(narrow.trunk.layers) == 1
+    assert deep.training.epochs * deep.training.learning_rate == pytest.approx(
+        narrow.training.epochs * narrow.training.learning_rate
+    )
+    for wide in (deep, first(spec(), MANY)):
+        assert DEEPER not in [move.name for move in moves(spec(), wide)]
 
 
 def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None:

@@ -41,7 +41,12 @@ LESS = (
     *("lower rate", MEMORY_ALONE, "fewer epochs", "more decay", "more dropout"),
     *("shorter embeddings", "no layer", "one layer"),
 )
-MORE = ("more epochs", "two layers", "less decay", "wider layers", "longer embeddings")
+DEEPER = "three layers, longer"
+MORE = (
+    *(DEEPER, "more epochs", "lower rate", "two layers"),
+    *("less decay", "wider layers", "longer embeddings"),
+)
+DEEP_UNITS = 256
 # So many places back goes what has helped, each time.
 PLACES_BACK = 2
 
@@ -251,6 +256,8 @@ def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Map
 
     yield of_training("more decay", 1, weight_decay=decay * 3)
     yield epochs("more epochs", 2)
+    if len(units) == 1 and units[0] < DEEP_UNITS:
+        yield deeper(best)
     if len(units) == 1:
         yield of_trunk("two layers", 1.2, layers=[units[0], max(8, units[0] // 2)])
     yield of_trunk("more dropout", 1, dropout=min(0.6, round(dropout + 0.2, 1)))
@@ -269,6 +276,15 @@ def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Map
     yield of_training("smaller batches", 1.7, batch_size=max(16, now.batch_size // 2))
     yield of_trunk("less dropout", 1, dropout=max(0.0, round(dropout - 0.1, 1)))
     yield epochs("fewer epochs", 0.5)
+
+
+def deeper(best: Spec) -> Any:
+    """Three wide layers learn what a narrow one cannot, but only in more and shorter steps: the
+    layers alone make it worse as often as better."""
+    now = best.training
+    many = 2 * now.epochs
+    training = {"epochs": many, "patience": patience(many), "learning_rate": now.learning_rate / 2}
+    return DEEPER, 3, {"training": training, "trunk": {"layers": [DEEP_UNITS] * 3}}, {}
 
 
 def patience(epochs: int) -> int:

@@ -110,34 +110,9 @@ def train_run(
     own_loss = make_held_out_loss(run) if run.rows("eval") else None
     if run.start and run.start.learn == "common":
         return only_phases(run, own_loss, chosen)
-    training = run.spec.training
-    rows = run.rows("train")
-    if not rows:
+    if not run.rows("train"):
         return Ended(0, 0, 0, None, 0.0)
-    # A network without inputs starts from how frequent the targets are, the best it can say: one
-    # step, and the run is as any other.
-    learns = run.spec.read() or run.spec.averaged()
-    of_epoch = steps_per_epoch(rows, training.batch_size)
-    total_steps = steps_of_run(training, rows) if learns else 1
-    settings = LoopSettings(
-        epochs=steps_per_epoch(total_steps, of_epoch),
-        rows=rows,
-        batch_size=training.batch_size,
-        rate=lambda step: learning_rate(
-            step,
-            base=training.learning_rate,
-            schedule=training.schedule,
-            warmup_steps=training.warmup_steps,
-            total_steps=total_steps,
-        ),
-        patience=None if training.keep == "last" else training.patience,
-        sampled=sampled_steps(run, total_steps),
-        last_step=total_steps,
-        quiet=quiet,
-        shown=headlines(run),
-        selected=" of ".join(reversed(run.spec.selected() or ())),
-        keeps_last=training.keep == "last",
-    )
+    settings = loop_settings(run, quiet=quiet)
     restored = run.workers.is_chief and checkpoint.restore(files.checkpoints, run.state())
     if restored and not quiet:
         print(f"goes on after step {int(run.train_state.step):,}", flush=True)
@@ -160,6 +135,34 @@ def train_run(
         history=chosen if run.workers.is_chief else None,
         before_epoch=gates_then(run, make_due_phases(run, own_loss)),
         time_is_up=time_is_up,
+    )
+
+
+def loop_settings(run: Run, *, quiet: bool) -> LoopSettings:
+    """What the loop needs to know of a run with training rows."""
+    training, rows = run.spec.training, run.rows("train")
+    # A network without inputs starts from how frequent the targets are, the best it can say: one
+    # step, and the run is as any other.
+    learns = run.spec.read() or run.spec.averaged()
+    total_steps = steps_of_run(training, rows) if learns else 1
+    return LoopSettings(
+        epochs=steps_per_epoch(total_steps, steps_per_epoch(rows, training.batch_size)),
+        rows=rows,
+        batch_size=training.batch_size,
+        rate=lambda step: learning_rate(
+            step,
+            base=training.learning_rate,
+            schedule=training.schedule,
+            warmup_steps=training.warmup_steps,
+            total_steps=total_steps,
+        ),
+        patience=None if training.keep == "last" else training.patience,
+        sampled=sampled_steps(run, total_steps),
+        last_step=total_steps,
+        quiet=quiet,
+        shown=headlines(run),
+        selected=" of ".join(reversed(run.spec.selected() or ())),
+        keeps_last=training.keep == "last",
     )
 
 
