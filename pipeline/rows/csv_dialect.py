@@ -78,8 +78,10 @@ def dialect(path: str, said: Csv) -> Dialect:
     finally:
         csv.field_size_limit(limit)
     way = _best(path, ways)
-    if any("\udc80" <= letter <= "\udcff" for name in way.header for letter in name):
-        raise Failure(Exit.USAGE, "the header must be UTF-8 text", received=path)
+    if others := [name for name in way.header if any("\udc80" <= c <= "\udcff" for c in name)]:
+        rule = "the header must be UTF-8 text; `iconv -f WINDOWS-1252 -t UTF-8` makes it such"
+        shown = others[0].encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+        raise Failure(Exit.USAGE, rule, received=f"{path} with {shown[:80]!r}")
     _check(path, way, lines)
     return Dialect(way.delimiter, way.header, start + sum(map(len, lines[: way.lines])))
 

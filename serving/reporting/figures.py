@@ -11,6 +11,8 @@ from kinds.memory import show as memories
 from serving.reporting.report_data import ReportData
 
 CURVE_POINTS = 60
+# Fewer values have no curve worth a look.
+FEWEST = 5
 HEAD, TAIL = 10, 5
 FREQUENT, NEIGHBOURS = 8, 6
 MEMORY_HEADER = memories.HEADER
@@ -20,7 +22,7 @@ def vocabulary_charts(data: ReportData) -> Iterator[Chart]:
     """Each vocabulary's counts by rank, and what its most frequent values cover together."""
     for name, counts in data.vocabularies.items():
         ranked = sorted(counts.values(), reverse=True)
-        if len(ranked) > 1 and ranked[0] > 0:
+        if len(ranked) >= FEWEST and ranked[0] > 0:
             yield _zipf(name, ranked)
             yield _coverage(name, ranked, _occurrences(data, name) or sum(ranked))
 

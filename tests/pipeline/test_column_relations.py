@@ -7,6 +7,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Mapping
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -513,3 +514,21 @@ def test_a_few_names_in_two_columns_share_a_vocabulary_and_answers_do_not(
     spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     own = [spec.inputs[name].model_dump()["vocabulary"] for name in ("team", "rival")]
     assert own == ["team", "team" if alike else "rival"]
+
+
+def test_years_stand_for_themselves_only_where_held_out_rows_have_the_same(tmp_path: Path) -> None:
+    r = R(21)
+    days = [date(2000, 1, 1) + timedelta(days=at) for at in range(2_500)]
+    columns: Columns = {
+        "date": [day.isoformat() for day in days],
+        "year": [day.year for day in days],
+        "hall": [r.randint(1, 9) for _ in days],
+        "sold": [r.gauss(0, 1) for _ in days],
+    }
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("sold",))
+    assert spec.split.by == "time"
+    assert "hall_each" in spec.inputs and "year_each" not in spec.inputs
+    spec, _ = _inferred(
+        _write(tmp_path / "a.csv", columns | {"date": columns["hall"]}), targets=("sold",)
+    )
+    assert "year_each" in spec.inputs

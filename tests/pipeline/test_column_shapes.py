@@ -228,6 +228,12 @@ TARGETS: dict[str, tuple[str, Make, str]] = {
     "prices": ("price", lambda r, at: f"{r.lognormvariate(3, 2):.2f}", "regression log"),
     "ages": ("age", lambda r, at: round(r.gauss(41, 12)), "regression"),
     "counts": ("num_visits", lambda r, at: int(r.expovariate(0.2)), "count"),
+    "counts without a telling name": ("mdu", lambda r, at: int(r.expovariate(0.25)), "count"),
+    "whole amounts, many of them 0": (
+        "delay",
+        lambda r, at: max(0, int(r.gauss(0, 9))),
+        "regression log",
+    ),
     "lists": (
         "labels",
         lambda r, at: "|".join(r.sample(WORDS[:12], r.randint(1, 3))),

@@ -98,3 +98,11 @@ def test_bad_rows_do_not_change_what_the_others_say(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("a;b, c;d\n" + "1;2,5;3\n" * 20 + "1,2,3\n" + "1;2;3;4\n")
     assert rows.column_names(str(path)) == ["a", "b, c", "d"]
+
+
+def test_a_header_as_windows_writes_it_is_refused_with_what_helps(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("Größe;Ort\n1;x\n".encode("cp1252"))
+    with pytest.raises(Failure, match=r"iconv -f WINDOWS-1252 .* 'Größe'") as failure:
+        rows.column_names(str(path), AS_FOUND)
+    assert failure.value.exit_code == Exit.USAGE

@@ -141,9 +141,9 @@ def test_every_plot_has_its_marks_and_its_data_beside_it(opened: Browser) -> Non
         "[...document.querySelectorAll('figure.chart')].map(f => "
         "[f.querySelectorAll('path.line, circle.dot').length, f.querySelectorAll('td').length])"
     )
-    # Two for each vocabulary, one for each head's losses and one for all, one for calibration,
-    # and of the classification how right the surest answers are.
-    assert len(plots) == 2 * 3 + 6 + 5 + 1
+    # Two for each vocabulary of more than a few values, one for each head's losses and one for all,
+    # one for calibration, and of the classification how right the surest answers are.
+    assert len(plots) == 2 * 2 + 6 + 5 + 1
     assert all(marks and cells for marks, cells in plots)
     assert opened.evaluate("document.querySelectorAll('line.phase').length") == 6
     lengths = (

@@ -43,6 +43,20 @@ def test_a_loss_that_chance_may_have_made_is_said_to_be_such() -> None:
     assert "chance" not in verdict(metrics, kinds, PLENTY)[0]
 
 
+def test_a_rare_answer_is_named_as_a_reason() -> None:
+    found = {"log_loss": 0.07}, {"log_loss": 0.06}
+    baselines = {"constant": {"eval": found[1]}}
+    metrics: dict[str, Any] = {
+        "eval": {"left": {"targets": 500, **found[0]}},
+        "baselines": {"left": baselines},
+    }
+    for yes in (0.01, 0.99):
+        heads = {"left": {"train": {"targets": 5_000, "positive": yes}}}
+        known = Statistics(rows={"train": 5_000}, heads=heads)
+        (line,) = verdict(metrics, {"left": "binary"}, known)
+        assert line.endswith("Why it may be: too few rows of the rarer answer, 50.")
+
+
 def test_what_wins_instead_is_named() -> None:
     assert said({"log_loss": 5.0, "accuracy@10": 0.3}) == (
         "next: log loss 5 on eval, a constant 6, counts given word 4. The model does not win in "

@@ -15,7 +15,7 @@ SIDE = "eval"
 # Words for what is learned by, before those for what is only measured.
 LOSSES = ("loss", "deviance", "squared")
 # Reasons are named from these on.
-FEW_ROWS, FEW_ROWS_A_LABEL = 2_000, 10
+FEW_ROWS, FEW_ROWS_A_LABEL, FEW_OF_AN_ANSWER = 2_000, 10, 100
 MORE_UNKNOWN, IN_TRAIN_TOO = 0.05, 0.01
 # A single column with so small a share of the constant's loss gives the target away.
 GIVEN_AWAY = 0.1
@@ -139,6 +139,11 @@ def reasons(
         yield f"too few {what}, {targets:,} for {labels:,} labels"
     elif 0 < targets < FEW_ROWS:
         yield f"too few rows, {rows:,}"
+    own = known.heads.get(name, {}).get("train", {})
+    if (yes := own.get("positive")) is not None:
+        rarer = round(min(yes, 1 - yes) * own["targets"])
+        if rarer < FEW_OF_AN_ANSWER:
+            yield f"too few rows of the rarer answer, {rarer:,}"
     for what, shares in [("targets", known.heads.get(name, {})), *known.inputs.items()]:
         before, now = (
             shares.get(side, {}).get("out_of_vocabulary", 0.0) for side in ("train", SIDE)

@@ -3,6 +3,8 @@
 from collections.abc import Sequence, Set
 from dataclasses import replace
 
+import numpy as np
+
 from kinds.heads import show as heads
 from kinds.heads.spec import CLASSES as HEADS
 from kinds.inputs import KINDS as INPUTS
@@ -19,6 +21,8 @@ from pipeline.spec.limits import is_inner
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
 _FEW_KEYS = 5
+# The share of the rows that a split by time does not hold out.
+_EARLIER = 0.8
 # Of more columns than these no number is an input twice.
 _MOST_TWICE = 16
 # Inputs that have a value for each place of a list.
@@ -163,11 +167,24 @@ def _split(own: Sequence[Column], found: Roles) -> None:
             found.keys = [*pair]
             found.keys_why = "no two rows have the same values of both"
     found.split = sides.found(read, () if pair else found.keys, pair, others)
+    found.inputs = [part for part in found.inputs if not _is_later(part.column, found.split, own)]
     for part in [part for part in found.inputs if part.column in found.split.new]:
         if len(found.inputs) > 1:
             found.inputs.remove(part)
             why = "it decides the split, so held-out rows have values that training never saw"
             found.left_out[part.column.column] = why
+
+
+def _is_later(column: Column, split: sides.Split, columns: Sequence[Column]) -> bool:
+    """Whether numbers that each stand for themselves are others in the newest rows, as years are:
+    where those are held out, nothing is learned of them."""
+    when = next((c for c in columns if c.column == split.settings.get("column")), None)
+    if not column.each or split.settings["by"] != "time" or when is None or when.points is None:
+        return False
+    order = np.argsort(when.points, kind="stable")
+    cut = int(_EARLIER * len(order))
+    earlier, later = column.codes[order[:cut]], column.codes[order[cut:]]
+    return bool(len(later) and (~np.isin(later, earlier)).mean() > 0.5)
 
 
 def _may_be_key(column: Column) -> bool:
