@@ -44,7 +44,7 @@ heads: {scorer: {kind: classification, vocabulary: scorer}}
     "next_item.jsonl": """
 name: next_item
 vocabularies: {item: {size: 25_000}}
-inputs: {items: {kind: sequence, vocabulary: item, length: 50, combine: attention}}
+inputs: {items: {kind: sequence, vocabulary: item, length: 20, combine: attention}}
 heads: {next: {kind: classification, vocabulary: item}}
 """,
     "access.csv": """

@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -53,37 +52,30 @@ def test_two_machines_end_with_the_weights_of_one(tmp_path: Path) -> None:
 
 
 def test_a_killed_worker_ends_the_other_and_a_restart_goes_on(tmp_path: Path) -> None:
-    data = tiny_data(tmp_path / "data", spec=tiny_spec(replace={"epochs: 3": "epochs: 12"}))
-    line = ["-m", "trainer.task", "--data", data, "--output", tmp_path / "run"]
-    chief, worker = start(line)
-    checkpoints = tmp_path / ".staging-run" / "checkpoints"
-    wait_for(lambda: any(checkpoints.glob("*.index")))
-    worker.send_signal(signal.SIGKILL)
+    data = tiny_data(tmp_path / "data", spec=tiny_spec(replace={"epochs: 3": "epochs: 6"}))
+    options = ["--data", data, "--output", tmp_path / "run"]
+    chief, worker = start([Path(__file__).parents[1] / "lost_worker.py", *options])
+    worker.wait(SECONDS_AT_MOST)
     killed = time.monotonic()
-    [(code, said), _] = ends([chief, worker])
+    [(code, said), (of_killed, _)] = ends([chief, worker])
     assert time.monotonic() - killed < 60
+    assert of_killed == -signal.SIGKILL
     assert code == Exit.ENVIRONMENT
     assert "error: all 2 workers must stay until the end" in said
     assert "Traceback" not in said
 
+    line = ["-m", "trainer.task", *options]
     again = start(line)
     outputs = [process.communicate(timeout=SECONDS_AT_MOST) for process in again]
     assert [process.returncode for process in again] == [0, 0], outputs
     assert "goes on after step" in outputs[0][0]
     history = (tmp_path / "run" / "history.jsonl").read_text().splitlines()
-    assert [json.loads(line)["epoch"] for line in history] == list(range(1, 13))
+    assert [json.loads(line)["epoch"] for line in history] == list(range(1, 7))
     assert {path.name for path in tmp_path.iterdir()} == {"data", "run", ".run.lock"}
 
     whole = start([*line[:-1], tmp_path / "whole"])
     assert [code for code, _ in ends(whole)] == [0, 0]
     assert saved_weights(tmp_path / "run") == saved_weights(tmp_path / "whole")
-
-
-def wait_for(done: Callable[[], bool]) -> None:
-    until = time.monotonic() + SECONDS_AT_MOST
-    while not done():
-        assert time.monotonic() < until
-        time.sleep(0.05)
 
 
 def test_a_worker_with_another_spec_than_the_chief_is_refused() -> None:

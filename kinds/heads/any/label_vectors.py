@@ -116,33 +116,41 @@ def _sums(rows: FeatureRows, *tables: tf.Variable) -> Sequence[tf.Tensor]:
 
 def _products(rows: FeatureRows) -> Callable[..., Any]:
     """Of the sparse matrix with the weights of values, [labels, values], and some tables. Both ways
-    take a third of the time of a look-up and its gradient, most of it to set up the matrix, which
-    is done once for all tables."""
+    take a third of the time of a look-up and its gradient."""
     shape = len(rows.learned), len(rows.names)
     along = rows.owners, rows.values
 
     @tf.custom_gradient
     def made(*tables: tf.Tensor) -> tuple[tuple[tf.Tensor, ...], Any]:
         def gradient(*of_made: tf.Tensor) -> tuple[tf.Tensor, ...]:
-            return _times(_matrix(along[::-1], rows.weights, shape[::-1]), of_made)
+            return _times(along[::-1], rows.weights, shape[::-1], of_made)
 
-        return _times(_matrix(along, rows.weights, shape), tables), gradient
+        return _times(along, rows.weights, shape, tables), gradient
 
     return made
 
 
-def _matrix(along: tuple[Array, Array], weights: Array, shape: tuple[int, int]) -> tf.Tensor:
-    """Compressed by rows: the `weights` stand at the places `along` rows and columns."""
+def _times(
+    along: tuple[Array, Array], weights: Array, shape: tuple[int, int], tables: Sequence[tf.Tensor]
+) -> tuple[tf.Tensor, ...]:
+    """The products of tables and the matrix whose `weights` stand at the places `along` rows and
+    columns. Compressed by rows it is fast for vectors, but for one column, such as the biases, a
+    fifth as fast as its plain list of places."""
     order = np.lexsort(along[::-1])
-    return tf.raw_ops.SparseTensorToCSRSparseMatrix(
-        indices=np.stack(along, axis=1)[order].astype(np.int64),
-        values=weights[order],
-        dense_shape=np.array(shape, np.int64),
+    places = tf.constant(np.stack(along, axis=1)[order], tf.int64)
+    values, size = tf.constant(weights[order]), tf.constant(shape, tf.int64)
+    compressed = tf.raw_ops.SparseTensorToCSRSparseMatrix(
+        indices=places, values=values, dense_shape=size
     )
 
+    def times(table: tf.Tensor) -> tf.Tensor:
+        if table.shape[1] == 1:
+            return tf.raw_ops.SparseTensorDenseMatMul(
+                a_indices=places, a_values=values, a_shape=size, b=table
+            )
+        return tf.raw_ops.SparseMatrixMatMul(a=compressed, b=table)
 
-def _times(matrix: tf.Tensor, tables: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
-    return tuple(tf.raw_ops.SparseMatrixMatMul(a=matrix, b=table) for table in tables)
+    return tuple(map(times, tables))
 
 
 def _sums_at(rows: FeatureRows, labels: tf.Tensor, table: tf.Variable) -> tf.Tensor:
