@@ -160,6 +160,15 @@ def test_elements_of_lists_count_as_rows() -> None:
     assert not replace(MANY, rows=1_000, targets=100_000).ids_are_rare
 
 
+def test_rows_without_a_target_do_not_count() -> None:
+    """What has few targets in many rows is passed over as often as few rows, and a batch holds as
+    many targets as there."""
+    few = replace(MANY, rows=4_000)
+    rare, whole = (first(spec(), facts).training for facts in (replace(MANY, targets=4_000), few))
+    assert rare.epochs == whole.epochs > first(spec(), MANY).training.epochs
+    assert rare.batch_size > whole.batch_size
+
+
 def test_memories_alone_are_tried_where_nothing_else_needs_the_network() -> None:
     counts = "memory.by_word.of=[word]"
     said = spec(counts, "heads.label.memory=[by_word]")

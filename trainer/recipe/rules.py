@@ -59,7 +59,8 @@ class Facts:
     entries: values of each vocabulary
     ids: values that have an embedding
     outputs: of each head
-    targets: of the elements of lists that are predicted; a row has many
+    targets: how many the head with most of them has: rows without one have none, and a list whose
+        elements are predicted has many
     products: the type in which this machine multiplies large matrices fastest
     """
 
@@ -77,8 +78,8 @@ class Facts:
 
     @property
     def seen(self) -> int:
-        """What an epoch learns from: rows, or the elements of their lists."""
-        return max(self.rows, self.targets)
+        """What an epoch learns from: targets, or rows where these are not counted."""
+        return self.targets or self.rows
 
     @property
     def ids_are_rare(self) -> bool:

@@ -59,7 +59,7 @@ def counted_facts(said: Spec, data: DataFolder) -> Facts:
     entries, lookups = data.entries, said.lookups(with_own_ids=True)
     tables = {one.table: one.rows or entries[one.vocabulary or ""] for one in lookups.values()}
     outputs = outputs_of(said, entries)
-    targets = max((data.statistics.targets(name, "train") for name in said.followed()), default=0)
+    targets = max(data.statistics.targets(name, "train") for name in said.heads)
     return Facts(data.rows("train"), entries, outputs, sum(tables.values()), targets=targets)
 
 
