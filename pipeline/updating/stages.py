@@ -105,12 +105,12 @@ def commands(asked: Asked, parent: VersionFolder, work: WorkFolder) -> list[Comm
 
 def going_on(training: Mapping[str, float | None], learn: str) -> list[str]:
     """Settings of training that starts from weights that are good already, by those of the first
-    version, whatever the versions between had: a part of its epochs and steps, at a part of its
-    rate. New ids begin at nothing; shared blocks alone learn in a phase, with its own settings.
+    version, whatever the versions between had: a part of its epochs and steps, from its rate down
+    to 0. New ids begin at nothing; shared blocks alone learn in a phase, with its own settings.
 
     >>> first = {"epochs": 10, "steps": 900, "learning_rate": 0.03, "weight_decay": None}
     >>> going_on(first, ALL)
-    ['training.epochs=4', 'training.steps=300', 'training.learning_rate=0.01']
+    ['training.epochs=4', 'training.steps=300', 'training.learning_rate=0.03']
     >>> going_on(first, NEW)
     ['training.epochs=20', 'training.learning_rate=0.03']
     """
@@ -118,7 +118,6 @@ def going_on(training: Mapping[str, float | None], learn: str) -> list[str]:
     if learn in (ALL, HEADS):
         for name in {"epochs", "steps"} & now.keys():
             now[name] = math.ceil(now[name] / PARTS)
-        now["learning_rate"] /= PARTS
     elif learn == NEW:
         epochs, rate = now["epochs"], now["learning_rate"]
         now = {"epochs": EPOCHS_OF_NEW_IDS * epochs, "learning_rate": rate}

@@ -27,7 +27,7 @@ def test_new_rows_are_compared_with_the_old_all_rows_are_prepared_and_training_g
         "WORK/data --cache CACHE --max-bad-fraction 0.01 --extend OLD/prepared",
         "train": "trainer.task --data WORK/data --output WORK/version/run --spec "
         "OLD/run/spec.json --warm-start OLD/run --learn all --set training.epochs=3 "
-        "--set training.learning_rate=0.002",
+        "--set training.learning_rate=0.006",
         "export": "serving.export --run WORK/version/run --output WORK/version/model",
         "compare": "serving.compare OLD/model/model.onnx WORK/version/model/model.onnx a.csv "
         "b.csv --side test --output WORK/compared.json",

@@ -16,13 +16,12 @@ from pipeline.folders.data import DataFolder
 from pipeline.folders.run import RunFolder
 from pipeline.spec import Spec, Training
 from trainer.recipe.rules import as_before
-from trainer.training.rate import learning_rate
 
 Learn = Literal["all", "heads", "common", "new"]
 ALL: Learn = "all"
 NEW: Learn = "new"
 LEARN: tuple[Learn, ...] = (ALL, "heads", "common", NEW)
-# What goes on learning takes the last of so many parts of the earlier run's steps once more.
+# What goes on learning takes one of so many parts of the earlier run's steps.
 PARTS = 3
 # Few rows are read quickly, and only vectors that begin at nothing learn from them.
 EPOCHS_OF_NEW_IDS = 2
@@ -118,22 +117,21 @@ def continued(spec: Spec, earlier: Spec, learn: Learn) -> Spec:
     closed = as_before(spec, earlier)
     training = earlier.training
     if learn in ("all", "heads"):
-        training = last_part(training)
+        training = shortened(training)
     if learn == "new":
         training = of_new_ids(training)
     return closed.model_copy(update={"training": training})
 
 
 def ahead_of_the_rest(training: Training, steps: int) -> Training:
-    """Training of new ids before that of everything, which goes on as in its last part: at the rate
-    and for the epochs of a run of their own, but for no more `steps` than the rest takes.
+    """Training of new ids before that of everything: for the epochs of a run of their own, but for
+    no more `steps` than the rest takes.
 
     >>> ahead = ahead_of_the_rest(Training(epochs=2, learning_rate=0.01), steps=900)
     >>> ahead.epochs, ahead.learning_rate, ahead.steps
-    (12, 0.03, 900)
+    (12, 0.01, 900)
     """
-    whole = {"epochs": PARTS * training.epochs, "learning_rate": PARTS * training.learning_rate}
-    own = of_new_ids(training.model_copy(update=whole))
+    own = of_new_ids(training.model_copy(update={"epochs": PARTS * training.epochs}))
     return own.model_copy(update={"steps": steps})
 
 
@@ -144,22 +142,18 @@ def of_new_ids(training: Training) -> Training:
     return training.model_copy(update={**changes, "weight_decay": None, "averaging": None})
 
 
-def last_part(training: Training) -> Training:
-    """Training as it was in its last third: a third of the steps, at the rate that it had there.
+def shortened(training: Training) -> Training:
+    """A third of the steps, in which the rate falls to 0 from where it began: what is new needs
+    long steps, and what was learned before needs short ones in the end.
 
-    >>> last = last_part(Training(epochs=10, learning_rate=0.03, schedule="linear"))
-    >>> last.epochs, round(last.learning_rate, 6), last.warmup_steps
-    (4, 0.01, 0)
+    >>> short = shortened(Training(epochs=10, learning_rate=0.03, warmup_steps=50))
+    >>> short.epochs, short.learning_rate, short.schedule, short.warmup_steps
+    (4, 0.03, 'linear', 0)
     """
-    rate = learning_rate(
-        PARTS - 1,
-        base=training.learning_rate,
-        schedule=training.schedule,
-        warmup_steps=0,
-        total_steps=PARTS,
-    )
     changes: dict[str, Any] = {"epochs": math.ceil(training.epochs / PARTS), "warmup_steps": 0}
-    changes |= {"learning_rate": rate, "auto": False, "minutes": None}
+    changes |= {"auto": False, "minutes": None}
+    if training.schedule == "constant":
+        changes["schedule"] = "linear"
     if training.steps is not None:
         changes["steps"] = math.ceil(training.steps / PARTS)
     return training.model_copy(update=changes)
