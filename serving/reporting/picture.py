@@ -68,11 +68,13 @@ def picture(spec: Spec, weights: Weights) -> Picture:
     drawn = [*_inputs(spec), *_tables(spec, weights), *_shared(spec, weights)]
     drawn += [*_trunk(spec, weights), *_heads(spec, weights)]
     placed = {p.box.key: p for p in _placed(drawn)}
-    lines = [_line(placed[start], placed[end]) for start, end in dict.fromkeys(_edges(spec))]
+    boxes = list(placed.values())
+    ends = dict.fromkeys(_edges(spec))
+    lines = [_line(placed[start], placed[end], boxes) for start, end in ends]
     width = max(p.x for p in placed.values()) + BOX_WIDTH
     height = math.ceil(max(p.y + p.box.height for p in placed.values()))
     total = sum(box.weights for box in drawn)
-    return Picture(width, height, list(placed.values()), lines, total)
+    return Picture(width, height, boxes, lines, total)
 
 
 def shape(lengths: Sequence[int]) -> str:
@@ -203,8 +205,22 @@ def _column(boxes: Sequence[Box], x: int, top: float, height: float) -> Iterator
         y += box.height + GAP_DOWN
 
 
-def _line(start: Placed, end: Placed) -> Line:
-    """To the trunk at the height where it starts, to a head at the height where it ends."""
+def _line(start: Placed, end: Placed, boxes: Sequence[Placed]) -> Line:
+    """To the trunk at the height where it starts, to a head at the height where it ends, as far as
+    no box is in the way: else it changes its height between two other columns."""
     left, right = start.y + start.box.height / 2, end.y + end.box.height / 2
     x = start.x + BOX_WIDTH
-    return x, left, end.x, right, x if end.box.kind == "head" else end.x - GAP_ACROSS
+    between = {placed.x - GAP_ACROSS for placed in boxes if x <= placed.x - GAP_ACROSS < end.x}
+    turns = sorted(between, reverse=end.box.kind != "head")
+    lines = [(x, left, end.x, right, turn) for turn in turns]
+    return next((line for line in lines if not _crosses(line, boxes)), lines[0])
+
+
+def _crosses(line: Line, boxes: Sequence[Placed]) -> bool:
+    """Whether a line passes a column where a box stands."""
+    start, left, end, right, turn = line
+    return any(
+        placed.y < (left if placed.x < turn else right) < placed.y + placed.box.height
+        for placed in boxes
+        if start < placed.x and placed.x + BOX_WIDTH < end
+    )
