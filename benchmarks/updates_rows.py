@@ -11,11 +11,14 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 # What a spec needs beside its inputs and heads. Held-out rows stay held out, as a hash decides.
+# Training is what `training: auto` begins with, for about so many rows.
 AROUND = """
 keys: [row]
 trunk: {layers: [128], dropout: 0.2}
 split: {by: hash, columns: [row], eval: 0.1, test: 0.1}
-training: {epochs: 12, batch_size: 256, patience: 2}
+training:
+  {epochs: 6, batch_size: 128, patience: 2, learning_rate: 0.005, schedule: linear,
+   warmup_steps: 50, weight_decay: 0.3}
 """
 SPECS = {
     "scorers": """

@@ -48,7 +48,7 @@ def in_this_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.mark.usefixtures("in_this_process")
 def test_a_few_weeks_have_all_figures(tmp_path: Path) -> None:
-    spec = tables(None, 3, 0.5).__next__().spec.replace("epochs: 12", "epochs: 3")
+    spec = tables(None, 3, 0.5).__next__().spec.replace("epochs: 6", "epochs: 3")
     year = Year(cut("made_up", spec, made_up(1_600), 3, 0.6), tmp_path, NoCosts())
     year.go(anew_every=2)
     said = year.figures()
