@@ -44,19 +44,11 @@ class Table:
     metrics: tuple[str, ...]
     rivals: tuple[str, ...]
     names: tuple[str, ...] = ()
-    drop: tuple[str, ...] = ()
 
 
 TABLES = {
     "routes": Table("routes.csv", "destination", "labels", ("accuracy@10",), ("fasttext",)),
-    "scorers": Table(
-        "scorers.csv",
-        "scorer",
-        "labels",
-        ("accuracy@10",),
-        ("fasttext",),
-        drop=("minute", "penalty", "own_goal"),
-    ),
+    "scorers": Table("scorers.csv", "scorer", "labels", ("accuracy@10",), ("fasttext",)),
     "tags": Table("tags.csv", "tag", "labels", ("accuracy@10",), ("fasttext",), ("user",)),
     "ratings": Table(
         "ratings.csv",
@@ -84,9 +76,7 @@ TABLES = {
             "ROLE_CODE",
         ),
     ),
-    "next_item": Table(
-        "next_item.jsonl", "next", "labels", ("accuracy@10",), ("neighbours", "fasttext")
-    ),
+    "next_item": Table("next_item.jsonl", "next", "labels", ("accuracy@10",), ("neighbours",)),
 }
 SPLIT = "side"
 Figures = dict[str, float]
@@ -109,7 +99,7 @@ def ours(table: Table, options: argparse.Namespace, seed: int) -> Figures:
 def rival(name: str, table: Table, options: argparse.Namespace, seed: int) -> Figures:
     command = [options.rivals_python, str(RIVALS), name, "--seed", str(seed), "--split", SPLIT]
     command += ["--table", str(options.rows / table.file), "--target", table.target]
-    command += ["--kind", table.kind, "--names", *table.names, "--drop", *table.drop]
+    command += ["--kind", table.kind, "--names", *table.names]
     said = subprocess.run(command, check=True, capture_output=True, text=True)
     return dict(json.loads(said.stdout.splitlines()[-1]))
 

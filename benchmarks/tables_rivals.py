@@ -31,10 +31,7 @@ def read(options: argparse.Namespace) -> dict[str, pd.DataFrame]:
     whole = whole[whole[options.target].notna()]
     for column in options.names:
         whole[column] = whole[column].map(str, na_action="ignore").astype(object)
-    return {
-        side: whole[whole[options.split] == side].drop(columns=[options.split, *options.drop])
-        for side in SIDES
-    }
+    return {side: whole[whole[options.split] == side].drop(columns=options.split) for side in SIDES}
 
 
 def as_categories(sides: dict[str, pd.DataFrame], target: str) -> dict[str, pd.DataFrame]:
@@ -247,7 +244,6 @@ def run() -> None:
     parser.add_argument("--kind", choices=("binary", "number", "labels"), required=True)
     parser.add_argument("--split", required=True)
     parser.add_argument("--names", nargs="*", default=[], help="numbers that are names")
-    parser.add_argument("--drop", nargs="*", default=[], help="targets beside this one")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     started = time.monotonic()
