@@ -22,7 +22,6 @@ from pipeline.folders.run import RunFolder
 from pipeline.manifest import Manifest, combined_hash, fresh_staging, lock
 from pipeline.storage.full_disk import full_disk_explained
 from pipeline.surroundings import own_keras, tell_number_flags
-from serving.exporting.opsets import opset_of
 from serving.exporting.profiles import PROFILES, Profile
 
 _LIBRARIES = ("keras", "numpy", "onnx", "onnxruntime", "tensorflow", "tf2onnx")
@@ -40,7 +39,10 @@ def run(arguments: Sequence[str]) -> None:
         if made.is_done(made_from, force=options.force):
             print(f"{output} is up to date")
             return
-        # TensorFlow takes seconds to load: who is refused, or has nothing to do, does without it.
+        # onnx, and then TensorFlow, take a while to load: who is refused, or has nothing to do,
+        # does without them.
+        from serving.exporting.opsets import opset_of
+
         opset_of(RunFolder(folder).spec.inputs, profile)
         tell_number_flags("export")
         with own_keras(), quiet_import():

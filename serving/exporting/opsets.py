@@ -5,6 +5,8 @@ It follows from the spec alone, so what a place does not read is refused before 
 
 from collections.abc import Mapping
 
+from onnx import defs
+
 from kinds.inputs.onnx import KINDS
 from kinds.inputs.part import InputPart
 from kinds.nodes import ML_DOMAIN
@@ -17,9 +19,6 @@ def opset_of(inputs: Mapping[str, InputPart], profile: Profile) -> int:
 
     Raises Failure 2 where the place of the profile does not read that one.
     """
-    # It takes a while to load, and nothing else needs it before TensorFlow.
-    from onnx import defs
-
     opset = profile.opset
     for name, part in inputs.items():
         for operation in KINDS[part.kind].operations():
