@@ -9,8 +9,8 @@ from typing import Any
 
 # No memory can be called so.
 NETWORK, MEMORIES, MIXTURE = "the network", "all memories", "together"
-# A log loss that is lower by this share is worth a memory, and by the other one a word.
-LEAST_GAIN, LEAST_TOLD = 0.005, 0.02
+# A log loss that is lower by this share is worth a memory, or a word.
+LEAST_GAIN = 0.005
 
 Metrics = Mapping[str, float | None]
 Intervals = Mapping[str, Sequence[float]]
@@ -50,6 +50,6 @@ def better(said: Mapping[str, Any]) -> str:
     if not (part := said.get("worse_than")):
         return ""
     loss, together = (said["parts"][name]["log_loss"] for name in (part, MIXTURE))
-    if loss > (1 - LEAST_TOLD) * together:
+    if loss > (1 - LEAST_GAIN) * together:
         return ""
     return f"{part} alone, log loss {loss:.4g} against {together:.4g} on half of eval"

@@ -80,7 +80,7 @@ def test_a_part_that_is_better_than_the_whole_model_is_named_behind_what_it_wins
     ]
     for change in (
         {"worse_than": None},
-        {"parts": {**memory["parts"], "together": {"log_loss": 2.54}}},
+        {"parts": {**memory["parts"], "together": memory["parts"]["all memories"]}},
     ):
         metrics["memory"]["next"] = {**memory, "worse_than": "all memories", **change}
         (line,) = verdict(metrics, {"next": "classification"}, PLENTY)

@@ -280,8 +280,8 @@ def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Map
 
 
 def deeper(best: Spec) -> Any:
-    """Three wide layers learn what a narrow one cannot, but only in more and shorter steps: the
-    layers alone make it worse as often as better."""
+    """Three wide layers can learn what a narrow one cannot, but they need more and shorter steps:
+    without these they make a run worse as often as better."""
     now = best.training
     many = 2 * now.epochs
     training = {"epochs": many, "patience": patience(many), "learning_rate": now.learning_rate / 2}

@@ -23,6 +23,8 @@ NEW: Learn = "new"
 LEARN: tuple[Learn, ...] = (ALL, "heads", "common", NEW)
 # What goes on learning takes one of so many parts of the earlier run's steps.
 PARTS = 3
+# New ids learn ahead of the rest at so many times its rate.
+TIMES_THE_RATE = 3
 # Few rows are read quickly, and only vectors that begin at nothing learn from them.
 EPOCHS_OF_NEW_IDS = 2
 # What must be as it was, where all but a part of the network stands still.
@@ -131,7 +133,8 @@ def ahead_of_the_rest(training: Training, steps: int) -> Training:
     >>> ahead.epochs, ahead.learning_rate, ahead.steps
     (12, 0.03, 900)
     """
-    more = {"epochs": PARTS * training.epochs, "learning_rate": PARTS * training.learning_rate}
+    rate = TIMES_THE_RATE * training.learning_rate
+    more = {"epochs": PARTS * training.epochs, "learning_rate": rate}
     own = of_new_ids(training.model_copy(update=more))
     return own.model_copy(update={"steps": steps})
 
@@ -144,8 +147,8 @@ def of_new_ids(training: Training) -> Training:
 
 
 def shortened(training: Training) -> Training:
-    """A third of the steps, in which the rate falls to 0 from where it began: what is new needs
-    long steps, and what was learned before needs short ones in the end.
+    """A third of the steps, with a rate that falls to 0 from where it began: new things need long
+    steps, and what was learned before needs short ones at the end.
 
     >>> short = shortened(Training(epochs=10, learning_rate=0.03, warmup_steps=50))
     >>> short.epochs, short.learning_rate, short.schedule, short.warmup_steps
