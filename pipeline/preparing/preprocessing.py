@@ -64,7 +64,9 @@ def _look_ups(values: Mapping[str, Sequence[str]]) -> dict[str, LookUp]:
     marked = {name: f"{at}/".encode() for at, name in enumerate(values)}
     keys = [marked[name] + value.encode() for name, own in values.items() for value in own]
     places = [place for own in values.values() for place in range(len(own))]
-    table = _table("vocabularies", keys, places, -1) if keys else None
+    if not keys:
+        return {}
+    table = _table("vocabularies", keys, places, -1)
 
     def look_up(name: str, texts: Any) -> Any:
         found = table.lookup(tf.strings.join([marked[name], texts]))

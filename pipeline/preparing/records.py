@@ -99,5 +99,6 @@ class _Names:
 def _spread(begins: Places, sizes: Places) -> npt.NDArray[np.int32]:
     """The places of all bytes of parts, one part after the other."""
     before = np.cumsum(sizes) - sizes
-    places = np.repeat((begins - before).astype(np.int32), sizes)
-    return places + np.arange(len(places), dtype=np.int32)
+    places: npt.NDArray[np.int32] = np.repeat((begins - before).astype(np.int32), sizes)
+    places += np.arange(len(places), dtype=np.int32)
+    return places

@@ -1,6 +1,7 @@
 """Serialised examples in one order: the same examples, and the same bytes each time."""
 
 import random
+from collections.abc import Callable
 
 import pyarrow as pa
 import pytest
@@ -17,7 +18,7 @@ NAMES = ["a", "b", "ab", "ba", "cat_5", "cot_5", "cat_55", "größe", "größer"
 def rows(names: list[str], count: int = 40) -> pa.RecordBatch:
     """Lists of each type, empty and missing ones too, some so long that a length takes 3 bytes."""
     draw = random.Random(4)
-    kinds = [
+    kinds: list[tuple[pa.DataType, Callable[[], object]]] = [
         (pa.int64(), lambda: draw.randrange(2**40)),
         (pa.float32(), draw.random),
         (pa.binary(), lambda: draw.randbytes(draw.choice([0, 5, 200]))),
@@ -26,7 +27,7 @@ def rows(names: list[str], count: int = 40) -> pa.RecordBatch:
     for at in range(len(names)):
         kind, cell = kinds[at % 3]
         lengths = [draw.choice([0, 1, 3]) for _ in range(count - 2)] + [200, 6_000]
-        cells = [[cell() for _ in range(length)] for length in lengths]
+        cells: list[list[object] | None] = [[cell() for _ in range(n)] for n in lengths]
         cells[at % 5] = None
         columns.append(pa.array(cells, pa.list_(kind)))
     return pa.record_batch(columns, names)

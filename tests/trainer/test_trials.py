@@ -212,8 +212,8 @@ def test_of_many_inputs_the_widths_are_counted() -> None:
         names = [f"x{at}" for at in range(count)]
         content: dict[str, Any] = {
             "name": "wide",
-            "vocabularies": {"v": {}},
-            "inputs": {name: {"kind": "category", "vocabulary": "v"} for name in names},
+            "vocabularies": {name: {} for name in names},
+            "inputs": {name: {"kind": "category", "vocabulary": name} for name in names},
             "heads": {"y": {"kind": "binary"}},
             "split": {"by": "row"},
         }
