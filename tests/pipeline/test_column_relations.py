@@ -113,6 +113,21 @@ def test_a_column_that_the_target_determines_is_told_as_doubtful(tmp_path: Path)
     assert said in found.text.replace("\n  #", "")
 
 
+@pytest.mark.parametrize(("target", "told"), [("status", ["time"]), ("label", [])])
+def test_the_time_until_an_end_is_doubtful_beside_whether_it_came(
+    target: str, told: list[str], tmp_path: Path
+) -> None:
+    r = R(7)
+    columns: Columns = {
+        "age": [r.randint(40, 80) for _ in range(600)],
+        "time": [r.randint(5, 5_000) for _ in range(600)],
+        target: [r.randint(0, 1) for _ in range(600)],
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=(target,)))
+    assert [*found.doubts] == told and {*parse_spec(found.text).inputs} == {"age", "time"}
+
+
 @pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
 def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
     kind: str, tmp_path: Path
