@@ -171,9 +171,10 @@ def _seeds(options: argparse.Namespace) -> range:
 
 
 def _averaged(runs: Sequence[Figures]) -> Figures:
-    """The means of the figures, and the standard errors of those that are no cost."""
+    """The means of the figures, and of several runs the standard errors of those that are no
+    cost."""
     found = {what: statistics.mean(one[what] for one in runs) for what in runs[0]}
-    measured = [what for what in runs[0] if what != COST]
+    measured = [what for what in runs[0] if what != COST and len(runs) > 1]
     return found | {f"{what}_error": _error([one[what] for one in runs]) for what in measured}
 
 
@@ -182,8 +183,8 @@ def _tell(table: str, who: str, figures: object) -> None:
 
 
 def _error(values: Sequence[float]) -> float:
-    """The standard error of a mean; none is known of one value."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    """The standard error of a mean."""
+    return statistics.stdev(values) / math.sqrt(len(values))
 
 
 def prepared(spec: Spec, rows: Sequence[str], output: Path) -> DataFolder:
@@ -293,7 +294,7 @@ def _verdicts(contestants: Mapping[str, Figures], metrics: Sequence[str]) -> Ite
     for what in metrics:
         best = min(shortfall(what, contestants[who][what]) for who in (NETWORK, MEMORY))
         gain = best - shortfall(what, contestants[MIXTURE][what])
-        error = contestants[MIXTURE][f"{what}_error"]
+        error = contestants[MIXTURE].get(f"{what}_error", 0.0)
         yield "better" if gain > error else "as good" if gain >= -error else "worse"
 
 
