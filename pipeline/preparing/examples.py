@@ -34,6 +34,7 @@ from pipeline.preparing.hard_rows import HardRows, hard_rows
 from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
 from pipeline.preparing.reading import REPORTS, as_message
+from pipeline.preparing.records import in_order
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies
 from pipeline.preparing.spilled import Spills
 from pipeline.preparing.split_sides import dealt
@@ -141,7 +142,7 @@ class WriteExamples(beam.DoFn):
             for name, counts in example_counts.label_counts(rows, self._spec, sizes).items():
                 self._labels[name] = self._labels.get(name, 0) + counts
         memories.add(self._memories.sums, rows, self._spec, side, sizes)
-        records = self._encoder.encode(rows.select(self._features))
+        records = in_order(self._encoder.encode(rows.select(self._features)), self._features)
         if side == "train":
             averages.add(self._averages.sums, rows, records, self._spec, sizes)
         shards = dealt(origin, self._of_side[side])

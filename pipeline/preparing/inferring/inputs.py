@@ -158,7 +158,8 @@ def _split(own: Sequence[Column], found: Roles) -> None:
         found.split = sides.of_elements(followed)
     if found.split is not None:
         return
-    read = [part.column for part in found.inputs]
+    # A number that stands for itself, too, is read once.
+    read = [part.column for part in found.inputs if not part.column.each]
     others = [column for column in own if column not in read]
     pair: tuple[Column, ...] = ()
     if not found.keys:

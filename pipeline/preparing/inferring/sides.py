@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from kinds.columns.flags import TRUE
 from kinds.lists import list_lengths
 from kinds.looks import ids, names
 from kinds.looks.column import FEW, Column
@@ -78,9 +79,14 @@ def _by_words(column: Column, texts: Sequence[str]) -> Held | None:
 def _by_flag(column: Column, texts: Sequence[str]) -> Held | None:
     """A column such as is_test or train."""
     words = {*names.words(column.column)} - {"is", "in", "for"}
-    if not column.is_flag or len(words) != 1 or not words <= _TRAIN | _EVAL | _TEST:
+    if (
+        not column.is_flag
+        or column.flag_words
+        or len(words) != 1
+        or not words <= _TRAIN | _EVAL | _TEST
+    ):
         return None
-    yes = tuple(t for t in texts if t.strip().lower() in ("1", "1.0", "true", "yes", "t", "y"))
+    yes = tuple(t for t in texts if t.strip().lower() in TRUE)
     held = tuple(t for t in texts if t not in yes) if words <= _TRAIN else yes
     return Held(column, held, (), f"{column.column!r} says which rows are not to train")
 
