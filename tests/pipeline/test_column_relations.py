@@ -80,6 +80,39 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+@pytest.mark.parametrize("values", [["no", "yes"], ["low", "middle", "high"], ["0", "1", ""]])
+def test_a_column_of_parts_of_the_target_s_range_is_left_out(
+    values: list[str], tmp_path: Path
+) -> None:
+    """Whether there was any visit, beside how many there were."""
+    r = R(5)
+    visits = [r.randint(0, 29) for _ in range(600)]
+    bands = [values[min(len(values) - 1, one * len(values) // 30)] for one in visits]
+    chance = [values[r.randint(0, len(values) - 1)] for _ in visits]
+    columns: Columns = {"chance": chance, "band": bands, "visits": visits}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("visits",))
+    assert set(spec.inputs) == {"chance"}
+    assert 'left out: "band": each of its values is a part of the range of the target' in text
+
+
+def test_a_column_that_the_target_determines_is_told_as_doubtful(tmp_path: Path) -> None:
+    """Yes or no to what the target says in more words; or the country of each city."""
+    r = R(6)
+    answer = [r.choice(["no", "perhaps", "yes"]) for _ in range(600)]
+    columns: Columns = {
+        "agrees": ["N" if one == "no" else "Y" for one in answer],
+        "shop": [r.choice("AB") for _ in answer],
+        "answer": answer,
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([str(path)], said=Wishes(targets=("answer",)))
+    assert set(parse_spec(found.text).inputs) == {"agrees", "shop"}
+    assert [*found.doubts] == ["agrees"]
+    said = "every value of the target has one value of it alone"
+    assert found.doubts["agrees"].startswith(said)
+    assert said in found.text.replace("\n  #", "")
+
+
 @pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
 def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
     kind: str, tmp_path: Path

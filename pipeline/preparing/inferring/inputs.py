@@ -55,7 +55,7 @@ def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> No
             weak.insert(0, part)
             found.left_out[column.column] = given
         else:
-            found.inputs.append(part)
+            found.inputs.append(_doubted(part, compared, found.doubts))
     found.inputs = _with_each(found.inputs, {part.name for part in found.heads})
     # Where nothing else is left, the first of these is better than nothing.
     if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
@@ -85,10 +85,24 @@ def _with_each(parts: Sequence[Part], of_heads: Set[str]) -> list[Part]:
 def _given_away(column: Column, compared: Sequence[Target]) -> str:
     """The first target that a column gives away, in words; empty where there is none."""
     for one in compared:
-        called = "the target" if len(compared) == 1 else repr(one.column.column)
+        called = _called(one, compared)
         if why := relations.gives_away(column, one, called):
             return f"{why}: it may come from {called}"
     return ""
+
+
+def _doubted(part: Part, compared: Sequence[Target], doubts: dict[str, str]) -> Part:
+    """With what speaks against learning from it, which is noted."""
+    for one in compared:
+        if why := relations.may_come_from(part.column, one, _called(one, compared)):
+            doubts[part.column.column] = why
+            against = "; ".join(filter(None, [part.look.against, why]))
+            return replace(part, look=replace(part.look, against=against))
+    return part
+
+
+def _called(target: Target, compared: Sequence[Target]) -> str:
+    return "the target" if len(compared) == 1 else repr(target.column.column)
 
 
 def _names_in_file(head: Part) -> list[str]:
