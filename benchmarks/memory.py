@@ -12,11 +12,13 @@ there were no memories, so one run for each seed has the network alone and the m
 that predicts a number the network reads what memories say, so each is a run of its own, and the
 memory alone is that of `trunk: none`.
 
-All is measured on test, and unknown labels are one class in the log loss. Seconds are those of
-prepare, and of training where there is some. The mixture is to be at least as good as the better of
-the two, within one standard error of the seeds. What is in RUNS already is not done again, and in
-the file of --results the figures of other tables stay. Prints a table and, last, one JSON object
-with its figures.
+All is measured on test, and unknown labels are one class in the log loss. `cpu_seconds` are those
+of all cores, which depend little on what else the machine does: of prepare, and of training where
+there is some. One run has the network alone and the mixture of a head of labels, so both cost the
+same. The mixture is to be at least as good as the better of the two, within one standard error of
+the seeds. What is in RUNS already is not done again, and in the file of --results the figures of
+other tables stay, each with the number of its seeds and its processor. Prints a table and, last,
+one JSON object with its figures.
 """
 
 import argparse
@@ -25,7 +27,6 @@ import math
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ from trainer.data import example_features
 BATCH = 2048
 METRICS = ("log_loss", "accuracy@1", "accuracy@10")
 MEMORY, NETWORK, MIXTURE = "memory", "network", "mixture"
+COST = "cpu_seconds"
 Figures = dict[str, float]
 
 
@@ -66,30 +68,34 @@ def run(arguments: Sequence[str]) -> None:
         chosen = [one for one in chosen if one.name in options.only]
     if not chosen:
         raise Failure(Exit.USAGE, "there must be a table", received=options.tables)
-    figures: dict[str, dict[str, Figures]] = {}
-    seconds: dict[str, float] = {}
+    found: dict[str, Any] = {"benchmark": "memory", "measured": {}, "tables": {}}
     for one in chosen:
-        started = time.monotonic()
-        figures[one.name] = compared(one, output / one.name, options)
-        seconds[one.name] = round(time.monotonic() - started, 1)
-    said = {"benchmark": "memory", "processor": processor(), "seeds": options.seeds}
-    if options.results:
-        _keep(said, figures, options.results / "memory.json")
-    print("\n".join(_table(figures)))
-    print(json.dumps({**said, "tables": figures, "seconds": seconds}))
+        found["tables"][one.name] = compared(one, output / one.name, options)
+        found["measured"][one.name] = {"seeds": options.seeds, "processor": processor()}
+        if options.results:
+            keep(found, options.results / "memory.json")
+    print("\n".join(_table(found["tables"])))
+    print(json.dumps(found))
 
 
-def _keep(said: Mapping[str, Any], figures: Mapping[str, Mapping[str, Figures]], to: Path) -> None:
-    """Beside those of tables that the file has already, without seconds, which depend on what else
-    the machine does."""
-    kept = json.loads(to.read_text("utf-8"))["tables"] if to.exists() else {}
-    for name, contestants in figures.items():
-        kept[name] = {
-            who: {what: round(value, 4) for what, value in reached.items() if what != "seconds"}
-            for who, reached in contestants.items()
-        }
+def keep(found: Mapping[str, Any], to: Path) -> None:
+    """Beside those of tables that the file has already: how each was measured, and its figures."""
+    kept = json.loads(to.read_text("utf-8")) if to.exists() else {"measured": {}, "tables": {}}
+    tables = {
+        name: {who: _rounded(reached) for who, reached in contestants.items()}
+        for name, contestants in found["tables"].items()
+    }
+    both = {
+        "benchmark": found["benchmark"],
+        "measured": kept["measured"] | found["measured"],
+        "tables": kept["tables"] | tables,
+    }
     to.parent.mkdir(parents=True, exist_ok=True)
-    to.write_text(json.dumps({**said, "tables": kept}) + "\n", encoding="utf-8")
+    to.write_text(json.dumps(both) + "\n", encoding="utf-8")
+
+
+def _rounded(reached: Figures) -> Figures:
+    return {what: round(value, 1 if what == COST else 4) for what, value in reached.items()}
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -114,7 +120,6 @@ def _added(path: str, rows: list[str]) -> Table:
 
 def compared(table: Table, output: Path, options: argparse.Namespace) -> dict[str, Figures]:
     """Each contestant's figures, of the first head that has memories."""
-    started = time.monotonic()
     data = prepared(table.spec, table.rows, Output(output).data.path)
     heads = [name for name, head in data.spec.heads.items() if head.memories()]
     if not heads:
@@ -123,7 +128,7 @@ def compared(table: Table, output: Path, options: argparse.Namespace) -> dict[st
     head = next((name for name in heads if name in data.spec.mixed()), heads[0])
     if data.spec.heads[head].labels() is None:
         return _of_a_number(table, head, output, options)
-    counted = counted_alone(data, head) | {"seconds": time.monotonic() - started}
+    counted = counted_alone(data, head) | {COST: data.manifest.facts["cost"][COST]}
     _tell(table.name, MEMORY, counted)
     if options.memory_only:
         return {MEMORY: counted}
@@ -151,7 +156,7 @@ def _of_a_number(
             run = trained(folder, output / who / str(seed), seed, options.epochs)
             reached = run.metrics["test"][head]
             known = {what: reached[what] for what in _metrics(data.spec, head)}
-            runs.append(known | {"seconds": _seconds(run)})
+            runs.append(known | {COST: _cpu_seconds(run)})
             _tell(table.name, f"{who}, seed {seed}", runs[-1])
         found[who] = _averaged(runs)
     return found
@@ -166,9 +171,10 @@ def _seeds(options: argparse.Namespace) -> range:
 
 
 def _averaged(runs: Sequence[Figures]) -> Figures:
-    """The means of the figures, and the standard errors of those that are no seconds."""
+    """The means of the figures, and of several runs the standard errors of those that are no
+    cost."""
     found = {what: statistics.mean(one[what] for one in runs) for what in runs[0]}
-    measured = [what for what in runs[0] if what != "seconds"]
+    measured = [what for what in runs[0] if what != COST and len(runs) > 1]
     return found | {f"{what}_error": _error([one[what] for one in runs]) for what in measured}
 
 
@@ -177,8 +183,8 @@ def _tell(table: str, who: str, figures: object) -> None:
 
 
 def _error(values: Sequence[float]) -> float:
-    """The standard error of a mean; none is known of one value."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else 0.0
+    """The standard error of a mean."""
+    return statistics.stdev(values) / math.sqrt(len(values))
 
 
 def prepared(spec: Spec, rows: Sequence[str], output: Path) -> DataFolder:
@@ -195,9 +201,9 @@ def trained(data: DataFolder, output: Path, seed: int, epochs: int | None) -> Tr
     return TrainedRun(output)
 
 
-def _seconds(run: TrainedRun) -> float:
+def _cpu_seconds(run: TrainedRun) -> float:
     facts = run.manifest.facts
-    return float(sum(facts[cost]["seconds"] for cost in ("prepared_at_cost", "cost")))
+    return float(sum(facts[cost][COST] for cost in ("prepared_at_cost", "cost")))
 
 
 def parts_on_test(run: TrainedRun, data: DataFolder, head: str) -> dict[str, Figures]:
@@ -216,9 +222,8 @@ def parts_on_test(run: TrainedRun, data: DataFolder, head: str) -> dict[str, Fig
         for who, log_p in ((NETWORK, alone), (MIXTURE, mixed)):
             sums[who] += _measured(log_p, target)
         rows += len(target)
-    seconds = {"seconds": _seconds(run)}
     return {
-        who: dict(zip(METRICS, (of / rows).tolist(), strict=True)) | seconds
+        who: dict(zip(METRICS, (of / rows).tolist(), strict=True)) | {COST: _cpu_seconds(run)}
         for who, of in sums.items()
     }
 
@@ -273,12 +278,12 @@ def _table(figures: Mapping[str, Mapping[str, Figures]]) -> Iterator[str]:
             continue
         some = next(iter(contestants.values()))
         errors = {f"{what}_error" for what in some}
-        metrics = [what for what in some if what != "seconds" and what not in errors]
-        yield f"| {name} | " + " | ".join(metrics) + " | seconds |"
+        metrics = [what for what in some if what != COST and what not in errors]
+        yield f"| {name} | " + " | ".join(metrics) + " | CPU seconds |"
         yield "|---|" + "---|" * (len(metrics) + 1)
         for who, reached in contestants.items():
             cells = [f"{reached[what]:.4f}" for what in metrics]
-            yield f"| {who} | {' | '.join(cells)} | {reached['seconds']:.0f} |"
+            yield f"| {who} | {' | '.join(cells)} | {reached[COST]:.0f} |"
         if MIXTURE in contestants:
             yield "| | " + " | ".join(_verdicts(contestants, metrics)) + " | |"
         yield ""
@@ -289,7 +294,7 @@ def _verdicts(contestants: Mapping[str, Figures], metrics: Sequence[str]) -> Ite
     for what in metrics:
         best = min(shortfall(what, contestants[who][what]) for who in (NETWORK, MEMORY))
         gain = best - shortfall(what, contestants[MIXTURE][what])
-        error = contestants[MIXTURE][f"{what}_error"]
+        error = contestants[MIXTURE].get(f"{what}_error", 0.0)
         yield "better" if gain > error else "as good" if gain >= -error else "worse"
 
 

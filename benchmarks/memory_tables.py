@@ -1,11 +1,17 @@
-"""The tables of benchmarks.memory: the file of each, and a spec that anybody might write for it."""
+"""The tables of benchmarks.memory: the file of each, and a spec that anybody might write for it.
+
+Two are of examples, with the example's spec: tennis.parquet, which
+`python -m examples.tennis.rows --since 2012` makes, and codex.parquet of
+`python -m examples.codex.rows`.
+"""
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from pipeline.spec import Spec
-from pipeline.spec.file import parse_spec
+from pipeline.spec.file import parse_spec, read_spec
 
 COMMON = """
 memory: auto
@@ -80,6 +86,23 @@ inputs:
 heads: {rating: {kind: regression}}
 """,
 }
+# Heads of labels alone, in fewer epochs, so that a run takes minutes. A head with smoothed labels
+# has no memories.
+EXAMPLES = Path(__file__).parent.parent / "examples"
+CHANGED = {
+    "tennis.parquet": (
+        "memory=auto",
+        "heads={opponent: {kind: classification, vocabulary: player},"
+        " surface: {kind: classification, vocabulary: surface, weight: 0.3, top_k: 4}}",
+        "training.epochs=2",
+    ),
+    "codex.parquet": (
+        "memory=auto",
+        "heads.answer.label_smoothing=0",
+        "training.sampled={negatives: 1024, share: 0.9}",
+        "training.epochs=4",
+    ),
+}
 
 
 class Table(NamedTuple):
@@ -100,8 +123,9 @@ class Table(NamedTuple):
 
 def tables(folder: Path) -> list[Table]:
     """Those whose files are in a folder."""
-    return [
-        Table(Path(name).stem, parse_spec(spec + COMMON, source=name), [str(folder / name)])
-        for name, spec in SPECS.items()
-        if (folder / name).exists()
-    ]
+    specs = {name: partial(parse_spec, spec + COMMON, source=name) for name, spec in SPECS.items()}
+    for name, changed in CHANGED.items():
+        path = EXAMPLES / Path(name).stem / "spec.yaml"
+        specs[name] = partial(read_spec, path, settings=changed)
+    there = [name for name in specs if (folder / name).exists()]
+    return [Table(Path(name).stem, specs[name](), [str(folder / name)]) for name in there]

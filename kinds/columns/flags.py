@@ -20,9 +20,19 @@ from kinds.columns.texts import text
 if TYPE_CHECKING:
     from kinds.columns import Field
 
-# A column of flags with a missing one is often written as numbers with a point.
-_TRUE = ("1", "1.0", "true", "yes", "t", "y")
-_FALSE = ("0", "0.0", "false", "no", "f", "n")
+# No and yes as programs and people write them, in lower case: with a missing one often as numbers
+# with a point, and by spreadsheets in the words of their language.
+PAIRS = (
+    *(("0", "1"), ("0.0", "1.0"), ("f", "t"), ("n", "y")),
+    *(("false", "true"), ("no", "yes")),
+    *(("nein", "ja"), ("falsch", "wahr")),
+    *(("non", "oui"), ("faux", "vrai")),
+    *(("no", "si"), ("no", "sí"), ("no", "sì")),
+    *(("falso", "verdadero"), ("falso", "vero"), ("falso", "verdadeiro")),
+    *(("nee", "ja"), ("onwaar", "waar")),
+    *(("não", "sim"), ("nao", "sim")),
+)
+FALSE, TRUE = (tuple(dict.fromkeys(words)) for words in zip(*PAIRS, strict=True))
 
 
 def wanted() -> str:
@@ -40,8 +50,8 @@ def typed(column: pa.Array, field: "Field") -> tuple[pa.Array, list[Bad]]:
     if pa.types.is_decimal(column.type):
         column = column.cast(pa.float64())
     said = pc.utf8_lower(without_blanks(text(column)))
-    true = pc.is_in(said, pa.array(_TRUE))
-    known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(_FALSE))), said.is_null())
+    true = pc.is_in(said, pa.array(TRUE))
+    known = pc.or_(pc.or_(true, pc.is_in(said, pa.array(FALSE))), said.is_null())
     values = pc.if_else(said.is_null(), math.nan, true.cast(pa.float64())).cast(pa.float32())
     return values, [Bad("not_a_flag", where(pc.invert(known)))]
 

@@ -8,9 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from kinds.looks import names, number_forms, order, separators, times
+from kinds.looks import flags, names, number_forms, order, separators, times
 from kinds.looks.counted import Counted, present
-from kinds.looks.flags import are_flags
 from kinds.looks.number_forms import Numbers
 from kinds.looks.separators import Parts
 from kinds.looks.times import Form
@@ -86,9 +85,14 @@ class Column:
 
     @cached_property
     def is_flag(self) -> bool:
-        """Whether all values say yes or no, in whatever case."""
-        is_few = not self.is_list and 0 < self.distinct <= 6
-        return is_few and are_flags(self.counted.values)
+        """Whether all values say yes or no, in whatever case, but for words such as NA."""
+        is_few = not self.is_list and 0 < self.distinct <= 8
+        return is_few and flags.are_flags(self.counted.values)
+
+    @cached_property
+    def flag_words(self) -> tuple[str, ...]:
+        """What stands in a column of flags where there is none."""
+        return flags.missing_words(self.counted.values) if self.is_flag else ()
 
     @cached_property
     def form(self) -> Numbers | None:
@@ -118,15 +122,18 @@ class Column:
 
     @cached_property
     def absent(self) -> float:
-        """The share of rows whose cell says in a word that there is no number, or no time."""
-        if self.time is not None and self.time.words:
-            none = pc.is_in(self.counted.values, pa.array(self.time.words))
-            return float(
-                self.counted.counts[none.to_numpy(zero_copy_only=False)].sum() / self.counted.rows
-            )
-        if self.numbers is None or not self.form or not self.form.words:
-            return 0.0
-        return float(self.counted.counts[np.isnan(self.numbers)].sum() / self.counted.rows)
+        """The share of rows whose cell says in a word that there is no value."""
+        return float(self.counted.counts[self._say_none].sum() / max(1, self.counted.rows))
+
+    @cached_property
+    def _say_none(self) -> np.ndarray:
+        """Which distinct values are such words: of days and times, of flags, or of numbers."""
+        if self.numbers is not None and self.form and self.form.words and not self.is_flag:
+            return np.isnan(self.numbers)
+        words = self.flag_words if self.time is None else self.time.words
+        said = pc.utf8_trim_whitespace(self.counted.values)
+        found = pc.is_in(said, pa.array(words, pa.string()))
+        return np.asarray(found.to_numpy(zero_copy_only=False), bool)
 
     @cached_property
     def row_numbers(self) -> np.ndarray | None:

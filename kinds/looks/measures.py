@@ -1,5 +1,6 @@
 """Numbers that measure or count: how sure, how they are written, and on which scale."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -26,9 +27,22 @@ def measure(column: Column) -> Look | None:
         reason += " from 0 up, a few of them far above the others"
     if verdict is not None and verdict.of_numbers and sure > 0.5:
         reason += f" ({verdict.of_numbers})"
-    if form.words:
-        shown = " and ".join(map(repr, form.words[:3]))
-        reason += f"; {column.absent:.1%} of the rows say {shown}, which counts as missing"
+    reason += said_missing(column, form.words)
     settings: dict[str, Any] = {"format": form.settings} if form.settings else {}
     settings |= {"scale": "log"} if log else {}
     return Look(sure, reason, against, settings, missing_words=form.words)
+
+
+def said_missing(column: Column, words: Sequence[str]) -> str:
+    """How many cells have words for a missing value, as the end of a reason; empty without any."""
+    shown = " and ".join(map(repr, words[:3]))
+    said = f"; {percent(column.absent)} of the rows say {shown}, which counts as missing"
+    return said if words else ""
+
+
+def percent(share: float) -> str:
+    """
+    >>> percent(0.254), percent(0.0004)
+    ('25.4%', 'less than 0.1%')
+    """
+    return f"{share:.1%}" if share >= 0.001 or share == 0 else "less than 0.1%"

@@ -46,6 +46,7 @@ class PairCounts:
 
 def with_pairs(counts: PairCounts, keys: Array, labels: Array, weights: Array) -> PairCounts:
     """`counts` and one more batch: a row for each pair, which may repeat."""
+    counts = _within_limit(counts)
     ones = np.ones(len(keys), np.int64)
     columns = [keys.astype(np.int64), labels.astype(np.int32), weights.astype(np.float64)]
     table = pa.table([*columns, ones, ones], schema=SCHEMA)
@@ -54,7 +55,7 @@ def with_pairs(counts: PairCounts, keys: Array, labels: Array, weights: Array) -
 
 def merged(many: Iterable[PairCounts]) -> PairCounts:
     """All counts together."""
-    lists = list(many)
+    lists = [_within_limit(counts) for counts in many]
     parts = tuple(part for counts in lists for part in counts.parts)
     lost, lost_totals = (
         sum(getattr(one, what) for one in lists) for what in ("lost", "lost_totals")
@@ -63,14 +64,27 @@ def merged(many: Iterable[PairCounts]) -> PairCounts:
 
 
 def _compacted(counts: PairCounts) -> PairCounts:
-    return added(counts) if is_due(counts.parts, counts.limit) else counts
+    """Room is made only with the next batch, when the parts that were added up are gone."""
+    return _one_table(counts) if is_due(counts.parts, counts.limit) else counts
 
 
 def added(counts: PairCounts) -> PairCounts:
     """One table, each pair in it once, within the limit."""
-    table = _summed(counts.parts)
-    counts = replace(counts, parts=(table,))
-    return counts if table.num_rows <= counts.limit else _with_room(counts, table)
+    return _within_limit(_one_table(counts))
+
+
+def _one_table(counts: PairCounts) -> PairCounts:
+    if len(counts.parts) == 1:
+        return counts
+    return replace(counts, parts=(_summed(counts.parts),))
+
+
+def _within_limit(counts: PairCounts) -> PairCounts:
+    """Of what may be one large table."""
+    first, *others = counts.parts or (SCHEMA.empty_table(),)
+    if others or first.num_rows <= counts.limit:
+        return counts
+    return _with_room(counts, first)
 
 
 def _summed(tables: Sequence[pa.Table]) -> pa.Table:
@@ -100,7 +114,9 @@ def _with_room(counts: PairCounts, table: pa.Table) -> PairCounts:
 
 def _frequent_values(table: pa.Table, most: int) -> tuple[pa.Table, float]:
     """The `most` values with the greatest totals, the lower key first, and what others had."""
-    values, value = np.unique(_of(table, "key"), return_inverse=True)
+    # Takes half of the memory that the inverse of np.unique does.
+    values = np.unique(_of(table, "key"))
+    value = np.searchsorted(values, _of(table, "key"))
     totals = np.bincount(value, _of(table, "weight"))
     if len(values) <= most:
         return table, 0.0

@@ -5,6 +5,7 @@ frequent labels are kept with their weights; the total and the number of distinc
 of all its labels, kept or not.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
@@ -15,6 +16,10 @@ import numpy.typing as npt
 from kinds.memory.keys import places_in
 
 Array = npt.NDArray[Any]
+
+# Of many pairs, those of some values are put in order at once: that takes several times their own
+# memory.
+AT_ONCE = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -93,6 +98,34 @@ def of_pairs(
     >>> counts.keys.tolist(), counts.totals.tolist(), counts.labels.tolist()
     ([3, 7], [2.0, 5.0], [1, 5])
     """
+    order = np.argsort(keys, kind="stable")
+    rising = keys[order]
+    begins = np.unique(np.searchsorted(rising, rising[AT_ONCE::AT_ONCE]))
+    del rising
+    each = np.ones(len(keys), np.int64) if stand_for is None else stand_for
+    columns = (keys, labels, weights, rows, each)
+    pieces: dict[str, list[Array]] = defaultdict(list)
+    for some in np.split(order, begins):
+        own = _of_some(*(column[some] for column in columns), most=most, min_count=min_count)
+        for name, values in own.arrays().items():
+            pieces[name].append(np.diff(values) if name == "offsets" else values)
+    del order
+    # One after the other, so that only one is there twice.
+    arrays = {name: np.concatenate(pieces.pop(name)) for name in list(pieces)}
+    lengths = arrays.pop("offsets")
+    return LabelCounts(offsets=np.append(0, np.cumsum(lengths)), own_unit=None, **arrays)
+
+
+def _of_some(
+    keys: Array,
+    labels: Array,
+    weights: Array,
+    rows: Array,
+    stand_for: Array,
+    *,
+    most: int,
+    min_count: int,
+) -> LabelCounts:
     values, value = np.unique(keys, return_inverse=True)
     frequent = np.bincount(value, rows, len(values)) >= min_count
     renumbered = np.cumsum(frequent) - 1
@@ -100,7 +133,7 @@ def of_pairs(
     value, labels, weights, rows = renumbered[value[kept]], labels[kept], weights[kept], rows[kept]
     values = values[frequent]
     totals = np.bincount(value, weights, len(values))
-    distinct = np.bincount(value, None if stand_for is None else stand_for[kept], len(values))
+    distinct = np.bincount(value, stand_for[kept], len(values))
     order = np.lexsort((labels, -weights, value))
     order = order[labels[order] >= 0]
     value = value[order]

@@ -21,10 +21,15 @@ def summed(tables: Sequence[pa.Table], by: Sequence[str], schema: pa.Schema) -> 
     columns. The first column is whole numbers."""
     if sum(table.num_rows for table in tables) <= COMPACT_AT:
         return _summed(tables, by, schema)
-    parts = (_summed(_part(tables, by[0], part), by, schema) for part in range(PARTS))
-    found = pa.concat_tables(parts).combine_chunks()
+    found = pa.concat_tables(
+        _summed(_part(tables, by[0], part), by, schema) for part in range(PARTS)
+    )
+    columns = []
+    for name in schema.names:
+        columns.append(found[name].combine_chunks())
+        found = found.drop_columns(name)  # so that only one column is there twice
     give_back()
-    return found
+    return pa.table(columns, schema=schema)
 
 
 def _part(tables: Sequence[pa.Table], key: str, part: int) -> list[pa.Table]:
@@ -42,6 +47,8 @@ def _summed(tables: Sequence[pa.Table], by: Sequence[str], schema: pa.Schema) ->
 
 
 def is_due(parts: Sequence[pa.Table], limit: int) -> bool:
-    """Whether what is new is much, and more than what was added up before, which is the first."""
+    """Whether what is new is much, and more than what was added up before, which is the first, or
+    than a quarter of the limit: what is added up is in memory beside the sums."""
     sizes = [part.num_rows for part in parts]
-    return sum(sizes[1:]) > max(min(COMPACT_AT, limit), *sizes[:1])
+    before = min(sum(sizes[:1]), limit // 4)
+    return sum(sizes[1:]) > max(min(COMPACT_AT, limit), before)

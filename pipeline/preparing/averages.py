@@ -8,13 +8,14 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from kinds.memory.averages import FOLDS
-from kinds.memory.averages.counting import FoldSums, added, averages, counted
+from kinds.memory.averages.counting import FoldSums, added, averages, counted, merged
 from kinds.memory.averages.table import Averages
 from kinds.memory.keys import keys_of
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
 from pipeline.folders.data import DataFolder
 from pipeline.preparing.reports import Key
+from pipeline.preparing.spilled import Files, joined
 
 
 def folds_of(records: list[bytes]) -> npt.NDArray[np.int64]:
@@ -40,7 +41,7 @@ def add(
 
 
 def write(
-    found: Mapping[Key, FoldSums],
+    found: Files[FoldSums],
     spec: specs.Spec,
     folder: DataFolder,
     known: Callable[[str, Averages], dict[str, float]],
@@ -49,7 +50,7 @@ def write(
     gives the shares of rows whose value a memory knows."""
     said: dict[str, dict[str, Any]] = {}
     for name, head in spec.averaged():
-        sums = added(found[name, head])
+        sums = added(joined(found[name, head], merged))
         made = averages(sums, spec.memories[name].min_count)
         folder.write_memory(name, head, made)
         values = len(np.unique(sums.parts[0]["key"].to_numpy()))

@@ -20,8 +20,11 @@ import pyarrow as pa
 from apache_beam.transforms.window import GlobalWindows
 from tfx_bsl.coders.example_coder import RecordBatchToExamplesEncoder
 
+from kinds.columns.large_rows import give_back
+from kinds.memory import counting
+from kinds.memory.averages import counting as averaging
 from kinds.memory.averages.counting import FoldSums
-from kinds.memory.counting import PairCounts, added
+from kinds.memory.counting import PairCounts
 from pipeline import spec as specs
 from pipeline.console.import_noise import tensorflow
 from pipeline.fields import Fields, analyses_of
@@ -31,7 +34,9 @@ from pipeline.preparing.hard_rows import HardRows, hard_rows
 from pipeline.preparing.leaks import Sketch
 from pipeline.preparing.learning import Learned
 from pipeline.preparing.reading import REPORTS, as_message
+from pipeline.preparing.records import in_order
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies
+from pipeline.preparing.spilled import Spills
 from pipeline.preparing.split_sides import dealt
 from pipeline.sides import SIDES
 from pipeline.sides.origins import file_of, side_of
@@ -105,8 +110,8 @@ class WriteExamples(beam.DoFn):
         self._writers: dict[tuple[str, int], _Writer] = {}
         self._sketches: dict[tuple[str, str], Sketch] = {}
         self._labels: dict[str, Tallies] = {}
-        self._memories: dict[Key, PairCounts] = {}
-        self._averages: dict[Key, FoldSums] = {}
+        self._memories: Spills[PairCounts] = Spills(self._work, counting.added)
+        self._averages: Spills[FoldSums] = Spills(self._work, averaging.added)
         self._of_side: dict[str, int] = {}
 
     def process(
@@ -117,6 +122,9 @@ class WriteExamples(beam.DoFn):
     ) -> None:
         batch, origin = element
         self._of_side = shard_counts(self._shards, training_rows)
+        with as_message():
+            for spills in (self._memories, self._averages):
+                spills.rows_from(int(origin[0]))
         for number, side in enumerate(SIDES):
             there = np.flatnonzero(side_of(origin) == number)
             if len(there):
@@ -133,10 +141,10 @@ class WriteExamples(beam.DoFn):
         if side == "train":
             for name, counts in example_counts.label_counts(rows, self._spec, sizes).items():
                 self._labels[name] = self._labels.get(name, 0) + counts
-        memories.add(self._memories, rows, self._spec, side, sizes)
-        records = self._encoder.encode(rows.select(self._features))
+        memories.add(self._memories.sums, rows, self._spec, side, sizes)
+        records = in_order(self._encoder.encode(rows.select(self._features)), self._features)
         if side == "train":
-            averages.add(self._averages, rows, records, self._spec, sizes)
+            averages.add(self._averages.sums, rows, records, self._spec, sizes)
         shards = dealt(origin, self._of_side[side])
         for shard in np.unique(shards).tolist():
             own = np.flatnonzero(shards == shard).tolist()
@@ -157,12 +165,14 @@ class WriteExamples(beam.DoFn):
     def finish_bundle(self) -> Iterator[Any]:
         with as_message():
             fragments = tuple(writer.close() for writer in self._writers.values())
+            summed = self._memories.all(), self._averages.all()
+            give_back()
         report = Report(
             *(self._counts, fragments),
             sketches=self._sketches,
             labels=self._labels,
-            memories={key: added(counts) for key, counts in self._memories.items()},
-            averages=self._averages,
+            memories=summed[0],
+            averages=summed[1],
         )
         yield GlobalWindows.windowed_value(report)
 

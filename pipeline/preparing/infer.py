@@ -15,10 +15,12 @@ from pipeline.rows.csv_dialect import AS_FOUND, Csv
 
 @dataclass(frozen=True)
 class First:
-    """A first spec: its YAML text, and by the names of columns why the model does not read them."""
+    """A first spec: its YAML text, and by the names of columns why the model does not read them, or
+    perhaps should not."""
 
     text: str
     left_out: Mapping[str, str]
+    doubts: Mapping[str, str]
 
 
 def spec_for(
@@ -44,4 +46,5 @@ def first(
     """
     seen = sample.read(paths, csv)
     found = roles.roles(seen, writing.names_of(seen.columns), said or Wishes(), ask)
-    return First(writing.text(found, model.model_for(found)), found.left_out)
+    text = writing.text(found, model.model_for(found))
+    return First(text, found.left_out, found.doubts)

@@ -17,6 +17,7 @@ from kinds.memory.counting import (
     PairCounts,
     added,
     label_counts,
+    merged,
     row_counts,
     with_unseen,
 )
@@ -26,6 +27,7 @@ from pipeline import spec as specs
 from pipeline.folders.data import DataFolder
 from pipeline.preparing.places import by_place
 from pipeline.preparing.reports import Key
+from pipeline.preparing.spilled import Files, joined
 from pipeline.sides import SIDES
 
 # Of the values of a side so many are counted.
@@ -63,7 +65,7 @@ def _heads(spec: specs.Spec, memory: str) -> list[str]:
 
 
 def write(
-    found: Mapping[Key, PairCounts],
+    found: Files[PairCounts],
     spec: specs.Spec,
     folder: DataFolder,
     sizes: Mapping[str, int],
@@ -72,7 +74,7 @@ def write(
     is the number of values of each vocabulary."""
     said: dict[str, dict[str, Any]] = {}
     for name, head in spec.remembered():
-        memory, pairs = spec.memories[name], added(found[name, "train", head])
+        memory, pairs = spec.memories[name], added(joined(found[name, "train", head], merged))
         if not memory.of and not spec.labels()[head].several:
             pairs = with_unseen(pairs, sizes[spec.labels()[head].vocabulary])
         counted = row_counts if spec.labels()[head].several else label_counts
@@ -84,11 +86,11 @@ def write(
 
 
 def known_shares(
-    found: Mapping[Key, PairCounts], name: str, known: LabelCounts | Averages
+    found: Files[PairCounts], name: str, known: LabelCounts | Averages
 ) -> dict[str, float]:
     """The share of rows of each side whose value a memory knows."""
-    of_sides = {side: found[name, side] for side in SIDES if (name, side) in found}
-    return {side: _known(known, one, side) for side, one in of_sides.items()}
+    sides = [side for side in SIDES if (name, side) in found]
+    return {side: _known(known, joined(found[name, side], merged), side) for side in sides}
 
 
 def _said(counts: LabelCounts, pairs: PairCounts) -> dict[str, Any]:

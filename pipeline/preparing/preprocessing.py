@@ -5,7 +5,8 @@ because they are learned already. Nothing here reads rows. The graph is the reco
 does to a row; pipeline.preparing.features does the same to many rows at a time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy.typing as npt
 import tensorflow as tf
 import tensorflow_transform as tft
 
-from kinds.graph import Graph, column
+from kinds.graph import Graph, LookUp, column
 from kinds.heads.graph import KINDS as HEADS
 from kinds.inputs.graph import KINDS as INPUTS
 from kinds.names import WEIGHT
@@ -35,17 +36,15 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     columns = {name: len(fields.of(name)) for name in kinds}
 
     def preprocess(raw: Tensors) -> Tensors:
-        tables = {
-            name: _table(name, learned.entries[name].values.to_pylist())
-            for name in spec.vocabularies
-        }
-        tables |= {p.vocabulary: _pairs(p.vocabulary, learned.known[n].codes) for n, p in pairs}
+        values = {name: learned.entries[name].values.to_pylist() for name in spec.vocabularies}
+        look_ups = _look_ups(values)
+        look_ups |= {p.vocabulary: _pairs(p.vocabulary, learned.known[n].codes) for n, p in pairs}
         outputs: Tensors = {}
         for name in sorted(kinds, key=lambda one: columns[one] == 0):
             kind, part = kinds[name]
             # Each user has a look-up of its own: an input's features must not hang on the targets,
             # which rows to be scored lack.
-            look_up = tables[vocabulary_of[name]].lookup if name in vocabulary_of else None
+            look_up = look_ups[vocabulary_of[name]] if name in vocabulary_of else None
             own = [raw[one] for one in raw_names(name, columns[name])]
             given = one_or_all(own) if own else outputs
             outputs |= kind.features(name, part, given, look_up, learned.known[name])
@@ -56,28 +55,37 @@ def preprocessing_fn(spec: specs.Spec, learned: Learned) -> Callable[[Tensors], 
     return preprocess
 
 
-def _table(name: str, values: list[str]) -> Any:
-    """Each value to its place, all others to the place after the last."""
-    return tft.make_and_track_object(
-        lambda: tf.lookup.StaticVocabularyTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant([value.encode() for value in values], tf.string),
-                tf.range(len(values), dtype=tf.int64),
-            ),
-            num_oov_buckets=1,
-        ),
-        name=f"vocabulary_{name}",
-    )
+def _look_ups(values: Mapping[str, Sequence[str]]) -> dict[str, LookUp]:
+    """By vocabulary: each value to its place, all others to the place after the last.
+
+    All are in one table, each value behind the number of its vocabulary: a table is saved and
+    loaded as several functions, which of hundreds of vocabularies took longer than all else.
+    """
+    marked = {name: f"{at}/".encode() for at, name in enumerate(values)}
+    keys = [marked[name] + value.encode() for name, own in values.items() for value in own]
+    places = [place for own in values.values() for place in range(len(own))]
+    if not keys:
+        return {}
+    table = _table("vocabularies", keys, places, -1)
+
+    def look_up(name: str, texts: Any) -> Any:
+        found = table.lookup(tf.strings.join([marked[name], texts]))
+        return tf.where(found < 0, tf.constant(len(values[name]), tf.int64), found)
+
+    return {name: partial(look_up, name) for name in values}
 
 
-def _pairs(name: str, codes: npt.NDArray[np.int64]) -> Any:
+def _pairs(name: str, codes: npt.NDArray[np.int64]) -> LookUp:
     """Each code of a pair to its place, all others to the place after the last."""
-    return tft.make_and_track_object(
-        lambda: tf.lookup.StaticHashTable(
-            tf.lookup.KeyValueTensorInitializer(
-                tf.constant(codes, tf.int64), tf.range(len(codes), dtype=tf.int64)
-            ),
-            default_value=len(codes),
-        ),
-        name=f"vocabulary_{name}",
-    )
+    look_up: LookUp = _table(f"vocabulary_{name}", codes, range(len(codes)), len(codes)).lookup
+    return look_up
+
+
+def _table(name: str, keys: Any, places: Sequence[int], other: int) -> Any:
+    def table() -> Any:
+        filled = tf.lookup.KeyValueTensorInitializer(
+            tf.constant(keys), tf.constant(places, tf.int64)
+        )
+        return tf.lookup.StaticHashTable(filled, other)
+
+    return tft.make_and_track_object(table, name=name)

@@ -40,6 +40,7 @@ from pipeline.preparing import (
     starts,
 )
 from pipeline.preparing.anomalies import anomalies, warning
+from pipeline.preparing.beyond_train import beyond_train
 from pipeline.preparing.example_counts import by_file, rows_by_side, statistics
 from pipeline.preparing.reports import Fragment, Key, Report, Tallies, join
 from pipeline.preparing.split_sides import check_times, check_values, times_by_side
@@ -227,7 +228,8 @@ def _write_what_was_learned(
     said = replace(said, label_features=label_files.write(result.spec, folder))
     warnings = anomalies(result.spec, said, found | labels)
     late = time_leaks(result.spec, result.fields, report.samples, report.split_values)
-    warnings += [warning(of, anomaly) for of, anomaly in late]
+    beyond = beyond_train(result.spec, result.fields, report.samples)
+    warnings += [warning(of, anomaly) for of, anomaly in (*late, *beyond)]
     said = replace(said, warnings=warnings)
     if result.earlier is not None:
         later = later_inputs(result.spec)

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import reduce
+from operator import add
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,13 +16,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from kinds.memory import counting
-from kinds.memory.averages import counting as averaging
 from kinds.memory.averages.counting import FoldSums
 from kinds.memory.counting import PairCounts
 from pipeline.preparing import hard_rows, leaks
 from pipeline.preparing.hard_rows import HardRows
 from pipeline.preparing.leaks import Sketch
+from pipeline.preparing.spilled import Files
 from pipeline.preparing.split_sides import Times, remembered
 from pipeline.sides import Hashes
 from pipeline.storage import stores
@@ -57,8 +57,8 @@ class Report:
     """Counts by key, for example ("file", path, "read"); fragments; samples by side; hashes of
     examples and keys by side (pipeline.preparing.leaks); the hard rows with their features; some
     values of the column that splits, with their counts; of each head with labels, int64 [entries]:
-    how often each is one in train; the counts and the sums of each memory
-    (pipeline.preparing.memories); of each side the times from which to which its rows are, where
+    how often each is one in train; files of the counts and of the sums of each memory
+    (pipeline.preparing.spilled); of each side the times from which to which its rows are, where
     the split is by them."""
 
     counts: Counter[Key] = field(default_factory=Counter)
@@ -68,8 +68,8 @@ class Report:
     hard: HardRows | None = None
     split_values: Counter[str] = field(default_factory=Counter)
     labels: dict[str, Tallies] = field(default_factory=dict)
-    memories: dict[Key, PairCounts] = field(default_factory=dict)
-    averages: dict[Key, FoldSums] = field(default_factory=dict)
+    memories: Files[PairCounts] = field(default_factory=dict)
+    averages: Files[FoldSums] = field(default_factory=dict)
     times: dict[str, Times] = field(default_factory=dict)
 
 
@@ -88,8 +88,8 @@ def _both(one: Report, other: Report) -> Report:
     )
     values = remembered(one.split_values + other.split_values)
     labels = joined(one.labels, other.labels, np.add)
-    memories = joined(one.memories, other.memories, lambda *both: counting.merged(both))
-    averages = joined(one.averages, other.averages, lambda *both: averaging.merged(both))
+    memories = joined(one.memories, other.memories, add)
+    averages = joined(one.averages, other.averages, add)
     times = joined(one.times, other.times, around)
     fragments = one.fragments + other.fragments
     found = (samples, sketches, hard, values, labels, memories, averages, times)

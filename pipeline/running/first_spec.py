@@ -13,7 +13,7 @@ from pipeline.rows.csv_dialect import csv_of
 from pipeline.spec import Spec
 from pipeline.spec.file import read_spec
 
-LEFT_OUT_SHOWN = 10
+SHOWN = 10
 
 
 def first_spec(options: argparse.Namespace) -> Path:
@@ -39,17 +39,18 @@ def first_spec(options: argparse.Namespace) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(found.text, encoding="utf-8")
     print(f"spec: wrote {path}, with a reason for each decision", file=sys.stderr)
-    for line in _left_out(found.left_out):
+    for line in (*_told("left out", found.left_out), *_told("doubtful", found.doubts)):
         print(line, file=sys.stderr, flush=True)
     return path
 
 
-def _left_out(reasons: Mapping[str, str]) -> Iterator[str]:
-    """What the model does not read, and why: this is where a first spec is most often wrong."""
-    for column, why in list(reasons.items())[:LEFT_OUT_SHOWN]:
-        yield f"  left out: {named(column)}: {why}"
-    if len(reasons) > LEFT_OUT_SHOWN:
-        yield f"  and {len(reasons) - LEFT_OUT_SHOWN:,} more, each with its reason in the spec"
+def _told(what: str, reasons: Mapping[str, str]) -> Iterator[str]:
+    """What the model does not read, or perhaps should not, and why: this is where a first spec is
+    most often wrong."""
+    for column, why in list(reasons.items())[:SHOWN]:
+        yield f"  {what}: {named(column)}: {why}"
+    if len(reasons) > SHOWN:
+        yield f"  and {len(reasons) - SHOWN:,} more, each with its reason in the spec"
 
 
 def _predicted(spec: Spec, head: str) -> str:

@@ -57,11 +57,14 @@ class Split:
 
     @classmethod
     def of(cls, said: Mapping[str, Any]) -> Self:
-        """
+        """A column that is named twice counts once.
+
         >>> Split.of({"by": "column", "column": "day", "eval": ["Sun"], "test": []}).columns
         ('day',)
         """
-        columns = [said["column"]] if "column" in said else [*said.get("columns", ())]
+        columns = (
+            [said["column"]] if "column" in said else [*dict.fromkeys(said.get("columns", ()))]
+        )
         columns += [said["order"]] if said.get("order") else []
         begins = tuple(said.get("begins", ()))
         if said["by"] == "time" and isinstance(said["eval"], str):

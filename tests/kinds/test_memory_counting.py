@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kinds.inputs.keys import Key
+from kinds.memory import label_counts as of_values
 from kinds.memory import sums
 from kinds.memory.counting import (
     PairCounts,
@@ -180,6 +181,20 @@ def test_many_rows_are_added_up_part_by_part_to_the_same(monkeypatch: pytest.Mon
         of = {(key, label): weight for key, label, weight in zip(*columns, strict=True)}
         assert len(of) == table.num_rows and of == expected
         assert sum(table["rows"].to_pylist()) == len(found)
+
+
+@pytest.mark.parametrize(("most", "min_count"), [(64, 1), (3, 5)])
+def test_pairs_are_put_in_order_some_values_at_a_time_to_the_same(
+    most: int, min_count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counts = in_batches(rows(3000, seed=8, values=300), 170)
+    whole = label_counts(counts, most=most, min_count=min_count)
+    for at_once in (1, 7, 50):
+        monkeypatch.setattr(of_values, "AT_ONCE", at_once)
+        again = label_counts(counts, most=most, min_count=min_count).arrays()
+        for name, values in whole.arrays().items():
+            assert again[name].dtype == values.dtype
+            np.testing.assert_array_equal(again[name], values)
 
 
 def as_dict(labels: np.ndarray, weights: np.ndarray) -> dict[int, float]:

@@ -80,6 +80,54 @@ def test_a_column_that_gives_the_target_away_is_left_out_with_its_share(tmp_path
     assert 'left out: "verdict": alone it gives the target in 100.00% of the rows' in text
 
 
+@pytest.mark.parametrize("values", [["no", "yes"], ["low", "middle", "high"], ["0", "1", ""]])
+def test_a_column_of_parts_of_the_target_s_range_is_left_out(
+    values: list[str], tmp_path: Path
+) -> None:
+    """Whether there was any visit, beside how many there were."""
+    r = R(5)
+    visits = [r.randint(0, 29) for _ in range(600)]
+    bands = [values[min(len(values) - 1, one * len(values) // 30)] for one in visits]
+    chance = [values[r.randint(0, len(values) - 1)] for _ in visits]
+    columns: Columns = {"chance": chance, "band": bands, "visits": visits}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("visits",))
+    assert set(spec.inputs) == {"chance"}
+    assert 'left out: "band": each of its values is a part of the range of the target' in text
+
+
+def test_a_column_that_the_target_determines_is_told_as_doubtful(tmp_path: Path) -> None:
+    """Yes or no to what the target says in more words; or the country of each city."""
+    r = R(6)
+    answer = [r.choice(["no", "perhaps", "yes"]) for _ in range(600)]
+    columns: Columns = {
+        "agrees": ["N" if one == "no" else "Y" for one in answer],
+        "shop": [r.choice("AB") for _ in answer],
+        "answer": answer,
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([str(path)], said=Wishes(targets=("answer",)))
+    assert set(parse_spec(found.text).inputs) == {"agrees", "shop"}
+    assert [*found.doubts] == ["agrees"]
+    said = "every value of the target has one value of it alone"
+    assert found.doubts["agrees"].startswith(said)
+    assert said in found.text.replace("\n  #", "")
+
+
+@pytest.mark.parametrize(("target", "told"), [("status", ["time"]), ("label", [])])
+def test_the_time_until_an_end_is_doubtful_beside_whether_it_came(
+    target: str, told: list[str], tmp_path: Path
+) -> None:
+    r = R(7)
+    columns: Columns = {
+        "age": [r.randint(40, 80) for _ in range(600)],
+        "time": [r.randint(5, 5_000) for _ in range(600)],
+        target: [r.randint(0, 1) for _ in range(600)],
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=(target,)))
+    assert [*found.doubts] == told and {*parse_spec(found.text).inputs} == {"age", "time"}
+
+
 @pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
 def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
     kind: str, tmp_path: Path
@@ -285,7 +333,6 @@ def test_rows_with_the_time_of_an_event_are_split_by_it(name: str, by: str, tmp_
 def test_rows_that_come_in_the_order_of_time_are_split_by_it(tmp_path: Path) -> None:
     days = [f"{1950 + at // 12}-{1 + at % 12:02d}-01" for at in range(600)]
     spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(entry=days)), targets=("label",))
-    assert spec.split.model_dump() | {"eval": 0.1} == spec.split.model_dump()
     assert spec.split.by == "time"
 
 
@@ -532,3 +579,18 @@ def test_years_stand_for_themselves_only_where_held_out_rows_have_the_same(tmp_p
         _write(tmp_path / "a.csv", columns | {"date": columns["hall"]}), targets=("sold",)
     )
     assert "year_each" in spec.inputs
+
+
+@pytest.mark.parametrize(("rows", "share"), [(400, 0.2), (1_300, 0.1)])
+def test_of_few_rows_with_a_target_more_are_for_eval(
+    rows: int, share: float, tmp_path: Path
+) -> None:
+    """Rows without one do not count."""
+    r = R(8)
+    columns: Columns = {
+        "x": [r.random() for _ in range(rows)],
+        "y": ["NA" if at % 5 == 0 else r.random() for at in range(rows)],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("y",))
+    assert spec.split.model_dump()["eval"] == share and spec.split.model_dump()["test"] == 0.1
+    assert ("as only 320 rows have a target (pipeline.folds" in text) == (rows == 400)

@@ -12,7 +12,8 @@ import pyarrow.csv
 import pyarrow.parquet
 import pytest
 
-from kinds.columns import Field, cast
+from kinds.columns import Field, cast, flags
+from kinds.columns.flags import PAIRS
 from kinds.looks.column import Column
 from pipeline import prepare
 from pipeline.failures import Exit, Failure
@@ -271,12 +272,50 @@ def test_lengths_of_time_are_numbers_that_prepare_reads(tmp_path: Path) -> None:
     assert cast(rows, [Field("waited", "number")])[0].column(0).to_pylist() == [0.0, 1.5, 3.0]
 
 
-@pytest.mark.parametrize("pair", [("0", "1"), ("1.0", "0.0"), ("True", "False"), ("y", "n")])
+@pytest.mark.parametrize("pair", [*PAIRS, ("True", "False"), ("NON", "Oui"), ("NÃO", "Sim")])
 def test_what_casting_takes_for_a_flag_looks_like_one(pair: tuple[str, str]) -> None:
     column = pa.array([*pair, "", *pair], pa.string())
     assert Column("x", "x", column).is_flag
     rows = pa.RecordBatch.from_arrays([column], names=["x"])
-    assert cast(rows, [Field("x", "flag")])[2] == []
+    typed, _, bad = cast(rows, [Field("x", "flag")])
+    assert bad == [] and {*typed.column(0).to_pylist()[:2]} == {0.0, 1.0}
+
+
+def test_words_of_two_languages_and_answers_such_as_unknown_are_no_flags() -> None:
+    for values in (["ja", "no"], ["oui", "nein"], ["yes", "no", "unknown"], ["ja", "nein", "?"]):
+        assert not Column("x", "x", pa.array(values)).is_flag
+
+
+def test_the_page_knows_the_words_for_yes_and_no() -> None:
+    source = Path(flags.__file__).with_name("flag.js").read_text(encoding="utf-8")
+    said = [json.loads(found) for found in re.findall(r"= (\[.*?\]);", source)]
+    assert said == [[*flags.TRUE], [*flags.FALSE]]
+
+
+def test_a_flag_with_na_is_one_and_na_is_missing_in_all_columns(tmp_path: Path) -> None:
+    """As R writes logical values; the target's rows without one teach it nothing."""
+    random = np.random.default_rng(3)
+    answers, kinds = (
+        random.choice(of, 2_000) for of in (["TRUE", "FALSE", "NA"], ["a", "b", "NA"])
+    )
+    rows = tmp_path / "rows.csv"
+    pyarrow.csv.write_csv(pa.table({"kind": kinds, "label": answers}), rows)
+    text = spec_for([str(rows)], said=Wishes(targets=("label",)))
+    spec = parse_spec(text)
+    assert spec.heads["label"].kind == "binary" and spec.missing_words == ("NA",)
+    said = re.sub(r"\s*\n\s*# ", " ", text)
+    missing = f"{(answers == 'NA').mean():.1%}"
+    assert f"{missing} of the rows say 'NA', which counts as missing; 2 different" in said
+    assert f"text; 2 different, {(kinds == 'NA').mean():.1%} missing" in said
+
+
+def test_few_numbers_with_na_stand_for_themselves_too(tmp_path: Path) -> None:
+    """And a split by what the model reads names each column once."""
+    rooms = ["NA", "1", "2", "3", "5"] * 500
+    _, spec = _spec_of(tmp_path, "a.csv", {"rooms": rooms, "colour": ["red", "blue"] * 1_250})
+    assert spec.vocabulary_of()["rooms_each"] == "rooms_each"
+    columns = getattr(spec.split, "columns", ())
+    assert len({*columns}) == len(columns)
 
 
 def test_names_of_columns_come_back_whatever_they_hold(tmp_path: Path) -> None:

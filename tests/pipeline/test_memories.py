@@ -12,6 +12,7 @@ import pytest
 from kinds.memory.label_counts import LabelCounts
 from pipeline import drift, prepare
 from pipeline.folders.data import DataFolder
+from pipeline.preparing import spilled
 from pipeline.preparing.summary import MEMORIES_SHOWN, summary
 from pipeline.spec.file import parse_spec
 
@@ -166,6 +167,13 @@ def test_neither_the_cache_nor_the_number_of_shards_changes_a_count(
     cache = tmp_path / "cache"
     assert same(data, prepared(tmp_path, "first", cache=cache, shards=1))
     assert same(data, prepared(tmp_path, "again", cache=cache, force=True))
+
+
+def test_counts_that_go_to_disk_in_pieces_are_the_same(
+    data: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spilled, "LARGE", 3)
+    assert same(data, prepared(tmp_path, "pieces"))
 
 
 def test_a_day_more_adds_up_under_the_ids_that_values_had(data: DataFolder, tmp_path: Path) -> None:

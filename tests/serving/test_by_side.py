@@ -99,6 +99,18 @@ def test_a_time_that_prepare_found_decides_of_rows_one_by_one(tmp_path: Path) ->
     assert rejected == [(2, "at", "not_a_time")]
 
 
+def test_a_column_that_a_split_names_twice_counts_once(tmp_path: Path) -> None:
+    """As prepare has it, which reads each column once."""
+    file = tmp_path / "rows.parquet"
+    pyarrow.parquet.write_table(rows(), file)
+    shares = {"by": "hash", "eval": 0.2, "test": 0.2}
+    once, twice = (
+        shown(by_side({**shares, "columns": columns}), file)
+        for columns in (["user", "x"], ["user", "x", "user"])
+    )
+    assert once == twice
+
+
 def test_last_rows_are_those_of_all_files_given(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("who,at\nu,3\nv,1\nu,1\nw,\n")
     (tmp_path / "b.csv").write_text("who,at\nu,2\nv,1\nw,5\n")

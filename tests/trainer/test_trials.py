@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import yaml
 from tiny_data import tiny_data, tiny_examples, tiny_spec, write_data
 
 from pipeline.failures import Exit, Failure
@@ -17,7 +18,7 @@ from trainer.evaluation.gates import rows_judged
 from trainer.recipe import trials
 from trainer.recipe.pace import Pace, rows_after
 from trainer.recipe.rules import Move
-from trainer.recipe.telling import Trial
+from trainer.recipe.telling import Trial, chosen_line
 from trainer.recipe.trials import PLAN, RULES, Trials
 from trainer.run import count_train_rows, open_run
 from trainer.task import run
@@ -204,3 +205,22 @@ def test_without_held_out_rows_there_is_one_run_by_the_rules(
     tried = json.loads((tmp_path / "run" / "trials.json").read_text())
     assert [(one["change"], one["eval_loss"]) for one in tried] == [(RULES, None)]
     assert "no held-out loss" in capsys.readouterr().err
+
+
+def test_of_many_inputs_the_widths_are_counted() -> None:
+    def line(count: int) -> str:
+        names = [f"x{at}" for at in range(count)]
+        content: dict[str, Any] = {
+            "name": "wide",
+            "vocabularies": {name: {} for name in names},
+            "inputs": {name: {"kind": "category", "vocabulary": name} for name in names},
+            "heads": {"y": {"kind": "binary"}},
+            "split": {"by": "row"},
+        }
+        said = parse_spec(yaml.safe_dump(content))
+        for at, name in enumerate(names):
+            content["inputs"][name]["embedding"] = 4 if at < 9 else 8
+        return chosen_line(said, parse_spec(yaml.safe_dump(content)))
+
+    assert "inputs.x0.embedding: 4, inputs.x1.embedding: 4" in line(10)
+    assert line(12).endswith("embeddings: 9 of 4, 3 of 8")

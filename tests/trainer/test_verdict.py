@@ -128,3 +128,10 @@ def test_of_lists_the_targets_count_not_the_rows() -> None:
     worse = {"log_loss": 5.0, "accuracy@10": 0.3}
     assert "too few targets, 9,000 for 1,000 labels." in said(worse, known(9_000))
     assert "too few" not in said(worse, known(20_000))
+
+
+def test_of_few_held_out_targets_a_line_says_so() -> None:
+    model = {"log_loss": 3.0, "accuracy@10": 0.6}
+    few = said({**model, "targets": 6})
+    assert few.startswith("next: log loss 3 on eval (of 6 targets only, too few to be sure), a con")
+    assert "few" not in said({**model, "targets": 100})

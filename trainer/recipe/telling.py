@@ -1,6 +1,7 @@
 """How trials are reported: on the terminal, and in the run's folder."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ CHOSEN = {
     ),
     "trunk": ("layers", "members", "dropout"),
 }
+_EMBEDDING, _EACH_SHOWN = ".embedding", 10
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,15 @@ def told(trial: Trial, said: Spec) -> dict[str, Any]:
 
 
 def chosen_line(said: Spec, spec: Spec) -> str:
-    shown = (f"{place}: {_short(value)}" for place, value in choices(said, spec).items())
+    """What was chosen; of many inputs only how many have which width."""
+    chosen = choices(said, spec)
+    widths = {place: chosen[place] for place in chosen if place.endswith(_EMBEDDING)}
+    shown = [f"{place}: {_short(value)}" for place, value in chosen.items() if place not in widths]
+    if len(widths) <= _EACH_SHOWN:
+        shown += [f"{place}: {width}" for place, width in widths.items()]
+    else:
+        counted = sorted(Counter(widths.values()).items())
+        shown += [f"embeddings: {', '.join(f'{n} of {width}' for width, n in counted)}"]
     return ", ".join(shown)
 
 
@@ -89,5 +99,5 @@ def choices(said: Spec, spec: Spec) -> dict[str, Any]:
         found |= {f"{block}.{name}": values[name] for name in open_ones if values[name] is not None}
     for name, lookup in spec.lookups().items():
         if "embedding" not in said.inputs[name].model_fields_set:
-            found[f"inputs.{name}.embedding"] = lookup.width
+            found[f"inputs.{name}{_EMBEDDING}"] = lookup.width
     return found

@@ -17,6 +17,8 @@ LOSSES = ("loss", "deviance", "squared")
 # Reasons are named from these on.
 FEW_ROWS, FEW_ROWS_A_LABEL, FEW_OF_AN_ANSWER = 2_000, 10, 100
 MORE_UNKNOWN, IN_TRAIN_TOO = 0.05, 0.01
+# Figures of fewer held-out targets are of no great use.
+FEW_JUDGED = 100
 # A single column with so small a share of the constant's loss gives the target away.
 GIVEN_AWAY = 0.1
 
@@ -122,7 +124,9 @@ def compared(
     >>> compared("log_loss", {"log_loss": 0.5}, {"a constant": {"log_loss": 0.75}})
     'log loss 0.5 on eval, a constant 0.75'
     """
-    told = [f"{_words(metric)} {rounded(model[metric])} on {SIDE}"]
+    judged = model.get("targets", FEW_JUDGED)
+    few = f" (of {judged:,.0f} targets only, too few to be sure)" if judged < FEW_JUDGED else ""
+    told = [f"{_words(metric)} {rounded(model[metric])} on {SIDE}{few}"]
     told += [f"{name} {rounded(one[metric])}" for name, one in others.items() if metric in one]
     return ", ".join(told)
 

@@ -3,13 +3,16 @@
 from kinds.looks import ids
 from kinds.looks.column import Column
 from kinds.looks.look import Look
+from kinds.looks.measures import said_missing
 
 
 def could_be(column: Column) -> Look | None:
     if column.is_list or column.said == "text" or (column.is_time and column.said != "id"):
         return None
     sure, reason, against = _found(column)
-    return Look(sure, reason, against, {"vocabulary": column.name})
+    words = column.flag_words
+    said = reason + said_missing(column, words)
+    return Look(sure, said, against, {"vocabulary": column.name}, missing_words=words)
 
 
 def _found(column: Column) -> tuple[float, str, str]:

@@ -10,8 +10,9 @@ from kinds.inputs.part import InputPart
 
 class Flag(InputPart):
     """Yes or no, without a vocabulary: the network reads 1 or 0. `1`, `true`, `yes`, `t` and `y`
-    are yes, `0`, `false`, `no`, `f` and `n` are no, in upper case too; other text makes the row
-    bad.
+    are yes, `0`, `false`, `no`, `f` and `n` are no, in upper case too, and so are the words of
+    German, French, Spanish, Italian, Dutch and Portuguese, such as `ja` and `nein`; other text
+    makes the row bad.
 
     A missing one is 0, and a second feature says so. With `missing: reject` the row is bad instead,
     and there is no such feature. For example `paid: {kind: flag, column: was paid}`.

@@ -24,6 +24,7 @@ def could_be(column: Column) -> Look | None:
 
 
 def _are_few(column: Column) -> bool:
-    plain = column.form is not None and not column.form.settings and not column.form.words
-    few = FEWEST <= column.distinct <= MOST and column.counted.total >= ROWS_OF_FEW
+    plain = column.form is not None and not column.form.settings
+    different = 0 if column.plain_numbers is None else len(column.plain_numbers)
+    few = FEWEST <= different <= MOST and column.counted.total >= ROWS_OF_FEW
     return plain and few and column.is_whole and column.counted.lost == 0

@@ -55,7 +55,7 @@ def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> No
             weak.insert(0, part)
             found.left_out[column.column] = given
         else:
-            found.inputs.append(part)
+            found.inputs.append(_doubted(part, compared, found.doubts))
     found.inputs = _with_each(found.inputs, {part.name for part in found.heads})
     # Where nothing else is left, the first of these is better than nothing.
     if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
@@ -85,10 +85,24 @@ def _with_each(parts: Sequence[Part], of_heads: Set[str]) -> list[Part]:
 def _given_away(column: Column, compared: Sequence[Target]) -> str:
     """The first target that a column gives away, in words; empty where there is none."""
     for one in compared:
-        called = "the target" if len(compared) == 1 else repr(one.column.column)
+        called = _called(one, compared)
         if why := relations.gives_away(column, one, called):
             return f"{why}: it may come from {called}"
     return ""
+
+
+def _doubted(part: Part, compared: Sequence[Target], doubts: dict[str, str]) -> Part:
+    """With what speaks against learning from it, which is noted."""
+    for one in compared:
+        if why := relations.may_come_from(part.column, one, _called(one, compared)):
+            doubts[part.column.column] = why
+            against = "; ".join(filter(None, [part.look.against, why]))
+            return replace(part, look=replace(part.look, against=against))
+    return part
+
+
+def _called(target: Target, compared: Sequence[Target]) -> str:
+    return "the target" if len(compared) == 1 else repr(target.column.column)
 
 
 def _names_in_file(head: Part) -> list[str]:
@@ -158,7 +172,8 @@ def _split(own: Sequence[Column], found: Roles) -> None:
         found.split = sides.of_elements(followed)
     if found.split is not None:
         return
-    read = [part.column for part in found.inputs]
+    # A number that stands for itself, too, is read once.
+    read = [part.column for part in found.inputs if not part.column.each]
     others = [column for column in own if column not in read]
     pair: tuple[Column, ...] = ()
     if not found.keys:
@@ -166,13 +181,20 @@ def _split(own: Sequence[Column], found: Roles) -> None:
         if pair:
             found.keys = [*pair]
             found.keys_why = "no two rows have the same values of both"
-    found.split = sides.found(read, () if pair else found.keys, pair, others)
+    split = sides.found(read, () if pair else found.keys, pair, others)
+    found.split = sides.enough(split, min(map(_with_a_target, found.heads)))
     found.inputs = [part for part in found.inputs if not _is_later(part.column, found.split, own)]
     for part in [part for part in found.inputs if part.column in found.split.new]:
         if len(found.inputs) > 1:
             found.inputs.remove(part)
             why = "it decides the split, so held-out rows have values that training never saw"
             found.left_out[part.column.column] = why
+
+
+def _with_a_target(head: Part) -> int:
+    """How many rows have one."""
+    of = head.column.counted
+    return round(of.present - head.column.absent * of.rows)
 
 
 def _is_later(column: Column, split: sides.Split, columns: Sequence[Column]) -> bool:

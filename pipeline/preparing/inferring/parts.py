@@ -46,6 +46,8 @@ class Roles:
     split: sides.Split | None = None
     # By the names of columns, why each goes into no part.
     left_out: dict[str, str] = field(default_factory=dict)
+    # And why an input should perhaps not be one.
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def missing_words(self) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +19,9 @@ _ENOUGH = 50
 _LEFT_OF_ERRORS, _LEFT_OF_VARIANCE = 0.02, 0.002
 # Where the column's name holds the target's.
 _LEFT_IF_NAMED, _LONG_NAME = 0.1, 4
+# Parts that a target's numbers may be cut into.
+_MOST_BANDS = 20
+_NEARLY_ONE = 0.95
 _SEED = 2
 _OVERLAP, _LEAST_SHARED = 0.6, 20
 # Labels that stand in texts: in so many rows, and in no more where they are another row's.
@@ -78,7 +81,31 @@ def gives_away(column: Column, target: Target, called: str) -> str:
         target.column.column.lower() in column.column.lower()
     )
     most = _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE
-    return _gives_number(column, target.numbers[0], most, called)
+    numbers = target.numbers[0]
+    return _gives_number(column, numbers, most, called) or _cuts(column, numbers, called)
+
+
+def may_come_from(column: Column, target: Target, called: str) -> str:
+    """Why a column may be made from a target with several labels, in words, though it does not give
+    them away: a country is also known of each city."""
+    if column.is_list or target.labels is None or len(column.values) < _ENOUGH:
+        return ""
+    if (
+        column.numbers is not None
+        and names.says(column.column, names.WAITED)
+        and (names.says(target.column.column, names.ENDINGS))
+    ):
+        return f"it may be how long it took until {called} was known, or had not happened yet"
+    there = (target.labels >= 0) & _has_value(column)
+    labels, codes = target.labels[there], column.codes[there]
+    known, values = len(np.unique(labels)), np.unique(codes, return_counts=True)[1]
+    # Nearly all rows have one value by chance, too, and so have labels of few rows.
+    is_by_chance = len(labels) < FEW * known or values.max(initial=0) > _NEARLY_ONE * len(labels)
+    if is_by_chance or not 2 <= len(values) < known:
+        return ""
+    if len(np.unique(labels * (codes.max() + 1) + codes)) > known:
+        return ""
+    return f"every value of {called} has one value of it alone, so it may be made from {called}"
 
 
 def _names_label(column: Column, target: Target, called: str) -> str:
@@ -178,6 +205,20 @@ def _gives_number(column: Column, numbers: np.ndarray, most: float, called: str)
         if left <= most:
             return f"alone it explains {1 - left:.2%} of the variance of the ranks of {called}"
     return ""
+
+
+def _cuts(column: Column, numbers: np.ndarray, called: str) -> str:
+    """Whether few values, such as low and high, follow each other along a target's numbers."""
+    if column.distinct > _MOST_BANDS:
+        return ""
+    there = np.isfinite(numbers) & _has_value(column)
+    own = [numbers[there & (column.codes == code)] for code in np.unique(column.codes[there])]
+    if len(own) < 2 or min(map(len, own)) < FEW:
+        return ""
+    bands = sorted((float(part.min()), float(part.max())) for part in own)
+    if any(end > begin for (_, end), (begin, _) in pairwise(bands)):
+        return ""
+    return f"each of its values is a part of the range of {called}"
 
 
 def _places(numbers: np.ndarray) -> np.ndarray:

@@ -4,10 +4,14 @@ import json
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from textwrap import wrap
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from kinds.looks.measures import percent
 from kinds.settings import readable_as_yaml
 from pipeline.preparing.inferring.model import Model, Vocabulary
 from pipeline.preparing.inferring.parts import Part, Roles
@@ -32,7 +36,8 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     if roles.missing_words:
         yield ""
         yield from _comment(
-            "Cells of numbers and days that say that there is none; so they are in all columns."
+            "Cells of numbers, days, and yes or no that say that there is none; so they are in all "
+            "columns."
         )
         yield f"missing_words: {_value(roles.missing_words)}"
     yield from _vocabularies(model)
@@ -44,13 +49,15 @@ def _lines(roles: Roles, model: Model) -> Iterator[str]:
     names = _Names([part.name for part in [*roles.inputs, *roles.heads]])
     vocabularies = model.by_part()
     for part in roles.inputs:
-        yield from _input(part, vocabularies.get(part), names)
+        yield from _input(part, vocabularies.get(part), names, roles.missing_words)
     for column, reason in roles.left_out.items():
         yield from _comment(f"left out: {_shown(column[:_SHOWN])}: {reason}", "  ")
     yield "\nheads:"
     for part in roles.heads:
         name = _shown(part.column.column[:_SHOWN])
-        yield from _comment(f"{name} is predicted, {part.why}: {_said(part)}", "  ")
+        yield from _comment(
+            f"{name} is predicted, {part.why}: {_said(part, roles.missing_words)}", "  "
+        )
         settings = dict(part.look.settings)
         if (vocabulary := vocabularies.get(part)) is not None:
             settings["vocabulary"] = vocabulary.name
@@ -111,8 +118,10 @@ class _Names:
         return wanted
 
 
-def _input(part: Part, vocabulary: Vocabulary | None, names: _Names) -> Iterator[str]:
-    yield from _comment(_said(part), "  ")
+def _input(
+    part: Part, vocabulary: Vocabulary | None, names: _Names, words: Sequence[str]
+) -> Iterator[str]:
+    yield from _comment(_said(part, words), "  ")
     own: dict[str, Any] = {}
     if vocabulary is not None:
         own = {"vocabulary": vocabulary.name}
@@ -138,11 +147,16 @@ def _split(roles: Roles) -> Iterator[str]:
     yield f"split: {_flow(roles.split.settings)}"
 
 
-def _said(part: Part) -> str:
+def _said(part: Part, words: Sequence[str]) -> str:
+    """Why a column is what it is. `words` say in all columns that there is no value."""
     of, look = part.column.counted, part.look
-    share = part.column.missing + part.column.absent
-    missing = f"{share:.1%} missing" if share > 0 else "none missing"
-    said = f"{look.reason}; {of.distinct:,} different, {missing}"
+    none = pc.is_in(pc.utf8_trim_whitespace(of.values), pa.array(words, pa.string()))
+    none = none.to_numpy(zero_copy_only=False)
+    share = part.column.missing + of.counts[none].sum() / max(1, of.rows) * (
+        not part.column.is_list
+    )
+    missing = f"{percent(share)} missing" if share > 0 else "none missing"
+    said = f"{look.reason}; {of.distinct - none.sum():,} different, {missing}"
     said += f". Against it: {look.against}" if look.against else ""
     return _plain(f"{said}. {look.otherwise}" if look.otherwise else said)
 
