@@ -32,6 +32,8 @@ from serving.reporting.report_data import ReportData, read
 
 TEMPLATES = Path(__file__).with_name("templates")
 LONGEST_TEXT = 300
+# So many of a row's columns stand in a card.
+MOST_CELLS = 20
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -52,6 +54,8 @@ def render(data: ReportData) -> str:
         **styled(),
         data=data,
         figures=figures,
+        alike=[*figures.neighbours(data)],
+        most_cells=MOST_CELLS,
         picture=picture(data.spec, data.run.get("weights", {})),
         tiles=[_tile(data, name) for name in data.spec.heads],
         costs=costs(data),

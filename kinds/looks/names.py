@@ -92,6 +92,13 @@ SETS = frozenset(
         interests hobbies amenities allergens equipment members countries"""
     )
 )
+# Whether something ended, and how long that took: as tables of survival have them.
+ENDINGS = frozenset(
+    words(
+        "status event death died dead deceased cens censored censoring delta fustat failed failure"
+    )
+)
+WAITED = frozenset(words("time futime followup survival survtime stime ttime days"))
 SPLITS = frozenset(words("split side set subset fold folds partition part sample usage cv"))
 
 

@@ -99,6 +99,14 @@ def test_an_area_under_the_curve_spreads_as_delong_says() -> None:
     assert (high - low) / (2 * 1.96) == pytest.approx(error, rel=0.08)
 
 
+def test_no_area_is_beyond_one() -> None:
+    """Of few rows, one of which stands where none of its class does."""
+    target = (np.arange(24) > 9).astype(float)
+    logits = np.where(np.arange(24) == 2, 20.0, np.arange(24))
+    low, high = binary_sums(logits, target, np.arange(24)).intervals()["auc"]
+    assert low < 0.9 and high == 1.0
+
+
 def test_the_sums_of_slices_are_those_of_all_rows() -> None:
     draw = np.random.default_rng(5)
     values, groups, slices = draw.normal(size=300), np.arange(300), draw.integers(-1, 3, 300)

@@ -113,6 +113,21 @@ def test_a_column_that_the_target_determines_is_told_as_doubtful(tmp_path: Path)
     assert said in found.text.replace("\n  #", "")
 
 
+@pytest.mark.parametrize(("target", "told"), [("status", ["time"]), ("label", [])])
+def test_the_time_until_an_end_is_doubtful_beside_whether_it_came(
+    target: str, told: list[str], tmp_path: Path
+) -> None:
+    r = R(7)
+    columns: Columns = {
+        "age": [r.randint(40, 80) for _ in range(600)],
+        "time": [r.randint(5, 5_000) for _ in range(600)],
+        target: [r.randint(0, 1) for _ in range(600)],
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=(target,)))
+    assert [*found.doubts] == told and {*parse_spec(found.text).inputs} == {"age", "time"}
+
+
 @pytest.mark.parametrize("kind", ["numbers", "numbers or NA", "texts", "days"])
 def test_a_column_that_has_a_value_only_with_one_label_is_left_out(
     kind: str, tmp_path: Path
@@ -318,7 +333,6 @@ def test_rows_with_the_time_of_an_event_are_split_by_it(name: str, by: str, tmp_
 def test_rows_that_come_in_the_order_of_time_are_split_by_it(tmp_path: Path) -> None:
     days = [f"{1950 + at // 12}-{1 + at % 12:02d}-01" for at in range(600)]
     spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(entry=days)), targets=("label",))
-    assert spec.split.model_dump() | {"eval": 0.1} == spec.split.model_dump()
     assert spec.split.by == "time"
 
 
@@ -565,3 +579,18 @@ def test_years_stand_for_themselves_only_where_held_out_rows_have_the_same(tmp_p
         _write(tmp_path / "a.csv", columns | {"date": columns["hall"]}), targets=("sold",)
     )
     assert "year_each" in spec.inputs
+
+
+@pytest.mark.parametrize(("rows", "share"), [(400, 0.2), (1_300, 0.1)])
+def test_of_few_rows_with_a_target_more_are_for_eval(
+    rows: int, share: float, tmp_path: Path
+) -> None:
+    """Rows without one do not count."""
+    r = R(8)
+    columns: Columns = {
+        "x": [r.random() for _ in range(rows)],
+        "y": ["NA" if at % 5 == 0 else r.random() for at in range(rows)],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("y",))
+    assert spec.split.model_dump()["eval"] == share and spec.split.model_dump()["test"] == 0.1
+    assert ("as only 320 rows have a target (pipeline.folds" in text) == (rows == 400)

@@ -318,3 +318,20 @@ def test_why_training_ended_is_said(run: Path, tmp_path: Path) -> None:
     ended = {"epochs": 1, "of": 3, "why": "patience", "kept": None, "held_out_loss": None}
     said = report.render(replace(data, run={**data.run, "ended": ended}))
     assert "Ended after epoch 1 of 3: patience. The last weights are kept" in said
+
+
+def test_of_a_wide_row_some_columns_are_shown_and_the_others_counted(data: ReportData) -> None:
+    wide = [{f"column {at}": at for at in range(report.MOST_CELLS + 7)} for _ in data.rows]
+    said = report.render(replace(data, rows=wide))
+    assert f"column {report.MOST_CELLS - 1}<" in said and "and 7 more columns" in said
+    assert f"column {report.MOST_CELLS}<" not in said
+    assert "more columns" not in report.render(data)
+
+
+def test_a_section_without_contents_is_left_out(
+    data: ReportData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "#alike" not in report.render(data)
+    one = ("words", [("river", [("bank", 0.5)])])
+    monkeypatch.setattr("serving.reporting.figures.neighbours", lambda data: iter([one]))
+    assert "#alike" in report.render(data) and 'id="alike"' in report.render(data)

@@ -133,11 +133,16 @@ class GroupSums:
         if groups < FEWEST:
             return {}
         drawn, own = self.drawn(at, draws(self.rows[at] > 0)), self.metrics(at)
-        return {
+        found = {
             name: interval(values, groups, own[name] if name == CALIBRATION else None)
             for name, values in drawn.items()
             if np.nanmin(values) < np.nanmax(values)
         }
+        if _AREA in found:
+            # The draws of an area are straight lines, which go on beyond 1.
+            low, high = found[_AREA]
+            found[_AREA] = max(0.0, low), min(1.0, high)
+        return found
 
     def of(self, metric: str, at: int) -> Array:
         """[2, BUCKETS]: sums of weight * value and of weight of a metric that is a mean."""

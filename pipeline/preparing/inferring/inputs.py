@@ -181,13 +181,20 @@ def _split(own: Sequence[Column], found: Roles) -> None:
         if pair:
             found.keys = [*pair]
             found.keys_why = "no two rows have the same values of both"
-    found.split = sides.found(read, () if pair else found.keys, pair, others)
+    split = sides.found(read, () if pair else found.keys, pair, others)
+    found.split = sides.enough(split, min(map(_with_a_target, found.heads)))
     found.inputs = [part for part in found.inputs if not _is_later(part.column, found.split, own)]
     for part in [part for part in found.inputs if part.column in found.split.new]:
         if len(found.inputs) > 1:
             found.inputs.remove(part)
             why = "it decides the split, so held-out rows have values that training never saw"
             found.left_out[part.column.column] = why
+
+
+def _with_a_target(head: Part) -> int:
+    """How many rows have one."""
+    of = head.column.counted
+    return round(of.present - head.column.absent * of.rows)
 
 
 def _is_later(column: Column, split: sides.Split, columns: Sequence[Column]) -> bool:

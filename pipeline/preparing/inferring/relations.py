@@ -90,6 +90,12 @@ def may_come_from(column: Column, target: Target, called: str) -> str:
     them away: a country is also known of each city."""
     if column.is_list or target.labels is None or len(column.values) < _ENOUGH:
         return ""
+    if (
+        column.numbers is not None
+        and names.says(column.column, names.WAITED)
+        and (names.says(target.column.column, names.ENDINGS))
+    ):
+        return f"it may be how long it took until {called} was known, or had not happened yet"
     there = (target.labels >= 0) & _has_value(column)
     labels, codes = target.labels[there], column.codes[there]
     known, values = len(np.unique(labels)), np.unique(codes, return_counts=True)[1]

@@ -1,7 +1,7 @@
 """Which rows are held out: by a column that says so, or so that what belongs together stays so."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,8 @@ _FEW_ROWS_OF_AN_ID = 5
 # Where more of the rows than these repeat others, inputs have few values: alike is no copy.
 _FEW_KINDS_OF_ROWS = 0.8
 _SHARES = {"eval": 0.1, "test": 0.1}
+# With fewer targets a tenth of them is too few to choose anything by.
+_FEW_TARGETS, _MORE = 1_000, 0.2
 
 
 @dataclass(frozen=True)
@@ -155,6 +157,21 @@ def found(
         many = "many rows are" if alike else "no two rows are"
         return Split({"by": "row", **_SHARES}, f"by chance; {many} alike in all inputs")
     return by_columns(plain, "by chance; rows that are alike in all inputs stay together")
+
+
+def enough(split: Split, targets: int) -> Split:
+    """A split with more rows for eval, where few rows have a target.
+
+    >>> split = Split({"by": "row", "eval": 0.1, "test": 0.1}, "by chance")
+    >>> enough(split, 200).settings["eval"], enough(split, 20_000) is split
+    (0.2, True)
+    """
+    if targets >= _FEW_TARGETS or split.settings.get("eval") != _SHARES["eval"]:
+        return split
+    why = f"{split.why}; a fifth for eval, as only {targets:,} rows have a target"
+    if split.settings["by"] != "time":
+        why += " (pipeline.folds tests on all of them)"
+    return replace(split, settings={**split.settings, "eval": _MORE}, why=why)
 
 
 def _of_histories(
