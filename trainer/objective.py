@@ -83,8 +83,13 @@ def head_sum(
     drawn: Negatives | None = None,
 ) -> HeadSum:
     """The sum of one head, whose vectors of the body are `hidden` [batch, width], or [batch,
-    places, width] where it is trained at every place of a list."""
+    places, width] where it is trained at every place of a list, or [batch, members, width]: then
+    it is the mean of the members' sums."""
     weights, targets = head_weights(head, loss, batch), _targets(head, batch)
+    if hidden.shape.rank == 3 and head.name not in batch.places:
+        members = int(hidden.shape[1])
+        weights = tf.repeat(weights / members, members)
+        targets = tf.repeat(targets, members, axis=0)
     hidden = by_row(hidden)
     if head.name in batch.places and not has_gpu():
         # Most places of short lists are padding. XLA, which a GPU's steps are made by, takes no
@@ -102,7 +107,7 @@ def given(batch: Batch) -> dict[str, tf.Tensor]:
 
 
 def by_row(hidden: tf.Tensor) -> tf.Tensor:
-    """[batch, width], or [batch, places, width] as [batch x places, width]"""
+    """[batch, width], or [batch, n, width] as [batch x n, width]"""
     return hidden if hidden.shape.rank == 2 else tf.reshape(hidden, [-1, hidden.shape[-1]])
 
 

@@ -2,12 +2,13 @@
 
 From a sample of the training rows alone, before anything is trained. A part of it is held out; what
 the counts of the rest say of its labels, one memory after the other, is the measure
-(kinds.memory.held_out). Candidates are all that inputs offer, two of them together, and the last
-few values of a sequence together or with those before them.
+(kinds.memory.held_out). Candidates are all that inputs offer, two of them together, those that help
+with a third, and the last few values of a sequence together or with those before them.
 """
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -26,29 +27,32 @@ from kinds.memory.label_counts import file_bytes
 from kinds.memory.prepare import ids_in
 from kinds.memory.spec import Memory
 from kinds.prepare import flat
-from pipeline import rows, sides
+from pipeline import sides
 from pipeline import spec as specs
 from pipeline.fields import Fields, analyses_of
 from pipeline.preparing import sample_sides
+from pipeline.preparing.coming_again import ComesAgain
+from pipeline.preparing.even_sample import even_sample
 from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
 from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
 from pipeline.preparing.places import by_place
-from pipeline.preparing.reading import FilePart, ReadTrainingRows, failure_in
+from pipeline.preparing.reading import (
+    ReadEvalRows,
+    ReadTrainingRows,
+)
 from pipeline.rows.csv_dialect import Csv
-from pipeline.storage.stores import is_table
+from pipeline.spec.checks import MOST_KEYS, most_entries
 
-# As many training rows decide; of a large table so many parts are read for them.
-ROWS, PARTS = 500_000, 8
 HELD_OUT = 0.1
 # Of so many values, the best alone, all pairs are tried.
 PAIRED = 12
+# So many pairs, those whose averages help most, are tried with a third input.
+GROWN = 8
 # Averages that a head reads at most.
 MOST_AVERAGES = 24
 # Averages of a head that have a line.
 AVERAGES_SHOWN = 6
-# So many rows say whether values come again.
-COMPARED = 50_000
 # How far back in a sequence.
 REACH, PLACES = 3, 3
 # A memory that would be larger in the exported file leaves out the values that occur once.
@@ -64,18 +68,24 @@ Array = npt.NDArray[Any]
 
 def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> specs.Spec:
     """The spec with the memories of each head that can use some."""
-    sample, drawn = _sample(spec, fields, paths, csv)
+    reader = ReadTrainingRows(paths, fields, spec.split, csv)
+    sample, drawn = even_sample(reader, paths, csv)
     if sample is None:
         return spec.with_memories({}, {})
     sample = sample_sides.training(spec.split, fields, sample)
-    made, sizes = _features(spec, fields, sample)
-    newest = sample_sides.newest(spec.split, fields, sample, HELD_OUT)
+    made, sizes, features_of = _features(spec, fields, sample)
+    others = None
+    if isinstance(spec.split, specs.ColumnSplit | specs.FileSplit):
+        others, _ = even_sample(ReadEvalRows(paths, fields, spec.split, csv), paths, csv)
+    newest = sample_sides.newest(spec.split, fields, sample, HELD_OUT, others)
     is_held_out = _held_out(spec, fields, sample) if newest is None else newest
+    to_come = None if others is None else ids_in(features_of(others))
+    comes_again = ComesAgain(spec, sizes, ids_in(made), newest, to_come)
     memories: dict[str, Memory] = {}
     of_heads: dict[str, tuple[str, ...]] = {}
     for head, settings in spec.heads.items():
         if settings.link():
-            averages = _averages(spec, made, sizes, head, newest)
+            averages = _averages(spec, made, sizes, head, comes_again)
             log.info("%s", "\n".join(_said_of_averages(head, averages)))
             memories |= {name: memory for name, (memory, _) in averages.items()}
             of_heads[head] = tuple(averages)
@@ -86,7 +96,7 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
             if head in spec.followed():
                 placed, row = by_place(made, spec, REACH)
                 of_head = placed, is_held_out[row]
-            candidates = _Candidates(spec, sizes, head, *of_head)
+            candidates = _Candidates(spec, sizes, head, *of_head, comes_again)
             found = candidates.chain()
             log.info("%s", "\n".join(_said(head, found)))
             memories |= {name: candidates.sized(name, drawn) for name in found.names}
@@ -103,52 +113,59 @@ def _averages(
     made: pa.RecordBatch,
     sizes: Mapping[str, int],
     head: str,
-    newest: Array | None,
+    comes_again: Callable[[Memory], bool],
 ) -> dict[str, tuple[Memory, float]]:
     """The memories whose averages of a head's number help, and by what share the squared error
-    falls with each. Where rows to come are later ones, `newest` says which are the newest, and
-    values that do not come again in these do not help."""
+    falls with each."""
     target, ids = flat(made, head).astype(np.float64), ids_in(made)
     there = np.flatnonzero(~np.isnan(target))
     target, link = target[there], spec.heads[head].link() or ""
     folds = (sides.scrambled(there.astype(np.uint64)) % np.uint64(FOLDS)).astype(np.int64)
+    memories: dict[str, Memory] = {}
+    columns: dict[str, Array] = {}
 
-    def column(memory: Memory) -> Array:
-        key = keys_of(memory, spec.inputs, sizes).looked_up(ids)[there]
-        return choice.out_of_fold(key, folds, target, link)
+    def add(several: Iterable[tuple[str, ...]]) -> None:
+        for memory in filter(comes_again, map(_of, several)):
+            key = keys_of(memory, spec.inputs, sizes).looked_up(ids)[there]
+            memories[_name(memory)] = memory
+            columns[_name(memory)] = choice.out_of_fold(key, folds, target, link)
 
-    memories = {_name(one): one for one in (Memory(of=(one,)) for one in _offered(spec, sizes))}
-    columns = {name: column(memory) for name, memory in memories.items()}
-    error = {name: -abs(_correlation(of, target)) for name, of in columns.items()}
-    best = [memories[name].of[0] for name in sorted(error, key=lambda name: error[name])[:PAIRED]]
-    for pair in combinations([one for one in _offered(spec, sizes) if one in best], 2):
-        memory = Memory(of=pair)
-        memories[_name(memory)], columns[_name(memory)] = memory, column(memory)
-    if newest is not None:
-        late = newest[there]
-        keys = {n: keys_of(one, spec.inputs, sizes).looked_up(ids) for n, one in memories.items()}
-        columns = {n: c for n, c in columns.items() if _comes_again(keys[n][there], late)}
-    found = choice.chosen(columns, target, MOST_AVERAGES) if columns else {}
-    return {name: (memories[name], share) for name, share in found.items()}
+    def help_most(most: int) -> dict[str, float]:
+        return choice.chosen(columns, target, most) if columns else {}
+
+    offered = list(_offered(spec, sizes))
+    add((one,) for one in offered)
+    best = sorted(columns, key=lambda name: -abs(_correlation(columns[name], target)))[:PAIRED]
+    best_alone = {memories[name].of[0] for name in best}
+    paired = [one for one in offered if one in best_alone]
+    add(combinations(paired, 2))
+    chosen_so_far = [memories[name].of for name in help_most(MOST_AVERAGES)]
+    add(_with_a_third(spec, [of for of in chosen_so_far if len(of) == 2], paired))
+    return {name: (memories[name], share) for name, share in help_most(MOST_AVERAGES).items()}
 
 
-def _comes_again(key: Array, late: Array) -> bool:
-    """Whether late rows have the values of the earlier ones at least half as often as rows have
-    those of other rows.
+def _with_a_third(
+    spec: specs.Spec, pairs: Sequence[tuple[str, ...]], inputs: Sequence[str]
+) -> list[tuple[str, ...]]:
+    """The first pairs with one more input, as far as keys can tell their combinations apart."""
+    keys = _offered(spec, most_entries(spec))
+    threes = _grown(pairs[:GROWN], inputs)
+    return [of for of in threes if math.prod(keys[one].ids for one in of) <= MOST_KEYS]
 
-    >>> late = np.arange(100) >= 90
-    >>> weekday, week = np.arange(100) % 7, np.arange(100) // 7
-    >>> _comes_again(weekday, late), _comes_again(week, late)
-    (True, False)
+
+def _grown(pairs: Sequence[tuple[str, ...]], inputs: Sequence[str]) -> list[tuple[str, ...]]:
+    """The pairs with one more input, each three once.
+
+    >>> _grown([("maker", "month"), ("maker", "shop")], ["maker", "month", "shop", "size"])
+    [('maker', 'month', 'shop'), ('maker', 'month', 'size'), ('maker', 'shop', 'size')]
     """
-    every = max(1, len(key) // COMPARED)
-    key, late = key[::every], late[::every]
-    as_many = sides.scrambled(np.arange(len(key), dtype=np.uint64)).argsort() < late.sum()
-
-    def known(rows: Array) -> float:
-        return float((np.isin(key[rows], key[~rows]) & (key[rows] != NO_KEY)).mean())
-
-    return known(late) >= known(as_many) / 2
+    threes = (
+        tuple(one for one in inputs if one in (*pair, more))
+        for pair in pairs
+        for more in inputs
+        if more not in pair
+    )
+    return list(dict.fromkeys(threes))
 
 
 def _correlation(one: Array, other: Array) -> float:
@@ -194,57 +211,21 @@ def _said(head: str, found: Chain) -> Iterator[str]:
         yield f"  {name}: {gain:.1%} lower than without it"
 
 
-def _sample(
-    spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv
-) -> tuple[pa.RecordBatch | None, float]:
-    """Typed training rows, drawn evenly: between ROWS and half of them, or all there are; and which
-    share of all they are."""
-    reader, draw = ReadTrainingRows(paths, fields, spec.split, csv), np.random.default_rng(1)
-    kept: list[tuple[Array, pa.RecordBatch]] = []
-    share = 1.0
-    parts, of_all = _parts(paths, csv, draw)
-    try:
-        for part in parts:
-            for batch in reader.process(part):
-                kept += _drawn([(draw.random(batch.num_rows), batch)], share)
-                while sum(len(drawn) for drawn, _ in kept) > ROWS:
-                    share /= 2
-                    kept = _drawn(kept, share)
-    except RuntimeError as error:
-        raise failure_in(error) or error from None
-    batches = [batch for _, batch in kept if batch.num_rows]
-    return pa.concat_batches(batches) if batches else None, share * of_all
-
-
-def _drawn(kept: list[tuple[Array, pa.RecordBatch]], share: float) -> list[Any]:
-    """Rows whose number is below `share`."""
-    if share == 1:
-        return kept
-    below = [(drawn < share, drawn, batch) for drawn, batch in kept]
-    return [(drawn[own], batch.filter(pa.array(own))) for own, drawn, batch in below]
-
-
-def _parts(
-    paths: Sequence[str], csv: Csv, draw: np.random.Generator
-) -> tuple[list[FilePart], float]:
-    """Parts of files, any PARTS of them, and which share of all they are. What is in a table only
-    the engine can read."""
-    files = [at for at, path in enumerate(paths) if not is_table(path)]
-    parts = [FilePart(at, part) for at in files for part in rows.parts(paths[at], csv)]
-    chosen = sorted(draw.permutation(len(parts))[:PARTS].tolist())
-    return [parts[at] for at in chosen], len(chosen) / max(1, len(parts))
-
-
 def _features(
     spec: specs.Spec, fields: Fields, sample: pa.RecordBatch
-) -> tuple[pa.RecordBatch, dict[str, int]]:
-    """The features of a sample, learned from it alone, and the sizes of its vocabularies."""
+) -> tuple[pa.RecordBatch, dict[str, int], Callable[[pa.RecordBatch], pa.RecordBatch]]:
+    """The features of a sample, learned from it alone, and the sizes of its vocabularies; and what
+    gives those of other rows."""
     learn = Learn(analyses_of(spec, fields), spec.vocabularies)
     found = learn.add_input(learn.create_accumulator(), sample)
     learned = learn.extract_output(learn.compact(found))
     if spec.pairs():
         learned = with_pairs(found_in([sample], learned, spec, fields), learned, spec, {})
-    return features(sample, spec, fields, learned.known), sizes_of(learned)
+
+    def made_of(rows: pa.RecordBatch) -> pa.RecordBatch:
+        return features(rows, spec, fields, learned.known)
+
+    return made_of(sample), sizes_of(learned), made_of
 
 
 def _held_out(spec: specs.Spec, fields: Fields, sample: pa.RecordBatch) -> Array:
@@ -268,7 +249,9 @@ class _Candidates:
         head: str,
         made: pa.RecordBatch,
         is_held_out: Array,
+        comes_again: Callable[[Memory], bool],
     ) -> None:
+        self._comes_again = comes_again
         self._spec, self._sizes, self._ids = spec, sizes, ids_in(made)
         owner = np.repeat(np.arange(made.num_rows), list_lengths(made.column(head)))
         labels, chosen = flat(made, head), spec.labels()[head]
@@ -295,13 +278,22 @@ class _Candidates:
             self._add(Memory(of=(one,)))
             if key.place == 1:
                 self._add(Memory(of=(one,), reach=REACH))
-        alone = {one: self._rows.alone(self._shares[_name(Memory(of=(one,)))]) for one in offered}
+        names = {one: _name(Memory(of=(one,))) for one in offered}
+        shares = {one: self._shares[name] for one, name in names.items() if name in self._shares}
+        alone = {one: self._rows.alone(share) for one, share in shares.items()}
         for run in _runs(offered):
             self._add(Memory(of=run))
         best = sorted(alone, key=lambda one: alone[one])[:PAIRED]
-        for pair in combinations([one for one in offered if one in best], 2):
+        paired = [one for one in alone if one in best]
+        for pair in combinations(paired, 2):
             self._add(Memory(of=pair))
-        return self._rows.chain(self._shares)
+        found = self._rows.chain(self._shares)
+        pairs = [of for of in (self.memories[name].of for name in found.names) if len(of) == 2]
+        tried = {frozenset(memory.of) for memory in self.memories.values()}
+        for three in _with_a_third(self._spec, pairs, paired):
+            if frozenset(three) not in tried:
+                self._add(Memory(of=three))
+        return self._rows.chain(self._shares) if pairs else found
 
     def unseen(self) -> float:
         """The share of rows to be expected with a label that no training row has."""
@@ -331,6 +323,8 @@ class _Candidates:
         return pairs // labels, counts
 
     def _add(self, memory: Memory) -> None:
+        if not self._comes_again(memory):
+            return
         keys = keys_of(memory, self._spec.inputs, self._sizes)
         looked_up, counted = keys.looked_up(self._ids), list(keys.counted(self._ids))
         self.memories[_name(memory)] = memory
@@ -363,6 +357,10 @@ def _runs(offered: Mapping[str, Key]) -> Iterator[tuple[str, ...]]:
         ordered = sorted(named, key=lambda one: -(offered[one].place or 0))
         for length in range(2, len(ordered) + 1):
             yield tuple(ordered[-length:])
+
+
+def _of(several: tuple[str, ...]) -> Memory:
+    return Memory(of=several)
 
 
 def _name(memory: Memory) -> str:

@@ -154,17 +154,30 @@ def known_of(known: Known, file: int) -> str:
     return hashlib.sha256(b"|".join(side.tobytes() for side in rows)).hexdigest()
 
 
-class ReadTrainingRows(Reader):
-    """Part of a file to the batches of its rows that are on the training side."""
+class ReadSide(Reader):
+    """Part of a file to the batches of its rows that are on one side."""
 
     doing = "learn"
+    side: int
 
     def process(self, part: FilePart, known: Known | None = None) -> Iterator[pa.RecordBatch]:
         with as_message():
             for _, typed, origin, _ in self._batches(part, known):
-                kept = typed.filter(pa.array(side_of(origin) == sides.TRAIN))
+                kept = typed.filter(pa.array(side_of(origin) == self.side))
                 if kept.num_rows:
                     yield kept
+
+
+class ReadTrainingRows(ReadSide):
+    """Part of a file to the batches of its training rows."""
+
+    side = sides.TRAIN
+
+
+class ReadEvalRows(ReadSide):
+    """Part of a file to the batches of its eval rows."""
+
+    side = sides.EVAL
 
 
 class ReadRows(Reader):

@@ -19,6 +19,9 @@ from pipeline.sides.time_counts import TimeCounts
 from pipeline.sides.times import times_of
 
 Array = npt.NDArray[Any]
+_NUMBERS = (pa.int64(), pa.float32(), pa.float64())
+# Rows come after others if all but a hundredth of them do.
+LATEST = 0.99
 
 
 def training(split: specs.Split, fields: Fields, sample: pa.RecordBatch) -> pa.RecordBatch:
@@ -35,14 +38,39 @@ def training(split: specs.Split, fields: Fields, sample: pa.RecordBatch) -> pa.R
 
 
 def newest(
-    split: specs.Split, fields: Fields, sample: pa.RecordBatch, share: float
+    split: specs.Split,
+    fields: Fields,
+    sample: pa.RecordBatch,
+    share: float,
+    others: pa.RecordBatch | None = None,
 ) -> Array | None:
-    """bool [rows]: the newest rows, nearly this share of all, where a split by time holds out the
-    newest ones; None for other splits."""
-    if not isinstance(split, specs.TimeSplit):
+    """bool [rows]: the newest rows, nearly this share of all, where the newest ones are held out:
+    by a split by time, or, as the `others` show that are, by what a person said. Else None."""
+    if isinstance(split, specs.TimeSplit):
+        at = times_of(_columns(fields, sample)[-1]).at
+    elif others is None or (order := _order(sample, others)) is None:
         return None
-    found = _newest(times_of(_columns(fields, sample)[-1]).at, share, 0.0)
+    else:
+        at = np.unique(order, return_inverse=True)[1]
+    found = _newest(at, share, 0.0)
     return found if found.any() else None
+
+
+def _order(sample: pa.RecordBatch, others: pa.RecordBatch) -> Array | None:
+    """The first time or number, float64 [rows], by which the others come after the sample."""
+    names = (f.name for f in sample.schema if pa.types.is_timestamp(f.type) or f.type in _NUMBERS)
+    for name in sorted(names, key=lambda name: sample.schema.field(name).type in _NUMBERS):
+        own, later = (_numbers(rows.column(name)) for rows in (sample, others))
+        if len(later) and np.nanquantile(own, LATEST) <= np.nanquantile(later, 1 - LATEST):
+            return own
+    return None
+
+
+def _numbers(column: pa.Array) -> Array:
+    """float64 [rows], NaN where missing."""
+    if pa.types.is_timestamp(column.type):
+        column = column.cast(pa.timestamp("s"), safe=False).cast(pa.int64())
+    return column.cast(pa.float64()).to_numpy(zero_copy_only=False)
 
 
 def _columns(fields: Fields, sample: pa.RecordBatch) -> list[pa.Array]:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from kinds.settings import Count, FilePath, Name, Part, Positive, Share, Whole
 from pipeline.spec.training import Phases
@@ -130,6 +130,9 @@ class Trunk(Part):
     all inputs, and adds its input, so that products of inputs are learned directly."""
     layers: tuple[LayerOrUnits, ...] = ()
     """The layers, in the order from the inputs to the heads."""
+    members: Annotated[int, Field(ge=1, le=64)] = 1
+    """How many networks of these layers learn side by side, each with a start of its own and a loss
+    of its own for every row; heads read their mean, which errs less."""
     dropout: Share = 0.0
     """The dropout after each layer."""
     input_dropout: Share = 0.0

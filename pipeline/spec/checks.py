@@ -29,6 +29,7 @@ def check_parts(spec: "Spec") -> None:
         _selected,
         _starts,
         _shared_blocks,
+        _trunk,
         _heads,
         _label_features,
         _memory,
@@ -92,7 +93,7 @@ def _vocabularies(spec: "Spec") -> None:
 
 def _pairs(spec: "Spec") -> None:
     """Their codes must be int64."""
-    offered = spec.offered(_most_entries(spec)) if spec.pairs() else {}
+    offered = spec.offered(most_entries(spec)) if spec.pairs() else {}
     for name, pairs in spec.pairs().items():
         place = f"inputs.{name}.of"
         for own in pairs.of:
@@ -112,7 +113,7 @@ def _pairs(spec: "Spec") -> None:
             )
 
 
-def _most_entries(spec: "Spec") -> dict[str, int]:
+def most_entries(spec: "Spec") -> dict[str, int]:
     """How many values each vocabulary may have."""
     said = spec.all_vocabularies().items()
     return {name: len(one.values or ()) or one.size for name, one in said}
@@ -170,6 +171,20 @@ def _shared_blocks(spec: "Spec") -> None:
             )
     if unused := sorted(set(spec.shared) - set(widths)):
         raise ValueError(f"shared.{unused[0]}: no input goes through it")
+
+
+def _trunk(spec: "Spec") -> None:
+    trunk = spec.trunk
+    if trunk.members == 1:
+        return
+    are_open = spec.training.auto and "layers" not in trunk.model_fields_set
+    if not trunk.layers and not are_open:
+        raise ValueError("trunk.members: needs `layers`, of which each member has its own")
+    if spec.followed():
+        raise ValueError(
+            "trunk.members: beside a head with `next_of` there is one member, as it is trained at "
+            "each place of the list"
+        )
 
 
 def _heads(spec: "Spec") -> None:
@@ -241,7 +256,7 @@ def _memory(spec: "Spec") -> None:
             raise ValueError(f"heads.{head}.memory: {name!r} is named twice")
     if unused := sorted(set(spec.memories) - {name for name, _ in used}):
         raise ValueError(f"memory.{unused[0]}: no head uses it")
-    offered = spec.offered(_most_entries(spec)) if spec.memories else {}
+    offered = spec.offered(most_entries(spec)) if spec.memories else {}
     for name, memory in spec.memories.items():
         _check_keys(f"memory.{name}", memory, offered)
 

@@ -85,7 +85,7 @@ def _sizes(spec: "Spec", entries: Mapping[str, int]) -> Iterator[tuple[str, int]
         if not block.is_linear:
             yield f"shared.{name}", _between([layer.units for layer in block.dense_layers()])
     trunk = [layer.units for layer in spec.trunk.layers]
-    yield "trunk.layers", _between(trunk)
+    yield "trunk.layers", spec.trunk.members * _between(trunk)
     for name, labels in spec.labels().items():
         if labels.tied is None and not spec.heads[name].inputs and trunk:
             yield f"heads.{name}", entries.get(labels.vocabulary, 0) * trunk[-1]

@@ -130,8 +130,10 @@ def _trunk(spec: Spec, weights: Weights) -> Iterator[Box]:
     own = weights.get("trunk", {})
     if not own and all(head.inputs for head in spec.heads.values()):
         return
-    kernels = [shape(s) for n, s in own.items() if n.startswith("trunk.") and len(s) == 2]
-    yield Box("trunk", "trunk", tuple(kernels) or ("side by side",), _count(own))
+    layers = {n: s for n, s in own.items() if n.startswith("trunk.") and n.endswith("/kernel")}
+    kernels = [shape(s[-2:]) for s in layers.values()]
+    members = [f"{spec.trunk.members} members"] if spec.trunk.members > 1 else []
+    yield Box("trunk", "trunk", (*kernels, *members) or ("side by side",), _count(own))
 
 
 def _heads(spec: Spec, weights: Weights) -> Iterator[Box]:

@@ -7,7 +7,8 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.fields import fields_of
-from pipeline.preparing import choosing, sample_sides
+from pipeline.preparing import choosing, even_sample, sample_sides
+from pipeline.preparing.reading import ReadTrainingRows
 from pipeline.rows.csv_dialect import AS_FOUND
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
@@ -72,7 +73,8 @@ def trained(table: pa.Table, by: str) -> npt.NDArray[np.bool_]:
 
 def sampled(spec: Spec, path: str) -> pa.RecordBatch:
     fields = fields_of(spec)
-    sample, _ = choosing._sample(spec, fields, [path], AS_FOUND)
+    reader = ReadTrainingRows([path], fields, spec.split)
+    sample, _ = even_sample.even_sample(reader, [path], AS_FOUND)
     assert sample is not None
     return sample_sides.training(spec.split, fields, sample)
 
@@ -87,7 +89,7 @@ def test_of_all_rows_those_are_left_that_train(by: str, table: pa.Table, path: s
 def test_of_some_rows_none_is_left_that_is_held_out(
     table: pa.Table, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(choosing, "ROWS", 1600)
+    monkeypatch.setattr(even_sample, "ROWS", 1600)
     sample = sampled(parse_spec(SPEC.format(split=BY_LAST)), path)
     left, wanted = (
         {*of.column("price").cast(pa.float32()).to_pylist()}
@@ -118,3 +120,26 @@ def test_the_newest_training_rows_say_which_counts_help(path: str) -> None:
     assert max(days[~newest]) < min(days[newest]) and abs(newest.mean() - 0.1) < 0.03
     by_row = parse_spec(SPEC.format(split="{by: row}"))
     assert sample_sides.newest(by_row.split, fields_of(by_row), sample, 0.1) is None
+
+
+SAID = "{by: column, column: side, eval: [eval]}"
+
+
+@pytest.mark.parametrize("by", ["when", "price"])
+def test_where_a_person_held_out_what_came_later_the_newest_rows_are_known(by: str) -> None:
+    """By a day or by a number, but not where the others lie among the rows."""
+    draw = np.random.default_rng(1)
+    days = np.datetime64("2024-01-01", "s") + np.arange(100) * np.timedelta64(86_400, "s")
+    columns = {"when": days, "price": np.arange(100.0) + 0.5}
+    columns |= {name: draw.permutation(of) for name, of in columns.items() if name != by}
+    rows = pa.RecordBatch.from_pydict({name: pa.array(of) for name, of in columns.items()})
+    split = parse_spec(SPEC.format(split=SAID)).split
+    fields = fields_of(parse_spec(SPEC.format(split=SAID)))
+
+    def newest(own: pa.RecordBatch, others: pa.RecordBatch) -> list[int] | None:
+        found = sample_sides.newest(split, fields, own, 0.1, others)
+        return None if found is None else np.flatnonzero(found).tolist()
+
+    assert newest(rows[:80], rows[80:]) == list(range(72, 80))
+    mixed = draw.permutation(100)
+    assert newest(rows.take(pa.array(mixed[:80])), rows.take(pa.array(mixed[80:]))) is None

@@ -8,6 +8,8 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.recipe.rules import (
     DEEPER,
+    MANY_MEMBERS,
+    MEMBERS,
     MEMORY_ALONE,
     Facts,
     batch_size,
@@ -74,7 +76,7 @@ def test_what_is_said_wins_in_the_rules_and_in_every_move(facts: Facts) -> None:
         "inputs.place.embedding=3",
     )
     found = first(said, facts)
-    for one in (found, *(move.spec for move in moves(said, found))):
+    for one in (found, *(move.spec for move in moves(said, found, facts.labels))):
         assert (one.training.epochs, one.training.weight_decay) == (7, None)
         assert one.training.sampled is None
         assert [layer.units for layer in one.trunk.layers] == [5]
@@ -83,7 +85,7 @@ def test_what_is_said_wins_in_the_rules_and_in_every_move(facts: Facts) -> None:
 
 def test_each_move_changes_something_and_all_are_valid_specs() -> None:
     found = first(spec(), FEW)
-    moved = list(moves(spec(), found))
+    moved = list(moves(spec(), found, FEW.labels))
     assert len({move.spec.to_json() for move in moved} | {found.to_json()}) == len(moved) + 1
     assert len({move.name for move in moved}) == len(moved)
     assert all(not move.spec.training.auto for move in moved)
@@ -117,16 +119,21 @@ def test_what_learns_by_heart_is_held_back() -> None:
 
 
 def test_moves_that_failed_come_later_and_others_as_the_best_run_ended() -> None:
-    moved = list(moves(spec(), first(spec(), FEW)))
+    moved = list(moves(spec(), first(spec(), FEW), FEW.labels))
     assert in_order(moved, {}, {}, early=True)[0].name == "lower rate"
     assert in_order(moved, {}, {}, early=False)[0].name == DEEPER
     assert in_order(moved, {DEEPER: 1}, {}, early=False)[-1].name == DEEPER
 
 
 def test_a_change_that_helped_lets_the_next_one_go_first_and_then_comes_again() -> None:
-    names = [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, {}, early=False)]
+    names = [
+        m.name for m in in_order(moves(spec(), first(spec(), FEW), FEW.labels), {}, {}, early=False)
+    ]
     helped = [
-        [m.name for m in in_order(moves(spec(), first(spec(), FEW)), {}, of, early=False)]
+        [
+            m.name
+            for m in in_order(moves(spec(), first(spec(), FEW), FEW.labels), {}, of, early=False)
+        ]
         for of in ({DEEPER: 1}, {DEEPER: 1, "more epochs": 1})
     ]
     assert names[:2] == [DEEPER, "more epochs"]
@@ -135,19 +142,32 @@ def test_a_change_that_helped_lets_the_next_one_go_first_and_then_comes_again() 
 
 def test_layers_are_added_with_the_steps_that_they_need_and_only_to_a_narrow_one() -> None:
     narrow = first(spec(), FEW)
-    deep = {move.name: move.spec for move in moves(spec(), narrow)}[DEEPER]
+    deep = {move.name: move.spec for move in moves(spec(), narrow, FEW.labels)}[DEEPER]
     assert len(deep.trunk.layers) > len(narrow.trunk.layers) == 1
     assert deep.training.epochs * deep.training.learning_rate == pytest.approx(
         narrow.training.epochs * narrow.training.learning_rate
     )
     for wide in (deep, first(spec(), MANY)):
-        assert DEEPER not in [move.name for move in moves(spec(), wide)]
+        assert DEEPER not in [move.name for move in moves(spec(), wide, FEW.labels)]
+
+
+def test_members_are_tried_where_answers_are_few_and_go_with_their_layers() -> None:
+    """A large softmax for every member would cost more than they bring."""
+    one = first(spec(), FEW)
+    several = {move.name: move.spec for move in moves(spec(), one, FEW.labels)}[MEMBERS]
+    assert several.trunk.members == MANY_MEMBERS and one.trunk.members == 1
+    names = {move.name: move.spec for move in moves(spec(), several, FEW.labels)}
+    assert MEMBERS not in names and names["no layer"].trunk.members == 1
+    assert MEMBERS not in [m.name for m in moves(spec(), first(spec(), MANY), MANY.labels)]
+    said = spec("trunk.members=3")
+    with_three = first(said, FEW)
+    assert {move.spec.trunk.members for move in moves(said, with_three, FEW.labels)} == {3}
 
 
 def test_a_network_that_reads_nothing_has_no_layers_and_nothing_to_try() -> None:
     said = spec("trunk=none")
     found = first(said, FEW)
-    assert found.trunk == said.trunk and not list(moves(said, found))
+    assert found.trunk == said.trunk and not list(moves(said, found, FEW.labels))
 
 
 def test_elements_of_lists_count_as_rows() -> None:
@@ -172,7 +192,9 @@ def test_rows_without_a_target_do_not_count() -> None:
 def test_memories_alone_are_tried_where_nothing_else_needs_the_network() -> None:
     counts = "memory.by_word.of=[word]"
     said = spec(counts, "heads.label.memory=[by_word]")
-    alone = {move.name: move.spec for move in moves(said, first(said, FEW))}[MEMORY_ALONE]
+    alone = {move.name: move.spec for move in moves(said, first(said, FEW), FEW.labels)}[
+        MEMORY_ALONE
+    ]
     assert alone.read() == {}
     assert alone.memories == said.memories
     for more in (
@@ -181,6 +203,6 @@ def test_memories_alone_are_tried_where_nothing_else_needs_the_network() -> None
         ("shared.both.units=6", "inputs.place.through=both"),
     ):
         said = spec(counts, "heads.label.memory=[by_word]", *more)
-        names = [move.name for move in moves(said, first(said, FEW))]
+        names = [move.name for move in moves(said, first(said, FEW), FEW.labels)]
         assert (MEMORY_ALONE in names) == (more[0].startswith("heads")), more
-    assert MEMORY_ALONE not in [move.name for move in moves(spec(), first(spec(), FEW))]
+    assert MEMORY_ALONE not in [move.name for move in moves(spec(), first(spec(), FEW), FEW.labels)]

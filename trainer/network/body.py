@@ -27,6 +27,7 @@ from trainer.data import example_features
 from trainer.network.cross_layers import cross_layer, cross_name, crossed
 from trainer.network.every_place import at_places, list_inputs
 from trainer.network.first_layer import reordered
+from trainer.network.members import each_alone, mean, member_layer
 
 Vectors = dict[str, keras.KerasTensor]
 
@@ -51,7 +52,8 @@ class Taps:
 @dataclass(frozen=True)
 class Body:
     """`model` maps the features to {head: float32 [batch, width]}. So does `learning`, up to
-    rounding, with fewer multiplications (see `first_layer`).
+    rounding, with fewer multiplications (see `first_layer`). Where the trunk has members,
+    `learning` gives what each of them makes of a row: {head: [batch, members, width]}.
 
     `tables` and `shared` own their weights; every other layer belongs to the trunk. `uses` holds
     for each shared block, once for each input through it, what goes in and what comes out of each
@@ -109,18 +111,20 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         for n, h in spec.heads.items()
         if h.inputs
     }
+    top = None
     if len(hidden) < len(spec.heads):
         further = {name: inputs[name] for own in averages.values() for name in own}
-        of_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
+        read_by_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
         whole = (
-            joined(clear_of(spec, "trunk"), vectors, of_trunk, spec.trunk)
-            if of_trunk
+            joined(clear_of(spec, "trunk"), vectors, read_by_trunk, spec.trunk)
+            if read_by_trunk
             else nothing(inputs)
         )
         width = int(whole.shape[-1])
         cross = [cross_layer(width, cross_name(at)) for at in range(spec.trunk.cross_layers)]
         top = trunk(crossed(whole, cross), spec.trunk)
-        hidden |= dict.fromkeys(set(spec.heads) - set(hidden), top)
+        read = mean(top) if spec.trunk.members > 1 else top
+        hidden |= dict.fromkeys(set(spec.heads) - set(hidden), read)
     for name, own in averages.items():
         beside = [hidden[name], *(inputs[feature] for feature in own)]
         hidden[name] = layers.Concatenate(name=f"head.{name}.averages")(beside)
@@ -128,6 +132,9 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     if lists:
         trunk_name = clear_of(spec, "trunk")
         learning = at_places(model, spec, lists, vectors, everywhere, trunk=trunk_name)
+    elif top is not None and spec.trunk.members > 1:
+        of_trunk = {n: averages.get(n, []) for n, head in spec.heads.items() if not head.inputs}
+        learning = each_alone(model, top, of_trunk)
     else:
         learning = reordered(model, spec, plain, vectors, averages)
     return Body(model, learning, tables, shared, uses, at_places=bool(lists))
@@ -241,9 +248,13 @@ def joined(
 
 
 def trunk(hidden: keras.KerasTensor, trunk_spec: Trunk) -> keras.KerasTensor:
+    """[batch, width] of what is joined to [batch, width], or [batch, members, width]."""
     for place, layer in enumerate(trunk_spec.layers):
-        hidden = dense(layer, f"trunk.{place}")(hidden)
-        hidden = dropped(hidden, trunk_spec.dropout, f"trunk.{place}.dropout")
+        name, members = f"trunk.{place}", trunk_spec.members
+        of_layer = (
+            dense(layer, name) if members == 1 else member_layer(layer, members, hidden, name)
+        )
+        hidden = dropped(of_layer(hidden), trunk_spec.dropout, f"{name}.dropout")
     return hidden
 
 

@@ -37,16 +37,17 @@ SOME_IDS, ROWS_OF_AN_ID = 100, 10
 SHORT = 8
 MEMORY_ALONE = "the memory alone"
 # Changes that come first where a run learns too much by heart, and where it learns too little.
+DEEPER, MEMBERS = "three layers, longer", "eight members"
 LESS = (
-    *("lower rate", MEMORY_ALONE, "fewer epochs", "more decay", "more dropout"),
+    *("lower rate", MEMORY_ALONE, "fewer epochs", MEMBERS, "more decay", "more dropout"),
     *("shorter embeddings", "no layer", "one layer"),
 )
-DEEPER = "three layers, longer"
 MORE = (
-    *(DEEPER, "more epochs", "lower rate", "two layers"),
+    *(DEEPER, "more epochs", "lower rate", MEMBERS, "two layers"),
     *("less decay", "wider layers", "longer embeddings"),
 )
 DEEP_UNITS = 256
+MANY_MEMBERS = 8
 # So many places back goes what has helped, each time.
 PLACES_BACK = 2
 
@@ -214,12 +215,13 @@ def filled(said: Spec, base: Spec, changes: Changes, embeddings: Mapping[str, in
     return Spec.model_validate(whole)
 
 
-def moves(said: Spec, best: Spec) -> Iterator[Move]:
-    """The changes of the best spec so far that are open in `said`."""
+def moves(said: Spec, best: Spec, labels: int) -> Iterator[Move]:
+    """The changes of the best spec so far that are open in `said`; `labels` are the outputs of its
+    largest head."""
     before = best.to_json()
     if not (best.read() or best.averaged()):
         return  # there is nothing to learn
-    for name, takes, changes, embeddings in proposals(said, best):
+    for name, takes, changes, embeddings in proposals(said, best, labels):
         spec = filled(said, best, changes, embeddings)
         if spec.to_json() != before:
             yield Move(name, spec, takes)
@@ -239,7 +241,9 @@ def memory_alone(said: Spec, best: Spec) -> Spec | None:
         return None
 
 
-def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Mapping[str, int]]]:
+def proposals(
+    said: Spec, best: Spec, labels: int
+) -> Iterator[tuple[str, float, Changes, Mapping[str, int]]]:
     """(what it is called, how many times as long it takes, changes, embeddings)."""
     now, none = best.training, dict[str, int]()
     units = [layer.units for layer in best.trunk.layers]
@@ -259,15 +263,16 @@ def proposals(said: Spec, best: Spec) -> Iterator[tuple[str, float, Changes, Map
     yield epochs("more epochs", 2)
     if len(units) == 1 and units[0] < DEEP_UNITS:
         yield deeper(best)
+    if units and best.trunk.members == 1 and labels < SOME_LABELS and not best.along():
+        yield of_trunk(MEMBERS, 2.5, members=MANY_MEMBERS)
     if len(units) == 1:
         yield of_trunk("two layers", 1.2, layers=[units[0], max(8, units[0] // 2)])
     yield of_trunk("more dropout", 1, dropout=min(0.6, round(dropout + 0.2, 1)))
     yield of_training("less decay", 1, weight_decay=decay / 3)
-    yield of_trunk(
-        "no layer" if len(units) == 1 else "one layer",
-        1,
-        layers=units[:1] if len(units) > 1 else [],
-    )
+    if len(units) > 1:
+        yield of_trunk("one layer", 1, layers=units[:1])
+    elif said.trunk.members == 1:
+        yield of_trunk("no layer", 1, layers=[], members=1)
     yield sizes(said, best, "longer embeddings", 1.5, 2)
     yield sizes(said, best, "shorter embeddings", 0.8, 0.5)
     yield of_training("higher rate", 1, learning_rate=now.learning_rate * 2)
@@ -285,7 +290,8 @@ def deeper(best: Spec) -> Any:
     now = best.training
     many = 2 * now.epochs
     training = {"epochs": many, "patience": patience(many), "learning_rate": now.learning_rate / 2}
-    return DEEPER, 3, {"training": training, "trunk": {"layers": [DEEP_UNITS] * 3}}, {}
+    takes = 3 if best.trunk.members == 1 else 8
+    return DEEPER, takes, {"training": training, "trunk": {"layers": [DEEP_UNITS] * 3}}, {}
 
 
 def patience(epochs: int) -> int:

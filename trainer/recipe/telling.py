@@ -14,7 +14,7 @@ CHOSEN = {
         *("epochs", "steps", "batch_size", "learning_rate", "weight_decay", "sampled"),
         "precision",
     ),
-    "trunk": ("layers", "dropout"),
+    "trunk": ("layers", "members", "dropout"),
 }
 _EMBEDDING, _EACH_SHOWN = ".embedding", 10
 

@@ -171,7 +171,9 @@ class Trials:
             return None
         best = min(filter(_learns, ended), key=lambda trial: trial.loss)
         tried = {trial.spec.to_json() for trial in ended}
-        untried = [move for move in moves(self.said, best.spec) if move.spec.to_json() not in tried]
+        labels = counted_facts(self.said, self.data).labels
+        possible = moves(self.said, best.spec, labels)
+        untried = [move for move in possible if move.spec.to_json() not in tried]
         for move in in_order(untried, *outcomes(ended), early=best.best_after < EARLY):
             # No shorter one in its place: with more time the same trials come first.
             if best.seconds * move.takes * (1 + SPARE) < self.time_for_trials():

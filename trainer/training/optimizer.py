@@ -106,7 +106,7 @@ def apply(
         summed, _ = tf.clip_by_global_norm(summed, optimizer.clip_norm)
     step = tf.cast(optimizer.step.assign_add(1), tf.float32)
     for (variable, slots, _, touched), gradient in zip(found, summed, strict=True):
-        if optimizer.weight_decay is not None and len(variable.shape) > 1:
+        if optimizer.weight_decay is not None and is_matrix(variable):
             every = STEPS_BETWEEN_DECAYS if by_rows else 1
             _decay(variable, rate * optimizer.weight_decay, optimizer.step, every)
         if touched is not None:
@@ -116,6 +116,12 @@ def apply(
             update(optimizer.kind, variable, slots, gradient, rate, step)
     if optimizer.averaging is not None:
         _average(optimizer, optimizer.averaging, step)
+
+
+def is_matrix(variable: tf.Variable) -> bool:
+    """Whether weights are what others are multiplied by; biases of members are a matrix in form
+    only."""
+    return len(variable.shape) > 1 and not variable.name.endswith("/bias:0")
 
 
 def _decay(variable: tf.Variable, share: tf.Tensor, step: tf.Variable, every: int) -> None:
