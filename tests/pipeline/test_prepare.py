@@ -17,6 +17,7 @@ import tensorflow as tf
 from pipeline import manifest, prepare, rows
 from pipeline.console import row_progress
 from pipeline.failures import Exit, Failure
+from pipeline.preparing.records import in_order
 
 SPEC = """
 name: tiny
@@ -162,6 +163,17 @@ def test_the_examples_of_each_side(folder: Path) -> None:
         {"word": [1], "age": [0.0], "age.missing": [0.0], "next": [2]},
         {"word": [3], "age": [0.0], "age.missing": [1.0], "next": [1]},
     ]
+
+
+def test_the_features_of_an_example_stand_in_the_order_of_their_names(folder: Path) -> None:
+    """So that the same rows make the same bytes, and equal examples are equal bytes."""
+    files = sorted((folder / "out" / "data" / "examples").rglob("*.gz"))
+    records = tf.data.TFRecordDataset([*map(str, files)], "GZIP").as_numpy_iterator()
+    found = [*records]
+    assert len(found) == 6
+    for record in found:
+        names = [*tf.train.Example.FromString(record).features.feature]
+        assert in_order([record], names) == [record]
 
 
 def test_the_vocabulary_and_the_numbers(folder: Path) -> None:
