@@ -594,3 +594,12 @@ def test_of_few_rows_with_a_target_more_are_for_eval(
     spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("y",))
     assert spec.split.model_dump()["eval"] == share and spec.split.model_dump()["test"] == 0.1
     assert ("as only 320 rows have a target (pipeline.folds" in text) == (rows == 400)
+
+
+def test_names_that_are_different_in_every_row_are_a_key(tmp_path: Path) -> None:
+    """So that scores say whose they are; without them no row could be told from another."""
+    words = R(3).sample([f"{a}{b}" for a in TOWNS for b in TOWNS], 1_200)
+    columns = _columns(company=[f"{one} {words[-at]}" for at, one in enumerate(words[:600], 1)])
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.keys == ("company",) and "company" not in spec.inputs
+    assert "company: a name for each row" in text and 'left out: "company"' not in text

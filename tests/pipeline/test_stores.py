@@ -5,13 +5,16 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
 from object_stores import CSV, ROWS, SPEC, named, served
 
+from kinds.memory.counting import PairCounts, added, merged, with_pairs
 from pipeline import manifest, prepare, rows
 from pipeline.failures import Exit, Failure
+from pipeline.preparing.spilled import Spills, joined
 from pipeline.spec.file import read_spec
 from pipeline.storage import stores
 
@@ -141,3 +144,13 @@ def test_too_many_bad_rows_publish_nothing_and_are_kept(bucket: str, tmp_path: P
     (kept,) = stores.listed(f"{output}.rejected")
     with stores.reader(kept) as file:
         assert json.loads(file.read())["row"] == ROWS + 1
+
+
+def test_sums_that_wait_in_a_store_are_those_that_were_counted(bucket: str) -> None:
+    counts = with_pairs(PairCounts(), np.array([3, 3, 5]), np.array([1, 1, 0]), np.ones(3))
+    spills = Spills(f"{bucket}/work", added)
+    spills.sums["by_x",] = counts
+    files = spills.all()["by_x",]
+    assert [stores.exists(one.path) for one in files] == [True]
+    [table] = joined(files, merged).parts
+    assert table.to_pylist() == counts.parts[0].to_pylist()

@@ -4,6 +4,7 @@ from collections.abc import Sequence, Set
 from dataclasses import replace
 
 import numpy as np
+import pyarrow.compute as pc
 
 from kinds.heads import show as heads
 from kinds.heads.spec import CLASSES as HEADS
@@ -21,6 +22,8 @@ from pipeline.spec.limits import is_inner
 # A look that is less sure than this is no input unless there is no other.
 _LEAST_SURE = 0.25
 _FEW_KEYS = 5
+# Letters of a name, such as a company's or a person's.
+_LONGEST_NAME = 80
 # The share of the rows that a split by time does not hold out.
 _EARLIER = 0.8
 # Of more columns than these no number is an input twice.
@@ -62,7 +65,22 @@ def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> No
         against = found.left_out.pop(usable[0].column.column)
         look = replace(usable[0].look, against=f"{against}; but there is nothing else")
         found.inputs.append(replace(usable[0], look=look))
+    elif not found.keys and not wishes.keys:
+        _choose_a_name(weak, found)
     _split(own, found)
+
+
+def _choose_a_name(weak: Sequence[Part], found: Roles) -> None:
+    """What nothing is learned of, since every row has its own, still tells rows apart in scores."""
+    for column in (part.column for part in weak if part.look.sure < _LEAST_SURE):
+        if not column.is_unique or column.missing > 0 or column.without_spaces:
+            continue
+        if column.numbers is not None or column.time is not None or column.nearly_numbers:
+            continue
+        if pc.max(pc.utf8_length(column.counted.values)).as_py() <= _LONGEST_NAME:
+            found.keys, found.keys_why = [column], f"{column.name}: a name for each row"
+            del found.left_out[column.column]
+            return
 
 
 def _with_each(parts: Sequence[Part], of_heads: Set[str]) -> list[Part]:
