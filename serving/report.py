@@ -322,10 +322,15 @@ def _tile(data: ReportData, name: str) -> dict[str, Any]:
         "head": name,
         "metric": metric(measure) + (", lower is better" if lower_is_better else ""),
         "value": words[0] or "-",
-        "between": _range(rows[measure].between) if measure in rows else "",
+        "between": _range_of(measure, rows[measure].between) if measure in rows else "",
         "bars": bars,
         "further": [
-            (metric(r.metric), _words(r.metric, r.values)[0], r.is_below, _range(r.between))
+            (
+                metric(r.metric),
+                _words(r.metric, r.values)[0],
+                r.is_below,
+                _range_of(r.metric, r.between),
+            )
             for r in further
         ],
         "worse": [metric(row.metric) for row in rows.values() if row.is_below],
@@ -336,9 +341,18 @@ def _range(between: Sequence[float] | None) -> str:
     return "" if between is None else f"{cell(between[0])} to {cell(between[1])}"
 
 
+def _range_of(measure: str, between: Sequence[float] | None) -> str:
+    """As the value of this metric is written."""
+    return _shares(between) if _is_share(measure) else _range(between)
+
+
 def _words(measure: str, values: Sequence[float | None]) -> list[str | None]:
-    is_share = measure.startswith(("accuracy", "precision", "recall"))
-    return [None if v is None else (charts.percent(v) if is_share else cell(v)) for v in values]
+    said = charts.percent if _is_share(measure) else cell
+    return [None if value is None else said(value) for value in values]
+
+
+def _is_share(measure: str) -> bool:
+    return measure.startswith(("accuracy", "precision", "recall"))
 
 
 def costs(data: ReportData) -> list[tuple[str, str, str, str, str]]:

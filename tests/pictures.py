@@ -62,6 +62,16 @@ def why(demo: Output, browser: Browser, folder: Path, output: Path) -> None:
     browser.screenshot(output / "why.png", of=("h1", "form", "#answers"))
 
 
+def report_page(demo: Output, browser: Browser, folder: Path, output: Path) -> None:
+    """The beginning of the report, written anew."""
+    path = folder / "report.html"
+    run, model = str(demo.run.path), str(demo.model.model)
+    report.run(["--run", run, "--model", model, "--output", str(path)])
+    browser.look(width=1180)
+    browser.open(path.as_uri())
+    browser.screenshot(output / "report.png", of=("header", "#model"))
+
+
 def how_sure(demo: Output, browser: Browser, folder: Path, output: Path) -> None:
     """How often the surest answers are right, and the set and the interval of some rows."""
     heads = ("next_kind", "characters_left")
@@ -170,6 +180,7 @@ def _farthest(row: Mapping[str, Any]) -> str:
 
 Draw = Callable[[Output, Browser, Path, Path], None]
 PICTURES: dict[str, Draw] = {
+    "report": report_page,
     "why": why,
     "how-sure": how_sure,
     "known-rows": known_rows,

@@ -105,8 +105,8 @@ class OneLabel(_Rows):
 class SeveralLabels(_Rows):
     """Rows with any number of labels, of `width` labels in all; `rows` are those with a target.
 
-    What is said of the held-out rows are numbers of their labels, then one of each row: the sum of
-    p over all labels.
+    Shares of the held-out rows have one number for each of their labels, then one for each row: the
+    sum of p over all labels.
     """
 
     def __init__(

@@ -112,8 +112,7 @@ def without(rows: Seen, own: OwnRows, share: tf.Tensor, times: tf.Tensor) -> See
 
 
 class GateTensors(NamedTuple):
-    """What is learned of a head with memories, as GateVariables have it, in numbers that nothing
-    stands for."""
+    """The values of a head's GateVariables at one moment, as tensors."""
 
     bias: tf.Tensor
     weights: tf.Tensor

@@ -49,6 +49,8 @@ HELD_OUT = 0.1
 PAIRED = 12
 # So many pairs, those whose averages help most, are tried with a third input.
 GROWN = 8
+# So many rows at most decide which averages help.
+AVERAGED = 200_000
 # Averages that a head reads at most.
 MOST_AVERAGES = 24
 # Averages of a head that have a line.
@@ -119,6 +121,7 @@ def _averages(
     falls with each."""
     target, ids = flat(made, head).astype(np.float64), ids_in(made)
     there = np.flatnonzero(~np.isnan(target))
+    there = there[:: -(-len(there) // AVERAGED) or 1]
     target, link = target[there], spec.heads[head].link() or ""
     folds = (sides.scrambled(there.astype(np.uint64)) % np.uint64(FOLDS)).astype(np.int64)
     memories: dict[str, Memory] = {}
