@@ -1,9 +1,10 @@
 """The choice of memories for a spec that leaves it to prepare: `memory: auto`.
 
-From a sample of the training rows alone, before anything is trained. A part of it is held out; what
-the counts of the rest say of its labels, one memory after the other, is the measure
+From a sample of the training rows, before anything is trained. A part of it is held out; what the
+counts of the rest say of its labels, one memory after the other, is the measure
 (kinds.memory.held_out). Candidates are all that inputs offer, two of them together, those that help
-with a third, and the last few values of a sequence together or with those before them.
+with a third, and the last few values of a sequence together or with those before them. Of eval rows
+only the inputs are looked at, and only where a person has said which rows these are.
 """
 
 import logging
@@ -37,10 +38,7 @@ from pipeline.preparing.features import features
 from pipeline.preparing.learning import Learn
 from pipeline.preparing.pairs import found_in, sizes_of, with_pairs
 from pipeline.preparing.places import by_place
-from pipeline.preparing.reading import (
-    ReadEvalRows,
-    ReadTrainingRows,
-)
+from pipeline.preparing.reading import ReadEvalRows, ReadTrainingRows
 from pipeline.rows.csv_dialect import Csv
 from pipeline.spec.checks import MOST_KEYS, most_entries
 
@@ -76,9 +74,7 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
         return spec.with_memories({}, {})
     sample = sample_sides.training(spec.split, fields, sample)
     made, sizes, features_of = _features(spec, fields, sample)
-    others = None
-    if isinstance(spec.split, specs.ColumnSplit | specs.FileSplit):
-        others, _ = even_sample(ReadEvalRows(paths, fields, spec.split, csv), paths, csv)
+    others = _rows_to_come(spec, fields, paths, csv)
     newest = sample_sides.newest(spec.split, fields, sample, HELD_OUT, others)
     is_held_out = _held_out(spec, fields, sample) if newest is None else newest
     to_come = None if others is None else ids_in(features_of(others))
@@ -110,6 +106,16 @@ def chosen(spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv) -> 
     return spec.with_memories(memories, of_heads)
 
 
+def _rows_to_come(
+    spec: specs.Spec, fields: Fields, paths: Sequence[str], csv: Csv
+) -> pa.RecordBatch | None:
+    """Rows of eval, where a column or the files say which they are: they may be unlike the training
+    rows, as new rows will be."""
+    if not isinstance(spec.split, specs.ColumnSplit | specs.FileSplit):
+        return None
+    return even_sample(ReadEvalRows(paths, fields, spec.split, csv), paths, csv)[0]
+
+
 def _averages(
     spec: specs.Spec,
     made: pa.RecordBatch,
@@ -128,13 +134,13 @@ def _averages(
     columns: dict[str, Array] = {}
 
     def add(several: Iterable[tuple[str, ...]]) -> None:
-        for memory in filter(comes_again, map(_of, several)):
+        for memory in filter(comes_again, (Memory(of=of) for of in several)):
             key = keys_of(memory, spec.inputs, sizes).looked_up(ids)[there]
             memories[_name(memory)] = memory
             columns[_name(memory)] = choice.out_of_fold(key, folds, target, link)
 
-    def help_most(most: int) -> dict[str, float]:
-        return choice.chosen(columns, target, most) if columns else {}
+    def those_that_help() -> dict[str, float]:
+        return choice.chosen(columns, target, MOST_AVERAGES) if columns else {}
 
     offered = list(_offered(spec, sizes))
     add((one,) for one in offered)
@@ -142,9 +148,9 @@ def _averages(
     best_alone = {memories[name].of[0] for name in best}
     paired = [one for one in offered if one in best_alone]
     add(combinations(paired, 2))
-    chosen_so_far = [memories[name].of for name in help_most(MOST_AVERAGES)]
-    add(_with_a_third(spec, [of for of in chosen_so_far if len(of) == 2], paired))
-    return {name: (memories[name], share) for name, share in help_most(MOST_AVERAGES).items()}
+    so_far = [memories[name].of for name in those_that_help()]
+    add(_with_a_third(spec, [of for of in so_far if len(of) == 2], paired))
+    return {name: (memories[name], share) for name, share in those_that_help().items()}
 
 
 def _with_a_third(
@@ -360,10 +366,6 @@ def _runs(offered: Mapping[str, Key]) -> Iterator[tuple[str, ...]]:
         ordered = sorted(named, key=lambda one: -(offered[one].place or 0))
         for length in range(2, len(ordered) + 1):
             yield tuple(ordered[-length:])
-
-
-def _of(several: tuple[str, ...]) -> Memory:
-    return Memory(of=several)
 
 
 def _name(memory: Memory) -> str:

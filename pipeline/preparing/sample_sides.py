@@ -20,8 +20,8 @@ from pipeline.sides.times import times_of
 
 Array = npt.NDArray[Any]
 _NUMBERS = (pa.int64(), pa.float32(), pa.float64())
-# Rows come after others if all but a hundredth of them do.
-LATEST = 0.99
+# Rows come after others if all but a hundredth of them do. Of fewer rows that may be chance.
+LATEST, FEWEST_OTHERS = 0.99, 20
 
 
 def training(split: specs.Split, fields: Fields, sample: pa.RecordBatch) -> pa.RecordBatch:
@@ -57,12 +57,16 @@ def newest(
 
 
 def _order(sample: pa.RecordBatch, others: pa.RecordBatch) -> Array | None:
-    """The first time or number, float64 [rows], by which the others come after the sample."""
+    """The first time or number, float64 [rows], by which the others come after the sample; what is
+    missing comes first."""
     names = (f.name for f in sample.schema if pa.types.is_timestamp(f.type) or f.type in _NUMBERS)
     for name in sorted(names, key=lambda name: sample.schema.field(name).type in _NUMBERS):
         own, later = (_numbers(rows.column(name)) for rows in (sample, others))
-        if len(later) and np.nanquantile(own, LATEST) <= np.nanquantile(later, 1 - LATEST):
-            return own
+        told, told_later = own[~np.isnan(own)], later[~np.isnan(later)]
+        if not len(told) or len(told_later) < FEWEST_OTHERS:
+            continue
+        if np.quantile(told, LATEST) <= np.quantile(told_later, 1 - LATEST):
+            return np.where(np.isnan(own), -np.inf, own)
     return None
 
 

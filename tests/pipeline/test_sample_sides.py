@@ -141,5 +141,9 @@ def test_where_a_person_held_out_what_came_later_the_newest_rows_are_known(by: s
         return None if found is None else np.flatnonzero(found).tolist()
 
     assert newest(rows[:80], rows[80:]) == list(range(72, 80))
+    assert newest(rows[:90], rows[90:]) is None  # ten may be later by chance
+    unknown = rows.set_column(1, "price", pa.nulls(100, pa.float64()))
+    if by == "price":
+        assert newest(unknown[:80], unknown[80:]) is None
     mixed = draw.permutation(100)
     assert newest(rows.take(pa.array(mixed[:80])), rows.take(pa.array(mixed[80:]))) is None
