@@ -350,3 +350,26 @@ def test_where_nothing_is_left_to_predict_from_each_column_is_said_once(
     assert received.count("predicted") == 1
     assert received.count("k: ") == 1
     assert all(key in received for key in keys)
+
+
+@pytest.mark.parametrize(
+    ("once", "target", "min_count"),
+    [(0.05, "sure", 1), (0.3, "sure", 2), (0.05, "colour", 2)],
+)
+def test_values_seen_once_are_left_out_for_labels_and_where_many_values_are_new(
+    once: float, target: str, min_count: int, tmp_path: Path
+) -> None:
+    """A yes or no learns more of a value's one row than of what is new, if little of it is."""
+    draw, rows = np.random.default_rng(4), 4000
+    user = draw.integers(0, 400, rows).astype(str)
+    is_once = draw.random(rows) < once
+    user[is_once] = np.arange(5000, 5000 + is_once.sum()).astype(str)
+    columns = {
+        "user": np.char.add("u", user),
+        "sure": draw.choice(["yes", "no"], rows),
+        "colour": draw.choice(["red", "green", "blue", "white"], rows),
+    }
+    path = tmp_path / "rows.csv"
+    pyarrow.csv.write_csv(pa.table({name: columns[name] for name in ("user", target)}), path)
+    found = parse_spec(spec_for([str(path)], said=Wishes(targets=(target,))))
+    assert found.vocabularies["user"].min_count == min_count

@@ -15,8 +15,9 @@ from pipeline.preparing.inferring.parts import Part, Roles
 # long as they usually are before the trunk and behind it.
 _MOST_NUMBERS = 100_000_000
 _WIDTH, _UNITS = 50, 128
-# From so large a share of new values on, those that occur once stand for them.
-_NEW = 0.002
+# From so large a share of new values on, those that occur once stand for them; where only numbers
+# are predicted, from a larger one on: there a value's one row says more than what it stands for.
+_NEW, _NEW_BESIDE_NUMBERS = 0.002, 0.2
 _FEW_VALUES = 100
 
 
@@ -105,7 +106,9 @@ def _sized(one: Vocabulary, roles: Roles) -> None:
     if head is not None and len(one.parts) > 1:
         one.counted = _counted(head, inputs)
     decides = head.values if head is not None and one.counted else of
-    if decides.new >= _NEW and of.distinct > _FEW_VALUES:
+    has_labels = any("vocabulary" in part.look.settings for part in roles.heads)
+    new = _NEW if has_labels else _NEW_BESIDE_NUMBERS
+    if decides.new >= new and of.distinct > _FEW_VALUES:
         one.min_count = 2
     else:
         one.counted = []
