@@ -177,7 +177,7 @@ def _trunk(spec: "Spec") -> None:
     trunk = spec.trunk
     if trunk.members == 1:
         return
-    are_open = spec.training.auto and "layers" not in trunk.model_fields_set
+    are_open = spec.training.auto and "layers" not in trunk.model_fields_set and trunk.inputs != ()
     if not trunk.layers and not are_open:
         raise ValueError("trunk.members: needs `layers`, of which each member has its own")
     if spec.followed():

@@ -1,4 +1,4 @@
-"""What is said of versions: in lines for people, in one line of JSON for schedulers."""
+"""Reports of versions: lines for people, and one line of JSON for schedulers."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping

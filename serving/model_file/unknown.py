@@ -32,7 +32,7 @@ class Usual:
 
 @dataclass(frozen=True)
 class Remembered:
-    """What is said of a memory: the tensor with the place of each row's value, how many values it
+    """A memory in the file: the tensor with the place of each row's value, how many values it
     has, and the share of training rows whose value other training rows have, too."""
 
     place: str

@@ -157,6 +157,14 @@ def test_what_cannot_be_is_refused(trunk: str, says: str) -> None:
         spec_of(trunk)
 
 
+def test_layers_may_be_left_to_auto_unless_the_trunk_reads_nothing() -> None:
+    text = SPEC.replace("layers: [8, 4], members: 3, dropout: 0.1", "members: 3")
+    text = text[: text.index("training:")]
+    assert parse_spec(text).trunk.members == 3
+    with pytest.raises(Failure, match=r"trunk\.members: needs `layers`"):
+        parse_spec(text.replace("members: 3", "members: 3, inputs: []"))
+
+
 def test_a_list_that_is_learned_at_every_place_has_one_trunk() -> None:
     text = """
 vocabularies: {items: {}}
