@@ -132,7 +132,7 @@ class Trunk(Part):
     """The layers, in the order from the inputs to the heads."""
     members: Annotated[int, Field(ge=1, le=64)] = 1
     """How many networks of these layers learn side by side, each with a start of its own and a loss
-    of its own for every row; heads read their mean, which errs less."""
+    of its own for every row; heads read their mean."""
     dropout: Share = 0.0
     """The dropout after each layer."""
     input_dropout: Share = 0.0

@@ -2,10 +2,10 @@
 own.
 
 In training every member answers for each row alone, so that they stay different; heads, evaluation
-and the exported file read their mean, which errs less than any of them. (Lakshminarayanan, Pritzel
-and Blundell 2017, "Simple and Scalable Predictive Uncertainty Estimation using Deep Ensembles",
-section 2.4. The inputs' vectors and the heads' weights are shared, as in Gorishniy et al. 2025,
-"TabM", section 3.2, where the layers are shared too.)
+and the exported file read their mean. As losses are convex in what a head gives, it loses no more
+than the members do on average. (Lakshminarayanan, Pritzel and Blundell 2017, "Simple and Scalable
+Predictive Uncertainty Estimation using Deep Ensembles", section 2.4. The inputs' vectors and the
+heads' weights are shared.)
 """
 
 import math
