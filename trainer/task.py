@@ -108,8 +108,9 @@ def prepared_so(spec: Spec, data: DataFolder, received: str) -> Spec:
     """The spec, if the examples are prepared for it."""
     if spec.preparation_hash() != data.spec.preparation_hash():
         rule = (
-            "--spec and --set may differ from the spec of the data in shared, trunk, training and "
-            "the network's sides of inputs and heads; for another preparation run prepare again"
+            "--spec and --set may differ from the spec of the data in shared, products, trunk, "
+            "training and the network's sides of inputs and heads; for another preparation run "
+            "prepare again"
         )
         raise Failure(Exit.USAGE, rule, received=received)
     return spec

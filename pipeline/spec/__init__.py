@@ -22,7 +22,16 @@ from kinds.inputs.part import Lookup, Pairs
 from kinds.inputs.spec import Input
 from kinds.memory.spec import Memory
 from kinds.settings import Column, Name, Part, Word, readable_as_yaml
-from pipeline.spec.blocks import Layer, Reading, Shared, Table, Trunk, TrunkOrNone, Vocabulary
+from pipeline.spec.blocks import (
+    Layer,
+    Product,
+    Reading,
+    Shared,
+    Table,
+    Trunk,
+    TrunkOrNone,
+    Vocabulary,
+)
 from pipeline.spec.checks import check_parts
 from pipeline.spec.label_features import LabelColumn, LabelFeatures
 from pipeline.spec.splits import (
@@ -51,6 +60,7 @@ __all__ = [
     "Memory",
     "Part",
     "Phases",
+    "Product",
     "RowSplit",
     "Sampled",
     "Shared",
@@ -97,6 +107,8 @@ class Spec(Part):
     is that of the vocabulary where an input names none."""
     label_features: dict[Name, LabelFeatures] = Field(default={})
     """Columns of the labels themselves, by the name of their vocabulary."""
+    products: dict[Name, Product] = Field(default={})
+    """Products of the vectors of inputs, under names of your choice."""
     memory: Memories = Field(default={})
     """What the training rows say of single values, under names of your choice, for heads to use;
     `auto` lets prepare choose."""
@@ -187,8 +199,14 @@ class Spec(Part):
         of_trunk = self.trunk.inputs
         if of_trunk is None:
             return self.inputs
-        read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
+        named = {name for head in self.heads.values() for name in head.inputs or of_trunk}
+        read = named.union(*(self.products[name].of for name in named & self.products.keys()))
         return {name: part for name, part in self.inputs.items() if name in read}
+
+    def products_read(self) -> dict[str, Product]:
+        """The products that the network reads."""
+        read = {*self.read_by_trunk(), *(n for head in self.heads.values() for n in head.inputs)}
+        return {name: part for name, part in self.products.items() if name in read}
 
     def with_one_value(self) -> list[str]:
         """The inputs that the network reads and that have one id of a vocabulary a row."""
@@ -198,9 +216,9 @@ class Spec(Part):
         return [n for n, key in keys.items() if key and key.place is None and n not in pairs]
 
     def read_by_trunk(self) -> list[str]:
-        """The inputs that the trunk reads, in their order."""
-        of_trunk = self.trunk.inputs
-        return [name for name in self.inputs if of_trunk is None or name in of_trunk]
+        """The inputs and products that the trunk reads, in their order."""
+        of_trunk, names = self.trunk.inputs, [*self.inputs, *self.products]
+        return [name for name in names if of_trunk is None or name in of_trunk]
 
     def lookups(self, *, with_own_ids: bool = False) -> dict[str, Lookup]:
         """Where the inputs over a vocabulary look their ids up; on request those with ids of their

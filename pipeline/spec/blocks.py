@@ -117,14 +117,32 @@ class Table(Part):
         return self
 
 
+class Product(Part):
+    """The product of the vectors of several inputs, number by number, so that what their values say
+    together need not be found out by sums. The trunk reads it beside the inputs, and a head reads
+    it where it names it among its `inputs`.
+
+    For example `fact: {of: [entity, relation], form: complex}`, and a head with `inputs: [fact]`
+    that is `tied` to the table of the entities: that is ComplEx.
+    """
+
+    of: Annotated[tuple[Name, ...], Field(min_length=2)]
+    """The inputs. One that the network should read only so is left out of the `inputs` of the
+    trunk."""
+    form: Literal["real", "complex"] = "real"
+    """`complex`: the first half of each vector is the real parts, the second the imaginary ones."""
+    dropout: Share = 0.0
+    """The dropout of each vector before they are multiplied."""
+
+
 class Trunk(Part):
     """The dense layers between the joined inputs and the heads. `trunk: none` reads no input: a
     head with memories then predicts by these alone, and any other only how frequent its targets
     are."""
 
     inputs: tuple[Name, ...] | None = None
-    """The inputs that it reads; by default all. One that only a memory counts by need not be among
-    them."""
+    """The inputs and products that it reads; by default all. An input that only a memory counts by
+    need not be among them."""
     cross_layers: Whole = 0
     """How many cross layers come before the layers: each multiplies what it makes of its input by
     all inputs, and adds its input, so that products of inputs are learned directly."""

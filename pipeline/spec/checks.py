@@ -12,7 +12,7 @@ from pipeline.spec.limits import check_names, check_size
 if TYPE_CHECKING:
     from kinds.inputs.keys import Key
     from kinds.memory.spec import Memory
-    from pipeline.spec import Lookup, Spec
+    from pipeline.spec import Lookup, Product, Spec
 
 # Keys of memories are int64.
 MOST_KEYS = 2**63 - 1
@@ -30,6 +30,7 @@ def check_parts(spec: "Spec") -> None:
         _starts,
         _shared_blocks,
         _trunk,
+        _products,
         _heads,
         _label_features,
         _memory,
@@ -43,7 +44,7 @@ def check_parts(spec: "Spec") -> None:
 
 def _names(spec: "Spec") -> None:
     owners: dict[str, str] = {}
-    for group in ("inputs", "heads"):
+    for group in ("inputs", "products", "heads"):
         for name in getattr(spec, group):
             if name in owners:
                 raise ValueError(f"{group}.{name}: the name is taken by {owners[name]}.{name}")
@@ -187,17 +188,53 @@ def _trunk(spec: "Spec") -> None:
         )
 
 
+def _products(spec: "Spec") -> None:
+    """The widths of factors are said, so that nothing else chooses one of them."""
+    for name, product in spec.products.items():
+        place = f"products.{name}"
+        for factor in product.of:
+            _defined(f"{place}.of", factor, spec.inputs, "input")
+            own = spec.inputs[factor]
+            if own.lookup(factor) and "embedding" not in own.model_fields_set:
+                raise ValueError(f"inputs.{factor}.embedding: must be given, for {place}")
+        _check_widths(spec, place, product)
+        if name not in spec.products_read():
+            raise ValueError(f"{place}: neither the trunk nor a head reads it")
+
+
+def _check_widths(spec: "Spec", place: str, product: "Product") -> None:
+    """Of factors that are one vector of a table each; of others the network knows the width."""
+    able = spec.with_one_value()
+    lookups = {n: lookup for n, lookup in spec.lookups().items() if n in product.of and n in able}
+    widths = {name: _width(spec, lookup) for name, lookup in lookups.items()}
+    if len(set(widths.values())) > 1:
+        raise ValueError(f"{place}: the vectors must have one width, not {widths}")
+    if product.form == "complex" and any(width % 2 for width in widths.values()):
+        raise ValueError(
+            f"{place}: the vectors must have an even width, half of it for imaginary parts, "
+            f"not {widths}"
+        )
+
+
+def _width(spec: "Spec", lookup: "Lookup") -> int:
+    """Of a looked-up vector, behind the block that it goes through."""
+    if (block := spec.shared.get(lookup.through or "")) is None:
+        return lookup.width
+    return block.dense_layers()[-1].units
+
+
 def _heads(spec: "Spec") -> None:
     read = spec.read()
     tables = {part.table: part for name, part in spec.lookups().items() if name in read}
+    readable = spec.inputs | spec.products
     for name in spec.trunk.inputs or ():
-        _defined("trunk.inputs", name, spec.inputs, "input")
+        _defined("trunk.inputs", name, readable, "input")
     for name, part in spec.inputs.items():
         if name not in read and part.block(name):
             raise ValueError(f"inputs.{name}.through: the network does not read this input")
     for name, head in spec.heads.items():
         for source in head.inputs:
-            _defined(f"heads.{name}.inputs", source, spec.inputs, "input")
+            _defined(f"heads.{name}.inputs", source, readable, "input")
         head.check(f"heads.{name}", spec.training)
     for name, labels in spec.labels().items():
         _check_named(spec, name, spec.vocabularies[labels.vocabulary].values)
@@ -296,6 +333,12 @@ def _lists(spec: "Spec") -> None:
             raise ValueError(
                 f"inputs.{name}.of: {beside[0]!r} is an element of the list of a head with "
                 "`next_of`, and crosses do not follow a list from place to place"
+            )
+    for name, product in spec.products.items():
+        if beside := [factor for factor in product.of if factor in along]:
+            raise ValueError(
+                f"products.{name}.of: inputs.{beside[0]} reads the list of a head with `next_of`, "
+                "and products do not follow a list from place to place"
             )
     numbers = [name for name, head in spec.heads.items() if head.link()]
     averaged = [head for _, head in spec.averaged()] + numbers * (spec.memory == "auto")

@@ -1,6 +1,6 @@
-"""A picture of the model that a spec describes: boxes in five columns, and the lines between them.
+"""A picture of the model that a spec describes: boxes in columns, and the lines between them.
 
-    inputs -> tables -> shared blocks -> trunk -> heads
+    inputs -> tables -> shared blocks -> products -> trunk -> heads
 
 Shapes and counts are those of the trained variables (`weights` in the run's manifest), so that
 what several inputs share is drawn once and counted once.
@@ -16,7 +16,7 @@ from pipeline.spec import Input, Lookup, Spec
 
 Line = tuple[float, float, float, float, float]
 Weights = Mapping[str, Mapping[str, Sequence[int]]]
-LEFT_COLUMNS, RIGHT_COLUMNS = ("input", "table", "shared"), ("trunk", "head")
+LEFT_COLUMNS, RIGHT_COLUMNS = ("input", "table", "shared"), ("product", "trunk", "head")
 COLUMNS = (*LEFT_COLUMNS, *RIGHT_COLUMNS)
 BOX_WIDTH, GAP_ACROSS, GAP_DOWN, LINE, PAD = 168, 46, 14, 17, 11
 
@@ -66,7 +66,7 @@ class Picture:
 def picture(spec: Spec, weights: Weights) -> Picture:
     """The model of a spec."""
     drawn = [*_inputs(spec), *_tables(spec, weights), *_shared(spec, weights)]
-    drawn += [*_trunk(spec, weights), *_heads(spec, weights)]
+    drawn += [*_products(spec), *_trunk(spec, weights), *_heads(spec, weights)]
     placed = {p.box.key: p for p in _placed(drawn)}
     boxes = list(placed.values())
     ends = dict.fromkeys(_edges(spec))
@@ -125,6 +125,12 @@ def _shared(spec: Spec, weights: Weights) -> Iterator[Box]:
         yield Box("shared", name, (*kernels, *(["no bias"] if no_bias else [])), _count(own))
 
 
+def _products(spec: Spec) -> Iterator[Box]:
+    for name, product in spec.products_read().items():
+        numbers = {"real": "number by number", "complex": "complex numbers"}[product.form]
+        yield Box("product", name, ("product", numbers))
+
+
 def _trunk(spec: Spec, weights: Weights) -> Iterator[Box]:
     """What all inputs join in; what combines lists of vectors is counted here too."""
     own = weights.get("trunk", {})
@@ -162,6 +168,9 @@ def _edges(spec: Spec) -> Iterator[tuple[str, str]]:
             way.append(f"shared {block[0]}")
         yield from pairwise(way)
         ends[name] = way[-1]
+    for name, product in spec.products_read().items():
+        yield from ((ends[factor], f"product {name}") for factor in product.of)
+        ends[name] = f"product {name}"
     for name, head in spec.heads.items():
         for source in head.inputs:
             yield ends[source], f"head {name}"

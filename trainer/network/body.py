@@ -3,6 +3,7 @@
     ids -> table -> shared block -> combine over the sequence --+
     vectors -> shared block ------------------------------------+
     numbers, and the flags of missing ones ---------------------+-> join -> trunk -> every head
+    products of such vectors -----------------------------------+
 
 A head that names its own inputs reads their vectors instead of the trunk's. The heads themselves
 are in `output_layers`. Layers that a person did not name have a dot in their name, so they cannot
@@ -28,6 +29,7 @@ from trainer.network.cross_layers import cross_layer, cross_name, crossed
 from trainer.network.every_place import at_places, list_inputs
 from trainer.network.first_layer import reordered
 from trainer.network.members import each_alone, mean, member_layer
+from trainer.network.products import product_of
 
 Vectors = dict[str, keras.KerasTensor]
 
@@ -82,36 +84,18 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
         name: tuple(dense(layer, f"shared.{name}.{i}") for i, layer in enumerate(b.dense_layers()))
         for name, b in spec.shared.items()
     }
-    uses: dict[str, list[list[keras.KerasTensor]]] = {n: [] for n in shared}
-    vectors: Vectors = {}
-    plain: Vectors = {}
     lists = list_inputs(spec, entries)
-    everywhere: Vectors = {}
-    for name, part in spec.read().items():
-        embedded = None
-        if name in lists:
-            ids = Ids(KINDS[part.kind].ids(name, part, inputs), lists[name])
-            lookup = part.lookup(name)
-            assert lookup is not None, "a list's elements are of a vocabulary"
-            look_up = partial(_looked_up, lookup, tables, shared, uses)
-            if made := KINDS[part.kind].at_places(name, part, ids, look_up, entries):
-                vectors[name], everywhere[name] = made
-            continue
-        if lookup := part.lookup(name):
-            embedded = tables[lookup.table](KINDS[part.kind].ids(name, part, inputs))
-        if said := part.block(name):
-            block, _ = said
-            plain[name] = inputs[name] if embedded is None else embedded
-            uses[block].append(projections(plain[name], shared[block]))
-            embedded = uses[block][-1][-1]
-        vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
+    seen = _input_vectors(spec, entries, inputs, tables, shared, lists)
+    vectors = seen.vectors
+    for name, product in spec.products_read().items():
+        vectors[name] = product_of(name, product, vectors)
     averages = averages_by_head(spec)
     hidden = {
         n: joined(f"head.{n}", vectors, h.inputs, spec.trunk)
         for n, h in spec.heads.items()
         if h.inputs
     }
-    top = None
+    top, read_by_trunk = None, list[str]()
     if len(hidden) < len(spec.heads):
         further = {name: inputs[name] for own in averages.values() for name in own}
         read_by_trunk, vectors = [*spec.read_by_trunk(), *further], vectors | further
@@ -131,13 +115,56 @@ def build_body(spec: Spec, entries: Mapping[str, int]) -> Body:
     model = keras.Model(inputs, hidden, name=spec.name)
     if lists:
         trunk_name = clear_of(spec, "trunk")
-        learning = at_places(model, spec, lists, vectors, everywhere, trunk=trunk_name)
+        learning = at_places(model, spec, lists, vectors, seen.everywhere, trunk=trunk_name)
     elif top is not None and spec.trunk.members > 1:
         of_trunk = {n: averages.get(n, []) for n, head in spec.heads.items() if not head.inputs}
         learning = each_alone(model, top, of_trunk)
     else:
-        learning = reordered(model, spec, plain, vectors, averages)
-    return Body(model, learning, tables, shared, uses, at_places=bool(lists))
+        parts = {name: vectors[name] for name in read_by_trunk}
+        learning = reordered(model, spec, seen.plain, parts, averages)
+    return Body(model, learning, tables, shared, seen.uses, at_places=bool(lists))
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the inputs become, by name: `vectors` [batch, width]; `plain`, of those that go through
+    a shared block, what goes in; `everywhere` [batch, places, width], of lists at each place.
+    `uses` is the body's."""
+
+    vectors: Vectors
+    plain: Vectors
+    everywhere: Vectors
+    uses: dict[str, list[list[keras.KerasTensor]]]
+
+
+def _input_vectors(
+    spec: Spec,
+    entries: Mapping[str, int],
+    inputs: Vectors,
+    tables: Mapping[str, layers.Embedding],
+    shared: Mapping[str, Sequence[layers.Dense]],
+    lists: Vectors,
+) -> _Seen:
+    seen = _Seen({}, {}, {}, {name: [] for name in shared})
+    for name, part in spec.read().items():
+        embedded = None
+        if name in lists:
+            ids = Ids(KINDS[part.kind].ids(name, part, inputs), lists[name])
+            lookup = part.lookup(name)
+            assert lookup is not None, "a list's elements are of a vocabulary"
+            look_up = partial(_looked_up, lookup, tables, shared, seen.uses)
+            if made := KINDS[part.kind].at_places(name, part, ids, look_up, entries):
+                seen.vectors[name], seen.everywhere[name] = made
+            continue
+        if lookup := part.lookup(name):
+            embedded = tables[lookup.table](KINDS[part.kind].ids(name, part, inputs))
+        if said := part.block(name):
+            block, _ = said
+            seen.plain[name] = inputs[name] if embedded is None else embedded
+            seen.uses[block].append(projections(seen.plain[name], shared[block]))
+            embedded = seen.uses[block][-1][-1]
+        seen.vectors[name] = KINDS[part.kind].vector(name, part, inputs, embedded, entries)
+    return seen
 
 
 def _looked_up(
