@@ -7,7 +7,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -623,6 +623,21 @@ def test_rows_that_are_in_order_for_one_place_after_the_other_are_split_by_time(
     columns = _columns(entry=days, place=["abc"[at // 200] for at in range(600)])
     spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert spec.split.by == "time"
+
+
+@pytest.mark.parametrize(
+    ("form", "format"),
+    [("%d.%m.%Y %H:%M", "D.M.Y"), ("%d/%b/%Y:%H:%M:%S +0000", "D Mon Y")],
+)
+def test_times_that_an_input_reads_in_its_own_form_split_the_rows(
+    form: str, format: str, tmp_path: Path
+) -> None:
+    """A web server's log, and a table as spreadsheets write its times."""
+    start = datetime(2024, 1, 1)
+    times = [(start + timedelta(minutes=37 * at)).strftime(form) for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(when=times)), targets=("label",))
+    assert spec.split.by == "time"
+    assert getattr(spec.inputs["when"], "format", "") == format
 
 
 def test_of_two_columns_that_say_one_time_that_which_is_read_as_a_time_stays(

@@ -267,8 +267,8 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
     found: dict[Column, str] = {}
     first: dict[bytes, Column] = {}
     plain = [c for c in columns if not c.is_list and len(c.values) > FEW]
-    # Of times that say the same, one that can be read as a time stays.
-    plain.sort(key=lambda column: bool(column.cut_times))
+    # Of times that say the same, one in ISO form stays, else one that can be read as a time.
+    plain.sort(key=lambda c: c.time is not None and (not c.time.format) + (c.time.format != "iso"))
     for column in plain:
         earlier = first.setdefault(column.codes.tobytes(), column)
         if earlier is column:
