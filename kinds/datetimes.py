@@ -20,9 +20,16 @@ Format = Literal[
     "M-D-Y",
     "Y-M-D",
     "YMD",
+    "D Mon Y",
+    "Mon D Y",
 ]
 """How a text says a date."""
 
+MONTHS = (
+    *("january", "february", "march", "april", "may", "june"),
+    *("july", "august", "september", "october", "november", "december"),
+)
+LETTERS_OF_MONTH = 3
 LOWEST, HIGHEST = -62_135_596_800, 253_402_300_799
 MISSING = -(2**63)
 # The days from 0001-01-01, a Monday, to 1970-01-01.

@@ -26,8 +26,9 @@
     if (!found) return NaN;
     const number = (name) => Number(found[name] ?? 0);
     const day = new Date(0);
-    day.setUTCFullYear(number("Y"), number("M") - 1, number("D"));
-    const exists = day.getUTCFullYear() === number("Y") && day.getUTCMonth() === number("M") - 1 && number("Y") > 0;
+    const month = found.Mon ? this.months.findIndex((name) => name.startsWith(found.Mon.slice(0, 3).toLowerCase())) : number("M") - 1;
+    day.setUTCFullYear(number("Y"), month, number("D"));
+    const exists = day.getUTCFullYear() === number("Y") && day.getUTCMonth() === month && number("Y") > 0;
     const half = (found.half ?? "").toLowerCase();
     let hour = number("hour");
     if (half && (hour < 1 || hour > 12)) return NaN;
@@ -37,6 +38,7 @@
     const zone = (number("zone_hour") * 60 + number("zone_minute")) * (found.sign === "-" ? -1 : 1);
     return day.getTime() / 1000 + hour * 3600 + (number("minute") - zone) * 60 + number("second");
   },
+  months: ["january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december"],
   pattern(form) {
     const second = "(?::(?<second>[0-9]{2})(?:[.,][0-9]+)?)?";
     const zone = "(?:[Zz]| ?UTC|(?<sign>[+-])(?<zone_hour>[0-9]{2})(?::?(?<zone_minute>[0-9]{2}))?)?";
@@ -45,6 +47,13 @@
       return new RegExp(`^(?<Y>[0-9]{4})-(?<M>[0-9]{2})-(?<D>[0-9]{2})(?:${clock}${zone})?$`);
     }
     if (form === "YMD") return /^(?<Y>[0-9]{4})(?<M>[0-9]{2})(?<D>[0-9]{2})$/;
+    if (form.includes("Mon")) {
+      const named = this.months.map((name) => `${name.slice(0, 3)}(?:${name.slice(3)})?`).join("|").replace("sep(?:", "sept?(?:");
+      const fields = { D: "(?<D>[0-9]{1,2})", Mon: `(?<Mon>${named})[.]?`, Y: "(?<Y>[0-9]{4})" };
+      const day = form.split(" ").map((part) => fields[part]).join("(?:, ?|[ /-])");
+      const clock = `(?:,? |:|T)(?<hour>[0-9]{1,2}):(?<minute>[0-9]{2})${second}(?: ?(?<half>[ap])m)?(?: ?GMT)?(?: ?${zone.slice(0, -1)})?`;
+      return new RegExp(`^(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? )?${day}(?:${clock})?$`, "i");
+    }
     const parts = { Y: "(?<Y>[0-9]{4})", M: "(?<M>[0-9]{1,2})", D: "(?<D>[0-9]{1,2})" };
     const day = [...form].map((letter) => parts[letter] ?? `\\${letter}`).join("");
     const clock = ` (?<hour>[0-9]{1,2}):(?<minute>[0-9]{2})${second}(?: ?(?<half>[AaPp])[Mm])?`;

@@ -18,7 +18,7 @@ from kinds.columns.columns import Bad, Line, Unreadable
 from kinds.columns.missing import NAT, without_blanks
 from kinds.columns.numerals import NUMBER
 from kinds.columns.texts import text
-from kinds.datetimes import HIGHEST, LOWEST, MISSING, Format
+from kinds.datetimes import HIGHEST, LETTERS_OF_MONTH, LOWEST, MISSING, MONTHS, Format
 from kinds.lists import one_each
 from kinds.tensors import Element
 
@@ -38,6 +38,13 @@ _EASY_CLOCK = rf" (?P<hour>[0-9]{{1,2}}):(?P<minute>[0-9]{{2}}){_SECOND}(?: ?(?P
 _ISO = rf"^(?P<Y>[0-9]{{4}})-(?P<M>[0-9]{{2}})-(?P<D>[0-9]{{2}})(?:{_CLOCK}{_ZONE}?)?$"
 _USUAL = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([ T][0-9]{2}:[0-9]{2}:[0-9]{2})?$"
 _DIGITS = r"^(?P<Y>[0-9]{4})(?P<M>[0-9]{2})(?P<D>[0-9]{2})$"
+# A day of the week may stand in front; what stands between is a space or one of a few signs.
+_NAMED = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in MONTHS).replace("sep(?:", "sept?(?:")
+_WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? )?"
+_AFTER_DAY = (
+    r"(?:(?:,? |:|T)(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})"
+    rf"{_SECOND}(?: ?(?P<half>[ap])m)?(?: ?GMT)?(?: ?{_ZONE})?)?"
+)
 _FIELDS = {"Y": "(?P<Y>[0-9]{4})", "M": "(?P<M>[0-9]{1,2})", "D": "(?P<D>[0-9]{1,2})"}
 
 
@@ -47,9 +54,18 @@ def _pattern(form: str) -> str:
     return f"^{day}(?:{_EASY_CLOCK})?$"
 
 
+def _with_name(form: str) -> str:
+    """Of D Mon Y or Mon D Y, whose months are English words or their first three letters."""
+    fields = {"D": _FIELDS["D"], "Mon": rf"(?P<Mon>{_NAMED})[.]?", "Y": _FIELDS["Y"]}
+    between = r"(?:, ?|[ /-])"
+    day = between.join(fields[part] for part in form.split())
+    return f"(?i)^{_WEEKDAY}{day}{_AFTER_DAY}$"
+
+
 FORMATS: tuple[str, ...] = get_args(Format)
 _WRITTEN = {form: _pattern(form) for form in FORMATS if form not in _COUNTED}
 _WRITTEN |= {"iso": _ISO, "YMD": _DIGITS}
+_WRITTEN |= {form: _with_name(form) for form in FORMATS if "Mon" in form}
 
 
 def on_a_line() -> Line:
@@ -152,11 +168,12 @@ def _written(said: pa.Array, pattern: str) -> tuple[Whole, Which]:
         found = pc.is_in(pc.struct_field(parts, name), pa.array(letters))
         return found.to_numpy(zero_copy_only=False)
 
-    months = (numbers("Y") - 1970) * 12 + numbers("M") - 1
+    month = _months(pc.struct_field(parts, "Mon")) if "Mon" in names else numbers("M")
+    months = (numbers("Y") - 1970) * 12 + month - 1
     first = months.astype("datetime64[M]").astype("datetime64[D]")
     days = first + (numbers("D") - 1)
     exists = (days.astype("datetime64[M]").astype(np.int64) == months) & (numbers("Y") > 0)
-    exists &= (numbers("M") > 0) & (numbers("M") < 13)
+    exists &= (month > 0) & (month < 13)
     hour, minute, second = numbers("hour"), numbers("minute"), numbers("second")
     before, after = are("half", "A", "a"), are("half", "P", "p")
     exists &= ~(before | after) | ((hour > 0) & (hour < 13))
@@ -168,6 +185,15 @@ def _written(said: pa.Array, pattern: str) -> tuple[Whole, Which]:
     seconds = days.astype(np.int64) * 86_400 + hour * 3600 + (minute - offset) * 60 + second
     bad |= ~exists & ~missing
     return np.where(missing | bad, MISSING, seconds), bad
+
+
+def _months(names: pa.Array) -> Whole:
+    """1 to 12; 0 where a name is missing."""
+    short = pc.utf8_lower(pc.utf8_slice_codeunits(names, 0, LETTERS_OF_MONTH))
+    known = pa.array([name[:LETTERS_OF_MONTH] for name in MONTHS])
+    return _filled(pc.index_in(short, known).cast(pa.int64())) + pc.is_valid(names).to_numpy(
+        zero_copy_only=False
+    )
 
 
 def _filled(column: pa.Array) -> Whole:

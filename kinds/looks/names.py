@@ -98,7 +98,9 @@ ENDINGS = frozenset(
         "status event death died dead deceased cens censored censoring delta fustat failed failure"
     )
 )
-WAITED = frozenset(words("time futime followup survival survtime stime ttime days"))
+WAITED = frozenset(
+    words("time futime followup survival survtime stime ttime days durat duration tenure lifetime")
+)
 SPLITS = frozenset(words("split side set subset fold folds partition part sample usage cv"))
 
 

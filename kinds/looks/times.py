@@ -13,7 +13,8 @@ from kinds.looks.number_forms import say_none
 
 _YEAR, _MONTH, _DAY = "[0-9]{4}", "(0?[1-9]|1[0-2])", "(0?[1-9]|[12][0-9]|3[01])"
 _NAMED = "(?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.]?"
-_REST = "([T ,].*)?$"
+_WEEKDAY = "(?:(?i:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]? )?"
+_REST, _AFTER = "([T ,].*)?$", "([T :,].*)?$"
 # Seconds since 1970 from 1985 to 2050.
 _EPOCH = (473_385_600, 2_524_608_000)
 _DAY_SECONDS = 86_400
@@ -46,8 +47,10 @@ FORMS = (
     Form("days as 2024-01-31", f"^{_YEAR}-[0-9]{{2}}-[0-9]{{2}}{_REST}", "iso"),
     *map(_form, ("Y/M/D", "Y.M.D", "D.M.Y", "D/M/Y", "D-M-Y", "M/D/Y", "M-D-Y", "M.D.Y")),
     Form("days as 20240131", "^(19|20)[0-9]{6}$", "YMD"),
-    Form("days as 31-Jan-2024", f"^{_DAY}[ -]{_NAMED}[ ,-]*{_YEAR}{_REST}"),
-    Form("days as Jan 31, 2024", f"^{_NAMED}[ -]{_DAY}[ ,-]+{_YEAR}{_REST}"),
+    Form("days as 31-Jan-2024", f"^{_WEEKDAY}{_DAY}[ /-]{_NAMED}[ ,/-]*{_YEAR}{_AFTER}", "D Mon Y"),
+    Form(
+        "days as Jan 31, 2024", f"^{_WEEKDAY}{_NAMED}[ /-]{_DAY}[ ,/-]+{_YEAR}{_AFTER}", "Mon D Y"
+    ),
     # What is no version, such as 3.11.2.
     Form("days as 31/01/24", f"^({_DAY}/{_DAY}/|[0-3][0-9][.-][0-3][0-9][.-])[0-9]{{2}}([ ,].*)?$"),
     Form("months as 2024-01", f"^{_YEAR}-(0[1-9]|1[0-2])$"),

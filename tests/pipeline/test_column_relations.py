@@ -7,7 +7,7 @@ import random
 import re
 import sys
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -113,6 +113,34 @@ def test_a_column_that_the_target_determines_is_told_as_doubtful(tmp_path: Path)
     assert said in found.text.replace("\n  #", "")
 
 
+@pytest.mark.parametrize(("name", "goes"), [("glad", False), ("very_happy", True)])
+def test_a_column_named_after_the_target_whose_labels_it_groups_is_left_out(
+    name: str, goes: bool, tmp_path: Path
+) -> None:
+    r = R(12)
+    happy = [r.choice(["not", "rather", "very"]) for _ in range(600)]
+    columns: Columns = {
+        name: [int(one == "very") for one in happy],
+        "shop": [r.choice("AB") for _ in happy],
+        "happy": happy,
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("happy",))
+    assert (name in spec.inputs) != goes
+    assert ("it is named after the target" in text) == goes
+
+
+def test_whether_it_ended_is_doubtful_beside_how_long_it_took(tmp_path: Path) -> None:
+    r = R(13)
+    columns: Columns = {
+        "age": [r.randint(40, 80) for _ in range(600)],
+        "censored": [r.randint(0, 1) for _ in range(600)],
+        "duration": [r.randint(5, 5_000) for _ in range(600)],
+    }
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=("duration",)))
+    assert [*found.doubts] == ["censored"]
+
+
 @pytest.mark.parametrize(("target", "told"), [("status", ["time"]), ("label", [])])
 def test_the_time_until_an_end_is_doubtful_beside_whether_it_came(
     target: str, told: list[str], tmp_path: Path
@@ -183,6 +211,70 @@ def test_a_number_that_gives_a_number_away_is_left_out_with_its_share(tmp_path: 
     assert re.search(
         r'left out: "with_tax": alone it explains (9\d|100)\.\d+% of the variance', text
     )
+
+
+@pytest.mark.parametrize("dirty", [0, 8])
+@pytest.mark.parametrize("parts", [2, 3])
+def test_columns_that_add_up_to_the_target_are_left_out(
+    parts: int, dirty: int, tmp_path: Path
+) -> None:
+    """Medals of each kind, beside how many there are. A few rows have mistakes."""
+    r = R(21)
+    own = [[r.randint(0, 30) for _ in range(600)] for _ in range(parts)]
+    whole = [sum(row) + 500 * (at < dirty) for at, row in enumerate(zip(*own, strict=True))]
+    columns: Columns = {f"part_{at}": one for at, one in enumerate(own)}
+    columns |= {"size": [r.random() for _ in whole], "medals": whole}
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("medals",))
+    assert set(spec.inputs) == {"size"}
+    formula = " + ".join(f"'part_{at}'" for at in range(parts))
+    assert f'left out: "part_1": the target can be computed: {formula}' in text
+
+
+def test_parts_of_a_sum_with_something_unknown_in_it_stay(tmp_path: Path) -> None:
+    r = R(22)
+    own = [[r.randint(0, 30) for _ in range(600)] for _ in range(2)]
+    columns: Columns = {"one": own[0], "two": own[1], "size": [r.random() for _ in range(600)]}
+    columns["all"] = [a + b + r.randint(0, 3) for a, b in zip(*own, strict=True)]
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("all",))
+    assert set(spec.inputs) == {"one", "two", "size"} and "computed" not in text
+
+
+def test_factors_of_the_target_are_doubtful_and_those_named_after_it_go(tmp_path: Path) -> None:
+    """Nobody but a person knows whether 12 pieces are known before the sum is; a price of each
+    square metre is not known before the price."""
+    r = R(23)
+    area = [r.randint(30, 200) for _ in range(600)]
+    each = [round(r.lognormvariate(6, 0.5), 2) for _ in area]
+    price = [round(a * e) for a, e in zip(area, each, strict=True)]
+    rooms = [r.randint(1, 6) for _ in area]
+    columns: Columns = {"area": area, "each": each, "rooms": rooms, "price": price}
+    path = _write(tmp_path / "a.csv", columns)
+    found = infer.first([path], said=Wishes(targets=("price",)))
+    assert {*parse_spec(found.text).inputs} == {"area", "each", "rooms"}
+    assert found.doubts == dict.fromkeys(
+        ["area", "each"], "the target can be computed: 'area' * 'each'"
+    )
+    columns = {"area": area, "price_per_area": each, "rooms": rooms, "price": price}
+    spec, _ = _inferred(_write(tmp_path / "b.csv", columns), targets=("price",))
+    assert {*spec.inputs} == {"area", "rooms"}
+
+
+def test_what_a_leak_is_added_to_is_left_out_too(tmp_path: Path) -> None:
+    """Whether somebody works follows from what she earns, and so from the family's income beside
+    that of the others in it."""
+    r = R(24)
+    earns = [r.choice([0, r.randint(5, 50)]) for _ in range(900)]
+    others = [r.randint(10, 90) for _ in earns]
+    columns: Columns = {
+        "age": [r.randint(20, 60) for _ in earns],
+        "family": [a + b for a, b in zip(earns, others, strict=True)],
+        "others": others,
+        "earns": earns,
+        "works": [int(one > 0) for one in earns],
+    }
+    spec, text = _inferred(_write(tmp_path / "a.csv", columns), targets=("works",))
+    assert {*spec.inputs} == {"age", "others"}
+    assert "'earns', which gives the target away, can be computed: 'family' - 'others'" in text
 
 
 @pytest.mark.parametrize(("name", "goes"), [("rprice", True), ("offer", False)])
@@ -531,6 +623,21 @@ def test_rows_that_are_in_order_for_one_place_after_the_other_are_split_by_time(
     columns = _columns(entry=days, place=["abc"[at // 200] for at in range(600)])
     spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
     assert spec.split.by == "time"
+
+
+@pytest.mark.parametrize(
+    ("form", "format"),
+    [("%d.%m.%Y %H:%M", "D.M.Y"), ("%d/%b/%Y:%H:%M:%S +0000", "D Mon Y")],
+)
+def test_times_that_an_input_reads_in_its_own_form_split_the_rows(
+    form: str, format: str, tmp_path: Path
+) -> None:
+    """A web server's log, and a table as spreadsheets write its times."""
+    start = datetime(2024, 1, 1)
+    times = [(start + timedelta(minutes=37 * at)).strftime(form) for at in range(600)]
+    spec, _ = _inferred(_write(tmp_path / "a.csv", _columns(when=times)), targets=("label",))
+    assert spec.split.by == "time"
+    assert getattr(spec.inputs["when"], "format", "") == format
 
 
 def test_of_two_columns_that_say_one_time_that_which_is_read_as_a_time_stays(

@@ -129,10 +129,10 @@ INPUTS: dict[str, tuple[str, Make, str]] = {
     "days, some of them NA": ("t", _missing(lambda r, at: _day(at).isoformat(), 0.2, "NA"), "date"),
     "American days": ("t", lambda r, at: _day(at).strftime("%m/%d/%Y"), "date"),
     "days as eight digits": ("t", lambda r, at: _day(at).strftime("%Y%m%d"), "date"),
-    "days with names of months": (
-        "t",
-        lambda r, at: _day(at).strftime("%d-%b-%Y"),
-        "list -",
+    "days with names of months": ("t", lambda r, at: _day(at).strftime("%d-%b-%Y"), "date"),
+    "American days in words": ("t", lambda r, at: _day(at).strftime("%B %d, %Y"), "date"),
+    "times of a web server": (
+        *("t", lambda r, at: _day(at).strftime("%d/%b/%Y:10:05:30 +0100"), "date"),
     ),
     "times of day": ("t", lambda r, at: f"{at % 24:02d}:{r.randint(0, 59):02d}", "list :"),
     "times of day with seconds": (

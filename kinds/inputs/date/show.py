@@ -56,4 +56,7 @@ def _written(times: pa.Array, form: str) -> pa.Array:
         counted = times.cast(pa.int64())
         return counted if form == "seconds" else pc.multiply(counted, 1_000)
     letters = {"Y": "%Y", "M": "%m", "D": "%d"}
-    return pc.strftime(times, "".join(letters.get(letter, letter) for letter in form))
+    parts = [("%b" if part == "Mon" else part) for part in form.split()]
+    return pc.strftime(
+        times, " ".join("".join(letters.get(letter, letter) for letter in part) for part in parts)
+    )

@@ -49,8 +49,9 @@ class Date(InputPart):
     format: Format = "iso"
     """How a text is read. `iso` is 2024-01-31, 2024-01-31 18:30 or 2024-01-31T18:30:00.5+01:00; in
     the forms with D, M and Y a year has four digits, and a time of day may follow (`18:30`,
-    `6:30 PM`); `seconds` and `milliseconds` count from 1970. Dates and timestamps of Parquet need
-    none."""
+    `6:30 PM`); in `D Mon Y` and `Mon D Y` the month is an English word or its first three letters:
+    31-Jan-2024, January 31, 2024, 10/Oct/2000:13:55:36 -0700; `seconds` and `milliseconds` count
+    from 1970. Dates and timestamps of Parquet need none."""
     parts: (
         Annotated[tuple[Piece, ...], Field(min_length=1)]
         | Annotated[dict[Piece, Way], Field(min_length=1)]

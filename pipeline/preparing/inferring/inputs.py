@@ -13,7 +13,7 @@ from kinds.inputs import show as inputs
 from kinds.inputs.spec import CLASSES
 from kinds.looks.column import Column
 from kinds.tensors import exclude, only
-from pipeline.preparing.inferring import relations, sides
+from pipeline.preparing.inferring import arithmetic, relations, sides
 from pipeline.preparing.inferring.parts import Part, Roles, best_look, free_name
 from pipeline.preparing.inferring.relations import Target
 from pipeline.preparing.inferring.wishes import Wishes
@@ -45,6 +45,7 @@ def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> No
     left = _told_apart([c for c in columns if c not in keys], compared, said, found.left_out)
     own = [_with_evidence(column, compared) for column in left]
     weak: list[Part] = []
+    leaks: list[Column] = []
     for column in own:
         kind, look = best_look(inputs.KINDS, column)
         part = Part(column, kind, look)
@@ -56,9 +57,11 @@ def choose_inputs(columns: Sequence[Column], wishes: Wishes, found: Roles) -> No
             found.left_out[column.column] = why
         elif given and column.column not in said:
             weak.insert(0, part)
+            leaks.append(column)
             found.left_out[column.column] = given
         else:
             found.inputs.append(_doubted(part, compared, found.doubts))
+    _look_for_formulas(compared, leaks, said, found)
     found.inputs = _with_each(found.inputs, {part.name for part in found.heads})
     # Where nothing else is left, the first of these is better than nothing.
     if not found.inputs and (usable := [part for part in weak if part.look.sure > 0]):
@@ -113,10 +116,44 @@ def _doubted(part: Part, compared: Sequence[Target], doubts: dict[str, str]) -> 
     """With what speaks against learning from it, which is noted."""
     for one in compared:
         if why := relations.may_come_from(part.column, one, _called(one, compared)):
-            doubts[part.column.column] = why
-            against = "; ".join(filter(None, [part.look.against, why]))
-            return replace(part, look=replace(part.look, against=against))
+            return _against(part, why, doubts)
     return part
+
+
+def _against(part: Part, why: str, doubts: dict[str, str]) -> Part:
+    doubts[part.column.column] = why
+    against = "; ".join(filter(None, [part.look.against, why]))
+    return replace(part, look=replace(part.look, against=against))
+
+
+def _look_for_formulas(
+    compared: Sequence[Target], leaks: Sequence[Column], said: Set[str], found: Roles
+) -> None:
+    """What adds up to a target is known no sooner than this, and goes. So does what a column that
+    gives a target away is added to. Of other formulas a person must say what is known before."""
+    wholes = {one.column: _called(one, compared) for one in compared if one.labels is None}
+    wholes |= {one: f"{one.column!r}, which gives the target away," for one in leaks}
+    for whole, called in wholes.items():
+        while (of := _formula(whole, said, found)) is not None:
+            why = f"{called} can be computed: {of}"
+            gone = of.columns if of.is_sum else of.adds if whole in leaks else ()
+            gone += tuple(c for c in of.columns if relations.is_named_after(c, whole))
+            left = [part for part in found.inputs if part.column not in gone]
+            if not gone or not left:
+                found.inputs = [
+                    _against(part, why, found.doubts) if part.column in of.columns else part
+                    for part in found.inputs
+                ]
+                break
+            found.left_out.update((column.column, why) for column in gone)
+            found.inputs = left
+
+
+def _formula(whole: Column, said: Set[str], found: Roles) -> arithmetic.Formula | None:
+    if whole.is_list or whole.row_numbers is None:
+        return None
+    columns = [part.column for part in found.inputs if part.column.column not in said]
+    return arithmetic.formula(whole.row_numbers, columns)
 
 
 def _called(target: Target, compared: Sequence[Target]) -> str:

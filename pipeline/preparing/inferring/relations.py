@@ -73,39 +73,62 @@ def gives_away(column: Column, target: Target, called: str) -> str:
     if column.is_list or len(column.values) < _ENOUGH:
         return ""
     if target.labels is not None:
-        return _gives_label(column, target.labels, called) or _names_label(column, target, called)
+        return (
+            _gives_label(column, target.labels, called)
+            or _names_label(column, target, called)
+            or _groups_labels(column, target, called)
+        )
     if not target.numbers:
         return ""
-    # A name such as rprice beside price says what a number is made of.
-    named = len(target.column.column) >= _LONG_NAME and (
-        target.column.column.lower() in column.column.lower()
-    )
-    most = _LEFT_IF_NAMED if named else _LEFT_OF_VARIANCE
+    most = _LEFT_IF_NAMED if is_named_after(column, target.column) else _LEFT_OF_VARIANCE
     numbers = target.numbers[0]
     return _gives_number(column, numbers, most, called) or _cuts(column, numbers, called)
 
 
+def is_named_after(column: Column, other: Column) -> bool:
+    """Whether a name such as rprice beside price says what a column is made of."""
+    return len(other.column) >= _LONG_NAME and other.column.lower() in column.column.lower()
+
+
 def may_come_from(column: Column, target: Target, called: str) -> str:
-    """Why a column may be made from a target with several labels, in words, though it does not give
-    them away: a country is also known of each city."""
-    if column.is_list or target.labels is None or len(column.values) < _ENOUGH:
+    """Why a column may be known no sooner than a target, in words, though it does not give it away:
+    it groups its labels, but a country is also known of each city."""
+    if column.is_list or len(column.values) < _ENOUGH:
         return ""
-    if (
-        column.numbers is not None
-        and names.says(column.column, names.WAITED)
-        and (names.says(target.column.column, names.ENDINGS))
-    ):
+    if _is_wait(column, target.column):
         return f"it may be how long it took until {called} was known, or had not happened yet"
-    there = (target.labels >= 0) & _has_value(column)
-    labels, codes = target.labels[there], column.codes[there]
+    if target.labels is None:
+        own = _is_wait(target.column, column)
+        return f"it may say how {called} ended, or whether it had ended yet" if own else ""
+    if not _groups(column, target.labels):
+        return ""
+    return f"every value of {called} has one value of it alone, so it may be made from {called}"
+
+
+def _is_wait(column: Column, end: Column) -> bool:
+    """Whether one column is how long it took until the other one's end, by their names."""
+    waited = column.numbers is not None and names.says(column.column, names.WAITED)
+    return waited and names.says(end.column, names.ENDINGS)
+
+
+def _groups_labels(column: Column, target: Target, called: str) -> str:
+    if target.labels is None or not is_named_after(column, target.column):
+        return ""
+    if not _groups(column, target.labels):
+        return ""
+    return f"it is named after {called}, each of whose values has one value of it alone"
+
+
+def _groups(column: Column, labels: np.ndarray) -> bool:
+    """Whether every label has one value of a column alone, and not by chance."""
+    there = (labels >= 0) & _has_value(column)
+    labels, codes = labels[there], column.codes[there]
     known, values = len(np.unique(labels)), np.unique(codes, return_counts=True)[1]
     # Nearly all rows have one value by chance, too, and so have labels of few rows.
     is_by_chance = len(labels) < FEW * known or values.max(initial=0) > _NEARLY_ONE * len(labels)
     if is_by_chance or not 2 <= len(values) < known:
-        return ""
-    if len(np.unique(labels * (codes.max() + 1) + codes)) > known:
-        return ""
-    return f"every value of {called} has one value of it alone, so it may be made from {called}"
+        return False
+    return len(np.unique(labels * (codes.max() + 1) + codes)) == known
 
 
 def _names_label(column: Column, target: Target, called: str) -> str:
@@ -244,8 +267,8 @@ def repeated(columns: Sequence[Column]) -> dict[Column, str]:
     found: dict[Column, str] = {}
     first: dict[bytes, Column] = {}
     plain = [c for c in columns if not c.is_list and len(c.values) > FEW]
-    # Of times that say the same, one that can be read as a time stays.
-    plain.sort(key=lambda column: bool(column.cut_times))
+    # Of times that say the same, one in ISO form stays, else one that can be read as a time.
+    plain.sort(key=lambda c: c.time is not None and (not c.time.format) + (c.time.format != "iso"))
     for column in plain:
         earlier = first.setdefault(column.codes.tobytes(), column)
         if earlier is column:

@@ -133,14 +133,14 @@ def found(
     every = [*inputs, *others]
     groups = [column for column in every if _is_group(column)]
     if any(column.holds_target for column in inputs):
-        own = _of_histories(groups, pair, _times(every))
+        own = _of_histories(groups, pair, _times(every, inputs))
         if own is not None:
             return own
     for column in [c for c in groups if names.says(c.column, names.VISITS)] + _subjects(every):
         each = column.counted.total / column.distinct
         why = f"rows of one {column.column!r} belong together ({each:.1f} rows each)"
         return by_columns([column], why, (column,))
-    for column in _times(every):
+    for column in _times(every, inputs):
         if is_sorted(column) or {*names.words(column.column)} <= _OF_EVENTS:
             why = f"the newest rows by {column.column!r}, since a model is used on rows to come"
             why += "; the few rows without one are rejected" * bool(column.missing + column.absent)
@@ -220,7 +220,7 @@ def _subjects(columns: Sequence[Column]) -> list[Column]:
     ]
 
 
-def _times(columns: Sequence[Column]) -> list[Column]:
+def _times(columns: Sequence[Column], inputs: Sequence[Column]) -> list[Column]:
     """The columns by which a split can put all rows in time, that with most times first."""
     fit = [
         column
@@ -228,14 +228,17 @@ def _times(columns: Sequence[Column]) -> list[Column]:
         if column.is_time
         and column.missing + column.absent <= _FEW_WITHOUT_TIME
         and column.distinct >= FEW
-        and _is_read(column)
+        and _is_read(column, inputs)
     ]
     return sorted(fit, key=lambda column: -column.distinct)
 
 
-def _is_read(column: Column) -> bool:
-    """Whether a split by time reads a column: it takes ISO days and times, and numbers."""
-    return column.time is None or column.time.format in ("iso", "YMD")
+def _is_read(column: Column, inputs: Sequence[Column]) -> bool:
+    """Whether a split by time reads a column: it takes ISO days and times, and numbers, and of an
+    input what this reads."""
+    if column.time is None or column.time.format in ("iso", "YMD"):
+        return True
+    return bool(column.time.format) and column in inputs
 
 
 def is_sorted(column: Column) -> bool:
