@@ -71,7 +71,9 @@ def chosen_line(said: Spec, spec: Spec) -> str:
     """What was chosen; of many inputs only how many have which width."""
     chosen = choices(said, spec)
     widths = {place: chosen[place] for place in chosen if place.endswith(_EMBEDDING)}
-    shown = [f"{place}: {_short(value)}" for place, value in chosen.items() if place not in widths]
+    # One network in the trunk is nothing that was chosen.
+    told = {p: v for p, v in chosen.items() if p not in widths and (p, v) != ("trunk.members", 1)}
+    shown = [f"{place}: {_short(value)}" for place, value in told.items()]
     if len(widths) <= _EACH_SHOWN:
         shown += [f"{place}: {width}" for place, width in widths.items()]
     else:
