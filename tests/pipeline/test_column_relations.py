@@ -230,6 +230,14 @@ def test_columns_that_add_up_to_the_target_are_left_out(
     assert f'left out: "part_1": the target can be computed: {formula}' in text
 
 
+def test_of_lopsided_numbers_the_mean_is_predicted(tmp_path: Path) -> None:
+    """As the root mean squared error asks for: most weeks away from work are few, some are many."""
+    weeks = [round(R(at).lognormvariate(1, 1.5), 1) for at in range(600)]
+    path = _write(tmp_path / "a.csv", _columns(weeks=weeks))
+    head = _inferred(path, targets=("weeks",))[0].heads["weeks"].model_dump()
+    assert (head["kind"], head["scale"], head["answer"]) == ("regression", "log", "mean")
+
+
 def test_parts_of_a_sum_with_something_unknown_in_it_stay(tmp_path: Path) -> None:
     r = R(22)
     own = [[r.randint(0, 30) for _ in range(600)] for _ in range(2)]
