@@ -21,7 +21,13 @@ from pipeline.folders.run import RunFolder
 from pipeline.manifest import fresh_staging, staging, write_text
 from pipeline.spec import Spec
 from trainer.arithmetic import exact_arithmetic
-from trainer.evaluation import baselines, final_metrics, fit_temperatures, unknown_targets
+from trainer.evaluation import (
+    baselines,
+    final_metrics,
+    fit_temperatures,
+    shift_biases,
+    unknown_targets,
+)
 from trainer.evaluation.conformal import calibrated
 from trainer.evaluation.gates import judge_parts
 from trainer.network import parameters, shapes
@@ -189,6 +195,8 @@ def make_run_folder(
 ) -> tuple[dict[str, Any], Ended]:
     """Trains, measures and saves into `work`; gives the metrics, and how training ended."""
     ended = _train(run, work, history, saved)
+    if not (run.start and run.start.keeps_heads):
+        shift_biases(run)
     temperatures = _temperatures(run)
     metrics = _measure(run, train_columns, temperatures, history)
     with lasting("save the model"):

@@ -15,6 +15,7 @@ from kinds.heads.any.network import (
     LossRows,
     OutputLayer,
     Sampler,
+    Shift,
     TemperatureSums,
     Weights,
 )
@@ -93,6 +94,9 @@ class Network(Protocol):
     def unscaling(self, part: Any, scale: Scale) -> tuple[Factor, Factor]:
         """What outputs are multiplied by and what is then added to them, both in the weights of the
         trained model, so that they are on the linear scale of the target."""
+
+    def shift(self, part: Any, scale: Scale) -> Shift | None:
+        """What moves the output biases after training; None where they stay."""
 
     def output(self, part: Any, logits: Vector, scale: Scale) -> Vector:
         """What the trained model gives, of logits [batch, outputs] after `unscaling`."""

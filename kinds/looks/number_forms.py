@@ -49,7 +49,9 @@ _NEARLY_ALL = 0.9
 # unit behind it.
 _SIGNED = r"[(<>~\x{2212}\x{2013}\x{2248}\x{2264}\x{2265}]? ?"
 _UNIT = r"( ?\x{b0}?\p{L}{2,7}[.23\x{b2}\x{b3}]?| ?\x{b0}| \x{b0}?\p{L}{1,7}[23\x{b2}\x{b3}]?)?"
-_NEARLY = f"^{_SIGNED}[+-]?[0-9][0-9.,]*{_UNIT}\\)?$"
+# No address such as 10.0.28.9, and no version.
+_DIGITS = "[0-9]+([.,][0-9]{3})*([.,][0-9]+)?"
+_NEARLY = f"^{_SIGNED}[+-]?{_DIGITS}{_UNIT}\\)?$"
 
 
 @dataclass(frozen=True)
@@ -165,6 +167,8 @@ def nearly_numbers(texts: pa.Array) -> str:
 
     >>> nearly_numbers(pa.array(["12 kg", "7.5 kg"])), nearly_numbers(pa.array(["u12", "u7"]))
     ("such as '12 kg'", '')
+    >>> nearly_numbers(pa.array(["10.0.28.9", "10.0.7.12"])), nearly_numbers(pa.array(["1. Yes"]))
+    ('', '')
     """
     some = texts[:_MANY]
     plain = pc.match_substring_regex(some, NUMBER).to_numpy(zero_copy_only=False)

@@ -230,6 +230,41 @@ def test_columns_that_add_up_to_the_target_are_left_out(
     assert f'left out: "part_1": the target can be computed: {formula}' in text
 
 
+@pytest.mark.parametrize(
+    ("rows", "values", "twice"),
+    [(900, 4, False), (1_200, 4, True), (1_200, 40, False), (2_400, 40, True)],
+)
+def test_few_numbers_stand_for_themselves_too_where_each_has_enough_rows(
+    rows: int, values: int, twice: bool, tmp_path: Path
+) -> None:
+    """Codes as well as grades, of which nobody says which they are."""
+    r = R(25)
+    columns: Columns = {
+        "grade": [r.randint(0, values - 1) for _ in range(rows)],
+        "x": [r.random() for _ in range(rows)],
+        "label": r.choices("uvw", k=rows),
+    }
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.inputs["grade"].kind == "number"
+    assert ("grade_each" in spec.inputs) == twice
+
+
+def test_numbers_with_a_code_far_above_them_have_pieces(tmp_path: Path) -> None:
+    """0 and 1 are nearly the same beside 666, but each begins a piece of its own."""
+    r = R(26)
+    columns = _columns(line=[r.choice([0, 1, 1, 1]) if at % 300 else 666 for at in range(600)])
+    spec, _ = _inferred(_write(tmp_path / "a.csv", columns), targets=("label",))
+    assert spec.inputs["line"].model_dump()["pieces"] == 32
+
+
+def test_of_lopsided_numbers_the_mean_is_predicted(tmp_path: Path) -> None:
+    """As the root mean squared error asks for: most weeks away from work are few, some are many."""
+    weeks = [round(R(at).lognormvariate(1, 1.5), 1) for at in range(600)]
+    path = _write(tmp_path / "a.csv", _columns(weeks=weeks))
+    head = _inferred(path, targets=("weeks",))[0].heads["weeks"].model_dump()
+    assert (head["kind"], head["scale"], head["answer"]) == ("regression", "log", "mean")
+
+
 def test_parts_of_a_sum_with_something_unknown_in_it_stay(tmp_path: Path) -> None:
     r = R(22)
     own = [[r.randint(0, 30) for _ in range(600)] for _ in range(2)]

@@ -14,8 +14,10 @@ from pipeline.failures import Exit, Failure
 from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data_folder import read_data
+from trainer.evaluation import make_held_out_loss
 from trainer.evaluation.gates import rows_judged
 from trainer.recipe import trials
+from trainer.recipe.chance import row_losses
 from trainer.recipe.pace import Pace, rows_after
 from trainer.recipe.rules import Move
 from trainer.recipe.telling import Trial, chosen_line
@@ -96,9 +98,11 @@ def test_the_run_has_its_trials_the_first_being_what_the_rules_say(out: Path) ->
     tried = json.loads((out / "run" / "trials.json").read_text())
     assert tried[0]["change"] == RULES
     assert len(tried) == MOST
-    losses = [one["eval_loss"] for one in tried if one["eval_loss"] is not None]
     ended = json.loads((out / "run" / "manifest.json").read_text())["ended"]
-    assert ended["held_out_loss"] == min(losses)
+    whole = [one for one in tried if one["eval_loss"] is not None]
+    kept = min(whole, key=lambda one: one["eval_loss"] + one.get("standard_error", 0.0))
+    assert ended["held_out_loss"] == kept["eval_loss"]
+    assert "standard_error" not in tried[0] and tried[1]["standard_error"] > 0
     assert not (out / "run" / "trials").exists()
     assert "trunk.dropout" not in tried[0]["settings"]
 
@@ -172,6 +176,40 @@ def test_more_minutes_never_end_worse_and_none_are_overdrawn(
         before = names
     assert losses == sorted(losses, reverse=True)
     assert len(before) > 10
+
+
+class Unsure(Scripted):
+    """The first trial; one that is lower by chance alone; one that is surely lower; and others."""
+
+    told = ((0.5, 0.0), (0.45, 0.08), (0.48, 0.005), (0.47, 0.04))
+
+    def run(self, number: int, move: Move) -> Trial:
+        self.clock.now += 10.0
+        loss, chance = self.told[min(number, 3)]
+        return Trial(move.name, move.spec, loss, 0.5, 10.0, chance)
+
+
+def test_what_is_lower_by_chance_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = read_data(tiny_data(tmp_path / "data", spec=open_spec()))
+    clock = Clock()
+    monkeypatch.setattr(trials, "time", clock)
+    counted = count_train_rows(data, open_spec())
+    made = Unsure(tmp_path / "trials", open_spec(), data, counted, 100)
+    made.clock = clock
+    best, ended, _ = made.best()
+    assert len(ended) > 4 and best is ended[2]
+    failed, helped = trials.outcomes(ended)
+    assert helped == {ended[2].name: 1} and ended[1].name in failed
+
+
+def test_the_rows_losses_add_up_to_the_held_out_loss(tmp_path: Path) -> None:
+    """Of a run with several heads, and rows without some targets."""
+    made = open_run(read_data(tiny_data(tmp_path / "data")), tiny_spec())[0]
+    own = row_losses(made)
+    assert own is not None and len(own) == made.rows("eval")
+    assert own.sum() == pytest.approx(make_held_out_loss(made)().loss, rel=1e-6)
 
 
 def test_the_steps_that_fit_are_the_most_that_do(tmp_path: Path) -> None:

@@ -209,6 +209,18 @@ def unknown_targets(spec: Spec) -> dict[str, str]:
     return {name: text for name, text in said.items() if text}
 
 
+def shift_biases(run: Run) -> None:
+    """Moves the output biases of heads that are to give something else than what they learn."""
+    heads = run.network.heads.values()
+    shifts = [(h, KINDS[h.part.kind].shift(h.part, run.scales[h.name])) for h in heads]
+    if not any(shift for _, shift in shifts) or not run.data.rows("eval"):
+        return
+    found = gather_results(results_step(run), run.batches("eval"), run.rows("eval"), "shift")
+    for head, shift in shifts:
+        if shift:
+            head.bias.assign_add(tf.fill(head.bias.shape, np.float32(shift(found[head.name]))))
+
+
 def fit_temperatures(run: Run) -> dict[str, float]:
     """{head: temperature} of the heads that have one, fitted on eval."""
     if not run.data.rows("eval"):

@@ -23,13 +23,20 @@ _EMBEDDING, _EACH_SHOWN = ".embedding", 10
 class Trial:
     """A run that ended: its change of the best before it, its spec, the lowest held-out loss (or
     how far the metric falls short that epochs are judged by), the share of its epochs after which
-    that was, and the seconds it took. The loss is infinite where it did not come to its own end."""
+    that was, and the seconds it took. The loss is infinite where it did not come to its own end.
+    How much lower or higher than the first trial's it is by `chance` is a standard error."""
 
     name: str
     spec: Spec
     loss: float
     best_after: float
     seconds: float
+    chance: float = 0.0
+
+    @property
+    def at_worst(self) -> float:
+        """What trials are compared by: of many that differ by chance the lowest is no better."""
+        return self.loss + self.chance
 
 
 def trial_line(ended: Sequence[Trial]) -> str:
@@ -39,16 +46,21 @@ def trial_line(ended: Sequence[Trial]) -> str:
     >>> before = Trial("the rules", spec, 0.5, 1.0, 2.0)
     >>> trial_line([before, Trial("more decay", spec, 0.4, 1.0, 3.0)])
     'trial 2, more decay: held-out loss 0.4, the lowest so far; 3.0 s'
+    >>> trial_line([before, Trial("more decay", spec, 0.4, 1.0, 3.0, chance=0.2)])
+    'trial 2, more decay: held-out loss 0.4 (± 0.2), which may be chance; 3.0 s'
     """
     *before, last = ended
     what = _judged_by(last)
     loss = f"held-out {what} {abs(last.loss):.4g}"
     if not math.isfinite(last.loss):
         loss = f"no held-out {what}" if last.best_after else "did not come to its end"
-    is_best = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
-    best = "the lowest so far" if what == "loss" else "the best so far"
-    lowest_so_far = f", {best}" * (is_best and bool(before))
-    return f"trial {len(ended)}, {last.name}: {loss}{lowest_so_far}; {last.seconds:.1f} s"
+    loss += f" (± {last.chance:.2g})" * (math.isfinite(last.loss) and last.chance > 0)
+    is_lowest = math.isfinite(last.loss) and all(last.loss < trial.loss for trial in before)
+    is_best = math.isfinite(last.loss) and all(last.at_worst < trial.at_worst for trial in before)
+    lowest = "the lowest so far" if what == "loss" and is_lowest else "the best so far"
+    said = lowest if is_best else "which may be chance" if is_lowest else ""
+    comma = f", {said}" * (bool(said) and bool(before))
+    return f"trial {len(ended)}, {last.name}: {loss}{comma}; {last.seconds:.1f} s"
 
 
 def _judged_by(trial: Trial) -> str:
@@ -62,6 +74,8 @@ def told(trial: Trial, said: Spec) -> dict[str, Any]:
     seconds = round(trial.seconds, 3)
     settings = choices(said, trial.spec)
     judged = {"eval_loss": loss}
+    if trial.chance:
+        judged["standard_error"] = trial.chance
     if (what := _judged_by(trial)) != "loss":
         judged = {what: loss if loss is None else abs(loss)}
     return {"change": trial.name, **judged, "seconds": seconds, "settings": settings}

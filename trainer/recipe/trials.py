@@ -1,5 +1,5 @@
 """Trials of `training: auto`: whole runs, one after the other, while there is time; that with the
-lowest held-out loss is kept.
+lowest held-out loss is kept, but for what may be chance.
 
 The first run is what the rules say, cut to the time that there is. Each further one is the best so
 far with one change. A trial is a run like any other, with a spec in which nothing is open, so that
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kinds.parsing import Arrays
 from pipeline.failures import Exit, Failure
@@ -29,6 +30,7 @@ from pipeline.spec import Spec
 from pipeline.spec.file import parse_spec
 from trainer.data import steps_per_epoch
 from trainer.network.output_layers import outputs_of
+from trainer.recipe.chance import row_losses, standard_error
 from trainer.recipe.pace import fastest_products, measure
 from trainer.recipe.rules import SOME_LABELS, Facts, Move, filled, first, in_order, moves
 from trainer.recipe.telling import Trial, chosen_line, told, trial_line
@@ -51,7 +53,7 @@ EARLY = 0.7
 ROWS_OF_PRODUCTS = 1024
 # Dropout is for rows that are seen more often than this.
 FEW_EPOCHS = 1.5
-PLAN, PACE, RESULT = "plan.json", "pace.json", "result.json"
+PLAN, PACE, RESULT, LOSSES = "plan.json", "pace.json", "result.json", "losses.npy"
 
 
 def counted_facts(said: Spec, data: DataFolder) -> Facts:
@@ -123,14 +125,14 @@ class Trials:
             ended.append(self.run(len(ended), move))
             print(trial_line(ended), file=sys.stderr, flush=True)
             self.forget_all_but_the_best(ended)
-        place = min(range(len(ended)), key=lambda at: ended[at].loss)
+        place = _best(ended)
         if math.isinf(ended[place].loss) and self.data.rows("eval"):
             rule = "the loss must be finite; a lower training.learning_rate may help"
             raise Failure(Exit.FAULT, rule, received="no trial with one")
         return ended[place], ended, self.place(place)
 
     def forget_all_but_the_best(self, ended: list[Trial]) -> None:
-        best = min(range(len(ended)), key=lambda at: ended[at].loss)
+        best = _best(ended)
         for number in range(len(ended)):
             if number != best:
                 shutil.rmtree(RunFolder(self.place(number)).checkpoints, ignore_errors=True)
@@ -169,7 +171,7 @@ class Trials:
             return self.plan(0, Move(RULES, self.cut(first(self.said, self.facts()))))
         if not self.data.rows("eval"):
             return None
-        best = min(filter(_learns, ended), key=lambda trial: trial.loss)
+        best = min(filter(_learns, ended), key=lambda trial: trial.at_worst)
         tried = {trial.spec.to_json() for trial in ended}
         labels = counted_facts(self.said, self.data).labels
         possible = moves(self.said, best.spec, labels)
@@ -243,18 +245,35 @@ class Trials:
                 quiet=number > 0 or self.pace()["first"] < SECONDS_WITHOUT_EPOCHS,
             )
             loss, best_after = lowest(run, ended, first=number == 0)
+            chance = self.chance(number, run) if math.isfinite(loss) else 0.0
         except Failure as failure:
             if failure.exit_code != Exit.FAULT:
                 raise
             # Of a loss that is not finite.
-            loss, best_after = math.inf, 0.0
+            loss, best_after, chance = math.inf, 0.0, 0.0
         said: dict[str, Any] = {
             "loss": loss if math.isfinite(loss) else None,
             "best_after": best_after,
+            "chance": chance,
             "seconds": time.monotonic() - started,
         }
         write_json(place / RESULT, {**said, "used": self.so_far()})
         return Trial(move.name, move.spec, **_result(said))
+
+    def chance(self, number: int, run: Run) -> float:
+        """By how much a trial's loss may differ from the first one's by chance alone: of 100 rows a
+        tenth is nothing, and among twenty trials one is that lucky."""
+        own, first = row_losses(run), self.place(0) / LOSSES
+        if own is None:
+            return 0.0
+        if number == 0:
+            np.save(first, own)
+            return 0.0
+        return standard_error(own, np.load(first)) if first.exists() else 0.0
+
+
+def _best(ended: list[Trial]) -> int:
+    return min(range(len(ended)), key=lambda at: ended[at].at_worst)
 
 
 def _learns(trial: Trial) -> bool:
@@ -274,10 +293,10 @@ def outcomes(ended: list[Trial]) -> tuple[Counter[str], Counter[str]]:
     >>> outcomes([Trial(name, None, loss, 1.0, 1.0) for name, loss in losses])
     (Counter({'no layer': 1}), Counter({'more decay': 1}))
     """
-    before = accumulate((trial.loss for trial in ended), min)
+    before = accumulate((trial.at_worst for trial in ended), min)
     changed = list(zip(ended[1:], before, strict=False))
-    failed = Counter(trial.name for trial, low in changed if trial.loss >= low)
-    return failed, Counter(trial.name for trial, low in changed if trial.loss < low)
+    failed = Counter(trial.name for trial, low in changed if trial.at_worst >= low)
+    return failed, Counter(trial.name for trial, low in changed if trial.at_worst < low)
 
 
 def lowest(run: Run, ended: Ended, *, first: bool) -> tuple[float, float]:
@@ -290,7 +309,7 @@ def lowest(run: Run, ended: Ended, *, first: bool) -> tuple[float, float]:
 
 def _result(said: Mapping[str, Any]) -> dict[str, float]:
     loss = math.inf if said["loss"] is None else said["loss"]
-    return {"loss": loss, "best_after": said["best_after"], "seconds": said["seconds"]}
+    return {"loss": loss, **{name: said[name] for name in ("best_after", "chance", "seconds")}}
 
 
 def cut_short(said: Spec, spec: Spec, run: Run, steps: int) -> Spec:

@@ -25,6 +25,9 @@ Factor = float | Array
 # and the loss's first and second derivative by the inverse temperature.
 TemperatureSums = Callable[[tf.Tensor, tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]
 
+# The results of held-out rows to what is added to the output biases.
+Shift = Callable[[Mapping[str, np.ndarray]], float]
+
 
 @dataclass(frozen=True)
 class OutputLayer:
@@ -254,6 +257,10 @@ def scale(name: str, part: Any, numbers: Mapping[str, Any]) -> Scale:
 def unscaling(part: Any, scale: Scale) -> tuple[Factor, Factor]:
     """Of a head whose outputs are all on the scale of its target."""
     return scale.std, scale.mean
+
+
+def shift(part: Any, scale: Scale) -> None:
+    """Of a head that gives what it has learned."""
 
 
 def sampler(part: Any, bias: np.ndarray, negatives: int, seed: int) -> None:

@@ -19,6 +19,7 @@ from kinds.heads.any.network import (
 )
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import scale as scale
+from kinds.heads.any.network import shift as shift
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
 from kinds.heads.any.network import unscaling as unscaling
 from kinds.heads.any.priors import Prior, label_prior, read_weights

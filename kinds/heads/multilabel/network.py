@@ -20,6 +20,7 @@ from kinds.heads.any.network import (
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import scale as scale
+from kinds.heads.any.network import shift as shift
 from kinds.heads.any.network import temperature_sums as temperature_sums
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
 from kinds.heads.any.network import unscaling as unscaling

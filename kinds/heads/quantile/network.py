@@ -23,6 +23,7 @@ from kinds.heads.any.network import mixing as mixing
 from kinds.heads.any.network import probabilities as probabilities
 from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
+from kinds.heads.any.network import shift as shift
 from kinds.heads.any.network import temperature_sums as temperature_sums
 from kinds.heads.any.network import uncertainty_factor as uncertainty_factor
 from kinds.heads.any.priors import LEAST, Prior, known_numbers

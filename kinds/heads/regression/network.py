@@ -1,11 +1,13 @@
 """A number in training: on a scale, by squared error."""
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 import tensorflow as tf
 
 from kinds.heads.any.metrics import Scale, TrainTargets
+from kinds.heads.any.network import Shift, with_random_signs
 from kinds.heads.any.network import kernel_stddev as kernel_stddev
 from kinds.heads.any.network import mixed as mixed
 from kinds.heads.any.network import mixed_losses as mixed_losses
@@ -15,7 +17,6 @@ from kinds.heads.any.network import row_weights as row_weights
 from kinds.heads.any.network import sampler as sampler
 from kinds.heads.any.network import temperature_sums as temperature_sums
 from kinds.heads.any.network import unscaling as unscaling
-from kinds.heads.any.network import with_random_signs
 from kinds.heads.any.priors import LEAST, Prior, known_numbers
 from kinds.heads.numbers.network import carried as carried
 from kinds.heads.numbers.network import outputs as outputs
@@ -25,6 +26,9 @@ from kinds.heads.regression.spec import Regression
 from kinds.heads.scaled.network import in_own_unit
 from kinds.heads.scaled.network import scale as scale
 from kinds.parsing import Vector
+
+# Standard deviations by which answers may move, and how often these are halved.
+_MOST, _HALVINGS = 2.0, 40
 
 
 def prior(part: Regression, train: TrainTargets) -> Prior:
@@ -51,6 +55,24 @@ def second_derivative(value: tf.Tensor) -> tf.Tensor:
 loss = partial(sum_of, losses)
 results = conformity = partial(results_of, losses)
 pseudo_loss = partial(with_random_signs, second_derivative)
+
+
+def shift(part: Regression, scale: Scale) -> Shift | None:
+    return partial(to_the_mean, scale) if part.answer == "mean" and scale.log else None
+
+
+def to_the_mean(scale: Scale, rows: Mapping[str, np.ndarray]) -> float:
+    """What makes the mean of the answers that of the targets, by halving: it rises with them."""
+    weight = rows["weight"].astype(np.float64)
+    if not weight.any():
+        return 0.0
+    own = np.average(scale.restore(rows["target"]), weights=weight)
+    low, high = -_MOST, _MOST
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        mean = np.average(scale.restore(rows["value"] + middle), weights=weight)
+        low, high = (middle, high) if mean < own else (low, middle)
+    return (low + high) / 2
 
 
 def output(part: Regression, logits: Vector, scale: Scale) -> Vector:
