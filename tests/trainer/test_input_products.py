@@ -1,4 +1,4 @@
-"""Products of inputs: the formulas of DistMult and ComplEx, and what they learn that sums do not."""
+"""Products of inputs: the formulas of DistMult and ComplEx, which learn what sums do not."""
 
 from pathlib import Path
 
