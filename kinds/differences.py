@@ -8,6 +8,8 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 
+# How far a result may be from what Keras gives, relative where it exceeds 1.
+TOLERANCE = 1e-5
 # Beyond this a float32 network itself is less exact than a tolerance: that grows in proportion.
 EXACT_UP_TO = 10.0
 

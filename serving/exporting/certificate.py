@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from kinds.differences import EXACT_UP_TO, Array, value_difference
+from kinds.differences import EXACT_UP_TO, TOLERANCE, Array, value_difference
 from kinds.heads.metrics import KINDS as MEASURED
 from kinds.heads.score import KINDS, FileHead
 from kinds.tensors import feature
@@ -27,7 +27,6 @@ from serving.exporting.exported import Exported
 from serving.exporting.hard_cases import MOST_ROWS, Rows
 from serving.exporting.reference import Reference
 
-TOLERANCE = 1e-5
 LABEL_ROWS = 8
 # Results of one case, rows times labels, that are compared one by one.
 MOST_RESULTS = 300_000_000

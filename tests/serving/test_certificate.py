@@ -11,7 +11,7 @@ from onnx import numpy_helper
 from small_run import AGE_MEAN, WORDS, exported
 
 from kinds.columns import Field
-from kinds.differences import Difference, value_difference
+from kinds.differences import TOLERANCE, Difference, value_difference
 from kinds.heads.score import KINDS, FileHead
 from pipeline.failures import Exit, Failure
 from serving.exporting import certificate, hard_cases, model_folder, reference, trained_run
@@ -105,7 +105,7 @@ def test_the_right_graph_passes_all_cases(capsys: pytest.CaptureFixture[str]) ->
     assert report.cases["batch_of_1001"] == 1001
     assert report.cases["every_value"] == len(WORDS)
     assert set(report.heads) == {"next", "tags", "ends", "left", "many"}
-    assert max([*report.heads.values(), *report.features.values()]) <= certificate.TOLERANCE
+    assert max([*report.heads.values(), *report.features.values()]) <= TOLERANCE
 
 
 @pytest.mark.parametrize("break_it", [permuted_lookup, changed_weight])

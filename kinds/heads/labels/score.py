@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from kinds.differences import EXACT_UP_TO, Array, Difference, value_difference
+from kinds.differences import EXACT_UP_TO, TOLERANCE, Array, Difference, value_difference
 from kinds.tensors import Tensor, within_head
 
 if TYPE_CHECKING:
     from kinds.heads.score import FileHead, Ranks
 
 LABEL_TOLERANCE = 1e-4
+
+# All logits [rows, labels] and the ids of some labels [rows, k] to the probabilities of these, and
+# how far float32 may be from those of each row, [rows].
+Probabilities = Callable[[Array, Array], tuple[Array, Array]]
 
 
 def columns(head: "FileHead", labels_only: bool) -> dict[str, pa.DataType]:
@@ -44,9 +48,8 @@ def middle(head: "FileHead") -> int:
     return 0
 
 
-def difference_of(probabilities: Callable[[Array, Array], Array]) -> Callable[..., Difference]:
-    """The answer `difference` of heads whose scores are the `probabilities` of labels [rows, k],
-    given all logits [rows, labels] and the ids of those labels."""
+def difference_of(probabilities: Probabilities) -> Callable[..., Difference]:
+    """The answer `difference` of heads whose scores are these probabilities."""
 
     def difference(
         head: "FileHead",
@@ -65,7 +68,7 @@ def label_difference(
     labels: Array,
     scores: Array,
     logits: Array,
-    probabilities: Callable[[Array, Array], Array],
+    probabilities: Probabilities,
     known: Sequence[str],
     allowed: Array,
 ) -> Difference:
@@ -85,7 +88,9 @@ def label_difference(
         return Difference(np.inf, 0)
     # A logit of some 20 carries a rounding error of some 1e-5 by itself, in Keras as in the file.
     allowed = np.maximum(allowed, _largest(logits) / EXACT_UP_TO)
-    difference = value_difference(scores, probabilities(logits, ids), allowed[:, None])
+    right, off = probabilities(logits, ids)
+    exact_enough = np.maximum(allowed, off / TOLERANCE)
+    difference = value_difference(scores, right, exact_enough[:, None])
     ranked = logits[:, : len(known)]
     best = _best(ranked, ids).astype(np.float64)
     chosen = np.take_along_axis(ranked, ids, axis=1).astype(np.float64)

@@ -39,8 +39,9 @@ def _logistic(logits: Array) -> Array:
         return np.asarray(1 / (1 + np.exp(-logits)))
 
 
-def _of_ids(logits: Array, ids: Array) -> Array:
-    return _logistic(np.take_along_axis(logits, ids, axis=1).astype(np.float64))
+def _of_ids(logits: Array, ids: Array) -> tuple[Array, Array]:
+    own = np.take_along_axis(logits, ids, axis=1).astype(np.float64)
+    return _logistic(own), np.zeros(len(ids))
 
 
 difference = difference_of(_of_ids)
