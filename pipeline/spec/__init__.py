@@ -205,7 +205,8 @@ class Spec(Part):
 
     def products_read(self) -> dict[str, Product]:
         """The products that the network reads."""
-        read = {*self.read_by_trunk(), *(n for head in self.heads.values() for n in head.inputs)}
+        of_trunk = self.read_by_trunk()
+        read = {name for head in self.heads.values() for name in head.inputs or of_trunk}
         return {name: part for name, part in self.products.items() if name in read}
 
     def with_one_value(self) -> list[str]:

@@ -199,7 +199,7 @@ def _products(spec: "Spec") -> None:
                 raise ValueError(f"inputs.{factor}.embedding: must be given, for {place}")
         _check_widths(spec, place, product)
         if name not in spec.products_read():
-            raise ValueError(f"{place}: neither the trunk nor a head reads it")
+            raise ValueError(f"{place}: no head reads it, by itself or by the trunk")
 
 
 def _check_widths(spec: "Spec", place: str, product: "Product") -> None:

@@ -66,8 +66,15 @@ def test_a_head_may_read_a_product_beside_a_trunk_of_nothing() -> None:
 
 
 def test_a_product_that_nothing_reads_is_refused() -> None:
-    with pytest.raises(Failure, match=r"products\.fact: neither the trunk nor a head reads it"):
+    refused = r"products\.fact: no head reads it, by itself or by the trunk"
+    with pytest.raises(Failure, match=refused):
         spec((", inputs: [fact]", ""), ("heads:", "trunk: {inputs: [entity]}\nheads:"))
+    with pytest.raises(Failure, match=refused):
+        spec(
+            (", inputs: [fact]", ", inputs: [entity]"),
+            ("right: {kind: binary}", "right: {kind: binary, inputs: [size]}"),
+            ("heads:", "trunk: {inputs: [fact]}\nheads:"),
+        )
 
 
 def test_a_product_of_a_list_beside_a_head_that_follows_it_is_refused() -> None:
