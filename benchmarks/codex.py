@@ -109,17 +109,16 @@ def figures_of(ranks: Ranks) -> dict[str, float]:
 
 def trained(options: argparse.Namespace, seed: int) -> tuple[RunFolder, float]:
     """A run, and the minutes that its stages took."""
-    rows, output = options.output / "rows", options.output / f"seed{seed}"
-    started = time.monotonic()
+    output, started = options.output / f"seed{seed}", time.monotonic()
+    words = f"pipeline.run --spec {SPEC} --input {options.output}/rows/*.parquet --output {output} "
+    words += "--stages prepare,train"
     settings = [*options.set, f"training.seed={seed}"]
-    run_all = f"pipeline.run --spec {SPEC} --input {rows}/*.parquet --output {output} "
-    run_all += "--stages prepare,train"
-    for command in (
-        f"examples.codex.rows --archive {options.archive} --output {rows}".split(),
-        [*run_all.split(), *(word for setting in settings for word in ("--set", setting))],
-    ):
-        subprocess.run([sys.executable, "-m", *command], check=True)
+    _stage(*words.split(), *(word for setting in settings for word in ("--set", setting)))
     return Output(output).run, (time.monotonic() - started) / 60
+
+
+def _stage(*words: str) -> None:
+    subprocess.run([sys.executable, "-m", *words], check=True)
 
 
 def run(arguments: Sequence[str]) -> None:
@@ -132,6 +131,8 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("--results", type=Path, help="where the last line goes, too")
     add_set(parser)
     options = parser.parse_args(arguments)
+    rows = f"--archive {options.archive} --output {options.output}/rows"
+    _stage("examples.codex.rows", *rows.split())
     graph, found = read_graph(options.archive), []
     for seed in range(1, options.seeds + 1):
         folder, minutes = trained(options, seed)

@@ -94,7 +94,7 @@ inputs:
 heads: {answer: {kind: classification, vocabulary: entity, tied: entity}}
 """,
 }
-# What takes the place of COMMON where batches of 256 and one layer of 128 would take an hour.
+# Instead of COMMON, where batches of 256 and one layer of 128 would take an hour.
 OWN = {
     "codex.parquet": """
 memory: auto

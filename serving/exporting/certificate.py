@@ -1,7 +1,8 @@
 """The certificate: the exported file gives what the transform graph and Keras give.
 
 Both sides get the same typed rows. Ids must be identical, other numbers and all scores within
-1e-5, the best labels the same except where scores tie. One difference too many is a Failure.
+1e-5, the best labels the same except where scores tie. One difference too many is a Failure. What
+float32 itself cannot do better is allowed for (kinds.differences, and where a kind sums labels).
 
 Where a case has so many rows, and heads so many labels, that comparing all results would take
 minutes, all rows are compared in features and in the vectors that the logits are products of, and

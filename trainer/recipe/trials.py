@@ -1,5 +1,5 @@
-"""Trials of `training: auto`: whole runs, one after the other, while there is time; that with the
-lowest held-out loss is kept, but for what may be chance.
+"""Trials of `training: auto`: whole runs, one after the other, while there is time; the one with
+the lowest held-out loss is kept, unless the difference may be chance.
 
 The first run is what the rules say, cut to the time that there is. Each further one is the best so
 far with one change. A trial is a run like any other, with a spec in which nothing is open, so that
